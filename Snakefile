@@ -1,0 +1,40 @@
+# The study, from raw text to results/report.md:   snakemake --cores 4 report
+# Another study:                                    snakemake --cores 4 --configfile config/study.yaml report
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# A config file is one whole study: the default is read only where no other one is given, since
+# Snakemake would merge the two.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/compress.smk"
+include: "workflow/rules/bundle.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule report:
+    default_target: True
+    input:
+        "results/report.md",
+
+
+rule bundles:
+    input:
+        [bundle_of(dataset, variant, seed) for dataset, variant, seed in STUDY.bundles()],
+
+
+rule data:
+    input:
+        expand("results/data/{dataset}/card.json", dataset=STUDY.variants),

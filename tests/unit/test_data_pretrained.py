@@ -1,0 +1,175 @@
+"""Pretrained checkpoints: safetensors only, from a mirror or the hub, with a record of it."""
+
+import pytest
+
+from emopress.artifact import read_json, sha256_of
+from emopress.data.pretrained import fetch_model, fetch_tokenizer, licence_of, resolve_revision
+from emopress.errors import UserError
+
+COMMIT = "a" * 40
+SOURCE = {"repo": "someone/model", "revision": "main"}
+CARD = "---\nlanguage: bn\nlicense: apache-2.0\n---\n# Model\nlicense: mit\n"
+FILES = {
+    "config.json": "{}",
+    "model.safetensors": "weights",
+    "tokenizer.json": "{}",
+    "vocab.txt": "[PAD]\n",
+    "README.md": CARD,
+    "LICENSE.txt": "Apache",
+    "pytorch_model.bin": "pickle",
+    "flax_model.msgpack": "other",
+}
+KEPT = [
+    "LICENSE.txt",
+    "README.md",
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "vocab.txt",
+]
+
+
+def folder_of(path, *without):
+    path.mkdir(parents=True)
+    for name, text in FILES.items():
+        if name not in without:
+            (path / name).write_text(text)
+    return path
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """Put a hub in place whose one repository is a folder; returns the folder and the calls."""
+    folder, calls = folder_of(tmp_path / "snapshot"), []
+
+    class Api:
+        def repo_info(self, repo, *, revision):
+            calls.append(("resolve", repo, revision))
+            return type("Info", (), {"sha": COMMIT})
+
+    def snapshot_download(repo, *, revision, allow_patterns):
+        calls.append(("download", repo, revision))
+        assert not {"pytorch_model.bin", "*", "*.bin"} & set(allow_patterns)
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    return folder, calls
+
+
+def test_model_from_a_mirror(tmp_path):
+    folder_of(tmp_path / "two" / "models" / "mbert")
+    dest = tmp_path / "checkpoint"
+    fetch_model("mbert", SOURCE, mirrors=[tmp_path / "one", tmp_path / "two"], dest=dest)
+    assert sorted(path.name for path in dest.iterdir()) == sorted([*KEPT, "pretrained.json"])
+    record = read_json(dest / "pretrained.json")
+    assert record["origin"] == f"mirror {tmp_path / 'two' / 'models' / 'mbert'}"
+    assert (record["licence"], record["commit"]) == ("apache-2.0", None)
+    assert sorted(record["files"]) == KEPT
+    assert record["files"]["config.json"]["sha256"] == sha256_of(dest / "config.json")
+
+
+def test_model_from_the_hub(tmp_path, hub):
+    dest = tmp_path / "checkpoint"
+    fetch_model("mbert", SOURCE, mirrors=[], dest=dest)
+    record = read_json(dest / "pretrained.json")
+    assert (record["repo"], record["revision"], record["commit"]) == (
+        "someone/model",
+        "main",
+        COMMIT,
+    )
+    assert sorted(record["files"]) == KEPT
+    assert hub[1] == [("resolve", "someone/model", "main"), ("download", "someone/model", COMMIT)]
+
+
+def test_pickle_only_checkpoints_are_refused(tmp_path, hub):
+    (hub[0] / "model.safetensors").unlink()
+    folder_of(tmp_path / "mirror" / "models" / "mbert", "model.safetensors")
+    for mirrors in ([], [tmp_path / "mirror"]):
+        with pytest.raises(
+            UserError, match=r"no model\.safetensors, and pickle checkpoints"
+        ) as caught:
+            fetch_model("mbert", SOURCE, mirrors=mirrors, dest=tmp_path / "checkpoint")
+        assert "save_pretrained" in str(caught.value) and "DIR/models/mbert/" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [
+        (["config.json"], "has no config.json"),
+        (["tokenizer.json", "vocab.txt"], "has neither tokenizer.json nor vocab.txt"),
+    ],
+)
+def test_incomplete_checkpoint(tmp_path, without, message):
+    folder_of(tmp_path / "models" / "mbert", *without)
+    with pytest.raises(UserError, match=message):
+        fetch_model("mbert", SOURCE, mirrors=[tmp_path], dest=tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("where", ["tokenizers", "models"])
+def test_tokenizer_from_a_mirror(tmp_path, where):
+    folder = tmp_path / where / "bn"
+    folder.mkdir(parents=True)
+    (folder / "vocab.txt").write_text("[PAD]\n")
+    fetch_tokenizer("bn", {}, mirrors=[tmp_path], dest=tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "pretrained.json",
+        "vocab.txt",
+    ]
+
+
+def test_tokenizer_from_the_hub_has_no_weights(tmp_path, hub):
+    fetch_tokenizer("bn", SOURCE, mirrors=[], dest=tmp_path / "out")
+    record = read_json(tmp_path / "out" / "pretrained.json")
+    assert "model.safetensors" not in record["files"] and record["commit"] == COMMIT
+
+
+def test_no_mirror_has_it(tmp_path):
+    with pytest.raises(UserError, match="model 'mbert': no mirror has it; looked at") as caught:
+        fetch_model("mbert", SOURCE, mirrors=[tmp_path / "a", tmp_path / "b"], dest=tmp_path / "c")
+    for mirror in ("a", "b"):
+        assert f"{tmp_path / mirror / 'models' / 'mbert'}/" in str(caught.value)
+
+
+def test_hub_failures_are_one_line(tmp_path, monkeypatch):
+    class Api:
+        def repo_info(self, repo, *, revision):
+            raise ConnectionError("no network\nat all")
+
+    def snapshot_download(repo, **options):
+        raise OSError("no network\nat all")
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    message = "someone/model: cannot resolve revision 'main' .*no network at all"
+    with pytest.raises(UserError, match=message):
+        resolve_revision("someone/model", "main")
+    pinned = SOURCE | {"revision": COMMIT}
+    with pytest.raises(UserError, match=f"someone/model at {COMMIT} .*no network at all") as caught:
+        fetch_model("mbert", pinned, mirrors=[], dest=tmp_path / "checkpoint")
+    assert "--config mirror=DIR reads DIR/models/mbert/" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="model 'mbert': its source needs repo and revision"):
+        fetch_model("mbert", {}, mirrors=[], dest=tmp_path / "checkpoint")
+
+
+def test_a_commit_is_its_own_revision():
+    assert resolve_revision("someone/model", COMMIT) == COMMIT
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        (CARD, "apache-2.0"),
+        ("---\nlicenses:\n- cc-by-nc-sa-4.0\n---\n", "cc-by-nc-sa-4.0"),
+        ("---\nlanguage: bn\n---\n", None),
+        ("# Model\nlicense: mit\n", None),
+        ("---\n: [\n---\n", None),
+    ],
+)
+def test_licence_of_a_model_card(tmp_path, card, licence):
+    (tmp_path / "README.md").write_text(card)
+    assert licence_of(tmp_path / "README.md") == licence
+    assert licence_of(tmp_path / "none.md") is None

@@ -1,0 +1,128 @@
+"""Splits: the published procedure to the letter, and no shared text in the clean one."""
+
+import pandas as pd
+import pytest
+
+from emopress.data.split import SPLITS, letters_key, make_splits
+from emopress.errors import UserError
+
+LABELS = ["joy", "sadness"]
+SIZES = {"test_size": 0.3, "validation_size": 0.1, "seed": 42}
+
+
+def rows_of(texts, labels, given=None):
+    return pd.DataFrame(
+        {
+            "id": [f"demo-{row:05d}" for row in range(1, len(texts) + 1)],
+            "row": range(1, len(texts) + 1),
+            "text": texts,
+            "label": labels,
+            "given_split": pd.Series(given or [None] * len(texts), dtype=object),
+            "numeric": False,
+        }
+    )
+
+
+@pytest.fixture
+def rows():
+    texts = [f"text {number // 2 * 2 if number % 10 == 1 else number}" for number in range(200)]
+    texts += ["Text 4!", "text 6 ?", "twice", "twice"]
+    labels = ["joy" if number // 2 % 3 else "sadness" for number in range(200)]
+    return rows_of(texts, [*labels, labels[4], "sadness", "joy", "sadness"])
+
+
+def test_letters_key():
+    assert letters_key("  কী\u2014হ\u2019ল?! ") == letters_key("কী হল") == "কীহল"
+    assert letters_key("\uff21\u200d b") == "ab"
+    assert letters_key("\u2764 !") == "\u2764!" != letters_key("!")
+
+
+def test_paper_is_the_published_procedure(rows):
+    from sklearn.model_selection import train_test_split
+
+    made = make_splits(rows, {"method": "paper", **SIZES}, LABELS)
+    unique = rows.drop_duplicates(["text", "label"])
+    train, test, train_y, _ = train_test_split(
+        unique["text"].tolist(), unique["label"].tolist(), test_size=0.3, random_state=42
+    )
+    assert sorted(made["test"]["text"]) == sorted(test)
+    assert sorted([*made["train"]["text"], *made["validation"]["text"]]) == sorted(train)
+    assert len(made["validation"]) == pytest.approx(0.1 * len(train), abs=1)
+    share = made["validation"]["label"].mean() - sum(y == "sadness" for y in train_y) / len(train)
+    assert abs(share) < 0.05
+
+
+def test_clean_shares_no_group(rows):
+    made = make_splits(rows, {"method": "clean", **SIZES}, LABELS)
+    keys = {part: set(made[part]["text"].map(letters_key)) for part in SPLITS}
+    assert not keys["train"] & keys["test"]
+    assert not keys["train"] & keys["validation"]
+    assert not keys["validation"] & keys["test"]
+    texts = pd.concat(made.values())["text"]
+    assert "twice" not in set(texts)
+    assert texts.map(letters_key).is_unique
+    assert (letters_key("text 4") in keys["train"] | keys["validation"] | keys["test"]) is True
+
+
+@pytest.mark.parametrize("method", ["paper", "clean"])
+def test_frames_are_deterministic_and_in_file_order(rows, method):
+    first = make_splits(rows, {"method": method, **SIZES}, LABELS)
+    again = make_splits(rows.copy(), {"method": method, **SIZES}, LABELS)
+    other = make_splits(rows, {"method": method, **SIZES, "seed": 7}, LABELS)
+    for part in SPLITS:
+        pd.testing.assert_frame_equal(first[part], again[part])
+        assert list(first[part].columns) == ["id", "text", "label"]
+        assert first[part]["label"].dtype == "int64"
+        assert first[part]["id"].is_monotonic_increasing
+    assert first["test"]["id"].tolist() != other["test"]["id"].tolist()
+    ids = pd.concat(first.values())["id"]
+    assert ids.is_unique
+
+
+def test_labels_are_positions_in_the_config(rows):
+    made = make_splits(rows, {"method": "paper", **SIZES}, ["sadness", "joy"])
+    by_id = rows.set_index("id")["label"]
+    for part in made.values():
+        assert [["sadness", "joy"][label] for label in part["label"]] == by_id[part["id"]].tolist()
+
+
+GIVEN = rows_of(
+    ["a", "b", "b!", "c", "d", "A.", "c", "e", "a", "d", "f"],
+    ["joy", "joy", "joy", "joy", "joy", "joy", "joy", "joy", "joy", "sadness", "sadness"],
+    ["train"] * 5 + ["validation"] * 3 + ["test"] * 3,
+)
+
+
+@pytest.mark.parametrize("method", ["given", "paper"])
+def test_published_splits_stay_as_they_are(method):
+    made = make_splits(GIVEN, {"method": method}, LABELS)
+    assert {part: made[part]["text"].tolist() for part in SPLITS} == {
+        "train": ["a", "b", "b!", "c", "d"],
+        "validation": ["A.", "c", "e"],
+        "test": ["a", "d", "f"],
+    }
+
+
+def test_clean_takes_test_texts_out_of_train_and_validation():
+    made = make_splits(GIVEN, {"method": "clean"}, LABELS)
+    assert {part: made[part]["text"].tolist() for part in SPLITS} == {
+        "train": ["b"],  # "a" stands in test, "c" in validation, "d" has two labels
+        "validation": ["c", "e"],
+        "test": ["a", "f"],
+    }
+
+
+def test_what_cannot_be_split():
+    few = rows_of(["a", "b", "c"], ["joy", "joy", "sadness"])
+    with pytest.raises(UserError, match=r"cannot cut test \(share 0.3\) from 3 texts \(joy 2"):
+        make_splits(few, {"method": "clean", **SIZES}, LABELS)
+    with pytest.raises(UserError, match="method 'given' needs a `split`"):
+        make_splits(few, {"method": "given"}, LABELS)
+    with pytest.raises(UserError, match="unknown method 'random'; allowed: paper, given, clean"):
+        make_splits(few, {"method": "random"}, LABELS)
+    mixed = rows_of(["a", "b"], ["joy", "joy"], ["train", None])
+    with pytest.raises(UserError, match="either every file of the source has a `split` or none"):
+        make_splits(mixed, {"method": "given"}, LABELS)
+    no_test = rows_of(["a", "b"], ["joy", "joy"], ["train", "validation"])
+    with pytest.raises(UserError, match="leaves no text for test"):
+        make_splits(no_test, {"method": "given"}, LABELS)

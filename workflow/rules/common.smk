@@ -1,0 +1,96 @@
+# The checked study, where things lie, and what more than one rules file asks.
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from emopress import recipe
+from emopress.closure import code_of
+from emopress.errors import UserError
+from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
+from emopress.study import load_study
+
+try:
+    STUDY = load_study(config, ROOT)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+# Neither changes an output, so neither is a param: jobs find them in the environment.
+os.environ[CORES_VARIABLE] = str(workflow.cores or 1)
+os.environ[MIRRORS_VARIABLE] = os.pathsep.join(os.path.abspath(m) for m in STUDY.mirrors)
+
+
+def any_of(names):
+    """Return a regular expression for one of these names; one that never matches for none."""
+    return "|".join(re.escape(name) for name in names) or "(?!x)x"
+
+
+TRANSFORMERS = STUDY.model_names("transformer")
+LINEARS = STUDY.model_names("linear")
+DISTILL = STUDY.pass_names(kind="distill")
+PRUNE = STUDY.pass_names(kind="prune")
+QUANTIZE_LINEAR = STUDY.pass_names(kind="quantize", method="weight-only")
+QUANTIZE = [name for name in STUDY.pass_names(kind="quantize") if name not in QUANTIZE_LINEAR]
+TRAINED_PASS = rf"(\+({any_of([*DISTILL, *PRUNE])}))"
+
+
+wildcard_constraints:
+    dataset=any_of(STUDY.datasets),
+    seed=r"\d+",
+    model=any_of(TRANSFORMERS),
+    linear=any_of(LINEARS),
+    parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
+    encoder=rf"({any_of(TRANSFORMERS)}){TRAINED_PASS}*|({any_of(LINEARS)}){TRAINED_PASS}+",
+    variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
+    distill=any_of(DISTILL),
+    prune=any_of(PRUNE),
+    quantize=any_of(QUANTIZE),
+    quantize_linear=any_of(QUANTIZE_LINEAR),
+
+
+def checkpoint_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/checkpoint/checkpoint.json"
+
+
+def bundle_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/bundle/bundle.json"
+
+
+def legal(variant):
+    """Return the variant; one line if it was asked for by path and cannot be made."""
+    for problem in recipe.problems(variant, STUDY.models, STUDY.passes):
+        raise WorkflowError(f"variant {variant!r}: {problem}")
+    return variant
+
+
+def parent_checkpoint(wildcards):
+    return checkpoint_of(wildcards.dataset, legal(wildcards.parent), wildcards.seed)
+
+
+def parent_bundle(wildcards):
+    return bundle_of(wildcards.dataset, legal(wildcards.parent), wildcards.seed)
+
+
+def pretrained_inputs(model):
+    """Return the fetched folders (their manifests) that building a transformer entry needs."""
+    entry, inputs = STUDY.models[model], {}
+    tokenizer = entry.get("tokenizer", {})
+    if "init" not in entry:
+        inputs["pretrained"] = f"results/models/{model}/pretrained.json"
+    if "model" in tokenizer:
+        inputs["pretrained_tokenizer"] = f"results/models/{tokenizer['model']}/pretrained.json"
+    elif "hub" in tokenizer or "from_mirror" in tokenizer:
+        inputs["pretrained_tokenizer"] = f"results/tokenizers/{model}/pretrained.json"
+    return inputs
+
+
+def step_of(name):
+    """Return a model's or pass's config entry with its name, as recipes record it."""
+    entry = STUDY.models.get(name) or STUDY.passes[name]
+    return {"name": name, **entry}

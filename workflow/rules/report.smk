@@ -1,0 +1,152 @@
+# Aggregate -> figures -> report.md, from result files alone.
+
+BUNDLES = list(STUDY.bundles())
+CURVED = [  # what was trained, and so has a training curve
+    (dataset, variant)
+    for dataset, variant, seed in BUNDLES
+    if seed == STUDY.seeds[0]
+    and recipe.family(variant, STUDY.models, STUDY.passes) == "transformer"
+    and variant.rsplit("+", 1)[-1] not in [*QUANTIZE, *QUANTIZE_LINEAR]
+]
+
+
+rule aggregate:
+    input:
+        bundles=[bundle_of(*bundle) for bundle in BUNDLES],
+        predictions=[
+            f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
+            for dataset, variant, seed in BUNDLES
+        ],
+        timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
+        code=code_of("aggregate.py"),
+    output:
+        summary=report(
+            "results/summary.csv",
+            caption="../report/summary.rst",
+            category="Results",
+            labels={"what": "summary table"},
+        ),
+        details="results/details.json",
+    log:
+        "results/logs/aggregate.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        entries=[
+            [dataset, variant, seed, STUDY.reference(dataset, variant)]
+            for dataset, variant, seed in BUNDLES
+        ],
+        labels={name: STUDY.datasets[name]["labels"] for name in STUDY.variants},
+    message:
+        "aggregate {} bundles into {{output.summary}}".format(len(BUNDLES))
+    conda:
+        "../../envs/emopress.yaml"
+    script:
+        "../scripts/aggregate.py"
+
+
+rule rulegraph:
+    output:
+        graph="results/rulegraph.mmd",
+    log:
+        "results/logs/rulegraph.log",
+    threads: 1
+    params:
+        snakefile=workflow.main_snakefile,
+        config=(
+            f"--configfile {' '.join(map(str, workflow.overwrite_configfiles))}"
+            if workflow.overwrite_configfiles
+            else ""
+        ),
+        variants=dict(sorted(STUDY.variants.items())),
+    message:
+        "draw the rule graph"
+    conda:
+        "../../envs/emopress.yaml"
+    shell:
+        "snakemake --snakefile {params.snakefile:q} {params.config} --cores 1 --nolock --quiet all"
+        " --rulegraph mermaid-js -- report > {output.graph} 2> {log}"
+
+
+rule figures:
+    input:
+        summary="results/summary.csv",
+        details="results/details.json",
+        checkpoints=[
+            checkpoint_of(dataset, variant, STUDY.seeds[0]) for dataset, variant in CURVED
+        ],
+        code=code_of("figures.py"),
+    output:
+        pareto=report(
+            expand(
+                "results/figures/{dataset}-accuracy-{axis}.svg",
+                dataset=STUDY.variants,
+                axis=["size", "latency"],
+            ),
+            caption="../report/pareto.rst",
+            category="Results",
+            labels={"what": "accuracy against size and latency"},
+        ),
+        confusion=report(
+            expand("results/figures/{dataset}-confusion.svg", dataset=STUDY.variants),
+            caption="../report/confusion.rst",
+            category="Results",
+            labels={"what": "confusion matrices"},
+        ),
+    log:
+        "results/logs/figures.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        datasets={name: STUDY.datasets[name] for name in STUDY.variants},
+        curved=[list(pair) for pair in CURVED],
+    message:
+        "draw the figures"
+    conda:
+        "../../envs/emopress.yaml"
+    script:
+        "../scripts/figures.py"
+
+
+rule render:
+    input:
+        summary="results/summary.csv",
+        details="results/details.json",
+        timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
+        cards=expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
+        pareto=rules.figures.output.pareto,
+        confusion=rules.figures.output.confusion,
+        graph="results/rulegraph.mmd",
+        template=str(ROOT / "workflow/report/report.md.j2"),
+        code=code_of("render.py"),
+    output:
+        report=report(
+            "results/report.md",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"what": "report"},
+        ),
+    log:
+        "results/logs/render.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        study={
+            "name": STUDY.name,
+            "description": STUDY.description,
+            "seeds": STUDY.seeds,
+            "config_files": [str(path) for path in workflow.configfiles],
+        },
+        datasets={name: STUDY.datasets[name] for name in STUDY.variants},
+        models=STUDY.models,
+        passes=STUDY.passes,
+        curved=sorted({dataset for dataset, _ in CURVED}),
+    message:
+        "write results/report.md"
+    conda:
+        "../../envs/emopress.yaml"
+    script:
+        "../scripts/render.py"

@@ -1,0 +1,69 @@
+# Teachers: linear models, fine-tuned and from-scratch transformers; teacher logits, once for all students.
+
+
+rule train_linear:
+    input:
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("train_linear.py"),
+    output:
+        checkpoint="results/{dataset}/{linear}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/train_linear/{dataset}/{linear}.seed{seed}.log",
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.linear),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+    message:
+        "{wildcards.dataset}: train {wildcards.linear} (seed {wildcards.seed})"
+    conda:
+        "../../envs/emopress.yaml"
+    script:
+        "../scripts/train_linear.py"
+
+
+rule finetune:
+    input:
+        unpack(lambda wildcards: pretrained_inputs(wildcards.model)),
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("finetune.py"),
+    output:
+        checkpoint="results/{dataset}/{model}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/finetune/{dataset}/{model}.seed{seed}.log",
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        step=lambda wildcards: step_of(wildcards.model),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: fine-tune {wildcards.model} (seed {wildcards.seed}), progress in {log}"
+    conda:
+        "../../envs/emopress.yaml"
+    script:
+        "../scripts/finetune.py"
+
+
+rule teacher_logits:
+    input:
+        bundle="results/{dataset}/{parent}/seed{seed}/bundle/bundle.json",
+        train="results/data/{dataset}/train.parquet",
+        code=code_of("teacher_logits.py"),
+    output:
+        logits="results/{dataset}/{parent}/seed{seed}/logits/train.safetensors",
+    log:
+        "results/logs/teacher_logits/{dataset}/{parent}.seed{seed}.log",
+    threads: 2
+    resources:
+        mem_mb=4000,
+    message:
+        "{wildcards.dataset}: logits of teacher {wildcards.parent} (seed {wildcards.seed})"
+    conda:
+        "../../envs/emopress.yaml"
+    script:
+        "../scripts/teacher_logits.py"

@@ -1,0 +1,1 @@
+"""emopress: compress text emotion classifiers and judge honestly what that cost."""

@@ -1,0 +1,105 @@
+"""Atomic writing, hashing and manifests of the files and folders that rules hand to each other."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from emopress.errors import UserError
+
+
+def sha256_of(path: Path | str) -> str:
+    """Return the SHA-256 of a file as 64 lower-case hex digits."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def replaced_file(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary sibling of `path`; it takes the place of `path` when the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp's 0600 would lock out the other users of a shared results/
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_folder(path: Path | str) -> Iterator[Path]:
+    """Yield an empty temporary sibling folder; it takes the place of `path` when the block succeeds.
+
+    A job that is killed inside the block leaves the old folder as it was and a hidden temporary
+    one beside it, which nothing reads.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        if path.exists():
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-old-"))
+            os.replace(path, old / path.name)
+            os.replace(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, path)
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write `value` as readable UTF-8 JSON; a NaN or infinity is an error, not a file."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    with replaced_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file; UserError names the file if it is absent or damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(
+            f"{path}: damaged ({error}); delete it and run the workflow again"
+        ) from None
+
+
+def file_table(folder: Path) -> dict[str, dict[str, Any]]:
+    """Describe every file below `folder`: relative name -> size_bytes and sha256, sorted by name."""
+    return {
+        path.relative_to(folder).as_posix(): {
+            "size_bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def check_files(folder: Path, table: dict[str, dict[str, Any]]) -> None:
+    """Raise UserError naming the first file of `folder` that is absent or differs from `table`."""
+    for name, facts in table.items():
+        path = folder / name
+        if not path.is_file():
+            raise UserError(f"{path}: missing; delete {folder} and run the workflow again")
+        found = sha256_of(path)
+        if found != facts["sha256"]:
+            raise UserError(
+                f"{path}: damaged (expected sha256 {facts['sha256']}, found {found}); "
+                f"delete {folder} and run the workflow again"
+            )

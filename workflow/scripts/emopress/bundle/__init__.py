@@ -1,0 +1,1 @@
+"""Bundles, what a user ships: export of checkpoints and post-training quantization."""

@@ -1,0 +1,100 @@
+"""Exports checkpoints as fp32 bundles: transformers to ONNX, linear models as they are."""
+
+import logging
+import shutil
+import warnings
+from pathlib import Path
+
+from emopress.artifact import replaced_folder
+from emopress.bundle.manifest import exported
+from emopress.checkpoint import read_checkpoint
+from emopress.errors import UserError
+
+OPSET = 17
+
+
+def export_linear(checkpoint: Path, out: Path) -> None:
+    """Write the bundle of a linear checkpoint: the same arrays, fp32 weights."""
+    source = read_checkpoint(checkpoint)
+    with replaced_folder(out) as folder:
+        shutil.copyfile(checkpoint / "model.npz", folder / "model.npz")
+        exported(folder, source, ("numpy",), runtime="linear", weight_bits=32)
+
+
+def export_transformer(checkpoint: Path, out: Path) -> None:
+    """Write the fp32 ONNX bundle of a transformer checkpoint.
+
+    The graph takes input_ids and attention_mask [B, T] (int64) and gives logits [B, C]. The
+    TorchScript exporter with eager attention is used: the only setting measured whose attention
+    ONNX Runtime can fuse. UserError if the graph's logits differ from PyTorch's.
+    """
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModelForSequenceClassification
+
+    from emopress.train.tokenizer import copy_tokenizer, pad_id
+
+    source = read_checkpoint(checkpoint)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        checkpoint, local_files_only=True, attn_implementation="eager"
+    ).eval()
+    labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    if labels != source.labels:
+        raise UserError(f"{checkpoint}: config.json has labels {labels}, not {source.labels}")
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    graph = Logits().eval()  # a module is born in training mode, and would switch dropout on
+    padding = pad_id(Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
+    example = torch.randint(0, model.config.vocab_size, (2, 7), generator=torch.manual_seed(0))
+    mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
+    with replaced_folder(out) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of shapes that the dynamic axes cover
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            graph,
+            (example, mask),
+            str(folder / "model.onnx"),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_axes={
+                "input_ids": {0: "batch", 1: "tokens"},
+                "attention_mask": {0: "batch", 1: "tokens"},
+                "logits": {0: "batch"},
+            },
+        )
+        _check_export(graph, folder / "model.onnx", model.config.vocab_size)
+        copy_tokenizer(checkpoint, folder)
+        exported(
+            folder,
+            source,
+            ("torch", "transformers", "onnx", "onnxruntime"),
+            runtime="onnxruntime",
+            pad_id=padding,
+            weight_bits=32,
+        )
+
+
+def _check_export(model, path: Path, vocab_size: int) -> None:  # type: ignore[no-untyped-def]
+    """Raise UserError unless the graph gives PyTorch's logits on a batch of another shape."""
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    ids = torch.randint(0, vocab_size, (3, 5), generator=torch.manual_seed(1))
+    mask = torch.tensor([[1] * 5, [1] * 3 + [0] * 2, [1] * 5])
+    with torch.inference_mode():
+        expected = model(ids, mask).numpy()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+    gap = float(np.abs(found - expected).max())
+    if not gap < 1e-3:
+        raise UserError(f"{path}: exported logits differ from PyTorch's by {gap:.2g}")

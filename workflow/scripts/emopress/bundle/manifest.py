@@ -1,0 +1,55 @@
+"""Writes `bundle.json`, which tells a runtime and a reader all about a bundle."""
+
+from pathlib import Path
+from typing import Any
+
+from emopress.artifact import file_table, write_json
+from emopress.checkpoint import Checkpoint, library_versions, parent_facts
+from emopress.runtime.bundle import MANIFEST, Bundle
+from emopress.artifact import sha256_of
+
+KEPT = (
+    "family",
+    "labels",
+    "max_length",
+    "normalise",
+    "recipe",
+    "seed",
+    "base",
+    "data_sha256",
+    "params",
+    "nonzero_params",
+    "analyzer",
+    "ngrams",
+    "pad_id",
+    "runtime",
+)
+
+
+def exported(folder: Path, checkpoint: Checkpoint, packages: tuple[str, ...], **facts: Any) -> None:
+    """Complete the bundle `folder` made from `checkpoint`; `facts` add to what the checkpoint says."""
+    kept = {key: checkpoint.manifest[key] for key in KEPT if key in checkpoint.manifest}
+    _write(folder, {**kept, **facts, "parent": parent_facts(checkpoint)}, packages)
+
+
+def derived(
+    folder: Path, parent: Bundle, step: dict[str, Any], packages: tuple[str, ...], **facts: Any
+) -> None:
+    """Complete the bundle `folder` made from the bundle `parent` by the pass `step`."""
+    kept = {key: parent.manifest[key] for key in KEPT if key in parent.manifest}
+    kept["recipe"] = [*kept["recipe"], step]
+    origin = {"sha256": sha256_of(parent.folder / MANIFEST)}
+    _write(folder, {**kept, **facts, "parent": origin}, packages)
+
+
+def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:
+    base = facts["base"] or {}
+    content = {
+        "format": 1,
+        "simulated": False,
+        **facts,
+        "base_licence": base.get("licence"),
+        "versions": library_versions(*packages),
+        "files": file_table(folder),
+    }
+    write_json(folder / MANIFEST, content)

@@ -1,0 +1,45 @@
+"""Finds the library modules that a script imports, so that a change in any of them reruns its rule.
+
+Snakemake sees a change in a script but not in what the script imports (its result would go stale);
+every rule therefore takes this list as the input `code`.
+"""
+
+import ast
+import os
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "emopress"
+SCRIPTS = Path(__file__).parents[1]
+
+
+def _files_of(module: str) -> list[Path]:
+    """Return the files that importing `module` executes: its packages' __init__ and itself."""
+    parts = module.split(".")
+    files = [SCRIPTS.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
+    files.append(SCRIPTS.joinpath(*parts).with_suffix(".py"))
+    return [path for path in files if path.is_file()]
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    """Return the dotted names below `emopress` that a file imports anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def code_of(script: str) -> list[str]:
+    """Return the library files that `workflow/scripts/<script>` needs, sorted, relative to here."""
+    found: set[Path] = set()
+    queue = [SCRIPTS / script]
+    while queue:
+        for module in _imports(queue.pop()):
+            new = set(_files_of(module)) - found
+            found |= new
+            queue += new
+    return sorted(os.path.relpath(path) for path in found)

@@ -1,0 +1,1 @@
+"""Compression passes that read a checkpoint and write a smaller one."""

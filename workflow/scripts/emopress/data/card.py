@@ -1,0 +1,112 @@
+"""Counts what a reader must know of a data set: sizes, lengths, duplicates, leakage, licence."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emopress.data.split import SPLITS, letters_key
+
+Key = Callable[[str], str]
+KEYS: dict[str, Key] = {"exact": str, "letters_only": letters_key}
+
+
+def data_card(
+    name: str, dataset: dict[str, Any], rows: pd.DataFrame, splits: dict[str, pd.DataFrame]
+) -> dict[str, Any]:
+    """Return the data card of the raw `rows` and of the `splits` made from them, ready for JSON.
+
+    Everything is counted on the texts as published, before normalisation. `exact` compares the
+    strings, `letters_only` what `split.letters_key` leaves of them.
+
+    - `raw`: rows, duplicates, contradictions and numeric cells of the files, and of each published
+      split where the files are splits; `dropped` counts the rows that no split uses.
+    - `texts`: texts per split; `counts`: the same per label; `label_shares`: shares of 0 to 1.
+    - `lengths`: words (runs of non-space) and characters of all splits together: median, p95, max.
+    - `leakage`: how many texts of one split stand in another; `test_in_train_or_validation` is the
+      figure for studies that train on both.
+    """
+    labels = list(dataset["labels"])
+    used = pd.concat([splits[part] for part in SPLITS], ignore_index=True)
+    raw: dict[str, Any] = duplicate_counts(rows) | {"numeric_cells": int(rows["numeric"].sum())}
+    given = rows["given_split"].dropna()
+    if not given.empty:
+        raw["given_splits"] = {
+            part: duplicate_counts(rows.loc[given.index[given == part]]) for part in SPLITS
+        }
+    split = dict(dataset["split"])
+    return {
+        "dataset": name,
+        "title": dataset.get("title", name),
+        "language": dataset.get("language"),
+        "demo": bool(dataset.get("demo", False)),
+        "labels": labels,
+        "licence": dataset.get("licence"),
+        "licence_url": dataset.get("licence_url"),
+        "citation": dataset.get("citation"),
+        "split": split,
+        "normalise": dataset.get("normalise"),
+        "raw": raw | {"dropped": len(rows) - len(used)},
+        "texts": {part: len(splits[part]) for part in SPLITS},
+        "counts": {part: _label_counts(splits[part], labels) for part in SPLITS},
+        "label_shares": {part: _label_shares(splits[part], labels) for part in SPLITS},
+        "lengths": {
+            "words": _quantiles(used["text"].str.split().str.len()),
+            "characters": _quantiles(used["text"].str.len()),
+        },
+        "duplicates": {part: duplicate_counts(splits[part]) for part in SPLITS}
+        | {"all": duplicate_counts(used)},
+        "leakage": leakage(splits),
+    }
+
+
+def duplicate_counts(table: pd.DataFrame) -> dict[str, int]:
+    """Count the rows that repeat an earlier text and label, and the texts with several labels."""
+    keys = table["text"].map(letters_key)
+    return {
+        "rows": len(table),
+        "exact_duplicates": int(table.duplicated(["text", "label"]).sum()),
+        "contradicting_texts": _contradicting(table["text"], table["label"]),
+        "letters_only_duplicates": int(
+            pd.DataFrame({"key": keys, "label": table["label"]}).duplicated().sum()
+        ),
+        "letters_only_contradicting_texts": _contradicting(keys, table["label"]),
+    }
+
+
+def leakage(splits: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
+    """Count the texts of one split that stand in another, per way of comparing (see `KEYS`)."""
+    found = {}
+    for kind, key in KEYS.items():
+        keys = {part: splits[part]["text"].map(key) for part in SPLITS}
+        train, validation = set(keys["train"]), set(keys["validation"])
+        found[kind] = {
+            "test_in_train": int(keys["test"].isin(train).sum()),
+            "test_in_validation": int(keys["test"].isin(validation).sum()),
+            "test_in_train_or_validation": int(keys["test"].isin(train | validation).sum()),
+            "validation_in_train": int(keys["validation"].isin(train).sum()),
+        }
+    return found
+
+
+def _contradicting(texts: pd.Series, labels: pd.Series) -> int:
+    return int((labels.groupby(texts).nunique() > 1).sum())
+
+
+def _label_counts(part: pd.DataFrame, labels: list[str]) -> dict[str, int]:
+    counts = part["label"].value_counts()
+    return {label: int(counts.get(index, 0)) for index, label in enumerate(labels)}
+
+
+def _label_shares(part: pd.DataFrame, labels: list[str]) -> dict[str, float]:
+    shares = part["label"].value_counts(normalize=True)
+    return {label: round(float(shares.get(index, 0.0)), 4) for index, label in enumerate(labels)}
+
+
+def _quantiles(lengths: pd.Series) -> dict[str, float]:
+    return {
+        "median": float(np.median(lengths)),
+        "p95": float(np.percentile(lengths, 95)),
+        "max": int(lengths.max()),
+    }

@@ -1,0 +1,199 @@
+"""Fetches a data set's files from a mirror, the repository, the web or the hub, and checks them."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emopress.artifact import replaced_folder, sha256_of, write_json
+from emopress.errors import UserError
+
+
+def fetch_dataset(
+    name: str,
+    source: dict[str, Any],
+    *,
+    mirrors: Sequence[Path],
+    root: Path,
+    dest: Path,
+    labels: Sequence[str] = (),
+    cache: Path | None = None,
+    attempts: int = 5,
+    backoff_s: float = 1.0,
+    timeout_s: float = 30.0,
+    progress: bool = True,
+) -> None:
+    """Write the files of `source["files"]` and `manifest.json` into folder `dest`, all or nothing.
+
+    Where a file comes from: its `path` below `root` if it has one (files of this repository); with
+    `mirrors`, from the first folder DIR that has DIR/<name>/<file>; else its `url`; else
+    `source["hub"]` (repo, config, revision), whose rows are written as lines `text;label` with the
+    names in `labels`, as the data set was first published. The manifest maps each file to
+    size_bytes, sha256 and origin. A given `sha256` is always checked, and a file from the web or
+    the hub must have one. Partial downloads wait in folder `cache` (default: `.download` beside
+    `dest`) for the next try. Every failure is a UserError of one line; `dest` then stays as it was.
+    """
+    cache = cache or dest.parent / ".download"
+    options = {
+        "attempts": attempts,
+        "backoff_s": backoff_s,
+        "timeout_s": timeout_s,
+        "progress": progress,
+    }
+    hub_splits: Any = None
+    manifest = {}
+    with replaced_folder(dest) as folder:
+        for entry in source["files"]:
+            file, expected = entry["name"], entry.get("sha256")
+            if Path(file).name != file or file == "manifest.json":
+                raise UserError(f"data set '{name}': '{file}' is not a plain file name")
+            target = folder / file
+            if entry.get("path"):
+                origin = _copy_own(name, root / entry["path"], target)
+            elif mirrors:
+                origin = _copy_mirrored(name, file, mirrors, target)
+            elif entry.get("url"):
+                origin = entry["url"]
+                _download(name, file, origin, expected, cache, target, options)
+            elif source.get("hub"):
+                hub = source["hub"]
+                origin = f"hub data set {hub['repo']} at {hub['revision']}"
+                if hub_splits is None:
+                    hub_splits = _load_hub(name, entry, hub, attempts)
+                _write_lines(name, entry, hub_splits, origin, labels, target)
+            else:
+                raise UserError(
+                    f"data set '{name}': no place to get '{file}' from; its source needs one of "
+                    f"path, url, hub, or {_mirror_hint(name, file)}"
+                )
+            found = sha256_of(target)
+            if expected is not None and found != expected:
+                raise _failure(name, file, origin, "wrong checksum", expected, found)
+            manifest[file] = {
+                "size_bytes": target.stat().st_size,
+                "sha256": found,
+                "origin": origin,
+            }
+        write_json(folder / "manifest.json", manifest)
+    shutil.rmtree(cache, ignore_errors=True)  # only what is now in dest
+
+
+def _mirror_hint(name: str, file: str) -> str:
+    return f"a mirror: --config mirror=DIR reads DIR/{name}/{file}"
+
+
+def _failure(
+    name: str, file: str, origin: str, why: str, expected: str | None, found: str | None = None
+) -> UserError:
+    """Build the one line that every failed fetch ends in."""
+    hashes = f"; expected sha256 {expected}" if expected else ""
+    hashes += f", found {found}" if found else ""
+    why = " ".join(why.split())
+    return UserError(
+        f"data set '{name}', file '{file}': {why}; from {origin}{hashes}; "
+        f"try again, or use {_mirror_hint(name, file)}"
+    )
+
+
+def _copy_own(name: str, path: Path, target: Path) -> str:
+    if not path.is_file():
+        raise UserError(f"data set '{name}': no file {path}; the config's `path` names it")
+    shutil.copyfile(path, target)
+    return f"file {path.name} of this repository"
+
+
+def _copy_mirrored(name: str, file: str, mirrors: Sequence[Path], target: Path) -> str:
+    places = [mirror / name / file for mirror in mirrors]
+    for place in places:
+        if place.is_file():
+            shutil.copyfile(place, target)
+            return f"mirror {place}"
+    looked_at = ", ".join(str(place) for place in places)
+    raise UserError(
+        f"data set '{name}': no mirror has '{file}'; looked at {looked_at}; "
+        "put it there, or leave out --config mirror=DIR to download it"
+    )
+
+
+def _download(
+    name: str,
+    file: str,
+    url: str,
+    expected: str | None,
+    cache: Path,
+    target: Path,
+    options: dict[str, Any],
+) -> None:
+    """Download `url` to `target` through pooch; a partial file of an earlier try is continued."""
+    import pooch
+    import requests
+
+    from emopress.data.download import ResumingDownloader, reason_of
+
+    if expected is None:
+        raise UserError(
+            f"data set '{name}': '{file}' has a url but no sha256; add it to the config"
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    for last in (False, True):
+        downloader = ResumingDownloader(cache / f"{file}.part", **options)
+        try:
+            path = pooch.retrieve(
+                url, f"sha256:{expected}", fname=file, path=cache, downloader=downloader
+            )
+        except requests.exceptions.RequestException as error:
+            raise _failure(name, file, url, reason_of(error), expected) from error
+        except ValueError as error:  # pooch: another hash; the file is gone
+            if downloader.resumed and not last:
+                continue  # the pieces may be of two versions: once more, from the first byte
+            raise _failure(
+                name, file, url, "wrong checksum", expected, downloader.sha256
+            ) from error
+        shutil.copyfile(path, target)
+        return
+
+
+def _load_hub(name: str, entry: dict[str, Any], hub: dict[str, Any], attempts: int) -> Any:
+    """Return the hub data set's splits; whatever the hub's libraries raise becomes one line."""
+    import datasets
+
+    try:
+        return datasets.load_dataset(
+            hub["repo"],
+            hub.get("config"),
+            revision=hub["revision"],
+            download_config=datasets.DownloadConfig(max_retries=attempts),
+        )
+    except Exception as error:  # these libraries raise dozens of kinds, and none is swallowed
+        origin = f"hub data set {hub['repo']} at {hub['revision']}"
+        why = f"cannot be loaded ({type(error).__name__}: {error})"
+        raise _failure(name, entry["name"], origin, why, entry.get("sha256")) from error
+
+
+def _write_lines(
+    name: str,
+    entry: dict[str, Any],
+    splits: Any,
+    origin: str,
+    labels: Sequence[str],
+    target: Path,
+) -> None:
+    """Write one split of a hub data set as lines `text;label`, as it was first published."""
+    file, split, expected = entry["name"], entry.get("split"), entry.get("sha256")
+    if expected is None:
+        raise UserError(f"data set '{name}': '{file}' is from the hub but has no sha256; add it")
+    if split not in splits:
+        raise _failure(name, file, origin, f"has no split '{split}'", expected)
+    rows = splits[split]
+    missing = {"text", "label"} - set(rows.column_names)
+    if missing:
+        raise _failure(name, file, origin, f"has no column {sorted(missing)}", expected)
+    hub_names = getattr(rows.features["label"], "names", None)
+    if hub_names is not None and list(hub_names) != list(labels):
+        why = f"its labels are {list(hub_names)}, the config's are {list(labels)}"
+        raise _failure(name, file, origin, why, expected)
+    with target.open("w", encoding="utf-8", newline="\n") as stream:
+        for text, label in zip(rows["text"], rows["label"], strict=True):
+            if not 0 <= label < len(labels):
+                raise _failure(name, file, origin, f"label {label} is not in the config", expected)
+            stream.write(f"{text};{labels[label]}\n")

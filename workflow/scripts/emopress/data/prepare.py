@@ -1,0 +1,55 @@
+"""Turns the fetched files of a data set into train, validation and test tables and a data card."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emopress.artifact import file_table, read_json, replaced_file, write_json
+from emopress.data.card import data_card
+from emopress.data.normalise import normalise_text
+from emopress.data.read import read_rows
+from emopress.data.split import SPLITS, make_splits
+from emopress.errors import UserError
+
+
+def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -> None:
+    """Write `{train,validation,test}.parquet` and, last, `card.json` into folder `dest`.
+
+    The tables have `id` (str, unique over the splits), `text` (str, normalised) and `label` (int64,
+    the position in `dataset["labels"]`), in file order. Normalisation follows the split, so that
+    the published counts hold; a text that it leaves empty is a UserError. The card is that of
+    `card.data_card`, with `files` (size_bytes and sha256 of each table) and `source` (the manifest
+    of folder `raw`, or null if there is none).
+    """
+    rows = read_rows(raw, dataset, name)
+    splits = make_splits(rows, dataset["split"], dataset["labels"])
+    card = data_card(name, dataset, rows, splits)
+    for part in SPLITS:
+        table = _normalised(splits[part], dataset["normalise"], raw)
+        with replaced_file(dest / f"{part}.parquet") as temporary:
+            _write_parquet(table, temporary)
+    files = file_table(dest)
+    card["files"] = {f"{part}.parquet": files[f"{part}.parquet"] for part in SPLITS}
+    manifest = raw / "manifest.json"
+    card["source"] = read_json(manifest) if manifest.exists() else None
+    write_json(dest / "card.json", card)
+
+
+def _normalised(table: pd.DataFrame, method: str, raw: Path) -> pd.DataFrame:
+    table = table.assign(text=[normalise_text(text, method) for text in table["text"]])
+    empty = table["id"][table["text"] == ""]
+    if not empty.empty:
+        raise UserError(
+            f"{raw}: text {empty.iloc[0]} (the number is its row) is empty after normalisation "
+            f"'{method}'; remove the row or choose another method"
+        )
+    return table
+
+
+def _write_parquet(table: pd.DataFrame, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", pa.int64())])
+    pq.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False), path)

@@ -1,0 +1,174 @@
+"""Fetches pretrained checkpoints and tokenizers from a mirror or the hub, and records what came."""
+
+import fnmatch
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emopress.artifact import file_table, replaced_folder, write_json
+from emopress.errors import UserError
+
+TOKENIZER_FILES = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "README.md",
+    "LICENSE*",
+]
+MODEL_FILES = ["model.safetensors", *TOKENIZER_FILES]
+RECORD = "pretrained.json"
+
+
+def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path) -> None:
+    """Write the checkpoint `name` and `pretrained.json` into folder `dest`, all or nothing.
+
+    With `mirrors` it is the first folder DIR/models/<name>/ there is; else the hub's
+    `source["repo"]` at `source["revision"]`. Only `MODEL_FILES` are taken: a checkpoint with its
+    weights as pickle only is refused. The record has name, repo, revision (as configured), commit
+    (what that was; null from a mirror), licence (from the front matter of README.md, or null),
+    origin and, per file, size_bytes and sha256. Every failure is a UserError of one line.
+    """
+    _fetch("model", name, source, mirrors, dest)
+
+
+def fetch_tokenizer(
+    name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path
+) -> None:
+    """Write the tokenizer `name` and `pretrained.json` into folder `dest`, as `fetch_model` does.
+
+    A mirror has it as DIR/tokenizers/<name>/ or, beside a checkpoint, in DIR/models/<name>/; a
+    tokenizer.json or a vocab.txt suffices.
+    """
+    _fetch("tokenizer", name, source, mirrors, dest)
+
+
+def resolve_revision(repo: str, revision: str) -> str:
+    """Return the commit that a branch, tag or commit of a hub repository stands for.
+
+    A full commit id is returned as it is, without asking the hub.
+    """
+    if re.fullmatch(r"[0-9a-f]{40}", revision):
+        return revision
+    import huggingface_hub
+
+    try:
+        commit = huggingface_hub.HfApi().repo_info(repo, revision=revision).sha
+    except Exception as error:  # the hub's client raises many kinds, and none is swallowed
+        raise UserError(
+            f"hub repository {repo}: cannot resolve revision '{revision}' ({_one_line(error)})"
+        ) from error
+    if not commit:
+        raise UserError(f"hub repository {repo}: revision '{revision}' has no commit")
+    return commit
+
+
+def _fetch(
+    kind: str, name: str, source: dict[str, Any], mirrors: Sequence[Path], dest: Path
+) -> None:
+    commit = None
+    if mirrors:
+        found = _mirrored(kind, name, mirrors)
+        origin = f"mirror {found}"
+    else:
+        repo, revision = source.get("repo"), source.get("revision")
+        if not repo or not revision:
+            raise UserError(
+                f"{kind} '{name}': its source needs repo and revision, or {_hint(kind, name)}"
+            )
+        found, commit = _downloaded(kind, name, repo, revision)
+        origin = f"hub {repo} at {commit}"
+    patterns = MODEL_FILES if kind == "model" else TOKENIZER_FILES
+    with replaced_folder(dest) as folder:
+        for path in sorted(found.iterdir()):
+            wanted = any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns)
+            if wanted and path.is_file():
+                shutil.copyfile(path, folder / path.name)
+        _check(kind, name, folder, origin)
+        record = {
+            "name": name,
+            "repo": source.get("repo"),
+            "revision": source.get("revision"),
+            "commit": commit,
+            "licence": licence_of(folder / "README.md"),
+            "origin": origin,
+            "files": file_table(folder),
+        }
+        write_json(folder / RECORD, record)
+
+
+def licence_of(readme: Path) -> str | None:
+    """Return the licence that a model card's YAML front matter states, or None."""
+    import yaml
+
+    if not readme.is_file():
+        return None
+    text = readme.read_text(encoding="utf-8", errors="replace")
+    front = re.match(r"---\s*\n(.*?)\n---", text, flags=re.DOTALL)
+    try:
+        facts = yaml.safe_load(front[1]) if front else None
+    except yaml.YAMLError:
+        return None  # a damaged card states no licence that can be read
+    if not isinstance(facts, dict):
+        return None
+    # BanglaBERT's card has the key in the plural.
+    stated = facts.get("license") or facts.get("licence") or facts.get("licenses")
+    if isinstance(stated, list):
+        stated = ", ".join(str(item) for item in stated)
+    return str(stated) if stated else None
+
+
+def _mirrored(kind: str, name: str, mirrors: Sequence[Path]) -> Path:
+    folders = ["models"] if kind == "model" else ["tokenizers", "models"]
+    places = [mirror / folder / name for mirror in mirrors for folder in folders]
+    for place in places:
+        if place.is_dir():
+            return place
+    looked_at = ", ".join(f"{place}/" for place in places)
+    raise UserError(
+        f"{kind} '{name}': no mirror has it; looked at {looked_at}; put its Hugging Face folder "
+        "there, or leave out --config mirror=DIR to download it"
+    )
+
+
+def _downloaded(kind: str, name: str, repo: str, revision: str) -> tuple[Path, str]:
+    """Return the hub client's folder of a repository at a commit, and the commit."""
+    import huggingface_hub
+
+    commit = resolve_revision(repo, revision)
+    patterns = MODEL_FILES if kind == "model" else TOKENIZER_FILES
+    try:
+        folder = huggingface_hub.snapshot_download(repo, revision=commit, allow_patterns=patterns)
+    except Exception as error:  # the hub's client raises many kinds, and none is swallowed
+        raise UserError(
+            f"{kind} '{name}': cannot download hub repository {repo} at {commit} "
+            f"({_one_line(error)}); try again, or use {_hint(kind, name)}"
+        ) from error
+    return Path(folder), commit
+
+
+def _check(kind: str, name: str, folder: Path, origin: str) -> None:
+    if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt")):
+        raise UserError(f"{kind} '{name}': {origin} has neither tokenizer.json nor vocab.txt")
+    if kind == "tokenizer":
+        return
+    if not (folder / "config.json").is_file():
+        raise UserError(f"model '{name}': {origin} has no config.json")
+    if not (folder / "model.safetensors").is_file():
+        raise UserError(
+            f"model '{name}': {origin} has no model.safetensors, and pickle checkpoints "
+            "(pytorch_model.bin) are never loaded; pin a revision that has it (on the hub often "
+            "refs/pr/N), or convert it once elsewhere (from_pretrained, then save_pretrained) and "
+            f"use {_hint(kind, name)}"
+        )
+
+
+def _hint(kind: str, name: str) -> str:
+    return f"a mirror: --config mirror=DIR reads DIR/{kind}s/{name}/"
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,119 @@
+"""Divides the rows of a data set into train, validation and test."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from emopress.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+METHODS = ("paper", "given", "clean")
+
+
+def letters_key(text: str) -> str:
+    """Return what two texts share that differ only in case, white space, punctuation and symbols.
+
+    NFKC and case folding, then everything but letters, marks and numbers goes (Unicode L, M and N;
+    marks include the vowel signs of Bengali). A text that has nothing else left, a row of emoji
+    say, keeps its symbols, so that such texts are not taken for one another.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    key = "".join(char for char in folded if unicodedata.category(char)[0] in "LMN")
+    return key or "".join(folded.split())
+
+
+def make_splits(
+    rows: pd.DataFrame, split: dict[str, Any], labels: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Return train, validation and test: frames of id, text (raw) and label (int), in file order.
+
+    `rows` as `read_rows` gives them; `split` has `method`, and unless the files are the splits
+    `test_size` (share of all), `validation_size` (share of what is left for training) and `seed`.
+
+    - `paper`: the published split. Rows equal in text and label count once, then scikit-learn's
+      `train_test_split(test_size, random_state=seed)` in file order, not stratified, makes test;
+      validation is cut from train only, stratified by label, with the same seed. Where the files
+      are the splits, those are the published ones, as with `given`.
+    - `given`: the files are the splits, unchanged.
+    - `clean`: texts with one `letters_key` are a group; a group with more than one label goes, of
+      any other the first text stays, so no group stands in two splits. Both cuts are stratified by
+      label. Where the files are the splits, the text in test stays, else the one in validation.
+
+    A split without rows, or a label too rare to be divided, is a UserError.
+    """
+    method = split["method"]
+    if method not in METHODS:
+        raise UserError(f"split: unknown method '{method}'; allowed: {', '.join(METHODS)}")
+    index = {label: position for position, label in enumerate(labels)}
+    table = rows[["id", "text"]].assign(label=rows["label"].map(index).astype("int64"))
+    has_given = bool(rows["given_split"].notna().any())
+    if has_given and not rows["given_split"].isin(SPLITS).all():
+        raise UserError(
+            "split: either every file of the source has a `split` or none; "
+            f"allowed: {', '.join(SPLITS)}"
+        )
+    if method == "given" and not has_given:
+        raise UserError(
+            "split: method 'given' needs a `split` (train, validation, test) for every file of the "
+            "source; allowed without: paper, clean"
+        )
+    if has_given:
+        kept = table if method != "clean" else _one_per_group(table, rows["given_split"])
+        given = rows["given_split"].loc[kept.index]
+        parts = {name: kept[given == name] for name in SPLITS}
+    else:
+        kept = (
+            table.drop_duplicates(["text", "label"]) if method == "paper" else _one_per_group(table)
+        )
+        stratified = method == "clean"
+        rest, test = _cut(kept, split["test_size"], split["seed"], stratified, labels, "test")
+        train, validation = _cut(
+            rest, split["validation_size"], split["seed"], True, labels, "validation"
+        )
+        parts = {"train": train, "validation": validation, "test": test}
+    for name, part in parts.items():
+        if part.empty:
+            raise UserError(f"split: method '{method}' leaves no text for {name}")
+    return {name: part.reset_index(drop=True) for name, part in parts.items()}
+
+
+def _one_per_group(table: pd.DataFrame, given: pd.Series | None = None) -> pd.DataFrame:
+    """Keep one row of each group of equal `letters_key`, none of a group with several labels."""
+    keys = table["text"].map(letters_key)
+    agreeing = table["label"].groupby(keys).transform("nunique") == 1
+    kept, keys = table[agreeing], keys[agreeing]
+    if given is not None:
+        # A text of test must not be trained on, so test keeps it and the others lose it.
+        order = given[agreeing].map({"test": 0, "validation": 1, "train": 2})
+        keys = keys.loc[order.sort_values(kind="stable").index]
+    first = keys.drop_duplicates().index
+    return kept.loc[first.sort_values()]
+
+
+def _cut(
+    table: pd.DataFrame,
+    size: float,
+    seed: int,
+    stratified: bool,
+    labels: Sequence[str],
+    what: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (the rest, a part of share `size`), both in file order."""
+    from sklearn.model_selection import train_test_split
+
+    try:
+        rest, part = train_test_split(
+            table,
+            test_size=size,
+            random_state=seed,
+            stratify=table["label"] if stratified else None,
+        )
+    except ValueError as error:
+        counts = table["label"].value_counts()
+        shown = ", ".join(f"{label} {counts.get(i, 0)}" for i, label in enumerate(labels))
+        raise UserError(
+            f"split: cannot cut {what} (share {size}) from {len(table)} texts ({shown}): {error}"
+        ) from error
+    return rest.sort_index(), part.sort_index()

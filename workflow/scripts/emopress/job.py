@@ -1,0 +1,77 @@
+"""What every script does first: log to the rule's file, keep to the rule's threads, report errors in one line."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from emopress.errors import UserError
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+CORES_VARIABLE = "EMOPRESS_CORES"  # what --cores said; set by common.smk, as is
+MIRRORS_VARIABLE = "EMOPRESS_MIRRORS"  # the config's mirror folders, joined by os.pathsep
+
+
+def mirrors() -> list[Path]:
+    """Return the mirror folders of the study, in the order in which they are searched."""
+    return [Path(part) for part in os.environ.get(MIRRORS_VARIABLE, "").split(os.pathsep) if part]
+
+
+def optional_folder(inputs: Any, name: str) -> Path | None:
+    """Return the folder of a named input that a rule has for some wildcards only."""
+    return Path(inputs[name]).parent if name in inputs.keys() else None  # noqa: SIM118
+
+
+def fair_threads(wanted: int, cores: int, processors: int) -> int:
+    """Return the threads a job may really start.
+
+    `snakemake --cores 4` on 2 processors runs jobs for 4; each then gets its share of what is there.
+    """
+    return max(1, min(wanted, wanted * processors // max(cores, processors)))
+
+
+class _Tee:
+    """Writes to the rule's log; UserErrors and warnings also reach the terminal."""
+
+    def __init__(self, path: str) -> None:
+        self.file = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+    def write(self, text: str) -> int:
+        return self.file.write(text)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+
+@contextmanager
+def job(snakemake: Any, threads: int | None = None) -> Iterator[int]:
+    """Set up a script and yield its number of threads: its share, or `threads` where it is given.
+
+    Everything printed goes to the rule's log (whole, with tracebacks). A UserError ends the script
+    with its one line on the terminal too; any other exception keeps its traceback there.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = int(os.environ.get(CORES_VARIABLE, "1"))
+    threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
+    os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
+    os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    terminal = sys.stderr
+    sys.stdout = sys.stderr = _Tee(snakemake.log[0])  # type: ignore[assignment]
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        yield threads
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        print(f"error in rule {snakemake.rule}: {error}", file=terminal)
+        sys.exit(1)
+    except Exception:
+        logging.exception("rule %s failed", snakemake.rule)
+        sys.stderr = terminal
+        raise

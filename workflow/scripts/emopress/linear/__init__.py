@@ -1,0 +1,1 @@
+"""The linear family: TF-IDF over n-grams and a linear SVM."""

@@ -1,0 +1,1 @@
+"""Measurement: predictions, timing, and the summary computed from them."""

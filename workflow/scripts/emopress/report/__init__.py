@@ -1,0 +1,1 @@
+"""The report of a study, drawn and written from result files alone."""

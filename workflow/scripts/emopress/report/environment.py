@@ -1,0 +1,60 @@
+"""Facts about the machine and the software that a report was made with."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emopress.measure.timing import cpu_facts
+
+PACKAGES = (
+    "snakemake", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "datasets",
+    "scikit-learn", "numpy", "pandas", "safetensors", "matplotlib", "jinja2",
+)  # fmt: skip
+DEFAULT_CONFIG = "config/config.yaml"
+
+
+def command_of(config_files: list[str]) -> str:
+    """Return the command that repeats the study."""
+    chosen = [name for name in config_files if name != DEFAULT_CONFIG]
+    option = f"--configfile {' '.join(chosen)} " if chosen else ""
+    return f"snakemake --cores 4 {option}report"
+
+
+def environment(folder: Path) -> dict[str, Any]:
+    """Return versions, processor, memory, system, and the git commit that holds `folder`.
+
+    The commit is None where the project does not lie in a git repository.
+    """
+    cpu, flags = cpu_facts()
+    commit = _git(folder, "rev-parse", "HEAD")
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "cpu": cpu,
+        "cpu_flags": flags,
+        "memory_gb": round(pages * page / 1e9, 1),
+        "os": f"{platform.system()} {platform.release()}",
+        "git_commit": commit,
+        "git_dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git, or no repository: the report says "unknown"
+    return done.stdout.strip()

@@ -1,0 +1,186 @@
+"""The report's tables as Markdown, one function per table, from checked results."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from emopress.errors import UserError
+from emopress.report import tables as t
+from emopress.report.pareto import pareto_front
+from emopress.report.results import passes_of
+from emopress.report.tables import Markdown
+
+DEMO_NOTE = Markdown("*Demo corpus: these numbers say nothing about real texts.*")
+
+
+def note_of(entry: Mapping[str, Any]) -> str:
+    """Return the line that stands beside every table of a demo corpus, empty for real data."""
+    return DEMO_NOTE if entry.get("demo") else ""
+
+
+def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
+    """Write the table of a dataset's variants; `table` is that of `results.per_variant`."""
+    gain = table["accuracy"].tolist()
+    by_size = pareto_front(table["size_bytes"].tolist(), gain)
+    by_latency = pareto_front(table["latency_ms_p50"].tolist(), gain)
+    rows: list[dict[str, object]] = []
+    for place, (variant, row) in enumerate(table.iterrows()):
+        fronts = ["size"] * by_size[place] + ["latency"] * by_latency[place]
+        name = t.code(variant) + (" (simulated)" if row["simulated"] else "")
+        rows.append(
+            {
+                "Variant": Markdown(name),
+                "Accuracy %": t.percent(row["accuracy"], row["accuracy_sd"]),
+                "Macro F1 %": t.percent(row["macro_f1"], row["macro_f1_sd"]),
+                "Micro F1 %": t.percent(row["micro_f1"], row["micro_f1_sd"]),
+                "Parameters": t.short_count(row["params"]),
+                "Non-zero": t.short_count(row["nonzero_params"]),
+                "Size": t.size(row["size_bytes"]),
+                "Bits / weight": t.decimals(row["bits_per_weight"], 1),
+                "Compression": t.ratio(row["compression"]),
+                "p50 ms": t.decimals(row["latency_ms_p50"], 2, row["latency_ms_p50_sd"]),
+                "p95 ms": t.decimals(row["latency_ms_p95"]),
+                "Texts / s": t.count(row["throughput"]),
+                "Speedup": t.ratio(row["speedup"]),
+                "Over PyTorch": t.ratio(row["speedup_over_pytorch"]),
+                "Runtime": row["runtime"],
+                "Pareto front": " and ".join(fronts) or t.EMPTY,
+            }
+        )
+        if table["reference"].nunique() > 1:
+            rows[-1]["Reference"] = t.code(row["reference"]) if row["reference"] else t.EMPTY
+        if table["seeds"].nunique() > 1:
+            rows[-1]["Seeds"] = t.count(row["seeds"])
+    left = ("Variant", "Runtime", "Pareto front", "Reference")
+    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
+
+
+def engine_table(
+    table: pd.DataFrame, timing: Mapping[str, Any], entry: Mapping[str, Any], where: str
+) -> Markdown | None:
+    """Write the reference rows in PyTorch eager and what the other engine alone gave, or None.
+
+    The engine's share of a variant is PyTorch's median over the median of the same, uncompressed
+    variant in its bundle's runtime. Means over seeds.
+    """
+    frame = pd.DataFrame(timing.get("rows", []))
+    columns = ("variant", "runtime", "latency_ms_p50", "latency_ms_p95", "throughput")
+    absent = [column for column in columns if column not in frame.columns]
+    if absent:
+        raise UserError(f"{where}: rows have no key {', '.join(absent)}")
+    frame = frame[frame["runtime"] == "pytorch"]
+    if frame.empty:
+        return None
+    rows = []
+    for variant, own in frame.groupby("variant", sort=False):
+        p50, p95 = own["latency_ms_p50"].mean(), own["latency_ms_p95"].mean()
+        same = table.loc[variant] if variant in table.index else None
+        rows.append(
+            {
+                "Reference": t.code(variant),
+                "PyTorch p50 ms": t.decimals(p50),
+                "p95 ms": t.decimals(p95),
+                "Texts / s": t.count(own["throughput"].mean()),
+                "Bundle's runtime": t.EMPTY if same is None else same["runtime"],
+                "Its p50 ms": t.EMPTY if same is None else t.decimals(same["latency_ms_p50"]),
+                "Engine's share": t.EMPTY
+                if same is None
+                else t.ratio(p50 / same["latency_ms_p50"]),
+            }
+        )
+    left = ("Reference", "Bundle's runtime")
+    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
+
+
+def class_table(
+    seeds: Mapping[str, Any], entry: Mapping[str, Any], dataset: str, variant: str
+) -> Markdown:
+    """Write precision, recall and F1 per label of one variant (means over seeds) and support."""
+    rows = []
+    for label in entry["labels"]:
+        try:
+            own = pd.DataFrame([seed["per_class"][label] for seed in seeds.values()])
+            means = own[["precision", "recall", "f1", "support"]].mean()
+        except KeyError as error:
+            raise UserError(
+                f"results/details.json: {dataset}, {variant}, label {label!r}: no key {error}"
+            ) from None
+        rows.append(
+            {
+                "Label": label,
+                "Precision %": t.percent(means["precision"]),
+                "Recall %": t.percent(means["recall"]),
+                "F1 %": t.percent(means["f1"]),
+                "Test texts": t.count(means["support"]),
+            }
+        )
+    return t.markdown_table(t.frame_of(rows), left=("Label",), note=note_of(entry))
+
+
+def datasets_table(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdown:
+    """List the datasets of the study with language, split, variants and whether they are demos."""
+    rows = []
+    for name in summary["dataset"].unique():
+        entry, own = datasets[name], summary[summary["dataset"] == name]
+        rows.append(
+            {
+                "Data set": t.code(name),
+                "Title": entry.get("title") or name,
+                "Language": entry.get("language") or t.EMPTY,
+                "Split": (entry.get("split") or {}).get("method", t.EMPTY),
+                "Variants": t.count(own["variant"].nunique()),
+                "Seeds": t.count(own["seed"].nunique()),
+                "Demo corpus": "**yes: not real data**" if entry.get("demo") else "no",
+            }
+        )
+        rows[-1]["Demo corpus"] = Markdown(rows[-1]["Demo corpus"])
+    left = ("Data set", "Title", "Language", "Split", "Demo corpus")
+    return t.markdown_table(t.frame_of(rows), left=left)
+
+
+def models_table(names: list[str], models: Mapping[str, Any]) -> Markdown:
+    """List the models of the study with their settings."""
+    rows = []
+    for name in names:
+        if name not in models:
+            raise UserError(
+                f"results/summary.csv: column variant: {name!r} is no model of the config"
+            )
+        entry = models[name]
+        rows.append(
+            {
+                "Model": t.code(name),
+                "Family": entry.get("family", t.EMPTY),
+                "Settings": t.settings(entry, skip=("family",)),
+            }
+        )
+    return t.markdown_table(t.frame_of(rows), left=("Model", "Family", "Settings"))
+
+
+def passes_table(names: list[str], passes: Mapping[str, Any]) -> Markdown:
+    """List the passes of the study with their kind and parameters."""
+    rows = []
+    for name in names:
+        if name not in passes:
+            raise UserError(
+                f"results/summary.csv: column variant: {name!r} is no pass of the config"
+            )
+        entry = passes[name]
+        rows.append(
+            {
+                "Pass": t.code(name),
+                "Kind": entry.get("kind", t.EMPTY),
+                "Parameters": t.settings(entry, skip=("kind",)),
+            }
+        )
+    return t.markdown_table(t.frame_of(rows), left=("Pass", "Kind", "Parameters"))
+
+
+def prunes_single_weights(details: Mapping[str, Any]) -> bool:
+    """Say whether a variant of one dataset's details was pruned weight by weight."""
+    return any(
+        step.get("kind") == "prune" and step.get("method", "magnitude") == "magnitude"
+        for variant, seeds in details.items()
+        for step in passes_of(variant, next(iter(seeds.values()))["recipe"])
+    )

@@ -1,0 +1,1 @@
+"""Prediction from a bundle on disk: onnxruntime, tokenizers and numpy, never torch."""

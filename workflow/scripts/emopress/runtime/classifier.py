@@ -1,0 +1,47 @@
+"""What every runtime offers: logits and probabilities for texts, labels in order."""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+
+Normaliser = Callable[[str], str]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the softmax over the last axis, computed without overflow."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+class Classifier(ABC):
+    """A loaded model; `labels[i]` is the name of column i of every output."""
+
+    def __init__(self, labels: list[str], normalise: Normaliser) -> None:
+        self.labels, self.normalise = labels, normalise
+
+    @abstractmethod
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return logits [N, C] of one batch of normalised texts."""
+
+    def predict_logits(
+        self, texts: list[str], *, batch_size: int = 1, progress: bool = False
+    ) -> np.ndarray:
+        """Return logits [N, C] fp32 for raw texts, in batches of texts of similar length."""
+        texts = [self.normalise(text) for text in texts]
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
+        starts = range(0, len(order), batch_size)
+        if progress:
+            from tqdm import tqdm
+
+            starts = tqdm(starts, desc="predicting", unit="batch", file=sys.stderr, mininterval=2.0)
+        for start in starts:
+            indices = order[start : start + batch_size]
+            result[indices] = self.logits([texts[i] for i in indices])
+        return result
+
+    def predict_proba(self, texts: list[str], *, batch_size: int = 1) -> np.ndarray:
+        """Return the probability of each label [N, C] for raw texts."""
+        return softmax(self.predict_logits(texts, batch_size=batch_size))

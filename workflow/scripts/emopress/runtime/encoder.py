@@ -1,0 +1,54 @@
+"""Runs a transformer bundle: `model.onnx` in ONNX Runtime, `tokenizer.json` in tokenizers."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from emopress.runtime.classifier import Classifier, Normaliser
+
+
+class Encoder:
+    """Turns texts into input_ids and attention_mask [B, T], padded to the batch's longest."""
+
+    def __init__(self, path: Path, *, max_length: int, pad_id: int) -> None:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self.tokenizer = Tokenizer.from_file(str(path))
+        self.tokenizer.enable_truncation(max_length)
+        self.tokenizer.enable_padding(pad_id=pad_id, pad_token=self.tokenizer.id_to_token(pad_id))
+
+    def __call__(self, texts: list[str]) -> dict[str, np.ndarray]:
+        encodings = self.tokenizer.encode_batch(texts)
+        return {
+            "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
+            "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
+        }
+
+
+class OnnxClassifier(Classifier):
+    """A transformer in ONNX Runtime on the CPU."""
+
+    def __init__(
+        self,
+        model: Path,
+        encoder: Encoder,
+        *,
+        labels: list[str],
+        normalise: Normaliser,
+        threads: int,
+    ) -> None:
+        import onnxruntime
+
+        super().__init__(labels, normalise)
+        self.encoder = encoder
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(
+            str(model), options, providers=["CPUExecutionProvider"]
+        )
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return logits [N, C] of one batch."""
+        return np.asarray(self.session.run(["logits"], self.encoder(texts))[0])

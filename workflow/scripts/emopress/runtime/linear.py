@@ -1,0 +1,59 @@
+"""Runs a linear bundle: TF-IDF over n-grams and one matrix, in plain Python and numpy.
+
+`model.npz` (zip of arrays, no pickle) holds
+  vocabulary  uint8 [bytes]  the n-grams, UTF-8, one a line, sorted; line i is feature i
+  idf         float32 [V]
+  weights     float32 [V, C], or int8 [V, C] with scale float32 [C]
+  bias        float32 [C]
+A text's feature i is (1 + ln count_i) * idf_i, divided by the Euclidean norm of all of them.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from emopress.errors import UserError
+from emopress.runtime.classifier import Classifier, Normaliser
+from emopress.runtime.ngrams import analyzer
+
+
+class LinearClassifier(Classifier):
+    """A linear model over TF-IDF features."""
+
+    def __init__(
+        self, model: Path, *, labels: list[str], normalise: Normaliser, kind: str, ngrams: list[int]
+    ) -> None:
+        super().__init__(labels, normalise)
+        try:
+            arrays = np.load(model, allow_pickle=False)
+            grams = arrays["vocabulary"].tobytes().decode("utf-8").split("\n")
+            self.idf, self.bias = arrays["idf"].tolist(), arrays["bias"]
+            self.weights = arrays["weights"]
+            self.scale = arrays["scale"] if "scale" in arrays else np.ones_like(self.bias)
+        except (KeyError, ValueError, OSError) as error:
+            raise UserError(f"{model}: not a linear model of emopress ({error})") from None
+        self.vocabulary = {gram: index for index, gram in enumerate(grams)}
+        self.cut = analyzer(kind, ngrams)
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return logits [N, C]; a text without a known n-gram gets the bias alone."""
+        return np.stack([self._one(text) for text in texts])
+
+    def _one(self, text: str) -> np.ndarray:
+        counts: dict[int, int] = {}
+        find = self.vocabulary.get
+        for gram in self.cut(text):
+            index = find(gram)
+            if index is not None:
+                counts[index] = counts.get(index, 0) + 1
+        if not counts:
+            return self.bias
+        idf, log = self.idf, math.log
+        values = np.array(
+            [idf[i] if n == 1 else (1.0 + log(n)) * idf[i] for i, n in counts.items()],
+            dtype=np.float32,
+        )
+        values /= math.sqrt(float(values @ values))
+        rows = self.weights[np.fromiter(counts, dtype=np.int64, count=len(counts))]
+        return (values @ rows) * self.scale + self.bias

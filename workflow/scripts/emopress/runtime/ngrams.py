@@ -1,0 +1,40 @@
+"""Character and word n-grams of a text, as scikit-learn's vectorisers cut them."""
+
+from collections.abc import Callable, Iterator
+
+Analyzer = Callable[[str], Iterator[str]]
+
+
+def char_wb(text: str, shortest: int, longest: int) -> Iterator[str]:
+    """Yield the character n-grams inside each word, the word framed by one space on each side.
+
+    Equals scikit-learn's analyzer='char_wb': a framed word shorter than n gives itself once, and
+    nothing for longer n.
+    """
+    for word in text.lower().split():
+        framed = f" {word} "
+        size = len(framed)
+        for n in range(shortest, longest + 1):
+            if n >= size:
+                yield framed
+                break
+            for start in range(size - n + 1):
+                yield framed[start : start + n]
+
+
+def words(text: str, shortest: int, longest: int) -> Iterator[str]:
+    r"""Yield the word n-grams, words being what stands between white space (`\S+`).
+
+    scikit-learn's default token pattern would cut Bengali words at their vowel signs.
+    """
+    tokens = text.lower().split()
+    for n in range(shortest, longest + 1):
+        for start in range(len(tokens) - n + 1):
+            yield " ".join(tokens[start : start + n])
+
+
+def analyzer(kind: str, ngrams: list[int]) -> Analyzer:
+    """Return the function text -> n-grams for `char_wb` or `word`."""
+    shortest, longest = ngrams
+    cut = {"char_wb": char_wb, "word": words}[kind]
+    return lambda text: cut(text, shortest, longest)

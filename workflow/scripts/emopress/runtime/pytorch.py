@@ -1,0 +1,39 @@
+"""Runs a transformer checkpoint in PyTorch fp32 eager: the reference row that papers time."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from emopress.checkpoint import read_checkpoint
+from emopress.data.normalise import normalise_text
+from emopress.runtime.classifier import Classifier
+from emopress.runtime.encoder import Encoder
+from emopress.train.tokenizer import pad_id
+
+
+class PytorchClassifier(Classifier):
+    """A checkpoint on the CPU, with torch's own attention (sdpa) and no compilation."""
+
+    def __init__(self, folder: Path, *, threads: int) -> None:
+        from transformers import AutoModelForSequenceClassification
+
+        torch.set_num_threads(threads)
+        facts = read_checkpoint(folder).manifest
+        super().__init__(
+            facts["labels"], lambda text: normalise_text(text, method=facts["normalise"])
+        )
+        self.encoder = Encoder(
+            folder / "tokenizer.json", max_length=facts["max_length"], pad_id=0
+        )
+        padding = pad_id(self.encoder.tokenizer)
+        self.encoder.tokenizer.enable_padding(pad_id=padding)
+        self.model = AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True
+        ).eval()
+
+    @torch.inference_mode()
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return logits [N, C] of one batch."""
+        inputs = {key: torch.from_numpy(value) for key, value in self.encoder(texts).items()}
+        return self.model(**inputs).logits.numpy()

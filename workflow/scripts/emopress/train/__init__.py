@@ -1,0 +1,1 @@
+"""Training: tokenizers, encoders, losses and the one loop that fine-tuning and distillation share."""

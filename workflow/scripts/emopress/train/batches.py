@@ -1,0 +1,62 @@
+"""Encoded texts and their length-bucketed batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+POOL = 50  # batches whose texts are sorted by length together
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of some texts (ragged) with their labels [N]; `pad_id` fills up a batch."""
+
+    ids: list[list[int]]
+    labels: Tensor
+    pad_id: int
+
+    def batch(self, indices: Sequence[int], device: torch.device) -> dict[str, Tensor]:
+        """Return input_ids and attention_mask [B, longest of the batch]."""
+        rows = [torch.tensor(self.ids[i]) for i in indices]
+        input_ids = torch.nn.utils.rnn.pad_sequence(
+            rows, batch_first=True, padding_value=self.pad_id
+        )
+        lengths = torch.tensor([len(row) for row in rows])
+        mask = (torch.arange(input_ids.shape[1])[None] < lengths[:, None]).long()
+        return {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
+
+
+def encode(
+    tokenizer: Tokenizer, texts: list[str], labels: Sequence[int], *, max_length: int, pad_id: int
+) -> Encoded:
+    """Tokenize texts, cut to `max_length` tokens."""
+    tokenizer.enable_truncation(max_length)
+    tokenizer.no_padding()
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    return Encoded(ids, torch.as_tensor(np.asarray(labels), dtype=torch.long), pad_id)
+
+
+def bucketed_batches(
+    lengths: Sequence[int], batch_size: int, rng: np.random.Generator
+) -> list[list[int]]:
+    """Return every index once, in batches of texts of similar length, in random order.
+
+    Texts are shuffled, sorted by length within pools of `POOL` batches, cut, and the batches are
+    shuffled: little padding, and different batches every epoch.
+    """
+    order = rng.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), POOL * batch_size):
+        pool = sorted(order[start : start + POOL * batch_size], key=lambda i: lengths[i])
+        batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
+    return [[int(i) for i in batches[j]] for j in rng.permutation(len(batches))]
+
+
+def in_order_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Return every index once, shortest texts first, for evaluation."""
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
+    return [order[at : at + batch_size] for at in range(0, len(order), batch_size)]

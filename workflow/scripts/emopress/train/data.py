@@ -1,0 +1,28 @@
+"""The training and validation texts of a data set, as the training jobs read them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas
+
+from emopress.artifact import sha256_of
+
+
+@dataclass(frozen=True)
+class Split:
+    """The ids, texts and class indices of one split, in file order."""
+
+    ids: list[str]
+    texts: list[str]
+    labels: list[int]
+
+
+def read_split(path: Path | str) -> Split:
+    """Read one of a data set's parquet files."""
+    frame = pandas.read_parquet(path, columns=["id", "text", "label"])
+    return Split(frame["id"].tolist(), frame["text"].tolist(), frame["label"].tolist())
+
+
+def data_hash(*paths: Path | str) -> str:
+    """Return one hash for the files that a model was trained on."""
+    return "+".join(sha256_of(path)[:16] for path in paths)

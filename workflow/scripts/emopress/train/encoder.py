@@ -1,0 +1,101 @@
+"""Builds transformer classifiers: from an architecture, or from a published checkpoint."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from emopress.errors import UserError
+
+ARCHITECTURES = ("bert", "distilbert", "electra")
+
+
+def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
+    from transformers import BertConfig, DistilBertConfig, ElectraConfig
+
+    common = {
+        "vocab_size": vocab_size,
+        "max_position_embeddings": max_length,
+        "pad_token_id": pad,
+    }
+    dropout = init["dropout"]
+    if init["architecture"] == "distilbert":
+        return DistilBertConfig(
+            n_layers=init["layers"],
+            dim=init["width"],
+            n_heads=init["heads"],
+            hidden_dim=init["ffn"],
+            dropout=dropout,
+            attention_dropout=dropout,
+            seq_classif_dropout=dropout,
+            **common,
+        )
+    shape = {
+        "num_hidden_layers": init["layers"],
+        "hidden_size": init["width"],
+        "num_attention_heads": init["heads"],
+        "intermediate_size": init["ffn"],
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+    if init["architecture"] == "electra":
+        return ElectraConfig(embedding_size=init["width"], **shape, **common)
+    return BertConfig(**shape, **common)
+
+
+def build_encoder(
+    entry: dict[str, Any],
+    *,
+    labels: list[str],
+    vocab_size: int,
+    max_length: int,
+    pad: int,
+    pretrained: Path | None,
+) -> nn.Module:
+    """Return a classifier with one logit per label for a transformer entry of the config.
+
+    The labels stand in the model's config in their order. UserError if the checkpoint in
+    `pretrained` is of an architecture that emopress does not know, has fewer embedding rows than
+    the tokenizer has entries, or fewer positions than `max_length`.
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    names = {"id2label": dict(enumerate(labels)), "label2id": {n: i for i, n in enumerate(labels)}}
+    if "init" in entry:
+        config = _scratch_config(entry["init"], vocab_size, max_length, pad)
+        config.id2label, config.label2id = names["id2label"], names["label2id"]
+        return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
+    config = AutoConfig.from_pretrained(pretrained, local_files_only=True, trust_remote_code=False)
+    if config.model_type not in ARCHITECTURES:
+        raise UserError(
+            f"{pretrained}: a {config.model_type} checkpoint; emopress takes {', '.join(ARCHITECTURES)}"
+        )
+    if config.vocab_size < vocab_size:
+        raise UserError(
+            f"{pretrained}: the tokenizer has {vocab_size} entries, the checkpoint's embeddings "
+            f"only {config.vocab_size}"
+        )
+    if config.max_position_embeddings < max_length:
+        raise UserError(
+            f"{pretrained}: max_length is {max_length}, the checkpoint has "
+            f"{config.max_position_embeddings} positions"
+        )
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # "newly initialized" is the plan
+    return AutoModelForSequenceClassification.from_pretrained(
+        pretrained,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
+        dtype=torch.float32,
+        **names,
+    )
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """Return (all, non-zero) parameters; tied ones count once."""
+    parameters = list(model.parameters())
+    nonzero = sum(int(torch.count_nonzero(p)) for p in parameters)
+    return sum(p.numel() for p in parameters), nonzero

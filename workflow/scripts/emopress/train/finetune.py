@@ -1,0 +1,156 @@
+"""Trains a transformer classifier on a data set: fine-tuning, or distillation from a teacher's logits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.checkpoint import library_versions, manifest_hash, write_manifest
+from emopress.train.batches import Encoded, encode
+from emopress.train.data import data_hash, read_split
+from emopress.train.encoder import build_encoder, count_parameters
+from emopress.train.logits import read_logits
+from emopress.train.loop import Objective, Trainer, pick_device
+from emopress.train.losses import class_weights, distillation_loss, hard_loss
+from emopress.train.tokenizer import model_tokenizer, pad_id
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The encoded training and validation texts, their ids, and where they came from."""
+
+    train: Encoded
+    validation: Encoded
+    train_ids: list[str]
+    sha256: str
+
+
+def encode_data(
+    train: Path, validation: Path, tokenizer: Tokenizer, data: dict[str, Any]
+) -> Texts:
+    """Tokenize a data set's training and validation texts."""
+    splits = [read_split(path) for path in (train, validation)]
+    encoded = [
+        encode(tokenizer, s.texts, s.labels, max_length=data["max_length"], pad_id=pad_id(tokenizer))
+        for s in splits
+    ]
+    return Texts(*encoded, splits[0].ids, data_hash(train, validation))
+
+
+def label_objective(
+    labels: Tensor, settings: dict[str, Any], classes: int, device: torch.device
+) -> Objective:
+    """Return the objective of fine-tuning: cross-entropy on the labels."""
+    weights = class_weights(labels, classes).to(device) if settings["class_weights"] else None
+
+    def objective(logits: Tensor, indices: list[int]) -> Tensor:
+        return hard_loss(logits, labels[indices].to(device), kind="cross_entropy", weights=weights)
+
+    return objective
+
+
+def distillation_objective(
+    labels: Tensor, teacher: Tensor, distill: dict[str, Any], device: torch.device
+) -> Objective:
+    """Return the objective of response-based distillation from `teacher` logits [N, C]."""
+    weighted = distill["train"]["class_weights"]
+    weights = class_weights(labels, teacher.shape[1]).to(device) if weighted else None
+
+    def objective(logits: Tensor, indices: list[int]) -> Tensor:
+        return distillation_loss(
+            logits,
+            teacher[indices].to(device),
+            labels[indices].to(device),
+            temperature=distill["temperature"],
+            alpha=distill["alpha"],
+            kind=distill["hard_loss"],
+            weights=weights,
+        )
+
+    return objective
+
+
+def save_transformer(
+    folder: Path, model: nn.Module, tokenizer: Tokenizer, history: list[dict[str, float]]
+) -> None:
+    """Write a Hugging Face folder (safetensors), its tokenizer.json and the training curve."""
+    model.cpu().save_pretrained(folder)  # type: ignore[operator]
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    write_json(folder / "training.json", history)
+
+
+def train_encoder(
+    *,
+    entry: dict[str, Any],
+    step: dict[str, Any],
+    data: dict[str, Any],
+    seed: int,
+    device: str,
+    train: Path,
+    validation: Path,
+    pretrained: Path | None,
+    pretrained_tokenizer: Path | None,
+    state: Path,
+    out: Path,
+    teacher: Path | None = None,
+    teacher_logits: Path | None = None,
+) -> None:
+    """Train the model of config entry `entry` and write it as a checkpoint to `out`.
+
+    With `teacher` (its bundle folder) and `teacher_logits` this is the distillation pass `step`;
+    without, `step` is the model itself. `data` holds labels, max_length and normalise; `state` is
+    where an unfinished training waits. The same seed, threads and machine give the same weights.
+    """
+    torch.manual_seed(seed)
+    texts = read_split(train).texts
+    tokenizer = model_tokenizer(
+        entry, pretrained_tokenizer or pretrained, texts, data["normalise"] == "bengali"
+    )
+    model = build_encoder(
+        entry,
+        labels=data["labels"],
+        vocab_size=tokenizer.get_vocab_size(),
+        max_length=data["max_length"],
+        pad=pad_id(tokenizer),
+        pretrained=pretrained,
+    )
+    encoded = encode_data(train, validation, tokenizer, data)
+    where, classes = pick_device(device), len(data["labels"])
+    if teacher is None or teacher_logits is None:
+        settings, recipe, parent = entry["train"], [], None
+        objective = label_objective(encoded.train.labels, settings, classes, where)
+    else:
+        manifest = read_json(teacher / "bundle.json")
+        settings, recipe = step["train"], manifest["recipe"]
+        parent = {"sha256": manifest_hash(teacher / "bundle.json")}
+        logits = torch.from_numpy(read_logits(teacher_logits, ids=encoded.train_ids))
+        objective = distillation_objective(encoded.train.labels, logits, step, where)
+    trainer = Trainer(model, objective, settings, seed=seed, device=where, state=state)
+    history = trainer.fit(encoded.train, encoded.validation, classes)
+    params, nonzero = count_parameters(model)
+    base = read_json(pretrained / "pretrained.json") if pretrained else None
+    with replaced_folder(out) as folder:
+        save_transformer(folder, model, tokenizer, history)
+        write_manifest(
+            folder,
+            {
+                "family": "transformer",
+                **data,
+                "recipe": [*recipe, step],
+                "seed": seed,
+                "parent": parent,
+                "base": base,
+                "data_sha256": encoded.sha256,
+                "params": params,
+                "nonzero_params": nonzero,
+                "versions": library_versions(*PACKAGES),
+            },
+        )

@@ -1,0 +1,37 @@
+"""Teacher logits: computed once from a teacher's bundle, read by all of its students."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from emopress.artifact import replaced_file
+from emopress.errors import UserError
+from emopress.runtime.bundle import load
+from emopress.train.data import read_split
+
+BATCH = 32
+
+
+def _ids_hash(ids: list[str]) -> str:
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+
+
+def write_logits(bundle: Path, train: Path, out: Path, *, threads: int) -> None:
+    """Write the bundle's logits [N, C] fp32 for the training texts, in their order."""
+    split = read_split(train)
+    logits = load(bundle, threads=threads).predict_logits(
+        split.texts, batch_size=BATCH, progress=True
+    )
+    with replaced_file(out) as temporary:
+        save_file({"logits": logits}, temporary, metadata={"ids_sha256": _ids_hash(split.ids)})
+
+
+def read_logits(path: Path, *, ids: list[str]) -> np.ndarray:
+    """Read teacher logits; UserError if they were computed for other texts than `ids`."""
+    with safe_open(path, framework="numpy") as stream:
+        if (stream.metadata() or {}).get("ids_sha256") != _ids_hash(ids):
+            raise UserError(f"{path}: teacher logits of other texts; delete it and run again")
+        return stream.get_tensor("logits")

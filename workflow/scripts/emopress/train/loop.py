@@ -1,0 +1,237 @@
+"""The training loop: AdamW with warm-up, early stopping on validation macro F1, resumable."""
+
+import math
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import tqdm
+
+from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.errors import UserError
+from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
+
+Objective = Callable[[Tensor, list[int]], Tensor]  # (logits, indices into the training texts)
+EVALUATION_BATCH = 128
+
+
+def set_threads(threads: int) -> None:
+    """Keep torch to `threads` threads, and to algorithms that repeat bit by bit."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device for `auto`, `cpu` or `cuda`."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device: cuda is asked for, but torch finds no CUDA device; use auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def uses_bf16(precision: str, device: torch.device) -> bool:
+    """Decide on bf16 autocast; `auto` means: where the device has bf16 arithmetic."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def macro_f1(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """Return the unweighted mean of the classes' F1 (0 for a class without any hit)."""
+    scores = []
+    for c in range(classes):
+        hits = np.sum((labels == c) & (predicted == c))
+        total = np.sum(labels == c) + np.sum(predicted == c)
+        scores.append(2 * hits / total if total else 0.0)
+    return float(np.mean(scores))
+
+
+@torch.no_grad()
+def logits_of(model: torch.nn.Module, data: Encoded, device: torch.device) -> Tensor:
+    """Return the logits [N, C] of all texts, in their order, in fp32 on the CPU."""
+    model.eval()
+    result: list[Tensor | None] = [None] * len(data.ids)
+    for indices in in_order_batches([len(ids) for ids in data.ids], EVALUATION_BATCH):
+        logits = model(**data.batch(indices, device)).logits.float().cpu()
+        for row, index in zip(logits, indices, strict=True):
+            result[index] = row
+    return torch.stack([row for row in result if row is not None])
+
+
+class Trainer:
+    """Trains one model; `state` is a folder for resuming, removed at the end."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        objective: Objective,
+        settings: dict[str, Any],
+        *,
+        seed: int,
+        device: torch.device,
+        state: Path,
+        after_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.model, self.objective, self.settings = model.to(device), objective, settings
+        self.seed, self.device, self.state, self.after_step = seed, device, state, after_step
+        self.bf16 = uses_bf16(settings["precision"], device)
+        decay = [p for n, p in model.named_parameters() if p.ndim > 1 and p.requires_grad]
+        plain = [p for n, p in model.named_parameters() if p.ndim <= 1 and p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": decay, "weight_decay": settings["weight_decay"]},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=settings["learning_rate"],
+        )
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_epoch = 0
+
+    def fit(self, train: Encoded, validation: Encoded, classes: int) -> list[dict[str, float]]:
+        """Train, leave the best epoch's weights in the model, and return one row per epoch.
+
+        A row has epoch, loss (mean over the epoch's steps) and validation_macro_f1. Each epoch's
+        batches and dropout depend on (seed, epoch) only, so a resumed run ends like an unbroken one.
+        """
+        settings = self.settings
+        lengths = [len(ids) for ids in train.ids]
+        batches = math.ceil(len(lengths) / settings["batch_size"])
+        steps = math.ceil(batches / settings["accumulate"])
+        self.scheduler = LambdaLR(self.optimizer, self._schedule(steps * settings["epochs"]))
+        self._resume()
+        with tqdm(
+            total=steps * settings["epochs"],
+            initial=steps * len(self.history),
+            desc="training",
+            unit="step",
+            file=sys.stderr,
+            mininterval=2.0,
+            maxinterval=10.0,
+            dynamic_ncols=False,
+            ncols=110,
+        ) as bar:
+            for epoch in range(len(self.history) + 1, settings["epochs"] + 1):
+                if self._out_of_patience():
+                    break
+                loss = self._epoch(epoch, train, lengths, bar)
+                score = macro_f1(
+                    validation.labels.numpy(),
+                    logits_of(self.model, validation, self.device).argmax(1).numpy(),
+                    classes,
+                )
+                self._record(epoch, loss, score)
+                bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
+                bar.write(
+                    f"epoch {epoch}/{settings['epochs']}  loss {loss:.4f}  "
+                    f"validation macro F1 {score:.4f}  (best: epoch {self.best_epoch})",
+                    file=sys.stderr,
+                )
+        self.model.load_state_dict(self.best)
+        shutil.rmtree(self.state, ignore_errors=True)
+        return self.history
+
+    def _schedule(self, total: int) -> Callable[[int], float]:
+        warmup = max(1, round(self.settings["warmup"] * total))
+
+        def factor(step: int) -> float:
+            return (step + 1) / warmup if step < warmup else (total - step) / max(1, total - warmup)
+
+        return factor
+
+    def _epoch(self, epoch: int, train: Encoded, lengths: list[int], bar: tqdm) -> float:
+        settings = self.settings
+        torch.manual_seed(self.seed * 100_003 + epoch)
+        rng = np.random.default_rng([self.seed, epoch])
+        batches = bucketed_batches(lengths, settings["batch_size"], rng)
+        self.model.train()
+        losses = []
+        for start in range(0, len(batches), settings["accumulate"]):
+            group = batches[start : start + settings["accumulate"]]
+            texts = sum(len(indices) for indices in group)
+            step_loss = 0.0
+            for indices in group:
+                autocast = (
+                    torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+                )
+                with autocast:
+                    logits = self.model(**train.batch(indices, self.device)).logits
+                loss = self.objective(logits.float(), indices) * (len(indices) / texts)
+                loss.backward()
+                step_loss += loss.item()
+            if not math.isfinite(step_loss):
+                raise UserError(
+                    f"training: the loss is {step_loss} in epoch {epoch}, step {len(losses) + 1} "
+                    f"(learning rate {self.scheduler.get_last_lr()[0]:.2e}); try a lower "
+                    "learning_rate, a longer warmup, or precision: fp32"
+                )
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings["max_grad_norm"])
+            self.optimizer.step()
+            self.scheduler.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.after_step()
+            losses.append(step_loss)
+            bar.set_postfix(loss=f"{step_loss:.4f}", val_f1=self._best_score(), refresh=False)
+            bar.update()
+        return float(np.mean(losses))
+
+    def _best_score(self) -> str:
+        scores = [row["validation_macro_f1"] for row in self.history]
+        return f"{max(scores):.4f}" if scores else "-"
+
+    def _out_of_patience(self) -> bool:
+        return len(self.history) - self.best_epoch >= self.settings["patience"]
+
+    def _record(self, epoch: int, loss: float, score: float) -> None:
+        if all(score > row["validation_macro_f1"] for row in self.history):
+            self.best_epoch = epoch
+            self.best = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+        self.history.append({"epoch": epoch, "loss": loss, "validation_macro_f1": score})
+        with replaced_folder(self.state) as folder:
+            weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            save_file(weights, folder / "model.safetensors")
+            save_file(self.best, folder / "best.safetensors")
+            save_file(self._optimizer_tensors(), folder / "optimizer.safetensors")
+            write_json(
+                folder / "state.json",
+                {
+                    "history": self.history,
+                    "best_epoch": self.best_epoch,
+                    "scheduler_step": self.scheduler.last_epoch,
+                    "settings": self.settings,
+                    "seed": self.seed,
+                },
+            )
+
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        state = self.optimizer.state_dict()["state"]
+        return {f"{i}.{key}": value for i, row in state.items() for key, value in row.items()}
+
+    def _resume(self) -> None:
+        if not (self.state / "state.json").is_file():
+            return
+        saved = read_json(self.state / "state.json")
+        if saved["settings"] != self.settings or saved["seed"] != self.seed:
+            print("training: an unfinished run with other settings is discarded", file=sys.stderr)
+            return
+        self.model.load_state_dict(load_file(self.state / "model.safetensors"))
+        self.best = load_file(self.state / "best.safetensors")
+        self.best_epoch, self.history = saved["best_epoch"], saved["history"]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in load_file(self.state / "optimizer.safetensors").items():
+            index, key = name.split(".", 1)
+            state.setdefault(int(index), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.scheduler.last_epoch = saved["scheduler_step"] - 1
+        self.scheduler.step()
+        print(f"training: resumed after epoch {len(self.history)}", file=sys.stderr)

@@ -1,0 +1,115 @@
+"""Tokenizers of transformer models, always as one `tokenizer.json` that training and prediction share."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import WordPiece as WordPieceDecoder
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import WordPieceTrainer
+
+from emopress.errors import UserError
+
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
+
+
+def wordpiece(vocabulary: dict[str, int], *, lowercase: bool) -> Tokenizer:
+    """Return a BERT WordPiece tokenizer over `vocabulary` that keeps accents and vowel signs.
+
+    Hugging Face's own BERT normaliser strips them whenever it lower-cases, which deletes half of
+    the Bengali vowels.
+    """
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = BertNormalizer(lowercase=lowercase, strip_accents=False)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.decoder = WordPieceDecoder(prefix="##")
+    if vocabulary:
+        _frame(tokenizer)
+    return tokenizer
+
+
+def _frame(tokenizer: Tokenizer) -> None:
+    """Put [CLS] and [SEP] around every text."""
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+
+
+def train_wordpiece(texts: list[str], *, vocab_size: int, lowercase: bool) -> Tokenizer:
+    """Train a WordPiece tokenizer on `texts`; at most `vocab_size` entries, specials first."""
+    tokenizer = wordpiece({}, lowercase=lowercase)
+    trainer = WordPieceTrainer(
+        vocab_size=vocab_size, special_tokens=SPECIAL_TOKENS, show_progress=False, min_frequency=2
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    _frame(tokenizer)
+    return tokenizer
+
+
+def tokenizer_of_folder(folder: Path, *, lowercase: bool) -> Tokenizer:
+    """Load a published tokenizer: its tokenizer.json, else its vocab.txt as BERT WordPiece.
+
+    `lowercase` holds for a vocab.txt whose tokenizer_config.json does not say do_lower_case.
+    """
+    if (folder / "tokenizer.json").is_file():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    path = folder / "vocab.txt"
+    if not path.is_file():
+        raise UserError(f"{folder}: holds neither tokenizer.json nor vocab.txt")
+    words = path.read_text(encoding="utf-8").split("\n")
+    vocabulary = {word: index for index, word in enumerate(words) if word}
+    missing = [token for token in SPECIAL_TOKENS if token not in vocabulary]
+    if missing:
+        raise UserError(f"{path}: no entry {', '.join(missing)}; not a BERT vocabulary")
+    config = folder / "tokenizer_config.json"
+    if config.is_file():
+        lowercase = json.loads(config.read_text(encoding="utf-8")).get("do_lower_case", lowercase)
+    return wordpiece(vocabulary, lowercase=lowercase)
+
+
+def model_tokenizer(
+    entry: dict[str, Any], pretrained: Path | None, texts: list[str], language_check: bool
+) -> Tokenizer:
+    """Return the tokenizer of a model entry of the config.
+
+    `pretrained` is the folder that its checkpoint or tokenizer was fetched into; `texts` are the
+    training texts, for a tokenizer that is trained. With `language_check` a tokenizer that strips
+    Bengali vowel signs is refused.
+    """
+    spec = entry.get("tokenizer", {})
+    if "train" in spec:
+        result = train_wordpiece(
+            texts, vocab_size=spec["vocab_size"], lowercase=spec["lowercase"]
+        )
+    elif pretrained is None:
+        raise ValueError("a tokenizer that is not trained needs its folder")
+    else:
+        result = tokenizer_of_folder(pretrained, lowercase=spec.get("lowercase", False))
+    if language_check and result.normalizer is not None:
+        if len(result.normalizer.normalize_str(VOWEL_SIGNS)) < len(VOWEL_SIGNS):
+            raise UserError(
+                f"{pretrained}: this tokenizer strips Bengali vowel signs (strip_accents); "
+                "use one that does not"
+            )
+    return result
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """Return the id of the padding token; UserError if the tokenizer has none."""
+    for token in ("[PAD]", "<pad>"):
+        index = tokenizer.token_to_id(token)
+        if index is not None:
+            return index
+    raise UserError("tokenizer: no [PAD] or <pad> token")
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """Copy the tokenizer.json of one artifact into another."""
+    shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")

@@ -1,0 +1,23 @@
+"""Rule fetch_data: the raw files of a data set, checked."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and fetch."""
+    from emopress.data.fetch import fetch_dataset
+    from emopress.job import job, mirrors
+
+    with job(snakemake):
+        fetch_dataset(
+            snakemake.wildcards.dataset,
+            dict(snakemake.params.source),
+            labels=list(snakemake.params.labels),
+            mirrors=mirrors(),
+            root=Path(__file__).parents[2],
+            dest=Path(snakemake.output.manifest).parent,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,24 @@
+"""Rule predict: a bundle's predictions for validation and test."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.job import job
+
+    with job(snakemake) as threads:
+        from emopress.measure.predict import predict_splits
+
+        predict_splits(
+            bundle=Path(snakemake.input.bundle).parent,
+            splits={name: Path(snakemake.input[name]) for name in ("validation", "test")},
+            labels=list(snakemake.params.labels),
+            batch_size=snakemake.params.batch_size,
+            threads=threads,
+            out=Path(snakemake.output.predictions),
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,21 @@
+"""Rule prepare_data: splits and data card."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.data.prepare import prepare_dataset
+    from emopress.job import job
+
+    with job(snakemake):
+        prepare_dataset(
+            snakemake.wildcards.dataset,
+            dict(snakemake.params.dataset),
+            Path(snakemake.input.manifest).parent,
+            Path(snakemake.output.card).parent,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,22 @@
+"""Rule teacher_logits: a teacher's logits for the training texts."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.job import job
+
+    with job(snakemake) as threads:
+        from emopress.train.logits import write_logits
+
+        write_logits(
+            Path(snakemake.input.bundle).parent,
+            Path(snakemake.input.train),
+            Path(snakemake.output.logits),
+            threads=threads,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821
