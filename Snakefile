@@ -9,7 +9,7 @@ min_version("9.0")
 # Snakemake would merge the two.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: workflow.basedir + "/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"

@@ -1,7 +1,8 @@
-"""Make the two demo corpora of this folder: `python data/demo/generate.py` writes them, `--check` compares instead.
+"""Make the two demo corpora: `python data/demo/generate.py` writes them, `--check` compares.
 
-Standard library only and one fixed seed, so every machine writes the same bytes. A text is a sentence shape whose slots are
-filled from phrases_bn.py or phrases_en.py; then come typos, emoji and endings, label noise, and planted repeats.
+Standard library only and one fixed seed, so every machine writes the same bytes. A text is a
+sentence shape whose slots are filled from phrases_bn.py or phrases_en.py; then come typos, emoji
+and endings, label noise, and planted repeats.
 """
 
 import argparse
@@ -33,7 +34,7 @@ SLOT = re.compile(r"\{(\w+)(~|:\w+)?\}")
 TWICE = re.compile(r"\b(\w+) and \1\b")  # "sad and sad" is drawn again
 VIRAMA = "\u09cd"
 JOINERS = "\u200c\u200d"
-# Letters with a dot below have two encodings; real comments mix them, so some texts use the one-character form.
+# Letters with a dot below have two encodings; real comments mix them, so some texts use this one.
 PRECOMPOSED = {"\u09a1\u09bc": "\u09dc", "\u09a2\u09bc": "\u09dd", "\u09af\u09bc": "\u09df"}
 
 Row = tuple[str, str]  # text, label
@@ -50,7 +51,7 @@ def counts_by_label(shares: dict[str, float], total: int) -> dict[str, int]:
 
 
 def clusters(text: str) -> list[str]:
-    """Split `text` into written units: a base letter with its signs, and whole Bengali conjuncts."""
+    """Split `text` into written units: letters with their signs, whole Bengali conjuncts."""
     units: list[str] = []
     for char in text:
         joins = unicodedata.category(char) in ("Mn", "Mc") or char in JOINERS
@@ -129,7 +130,10 @@ def write_text(label: str, phrases: ModuleType, rng: random.Random) -> str:
 
 
 def exchange_labels(rows: list[Row], near: dict[str, list[str]], rng: random.Random) -> None:
-    """Label noise in place: pairs of rows swap labels, so the counts stay; two of three pairs are near classes."""
+    """Label noise in place: pairs of rows swap labels, two of three within near classes.
+
+    The counts per label stay as they were.
+    """
     left = round(LABEL_NOISE * len(rows) / 2)
     free = list(range(len(rows)))
     rng.shuffle(free)
@@ -149,7 +153,7 @@ def exchange_labels(rows: list[Row], near: dict[str, list[str]], rng: random.Ran
 
 
 def repeats(rows: list[Row], phrases: ModuleType, rng: random.Random) -> list[Row]:
-    """The planted rows: exact duplicates, near duplicates, contradictions; every source row is used once."""
+    """The planted rows: exact and near duplicates, contradictions; each source is used once."""
     labels = list(phrases.SHARES)
     wanted = [labels[i % len(labels)] for i in range(EXACT_DUPLICATES + NEAR_DUPLICATES)]
     sources: dict[str, list[str]] = {

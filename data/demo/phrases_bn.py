@@ -1,7 +1,7 @@
-"""Bengali phrases of the demo corpus: labels with their shares, sentence shapes, and the alternatives of every slot.
+"""Bengali phrases of the demo corpus: shares of the labels, sentence shapes, alternatives per slot.
 
-Alternatives are separated by "|". `{slot}` draws from the text's own label, `{slot~}` from another label, `{slot:label}` from
-the label named. A phrase that stands under two labels is a cue that both share, on purpose.
+Alternatives are separated by "|". `{slot}` draws from the text's own label, `{slot~}` from another
+label, `{slot:label}` from the label named. A phrase that stands under two labels is a cue that both share, on purpose.
 """
 
 # UBMEC's counts after drop_duplicates.

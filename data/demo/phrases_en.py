@@ -1,7 +1,7 @@
-"""English phrases of the demo corpus: labels with their shares, sentence shapes, and the alternatives of every slot.
+"""English phrases of the demo corpus: shares of the labels, sentence shapes, alternatives per slot.
 
-Alternatives are separated by "|". `{slot}` draws from the text's own label, `{slot~}` from another label, `{slot:label}` from
-the label named. A phrase that stands under two labels is a cue that both share, on purpose.
+Alternatives are separated by "|". `{slot}` draws from the text's own label, `{slot~}` from another
+label, `{slot:label}` from the label named. A phrase that stands under two labels is a cue that both share, on purpose.
 """
 
 SHARES = {"sadness": 29.0, "joy": 33.5, "love": 8.0, "anger": 13.5, "fear": 12.0, "surprise": 4.0}

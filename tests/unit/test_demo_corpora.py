@@ -1,4 +1,4 @@
-"""The demo corpora are what their generator makes, with the imbalance and the planted flaws that their README promises."""
+"""The demo corpora are what their generator makes, with the imbalance and flaws their README states."""
 
 import csv
 import importlib.util

@@ -1,5 +1,9 @@
 # Aggregate -> figures -> report.md, from result files alone.
 
+CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
+    str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
+    for path in map(Path, map(os.path.abspath, workflow.configfiles))
+]
 BUNDLES = list(STUDY.bundles())
 CURVED = [  # what was trained, and so has a training curve
     (dataset, variant)
@@ -55,7 +59,7 @@ rule rulegraph:
     params:
         snakefile=workflow.main_snakefile,
         config=(
-            f"--configfile {' '.join(map(str, workflow.overwrite_configfiles))}"
+            "--configfile " + " ".join(map(str, workflow.overwrite_configfiles))
             if workflow.overwrite_configfiles
             else ""
         ),
@@ -94,6 +98,20 @@ rule figures:
             category="Results",
             labels={"what": "confusion matrices"},
         ),
+        training=report(
+            expand(
+                "results/figures/{dataset}-training.svg",
+                dataset=sorted({dataset for dataset, _ in CURVED}),
+            ),
+            caption="../report/training.rst",
+            category="Results",
+            labels={"what": "training curves"},
+        ),
+        png=expand(
+            "results/figures/{dataset}-{figure}.png",
+            dataset=STUDY.variants,
+            figure=["accuracy-size", "accuracy-latency", "confusion"],
+        ),
     log:
         "results/logs/figures.log",
     threads: 1
@@ -118,6 +136,7 @@ rule render:
         cards=expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
         pareto=rules.figures.output.pareto,
         confusion=rules.figures.output.confusion,
+        training=rules.figures.output.training,
         graph="results/rulegraph.mmd",
         template=str(ROOT / "workflow/report/report.md.j2"),
         code=code_of("render.py"),
@@ -138,7 +157,7 @@ rule render:
             "name": STUDY.name,
             "description": STUDY.description,
             "seeds": STUDY.seeds,
-            "config_files": [str(path) for path in workflow.configfiles],
+            "config_files": CONFIG_FILES,
         },
         datasets={name: STUDY.datasets[name] for name in STUDY.variants},
         models=STUDY.models,

@@ -9,9 +9,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake):
-        export_linear(
-            Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent
-        )
+        export_linear(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ def job(snakemake: Any, threads: int | None = None) -> Iterator[int]:
     Everything printed goes to the rule's log (whole, with tracebacks). A UserError ends the script
     with its one line on the terminal too; any other exception keeps its traceback there.
     """
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processors = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    )
     cores = int(os.environ.get(CORES_VARIABLE, "1"))
     threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import file_table, write_json
+from emopress.artifact import file_table, sha256_of, write_json
 from emopress.checkpoint import Checkpoint, library_versions, parent_facts
 from emopress.runtime.bundle import MANIFEST, Bundle
-from emopress.artifact import sha256_of
 
 KEPT = (
     "family",

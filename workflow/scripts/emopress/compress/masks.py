@@ -12,7 +12,10 @@ def magnitude_masks(weights: dict[str, Tensor], amount: float, scope: str) -> di
     Magnitude pruning: Han, Pool, Tran, Dally 2015.
     """
     if scope == "layer":
-        return {name: _keep(weight.abs().flatten(), amount).view_as(weight) for name, weight in weights.items()}
+        return {
+            name: _keep(weight.abs().flatten(), amount).view_as(weight)
+            for name, weight in weights.items()
+        }
     if scope != "global":
         raise ValueError(f"unknown scope {scope!r}")
     keep = _keep(torch.cat([weight.abs().flatten() for weight in weights.values()]), amount)

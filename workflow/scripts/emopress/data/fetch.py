@@ -72,7 +72,8 @@ def fetch_dataset(
             manifest[file] = {
                 "size_bytes": target.stat().st_size,
                 "sha256": found,
-                "origin": origin,
+                # No path of a machine goes into an artifact.
+                "origin": "mirror" if origin.startswith("mirror ") else origin,
             }
         write_json(folder / "manifest.json", manifest)
     shutil.rmtree(cache, ignore_errors=True)  # only what is now in dest

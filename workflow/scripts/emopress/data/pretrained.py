@@ -94,7 +94,7 @@ def _fetch(
             "revision": source.get("revision"),
             "commit": commit,
             "licence": licence_of(folder / "README.md"),
-            "origin": origin,
+            "origin": "mirror" if mirrors else origin,  # no path of a machine goes into an artifact
             "files": file_table(folder),
         }
         write_json(folder / RECORD, record)

@@ -66,9 +66,7 @@ def aggregate(
         found = read_scores(entry.predictions, labels[entry.dataset])
         test, validation = found["test"], found["validation"]
         own = clock[entry.dataset, entry.variant, entry.seed, facts["runtime"]]
-        base = clock[
-            entry.dataset, entry.reference, entry.seed, reference.manifest["runtime"]
-        ]
+        base = clock[entry.dataset, entry.reference, entry.seed, reference.manifest["runtime"]]
         eager = clock.get((entry.dataset, entry.reference, entry.seed, "pytorch"))
         latency = own["latency_ms_p50"]
         rows.append(

@@ -56,10 +56,10 @@ def read_scores(path: Path, labels: list[str]) -> dict[str, Scores]:
     """Return the scores per split of a predictions file; UserError if its columns do not fit."""
     frame = pandas.read_parquet(path)
     if list(frame.columns) != ["id", "split", "label", *labels]:
-        raise UserError(f"{path}: columns {list(frame.columns)}, expected id, split, label, {labels}")
-    return {
-        str(name): scores(
-            part["label"].to_numpy(), part[labels].to_numpy().argmax(axis=1), labels
+        raise UserError(
+            f"{path}: columns {list(frame.columns)}, expected id, split, label, {labels}"
         )
+    return {
+        str(name): scores(part["label"].to_numpy(), part[labels].to_numpy().argmax(axis=1), labels)
         for name, part in frame.groupby("split")
     }

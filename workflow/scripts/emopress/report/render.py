@@ -171,7 +171,7 @@ def _render(template: Path, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  (Markdown, not HTML: `finalize` escapes instead)
+        autoescape=False,
     )
     try:
         text = jinja.from_string(template.read_text(encoding="utf-8")).render(context)

@@ -23,9 +23,7 @@ class PytorchClassifier(Classifier):
         super().__init__(
             facts["labels"], lambda text: normalise_text(text, method=facts["normalise"])
         )
-        self.encoder = Encoder(
-            folder / "tokenizer.json", max_length=facts["max_length"], pad_id=0
-        )
+        self.encoder = Encoder(folder / "tokenizer.json", max_length=facts["max_length"], pad_id=0)
         padding = pad_id(self.encoder.tokenizer)
         self.encoder.tokenizer.enable_padding(pad_id=padding)
         self.model = AutoModelForSequenceClassification.from_pretrained(

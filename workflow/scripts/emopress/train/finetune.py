@@ -31,13 +31,13 @@ class Texts:
     sha256: str
 
 
-def encode_data(
-    train: Path, validation: Path, tokenizer: Tokenizer, data: dict[str, Any]
-) -> Texts:
+def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[str, Any]) -> Texts:
     """Tokenize a data set's training and validation texts."""
     splits = [read_split(path) for path in (train, validation)]
     encoded = [
-        encode(tokenizer, s.texts, s.labels, max_length=data["max_length"], pad_id=pad_id(tokenizer))
+        encode(
+            tokenizer, s.texts, s.labels, max_length=data["max_length"], pad_id=pad_id(tokenizer)
+        )
         for s in splits
     ]
     return Texts(*encoded, splits[0].ids, data_hash(train, validation))

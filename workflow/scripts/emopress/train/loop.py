@@ -32,7 +32,9 @@ def set_threads(threads: int) -> None:
 def pick_device(name: str) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: cuda is asked for, but torch finds no CUDA device; use auto or cpu")
+        raise UserError(
+            "device: cuda is asked for, but torch finds no CUDA device; use auto or cpu"
+        )
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -92,6 +94,7 @@ class Trainer:
                 {"params": plain, "weight_decay": 0.0},
             ],
             lr=settings["learning_rate"],
+            fused=True,
         )
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}

@@ -85,9 +85,7 @@ def model_tokenizer(
     """
     spec = entry.get("tokenizer", {})
     if "train" in spec:
-        result = train_wordpiece(
-            texts, vocab_size=spec["vocab_size"], lowercase=spec["lowercase"]
-        )
+        result = train_wordpiece(texts, vocab_size=spec["vocab_size"], lowercase=spec["lowercase"])
     elif pretrained is None:
         raise ValueError("a tokenizer that is not trained needs its folder")
     else:
