@@ -32,7 +32,10 @@ rule report:
 
 rule bundles:
     input:
-        [bundle_of(dataset, variant, seed) for dataset, variant, seed in STUDY.bundles()],
+        [
+            bundle_of(dataset, variant, seed)
+            for dataset, variant, seed in STUDY.bundles()
+        ],
 
 
 rule data:

@@ -96,7 +96,8 @@ SLOTS = {
         "|i clenched my fists|this is not fair",
         "fear": "my hands were shaking|i could not sleep|my heart was pounding|i wanted to hide"
         "|i held my breath|i froze|i wanted to scream|i kept checking the door",
-        "surprise": "i could not believe it|my jaw dropped|i did not see it coming|i held my breath|i had to look twice|who would have thought",
+        "surprise": "i could not believe it|my jaw dropped|i did not see it coming|i held my breath"
+        "|i had to look twice|who would have thought",
     },
     "negated": {
         "sadness": "i am not {mood:joy} at all|nothing makes me feel {mood:joy}"

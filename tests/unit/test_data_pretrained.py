@@ -63,7 +63,7 @@ def test_model_from_a_mirror(tmp_path):
     fetch_model("mbert", SOURCE, mirrors=[tmp_path / "one", tmp_path / "two"], dest=dest)
     assert sorted(path.name for path in dest.iterdir()) == sorted([*KEPT, "pretrained.json"])
     record = read_json(dest / "pretrained.json")
-    assert record["origin"] == f"mirror {tmp_path / 'two' / 'models' / 'mbert'}"
+    assert record["origin"] == "mirror"
     assert (record["licence"], record["commit"]) == ("apache-2.0", None)
     assert sorted(record["files"]) == KEPT
     assert record["files"]["config.json"]["sha256"] == sha256_of(dest / "config.json")

@@ -384,7 +384,7 @@ def test_bad_input_is_one_readable_line_and_leaves_no_report(inputs, tmp_path, s
 
 def test_stale_details_are_noticed(inputs, tmp_path):
     inputs["details"]["real"]["linear"]["1"]["confusion"] = [[100, 0, 0], [70, 0, 0], [0, 0, 30]]
-    with pytest.raises(UserError, match="130 of 200 right, but results/summary.csv has accuracy"):
+    with pytest.raises(UserError, match=r"130 of 200 right, but results/summary\.csv has accuracy"):
         render_report(**inputs, out=tmp_path / "report.md")
 
 

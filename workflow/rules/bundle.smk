@@ -9,13 +9,13 @@ rule export:
         bundle="results/{dataset}/{encoder}/seed{seed}/bundle/bundle.json",
     log:
         "results/logs/export/{dataset}/{encoder}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=6000,
     message:
         "{wildcards.dataset}: export {wildcards.encoder} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/export.py"
 
@@ -28,13 +28,13 @@ rule export_linear:
         bundle="results/{dataset}/{linear}/seed{seed}/bundle/bundle.json",
     log:
         "results/logs/export_linear/{dataset}/{linear}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=1000,
     message:
         "{wildcards.dataset}: export {wildcards.linear} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/export_linear.py"
 
@@ -48,6 +48,8 @@ rule quantize:
         bundle="results/{dataset}/{parent}+{quantize}/seed{seed}/bundle/bundle.json",
     log:
         "results/logs/quantize/{dataset}/{parent}+{quantize}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=6000,
@@ -55,8 +57,6 @@ rule quantize:
         step=lambda wildcards: step_of(wildcards.quantize),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.quantize} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/quantize.py"
 
@@ -69,6 +69,8 @@ rule quantize_linear:
         bundle="results/{dataset}/{parent}+{quantize_linear}/seed{seed}/bundle/bundle.json",
     log:
         "results/logs/quantize_linear/{dataset}/{parent}+{quantize_linear}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -76,7 +78,5 @@ rule quantize_linear:
         step=lambda wildcards: step_of(wildcards.quantize_linear),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.quantize_linear} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/quantize_linear.py"

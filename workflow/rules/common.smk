@@ -23,7 +23,9 @@ except UserError as error:
 
 # Neither changes an output, so neither is a param: jobs find them in the environment.
 os.environ[CORES_VARIABLE] = str(workflow.cores or 1)
-os.environ[MIRRORS_VARIABLE] = os.pathsep.join(os.path.abspath(m) for m in STUDY.mirrors)
+os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
+    os.path.abspath(m) for m in STUDY.mirrors
+)
 
 
 def any_of(names):
@@ -36,7 +38,9 @@ LINEARS = STUDY.model_names("linear")
 DISTILL = STUDY.pass_names(kind="distill")
 PRUNE = STUDY.pass_names(kind="prune")
 QUANTIZE_LINEAR = STUDY.pass_names(kind="quantize", method="weight-only")
-QUANTIZE = [name for name in STUDY.pass_names(kind="quantize") if name not in QUANTIZE_LINEAR]
+QUANTIZE = [
+    name for name in STUDY.pass_names(kind="quantize") if name not in QUANTIZE_LINEAR
+]
 TRAINED_PASS = rf"(\+({any_of([*DISTILL, *PRUNE])}))"
 
 
@@ -84,7 +88,9 @@ def pretrained_inputs(model):
     if "init" not in entry:
         inputs["pretrained"] = f"results/models/{model}/pretrained.json"
     if "model" in tokenizer:
-        inputs["pretrained_tokenizer"] = f"results/models/{tokenizer['model']}/pretrained.json"
+        inputs["pretrained_tokenizer"] = (
+            f"results/models/{tokenizer['model']}/pretrained.json"
+        )
     elif "hub" in tokenizer or "from_mirror" in tokenizer:
         inputs["pretrained_tokenizer"] = f"results/tokenizers/{model}/pretrained.json"
     return inputs

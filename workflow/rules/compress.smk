@@ -3,7 +3,11 @@
 
 rule distill:
     input:
-        unpack(lambda wildcards: pretrained_inputs(STUDY.passes[wildcards.distill]["student"])),
+        unpack(
+            lambda wildcards: pretrained_inputs(
+                STUDY.passes[wildcards.distill]["student"]
+            )
+        ),
         teacher=parent_bundle,
         logits="results/{dataset}/{parent}/seed{seed}/logits/train.safetensors",
         train="results/data/{dataset}/train.parquet",
@@ -13,6 +17,8 @@ rule distill:
         checkpoint="results/{dataset}/{parent}+{distill}/seed{seed}/checkpoint/checkpoint.json",
     log:
         "results/logs/distill/{dataset}/{parent}+{distill}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 2
     resources:
         mem_mb=8000,
@@ -23,8 +29,6 @@ rule distill:
         device=STUDY.device,
     message:
         "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.distill} (seed {wildcards.seed}), progress in {log}"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/distill.py"
 
@@ -39,6 +43,8 @@ rule prune:
         checkpoint="results/{dataset}/{parent}+{prune}/seed{seed}/checkpoint/checkpoint.json",
     log:
         "results/logs/prune/{dataset}/{parent}+{prune}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 2
     resources:
         mem_mb=8000,
@@ -47,7 +53,5 @@ rule prune:
         device=STUDY.device,
     message:
         "{wildcards.dataset}: prune {wildcards.parent} -> +{wildcards.prune} (seed {wildcards.seed}), progress in {log}"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/prune.py"

@@ -15,6 +15,8 @@ rule fetch_data:
         manifest="results/data/{dataset}/raw/manifest.json",
     log:
         "results/logs/fetch_data/{dataset}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -23,8 +25,6 @@ rule fetch_data:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
     message:
         "{wildcards.dataset}: fetch"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/fetch_data.py"
 
@@ -45,6 +45,8 @@ rule prepare_data:
         ),
     log:
         "results/logs/prepare_data/{dataset}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -52,8 +54,6 @@ rule prepare_data:
         dataset=lambda wildcards: STUDY.datasets[wildcards.dataset],
     message:
         "{wildcards.dataset}: split, normalise, data card"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/prepare_data.py"
 
@@ -65,6 +65,8 @@ rule fetch_model:
         manifest="results/models/{model}/pretrained.json",
     log:
         "results/logs/fetch_model/{model}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -74,8 +76,6 @@ rule fetch_model:
         },
     message:
         "{wildcards.model}: fetch the pretrained checkpoint"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/fetch_model.py"
 
@@ -87,6 +87,8 @@ rule fetch_tokenizer:
         manifest="results/tokenizers/{model}/pretrained.json",
     log:
         "results/logs/fetch_tokenizer/{model}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -94,7 +96,5 @@ rule fetch_tokenizer:
         source=lambda wildcards: STUDY.models[wildcards.model]["tokenizer"],
     message:
         "{wildcards.model}: fetch the tokenizer"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/fetch_tokenizer.py"

@@ -29,6 +29,8 @@ rule predict:
         predictions="results/{dataset}/{variant}/seed{seed}/predictions.parquet",
     log:
         "results/logs/predict/{dataset}/{variant}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -37,8 +39,6 @@ rule predict:
         batch_size=STUDY.evaluate["batch_size"],
     message:
         "{wildcards.dataset}: evaluate {wildcards.variant} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/predict.py"
 
@@ -52,16 +52,18 @@ rule time:
         timing="results/timing/{dataset}.json",
     log:
         "results/logs/time/{dataset}.log",
+    conda:
+        "../../envs/emopress.yaml"
     # All cores: nothing else may run beside a timing job. The engines use timing.threads of them.
     threads: max(workflow.cores or 1, STUDY.timing["threads"])
     resources:
         mem_mb=6000,
     params:
-        candidates=lambda wildcards: [list(entry[:3]) for entry in timed(wildcards.dataset)],
+        candidates=lambda wildcards: [
+            list(entry[:3]) for entry in timed(wildcards.dataset)
+        ],
         settings=STUDY.timing,
     message:
         "{wildcards.dataset}: time all bundles side by side, alone on the machine, progress in {log}"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/time_bundles.py"

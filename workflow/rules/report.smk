@@ -33,6 +33,8 @@ rule aggregate:
         details="results/details.json",
     log:
         "results/logs/aggregate.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -44,8 +46,6 @@ rule aggregate:
         labels={name: STUDY.datasets[name]["labels"] for name in STUDY.variants},
     message:
         "aggregate {} bundles into {{output.summary}}".format(len(BUNDLES))
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/aggregate.py"
 
@@ -55,6 +55,8 @@ rule rulegraph:
         graph="results/rulegraph.mmd",
     log:
         "results/logs/rulegraph.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     params:
         snakefile=workflow.main_snakefile,
@@ -66,8 +68,6 @@ rule rulegraph:
         variants=dict(sorted(STUDY.variants.items())),
     message:
         "draw the rule graph"
-    conda:
-        "../../envs/emopress.yaml"
     shell:
         "snakemake --snakefile {params.snakefile:q} {params.config} --cores 1 --nolock --quiet all"
         " --rulegraph mermaid-js -- report > {output.graph} 2> {log}"
@@ -78,7 +78,8 @@ rule figures:
         summary="results/summary.csv",
         details="results/details.json",
         checkpoints=[
-            checkpoint_of(dataset, variant, STUDY.seeds[0]) for dataset, variant in CURVED
+            checkpoint_of(dataset, variant, STUDY.seeds[0])
+            for dataset, variant in CURVED
         ],
         code=code_of("figures.py"),
     output:
@@ -114,6 +115,8 @@ rule figures:
         ),
     log:
         "results/logs/figures.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -122,8 +125,6 @@ rule figures:
         curved=[list(pair) for pair in CURVED],
     message:
         "draw the figures"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/figures.py"
 
@@ -149,6 +150,8 @@ rule render:
         ),
     log:
         "results/logs/render.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -165,7 +168,5 @@ rule render:
         curved=sorted({dataset for dataset, _ in CURVED}),
     message:
         "write results/report.md"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/render.py"

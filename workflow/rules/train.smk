@@ -10,6 +10,8 @@ rule train_linear:
         checkpoint="results/{dataset}/{linear}/seed{seed}/checkpoint/checkpoint.json",
     log:
         "results/logs/train_linear/{dataset}/{linear}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -18,8 +20,6 @@ rule train_linear:
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
     message:
         "{wildcards.dataset}: train {wildcards.linear} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/train_linear.py"
 
@@ -34,6 +34,8 @@ rule finetune:
         checkpoint="results/{dataset}/{model}/seed{seed}/checkpoint/checkpoint.json",
     log:
         "results/logs/finetune/{dataset}/{model}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 2
     resources:
         mem_mb=8000,
@@ -43,8 +45,6 @@ rule finetune:
         device=STUDY.device,
     message:
         "{wildcards.dataset}: fine-tune {wildcards.model} (seed {wildcards.seed}), progress in {log}"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/finetune.py"
 
@@ -58,12 +58,12 @@ rule teacher_logits:
         logits="results/{dataset}/{parent}/seed{seed}/logits/train.safetensors",
     log:
         "results/logs/teacher_logits/{dataset}/{parent}.seed{seed}.log",
+    conda:
+        "../../envs/emopress.yaml"
     threads: 2
     resources:
         mem_mb=4000,
     message:
         "{wildcards.dataset}: logits of teacher {wildcards.parent} (seed {wildcards.seed})"
-    conda:
-        "../../envs/emopress.yaml"
     script:
         "../scripts/teacher_logits.py"

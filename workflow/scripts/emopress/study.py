@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from emopress import recipe
 from emopress.errors import UserError
 from emopress.schema import schema_errors, with_defaults
 
+CATALOGUE = Path("config") / "datasets.yaml"
 RESERVED = ("data", "figures", "logs", "models", "timing", "tokenizers")  # folders of results/
 
 
@@ -58,18 +61,25 @@ class Study:
         """Return the names of the models of one family."""
         return [name for name, entry in self.models.items() if entry["family"] == family]
 
-    def pretrained_names(self) -> list[str]:
-        """Return the names of the models that start from a published checkpoint."""
-        return [
-            name for name, entry in self.models.items() if "hub" in entry or "from_mirror" in entry
-        ]
+
+def merged(base: Any, change: Any) -> Any:
+    """Return `base` with the keys of `change` put in its place, dict by dict."""
+    if not (isinstance(base, dict) and isinstance(change, dict)):
+        return change
+    return {
+        **base,
+        **{key: merged(base[key], v) if key in base else v for key, v in change.items()},
+    }
 
 
 def load_study(config: dict[str, Any], root: Path) -> Study:
     """Check `config` and return the study; UserError lists every mistake, a line each.
 
-    `root` is the folder that the `path` of a data file is relative to.
+    `root` is the project's folder: it holds config/datasets.yaml, whose data sets every study
+    knows, and the `path` of a data file is relative to it.
     """
+    known = yaml.safe_load((root / CATALOGUE).read_text(encoding="utf-8"))
+    config = {**config, "datasets": merged(known, config.get("datasets", {}))}
     errors = schema_errors(config)
     if not errors:
         config = with_defaults(config)

@@ -30,6 +30,7 @@ METHODS = {
     "percentile": CalibrationMethod.Percentile,
     "entropy": CalibrationMethod.Entropy,
 }
+INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
 # Only products with a constant: attention's product of two activations stays fp32.
 CONSTANT_WEIGHTS_ONLY = {"MatMulConstBOnly": True}
 
@@ -111,17 +112,26 @@ def quantize_bundle(
 
 
 def compare_weights(before: Path, after: Path) -> tuple[int, float]:
-    """Return (weights that became zero, share of all weights that are stored in int8)."""
+    """Return (weights that became zero, share of all weights that are stored in 8 bits).
+
+    The quantizer makes products signed (zero is 0) and embedding tables unsigned (zero is their
+    zero point).
+    """
     fp32 = {t.name: t for t in onnx.load(before).graph.initializer}
+    stored = {t.name: t for t in onnx.load(after).graph.initializer}
     lost = quantized = 0
-    tensors = onnx.load(after).graph.initializer
-    for tensor in tensors:
-        name = tensor.name.removesuffix("_quantized")
-        if tensor.data_type == onnx.TensorProto.INT8 and name != tensor.name and name in fp32:
-            quantized += int(np.prod(tensor.dims))
-            original = np.count_nonzero(numpy_helper.to_array(fp32[name]))
-            lost += int(original) - int(np.count_nonzero(numpy_helper.to_array(tensor)))
+    for name, original in fp32.items():
+        tensor = stored.get(f"{name}_quantized")
+        if tensor is None or tensor.data_type not in (INT8, UINT8):
+            continue
+        values = numpy_helper.to_array(tensor)
+        zero = numpy_helper.to_array(stored[f"{name}_zero_point"])
+        if zero.size > 1 and zero.any():
+            raise ValueError(f"{after}: zero points of {name} differ by channel")
+        quantized += values.size
+        lost += int(np.count_nonzero(numpy_helper.to_array(original)))
+        lost -= int(np.count_nonzero(values != zero.flat[0]))
     total = sum(
         int(np.prod(t.dims)) for t in fp32.values() if t.data_type == onnx.TensorProto.FLOAT
     )
-    return lost, quantized / total
+    return lost, quantized / max(total, 1)

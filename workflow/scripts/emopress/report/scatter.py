@@ -1,5 +1,6 @@
 """The figure that the study is for: accuracy against size or latency, with the Pareto front."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -203,7 +204,7 @@ def _label_points(
     gap = 7.5 * figure.dpi / 72  # a little more than a marker's radius
     lines = [
         (*(np.minimum(a, b) - 0.4 * gap), *(np.maximum(a, b) + 0.4 * gap))
-        for a, b in zip(corners[:-1], corners[1:], strict=True)
+        for a, b in itertools.pairwise(corners)
     ]
     small = [(x - gap / 3, y - gap / 3, x + gap / 3, y + gap / 3) for x, y in dots]
     window = axes.get_window_extent(renderer)

@@ -15,7 +15,7 @@ ARCHITECTURES = ("bert", "distilbert", "electra")
 def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
     from transformers import BertConfig, DistilBertConfig, ElectraConfig
 
-    common = {
+    common: dict[str, Any] = {
         "vocab_size": vocab_size,
         "max_position_embeddings": max_length,
         "pad_token_id": pad,
@@ -32,7 +32,7 @@ def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad:
             seq_classif_dropout=dropout,
             **common,
         )
-    shape = {
+    shape: dict[str, Any] = {
         "num_hidden_layers": init["layers"],
         "hidden_size": init["width"],
         "num_attention_heads": init["heads"],
@@ -67,6 +67,8 @@ def build_encoder(
         config = _scratch_config(entry["init"], vocab_size, max_length, pad)
         config.id2label, config.label2id = names["id2label"], names["label2id"]
         return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
+    if pretrained is None:
+        raise ValueError("an entry without init needs its fetched checkpoint")
     config = AutoConfig.from_pretrained(pretrained, local_files_only=True, trust_remote_code=False)
     if config.model_type not in ARCHITECTURES:
         raise UserError(

@@ -40,7 +40,7 @@ def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[
         )
         for s in splits
     ]
-    return Texts(*encoded, splits[0].ids, data_hash(train, validation))
+    return Texts(encoded[0], encoded[1], splits[0].ids, data_hash(train, validation))
 
 
 def label_objective(

@@ -157,7 +157,7 @@ class Trainer:
         rng = np.random.default_rng([self.seed, epoch])
         batches = bucketed_batches(lengths, settings["batch_size"], rng)
         self.model.train()
-        losses = []
+        losses: list[float] = []
         for start in range(0, len(batches), settings["accumulate"]):
             group = batches[start : start + settings["accumulate"]]
             texts = sum(len(indices) for indices in group)

@@ -43,14 +43,33 @@ def _frame(tokenizer: Tokenizer) -> None:
 
 
 def train_wordpiece(texts: list[str], *, vocab_size: int, lowercase: bool) -> Tokenizer:
-    """Train a WordPiece tokenizer on `texts`; at most `vocab_size` entries, specials first."""
+    """Train a WordPiece tokenizer on `texts`; at most `vocab_size` entries, specials first.
+
+    The same texts give the same vocabulary: the trainer numbers the pieces inside words (`##x`) in
+    the order of a hash table and breaks ties by number, so they are numbered for it.
+    """
     tokenizer = wordpiece({}, lowercase=lowercase)
     trainer = WordPieceTrainer(
-        vocab_size=vocab_size, special_tokens=SPECIAL_TOKENS, show_progress=False, min_frequency=2
+        vocab_size=vocab_size,
+        special_tokens=[*SPECIAL_TOKENS, *_inner_pieces(tokenizer, texts)],
+        show_progress=False,
+        min_frequency=2,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    _frame(tokenizer)
-    return tokenizer
+    # Anew, since the pieces must not be special in the tokenizer that is used.
+    trained = wordpiece(tokenizer.get_vocab(), lowercase=lowercase)
+    trained.add_special_tokens(SPECIAL_TOKENS)
+    return trained
+
+
+def _inner_pieces(tokenizer: Tokenizer, texts: list[str]) -> list[str]:
+    """Return `##x` for every character that stands inside a word of `texts`, sorted."""
+    characters: set[str] = set()
+    for text in texts:
+        normalised = tokenizer.normalizer.normalize_str(text)
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalised):
+            characters.update(word[1:])
+    return [f"##{character}" for character in sorted(characters)]
 
 
 def tokenizer_of_folder(folder: Path, *, lowercase: bool) -> Tokenizer:
@@ -74,6 +93,13 @@ def tokenizer_of_folder(folder: Path, *, lowercase: bool) -> Tokenizer:
     return wordpiece(vocabulary, lowercase=lowercase)
 
 
+def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
+    """Return whether the tokenizer's normaliser deletes Bengali vowel signs."""
+    if tokenizer.normalizer is None:
+        return False
+    return len(tokenizer.normalizer.normalize_str(VOWEL_SIGNS)) < len(VOWEL_SIGNS)
+
+
 def model_tokenizer(
     entry: dict[str, Any], pretrained: Path | None, texts: list[str], language_check: bool
 ) -> Tokenizer:
@@ -90,12 +116,11 @@ def model_tokenizer(
         raise ValueError("a tokenizer that is not trained needs its folder")
     else:
         result = tokenizer_of_folder(pretrained, lowercase=spec.get("lowercase", False))
-    if language_check and result.normalizer is not None:
-        if len(result.normalizer.normalize_str(VOWEL_SIGNS)) < len(VOWEL_SIGNS):
-            raise UserError(
-                f"{pretrained}: this tokenizer strips Bengali vowel signs (strip_accents); "
-                "use one that does not"
-            )
+    if language_check and strips_vowel_signs(result):
+        raise UserError(
+            f"{pretrained}: this tokenizer strips Bengali vowel signs (strip_accents); "
+            "use one that does not"
+        )
     return result
 
 

@@ -1,0 +1,53 @@
+# make report    set everything up and run the demo study to results/report.md
+# make test      set everything up and run the whole test suite
+# make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
+# make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
+# make docs      write config/README.md from the schema
+# make lock      write the lock files from pyproject.toml
+
+PYTHON ?= python3
+CORES ?= 4
+CONFIG ?= config/study.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup report test bench pins docs lock lint
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/installed
+report: setup
+	snakemake --cores $(CORES) report
+
+test: $(VENV)/installed-dev lint
+	python -m pytest
+
+lint: $(VENV)/installed-dev
+	ruff format --check .
+	ruff check .
+	snakefmt --check --compact-diff Snakefile workflow/rules
+	mypy
+
+bench: setup
+	python tests/bench.py $(if $(MIRROR),--mirror $(MIRROR))
+
+pins: setup
+	python workflow/scripts/pin_revisions.py $(CONFIG)
+
+docs: setup
+	python workflow/scripts/document_config.py
+
+lock:
+	sh envs/lock.sh $(PYTHON)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "emopress needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; try: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,115 @@
+"""What all tests share: demo texts as splits, training settings, and small checkpoints and bundles."""
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas
+import pytest
+import yaml
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the network
+ROOT = Path(__file__).parents[1]
+LABELS = {
+    "bn": ["anger", "disgust", "fear", "joy", "sadness", "surprise"],
+    "en": ["sadness", "joy", "love", "anger", "fear", "surprise"],
+}
+
+
+@pytest.fixture(scope="session")
+def training():
+    """Return a function that gives training settings: the schema's defaults and what it is told."""
+    from emopress.schema import schema, with_defaults
+
+    def settings(**changes):
+        return {**with_defaults({}, schema()["$defs"]["training"]), "precision": "fp32", **changes}
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def filled():
+    """Return a function that fills the defaults into one entry (`linear`, `quantize`, ...)."""
+    from emopress.schema import schema, with_defaults
+
+    def fill(definition, /, **entry):
+        return {"name": "a-name", **with_defaults(entry, schema()["$defs"][definition])}
+
+    return fill
+
+
+@pytest.fixture
+def default_config():
+    """Return the default config, a fresh copy to spoil."""
+    return copy.deepcopy(yaml.safe_load((ROOT / "config" / "config.yaml").read_text("utf-8")))
+
+
+def demo_frame(language):
+    """Return a demo corpus as the splits hold it: id, text, label index."""
+    frame = pandas.read_csv(ROOT / "data" / "demo" / f"demo-{language}.csv")
+    return pandas.DataFrame(
+        {
+            "id": [f"demo-{language}-{i:05d}" for i in range(len(frame))],
+            "text": frame["text"],
+            "label": [LABELS[language].index(label) for label in frame["label"]],
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """Per language: its labels and a train (900), validation (150) and test (150) file."""
+    result = {}
+    for language in LABELS:
+        folder, frame = tmp_path_factory.mktemp(f"demo-{language}"), demo_frame(language)
+        parts = {"train": frame[:900], "validation": frame[900:1050], "test": frame[1050:]}
+        files = {name: folder / f"{name}.parquet" for name in parts}
+        for name, part in parts.items():
+            part.to_parquet(files[name], index=False)
+        result[language] = SimpleNamespace(
+            labels=LABELS[language],
+            frame=frame,
+            **files,
+            data={
+                "labels": LABELS[language],
+                "max_length": 32,
+                "normalise": "bengali" if language == "bn" else "none",
+            },
+        )
+    return result
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory, demo):
+    """The first 60 English training texts and 30 validation texts, for models that only have to exist."""
+    folder = tmp_path_factory.mktemp("few")
+    pandas.read_parquet(demo["en"].train)[:60].to_parquet(folder / "train.parquet")
+    pandas.read_parquet(demo["en"].validation)[:30].to_parquet(folder / "validation.parquet")
+    return SimpleNamespace(
+        train=folder / "train.parquet",
+        validation=folder / "validation.parquet",
+        data=demo["en"].data,
+        labels=demo["en"].labels,
+    )
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Return a function that runs Python code in a fresh process that finds the library."""
+
+    def run(code, *arguments, check=True):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")}
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return run

@@ -1,0 +1,168 @@
+"""Small transformer checkpoints and every kind of bundle, made once for all unit tests."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+STEP = {"name": "tiny", "family": "transformer"}
+
+
+def write_checkpoint(folder, architecture, corpus):
+    """Write a transformer checkpoint whose weights are all random, biases too."""
+    import torch
+
+    from emopress.checkpoint import library_versions, write_manifest
+    from emopress.train.data import read_split
+    from emopress.train.encoder import build_encoder, count_parameters
+    from emopress.train.finetune import PACKAGES, save_transformer
+    from emopress.train.tokenizer import pad_id, train_wordpiece
+
+    torch.manual_seed(7)
+    texts = read_split(corpus.train).texts
+    tokenizer = train_wordpiece(texts, vocab_size=800, lowercase=True)
+    init = {"architecture": architecture, "layers": 2, "width": 64, "heads": 2, "ffn": 128}
+    model = build_encoder(
+        {"init": {**init, "dropout": 0.1}},
+        labels=corpus.labels,
+        vocab_size=tokenizer.get_vocab_size(),
+        max_length=corpus.data["max_length"],
+        pad=pad_id(tokenizer),
+        pretrained=None,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    params, nonzero = count_parameters(model)
+    folder.mkdir(parents=True)
+    save_transformer(folder, model, tokenizer, [])
+    write_manifest(
+        folder,
+        {
+            "family": "transformer",
+            **corpus.data,
+            "recipe": [STEP],
+            "seed": 0,
+            "parent": None,
+            "base": None,
+            "data_sha256": "0",
+            "params": params,
+            "nonzero_params": nonzero,
+            "versions": library_versions(*PACKAGES),
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory, demo, few, filled, training):
+    """`checkpoints` and `bundles` by name: three architectures, and every pass on BERT."""
+    from emopress.bundle.export import export_linear, export_transformer
+    from emopress.bundle.linear import quantize_linear
+    from emopress.bundle.quantize import quantize_bundle
+    from emopress.compress.prune import prune_checkpoint
+    from emopress.linear.train import train_linear
+    from emopress.train.finetune import train_encoder
+    from emopress.train.logits import write_logits
+
+    root, corpus = tmp_path_factory.mktemp("artifacts"), demo["en"]
+    checkpoints = {name: root / name / "checkpoint" for name in ("bert", "distilbert", "electra")}
+    for name, folder in checkpoints.items():
+        write_checkpoint(folder, name, corpus)
+    job = {"seed": 0, "device": "cpu", "train": few.train, "validation": few.validation}
+    checkpoints["pruned"] = root / "pruned" / "checkpoint"
+    prune_checkpoint(
+        parent=checkpoints["bert"],
+        step=filled("prune", kind="prune", method="magnitude", amount=0.5),
+        state=root / "state",
+        out=checkpoints["pruned"],
+        **job,
+    )
+    bundles = {name: root / name / "bundle" for name in checkpoints}
+    for name in checkpoints:
+        export_transformer(checkpoints[name], bundles[name])
+    student = {
+        "name": "micro",
+        "init": {
+            "architecture": "distilbert",
+            "layers": 1,
+            "width": 32,
+            "heads": 2,
+            "ffn": 64,
+            "dropout": 0.1,
+        },
+        "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
+    }
+    write_logits(bundles["bert"], few.train, root / "logits.safetensors", threads=1)
+    checkpoints["distilled"] = root / "distilled" / "checkpoint"
+    train_encoder(
+        entry=student,
+        step=filled("distill", kind="distill", student="micro", train=training(epochs=1)),
+        data=few.data,
+        pretrained=None,
+        pretrained_tokenizer=None,
+        state=root / "state",
+        out=checkpoints["distilled"],
+        teacher=bundles["bert"],
+        teacher_logits=root / "logits.safetensors",
+        **job,
+    )
+    bundles["distilled"] = root / "distilled" / "bundle"
+    export_transformer(checkpoints["distilled"], bundles["distilled"])
+    steps = {
+        "static": filled("quantize", kind="quantize", method="static", calibration={"texts": 20}),
+        "dynamic": filled("quantize", kind="quantize", method="dynamic"),
+    }
+    for parent, method in [(p, m) for p in ("bert", "distilbert", "electra") for m in steps] + [
+        ("pruned", "static")
+    ]:
+        name = f"{parent}-{method}"
+        bundles[name] = root / name / "bundle"
+        quantize_bundle(
+            parent=bundles[parent], step=steps[method], seed=0, train=few.train, out=bundles[name]
+        )
+    checkpoints["linear"] = root / "linear" / "checkpoint"
+    train_linear(
+        step=filled("linear", family="linear"),
+        data=corpus.data,
+        seed=0,
+        train=corpus.train,
+        validation=corpus.validation,
+        out=checkpoints["linear"],
+    )
+    bundles["linear"] = root / "linear" / "bundle"
+    export_linear(checkpoints["linear"], bundles["linear"])
+    bundles["linear-int8"] = root / "linear-int8" / "bundle"
+    quantize_linear(
+        parent=bundles["linear"],
+        step=filled("quantize", kind="quantize", method="weight-only"),
+        out=bundles["linear-int8"],
+    )
+    return SimpleNamespace(checkpoints=checkpoints, bundles=bundles, steps=steps)
+
+
+@pytest.fixture
+def copied(tmp_path, artifacts):
+    """Return a function that copies a bundle or checkpoint, to spoil."""
+
+    def copy(name, kind="bundles"):
+        return shutil.copytree(getattr(artifacts, kind)[name], tmp_path / f"{kind}-{name}")
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def texts(demo):
+    """Forty test texts and the odd ones: empty, unknown letters, longer than any model reads."""
+    return [*demo["en"].frame["text"][1050:1090], "", "ঞ 😱", "very " * 100]
+
+
+@pytest.fixture(scope="session")
+def probabilities(artifacts, texts):
+    """The probabilities that each bundle gives for `texts` in this process."""
+    from emopress.runtime.bundle import load
+
+    return {
+        name: np.asarray(load(folder).predict_proba(texts))
+        for name, folder in artifacts.bundles.items()
+    }

@@ -1,0 +1,178 @@
+"""The linear family: the shipped model is scikit-learn's, in int8 too, and fast."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pandas
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import accuracy_score
+from sklearn.svm import LinearSVC
+
+from emopress.bundle.export import export_linear
+from emopress.bundle.linear import int8_per_class, quantize_linear
+from emopress.checkpoint import read_checkpoint
+from emopress.data.normalise import normalise_text
+from emopress.errors import UserError
+from emopress.linear.train import fit_scale, negative_log_likelihood, train_linear
+from emopress.runtime.bundle import load, read_bundle
+
+KINDS = {"bn": ("char_wb", [2, 5], "none"), "en": ("word", [1, 2], "balanced")}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def trained(request, tmp_path_factory, demo, filled):
+    """A linear model of each language with its bundles, and the same model by scikit-learn alone."""
+    language = request.param
+    corpus, folder = demo[language], tmp_path_factory.mktemp(f"linear-{language}")
+    kind, ngrams, weight = KINDS[language]
+    step = filled("linear", family="linear", analyzer=kind, ngrams=ngrams, class_weight=weight)
+    train_linear(
+        step=step,
+        data=corpus.data,
+        seed=0,
+        train=corpus.train,
+        validation=corpus.validation,
+        out=folder / "checkpoint",
+    )
+    export_linear(folder / "checkpoint", folder / "bundle")
+    int8 = {"name": "int8-weights", "kind": "quantize", "method": "weight-only"}
+    quantize_linear(parent=folder / "bundle", step=int8, out=folder / "int8")
+    pattern = {"token_pattern": r"\S+"} if kind == "word" else {}
+    vectorizer = TfidfVectorizer(
+        analyzer=kind, ngram_range=tuple(ngrams), min_df=2, sublinear_tf=True, **pattern
+    )
+    train = pandas.read_parquet(corpus.train)
+    svm = LinearSVC(C=step["C"], class_weight=None if weight == "none" else weight, random_state=0)
+    svm.fit(vectorizer.fit_transform(train["text"]), train["label"])
+    return SimpleNamespace(
+        folder=folder,
+        corpus=corpus,
+        margins=lambda t: svm.decision_function(vectorizer.transform(t)),
+    )
+
+
+def texts_of(path):
+    frame = pandas.read_parquet(path)
+    return frame["text"].tolist(), frame["label"].to_numpy()
+
+
+def test_logits_are_sklearns_margins_times_the_scale(trained):
+    validation, labels = texts_of(trained.corpus.validation)
+    scale = fit_scale(trained.margins(validation), labels)
+    texts, _ = texts_of(trained.corpus.test)
+    normalised = [normalise_text(t, method=trained.corpus.data["normalise"]) for t in texts]
+    found = load(trained.folder / "bundle").predict_logits(texts, batch_size=7)
+    assert np.abs(found - trained.margins(normalised) * scale).max() < 1e-4
+
+
+def test_it_learns(trained):
+    texts, labels = texts_of(trained.corpus.test)
+    predicted = load(trained.folder / "bundle").predict_proba(texts).argmax(axis=1)
+    assert accuracy_score(labels, predicted) > 0.6
+
+
+def test_int8_changes_no_prediction_and_is_smaller(trained):
+    texts, _ = texts_of(trained.corpus.test)
+    full, small = load(trained.folder / "bundle"), load(trained.folder / "int8")
+    one, other = full.predict_proba(texts), small.predict_proba(texts)
+    assert (one.argmax(axis=1) == other.argmax(axis=1)).mean() >= 0.99
+    assert np.abs(one - other).max() < 0.02
+    sizes = [read_bundle(trained.folder / name).size_bytes for name in ("bundle", "int8")]
+    assert sizes[1] < 0.6 * sizes[0]
+
+
+def test_no_pickle_in_the_file(trained):
+    for name in ("bundle", "int8"):
+        with np.load(trained.folder / name / "model.npz", allow_pickle=False) as arrays:
+            assert {arrays[key].dtype.kind for key in arrays} <= {"f", "i", "u"}
+            assert arrays["weights"].dtype == (np.int8 if name == "int8" else np.float32)
+
+
+def test_a_pickle_is_refused(tmp_path, trained):
+    import shutil
+
+    shutil.copytree(trained.folder / "bundle", tmp_path / "bad")
+    np.savez(tmp_path / "bad" / "model.npz", vocabulary=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(UserError, match=r"model\.npz: not a linear model"):
+        load(tmp_path / "bad", verify=False)
+
+
+def test_parameters(trained):
+    facts = read_checkpoint(trained.folder / "checkpoint").manifest
+    with np.load(trained.folder / "bundle" / "model.npz") as arrays:
+        assert facts["params"] == arrays["weights"].size + arrays["bias"].size
+        assert facts["nonzero_params"] == np.count_nonzero(arrays["weights"]) + 6
+        assert arrays["weights"].shape == (len(arrays["idf"]), 6)
+    with np.load(trained.folder / "int8" / "model.npz") as arrays:
+        nonzero = np.count_nonzero(arrays["weights"]) + 6
+    assert read_bundle(trained.folder / "int8").manifest["nonzero_params"] == nonzero
+
+
+def test_speed(trained, capsys):
+    texts, _ = texts_of(trained.corpus.train)
+    classifier, spent = load(trained.folder / "bundle"), []
+    for text in texts[:200]:
+        start = time.perf_counter()
+        classifier.predict_proba([text])
+        spent.append((time.perf_counter() - start) * 1e3)
+    median = float(np.median(spent))
+    with capsys.disabled():
+        print(f"\nlinear bundle: {median:.3f} ms a text (median of 200)")
+    assert median < 1.0  # 0.3 ms is the aim on a quiet machine
+
+
+def test_text_without_a_known_ngram_gets_the_bias(trained):
+    classifier = load(trained.folder / "bundle")
+    assert np.array_equal(classifier.predict_logits(["", "ŧ"]), np.stack([classifier.bias] * 2))
+
+
+def test_int8_by_hand():
+    weights = np.array([[1.27, 0.0], [-0.635, 0.0], [0.004, 0.0]], dtype=np.float32)
+    found, scale = int8_per_class(weights)
+    # scale 1.27 / 127 = 0.01; -63.5 is rounded to the even neighbour; a class of zeros keeps scale 1
+    assert scale.tolist() == pytest.approx([0.01, 1.0])
+    assert found[:, 0].tolist()[::2] == [127, 0] and found[1, 0] in (-63, -64)
+    assert found[:, 1].tolist() == [0, 0, 0]
+    assert found.dtype == np.int8
+    assert np.abs(found * scale - weights).max() <= 0.005 + 1e-6
+
+
+def test_nll_by_hand():
+    # softmax(2 * [ln 2, 0]) = (0.8, 0.2); labels 0 and 1 cost -ln 0.8 and -ln 0.2
+    margins = np.array([[np.log(2), 0.0]] * 2)
+    found = negative_log_likelihood(2.0, margins, np.array([0, 1]))
+    assert found == pytest.approx((0.2231436 + 1.6094379) / 2)
+
+
+def test_scale_lowers_the_nll_and_leaves_the_argmax():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 400)
+    margins = 0.3 * (np.eye(4)[labels] + rng.normal(0, 0.5, (400, 4)))
+    scale = fit_scale(margins, labels)
+    best = negative_log_likelihood(scale, margins, labels)
+    assert scale > 1
+    for other in (1.0, 0.9 * scale, 1.1 * scale):
+        assert best < negative_log_likelihood(other, margins, labels)
+    assert np.array_equal((scale * margins).argmax(1), margins.argmax(1))
+
+
+def test_two_classes(tmp_path, demo, filled):
+    """scikit-learn has one margin for two classes; a bundle has a column for each."""
+    for name in ("train", "validation"):
+        frame = pandas.read_parquet(getattr(demo["en"], name))
+        frame[frame["label"] < 2].to_parquet(tmp_path / f"{name}.parquet")
+    train_linear(
+        step=filled("linear", family="linear"),
+        data={"labels": ["sadness", "joy"], "max_length": 32, "normalise": "none"},
+        seed=0,
+        train=tmp_path / "train.parquet",
+        validation=tmp_path / "validation.parquet",
+        out=tmp_path / "checkpoint",
+    )
+    export_linear(tmp_path / "checkpoint", tmp_path / "bundle")
+    texts, labels = texts_of(tmp_path / "validation.parquet")
+    probabilities = load(tmp_path / "bundle").predict_proba(texts)
+    assert probabilities.shape == (len(texts), 2)
+    assert np.mean(probabilities.argmax(1) == labels) > 0.8

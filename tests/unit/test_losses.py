@@ -1,0 +1,142 @@
+"""Losses against numbers worked out by hand; softmax([ln 4, 0]) is (0.8, 0.2)."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+
+from emopress.train.losses import class_weights, distillation_loss, hard_loss, soft_loss
+
+LN4, LN16 = math.log(4), math.log(16)
+LOGITS = torch.tensor([[LN4, 0.0], [LN4, 0.0]])
+LABELS = torch.tensor([0, 1])
+# KL((0.8, 0.2) || (0.5, 0.5)) = 0.8 ln 1.6 + 0.2 ln 0.4
+KL = 0.19274475702175742
+
+
+def near(value):
+    return pytest.approx(value, rel=1e-5)
+
+
+def test_cross_entropy():
+    # -ln 0.8 = 0.2231436 and -ln 0.2 = 1.6094379
+    assert hard_loss(LOGITS, LABELS, kind="cross_entropy", weights=None).item() == near(0.9162907)
+
+
+def test_weighted_cross_entropy():
+    # (1 * 0.2231436 + 3 * 1.6094379) / (1 + 3)
+    weights = torch.tensor([1.0, 3.0])
+    loss = hard_loss(LOGITS, LABELS, kind="cross_entropy", weights=weights)
+    assert loss.item() == near(1.2628643)
+
+
+def test_binary_cross_entropy():
+    # text 0: -ln 0.8 and -ln(1 - 0.5); text 1: -ln(1 - 0.8) and -ln 0.5; the mean of the four
+    loss = hard_loss(LOGITS, LABELS, kind="binary_cross_entropy", weights=None)
+    assert loss.item() == near((0.2231436 + 0.6931472 + 1.6094379 + 0.6931472) / 4)
+
+
+def test_weighted_binary_cross_entropy():
+    loss = hard_loss(
+        LOGITS[:1], LABELS[:1], kind="binary_cross_entropy", weights=torch.tensor([1.0, 3.0])
+    )
+    assert loss.item() == near((0.2231436 + 3 * 0.6931472) / 2)
+
+
+def test_unknown_hard_loss():
+    with pytest.raises(ValueError, match="hinge"):
+        hard_loss(LOGITS, LABELS, kind="hinge", weights=None)
+
+
+def test_soft_loss_at_temperature_2():
+    # [ln 16, 0] / 2 = [ln 4, 0]: the teacher says (0.8, 0.2), the student (0.5, 0.5); T^2 = 4
+    loss = soft_loss(torch.zeros(1, 2), torch.tensor([[LN16, 0.0]]), temperature=2.0)
+    assert loss.item() == near(4 * KL)
+
+
+def test_soft_loss_looks_from_the_teacher():
+    # the other direction, KL((0.5, 0.5) || (0.8, 0.2)) = 0.5 ln 0.625 + 0.5 ln 2.5, is another number
+    loss = soft_loss(LOGITS[:1], torch.zeros(1, 2), temperature=1.0)
+    assert loss.item() == near(0.5 * math.log(0.625) + 0.5 * math.log(2.5))
+    assert loss.item() != near(KL)
+
+
+def test_soft_loss_is_a_mean_over_texts_not_classes():
+    # text 0 costs KL, text 1 nothing: KL / 2; torch's default mean would give KL / 4
+    student = torch.zeros(2, 2)
+    teacher = torch.tensor([[LN4, 0.0], [0.0, 0.0]])
+    assert soft_loss(student, teacher, temperature=1.0).item() == near(KL / 2)
+    three = soft_loss(torch.zeros(1, 3), torch.tensor([[0.0, 0.0, math.log(2)]]), temperature=1.0)
+    # (1/4, 1/4, 1/2) against thirds: 0.5 ln 0.75 + 0.5 ln 1.5
+    assert three.item() == near(0.5 * math.log(0.75) + 0.5 * math.log(1.5))
+
+
+def test_no_soft_loss_between_equals():
+    assert soft_loss(LOGITS, LOGITS + 7, temperature=3.0).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_gradient_of_the_soft_loss():
+    # d/ds of T^2 KL is T (student - teacher) = 2 * (0.5 - 0.8), 2 * (0.5 - 0.2)
+    student = torch.zeros(1, 2, requires_grad=True)
+    soft_loss(student, torch.tensor([[LN16, 0.0]]), temperature=2.0).backward()
+    assert student.grad.tolist()[0] == [near(-0.6), near(0.6)]
+
+
+def test_gradient_does_not_fade_with_temperature():
+    def gradient(temperature):
+        student = torch.zeros(1, 3, requires_grad=True)
+        soft_loss(student, torch.tensor([[3.0, 1.0, -1.0]]), temperature=temperature).backward()
+        return student.grad.norm().item()
+
+    # For large T it tends to |student - teacher| / classes = |(2, 0, -2)| / 3
+    assert gradient(100.0) == pytest.approx(math.sqrt(8) / 3, rel=0.02)
+    assert gradient(50.0) == pytest.approx(gradient(100.0), rel=0.02)
+
+
+def test_distillation_loss():
+    loss = distillation_loss(
+        torch.zeros(1, 2),
+        torch.tensor([[LN16, 0.0]]),
+        torch.tensor([0]),
+        temperature=2.0,
+        alpha=0.7,
+        kind="cross_entropy",
+        weights=None,
+    )
+    assert loss.item() == near(0.7 * 4 * KL + 0.3 * 0.6931472)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_alpha_chooses_between_the_losses(alpha):
+    student, teacher = torch.tensor([[1.0, -1.0]]), torch.tensor([[LN16, 0.0]])
+    loss = distillation_loss(
+        student,
+        teacher,
+        LABELS[:1],
+        temperature=2.0,
+        alpha=alpha,
+        kind="binary_cross_entropy",
+        weights=None,
+    )
+    soft = soft_loss(student, teacher, temperature=2.0)
+    hard = hard_loss(student, LABELS[:1], kind="binary_cross_entropy", weights=None)
+    assert loss.item() == near((soft if alpha else hard).item())
+
+
+def test_class_weights_by_hand():
+    # 6 texts, 3 classes: 6 / (3 * 3), 6 / (3 * 2), 6 / (3 * 1)
+    found = class_weights(torch.tensor([0, 0, 0, 1, 1, 2]), 3)
+    assert found.tolist() == [near(2 / 3), near(1.0), near(2.0)]
+
+
+def test_class_weights_are_those_of_sklearn():
+    labels = np.random.default_rng(3).integers(0, 6, 200)
+    expected = compute_class_weight("balanced", classes=np.arange(6), y=labels)
+    assert class_weights(torch.tensor(labels), 6).numpy() == pytest.approx(expected, rel=1e-6)
+
+
+def test_absent_class_weighs_nothing():
+    # the present one: 4 / (2 * 4)
+    assert class_weights(torch.tensor([0, 0, 0, 0]), 2).tolist() == [0.5, 0.0]

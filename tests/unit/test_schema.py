@@ -1,0 +1,177 @@
+"""The schema: every mistake in one readable line, defaults filled in, key order of no account."""
+
+import json
+
+import pytest
+
+from emopress.schema import resolve, schema, schema_errors, with_defaults
+
+
+def changed(config, path, value):
+    """Set the key at a dotted path; KeyError if what leads there is absent."""
+    *way, last = path.split(".")
+    node = config
+    for key in way:
+        node = node[key]
+    node[last] = value
+    return config
+
+
+@pytest.fixture
+def config():
+    return {
+        "name": "a-study",
+        "seeds": [0],
+        "datasets": {
+            "toy": {
+                "title": "Toy",
+                "language": "en",
+                "labels": ["a", "b"],
+                "licence": "MIT",
+                "source": {"files": [{"name": "toy.csv", "path": "toy.csv"}]},
+                "split": {},
+            }
+        },
+        "models": {
+            "big": {
+                "family": "transformer",
+                "init": {"architecture": "bert", "layers": 1, "width": 8, "heads": 1, "ffn": 8},
+                "tokenizer": {"train": "wordpiece"},
+                "train": {},
+            },
+            "svm": {"family": "linear"},
+        },
+        "passes": {
+            "mag": {"kind": "prune", "method": "magnitude", "amount": 0.5},
+            "kd": {"kind": "distill", "student": "big", "train": {}},
+            "int8": {"kind": "quantize", "method": "static", "calibration": {}},
+        },
+        "study": [{"dataset": "toy", "variants": ["big"]}],
+    }
+
+
+def test_valid(config):
+    assert schema_errors(config) == []
+
+
+MISTAKES = [
+    ("colour", 1, "config: unknown key 'colour' Allowed: name, description"),
+    ("timing", {"round": 3}, "timing: unknown key 'round'; did you mean 'rounds'?"),
+    ("passes.mag.ammount", 1, "passes.mag: unknown key 'ammount'; did you mean 'amount'?"),
+    ("passes.mag.amount", 1.5, "passes.mag.amount: 1.5"),
+    ("passes.mag.amount", "half", "passes.mag.amount: 'half' is not of type number"),
+    ("passes.mag.kind", "trim", "passes.mag.kind: 'trim' is not one of distill, prune, quantize"),
+    ("passes.mag", {"kind": "prune"}, "passes.mag: missing key 'method', 'amount'"),
+    ("passes.mag.recover", {"epoch": 1}, "passes.mag.recover: unknown key 'epoch'; did you mean"),
+    ("passes.kd.train.epochs", "3", "passes.kd.train.epochs: '3' is not of type integer"),
+    (
+        "passes.int8.calibration.text",
+        1,
+        "passes.int8.calibration: unknown key 'text'; did you mean 'text",
+    ),
+    ("passes.int8.method", "int4", "passes.int8.method: 'int4' is not one of static, dynamic"),
+    ("passes.Big", {"kind": "quantize", "method": "static"}, "'Big' does not match"),
+    ("models.big.init.layers", 0, "models.big.init.layers: 0 is less than the minimum"),
+    ("models.big.hub", "a/b", "models.big: give exactly one of"),
+    ("models.big.tokenizer", {}, "models.big.tokenizer: give exactly one of train, model, hub"),
+    ("models.svm.epochs", 3, "models.svm: unknown key 'epochs'"),
+    ("passes.mag", {"amount": 0.5}, "passes.mag: missing key 'kind'"),
+    (
+        "models.svm.family",
+        "forest",
+        "models.svm.family: 'forest' is not one of transformer, linear",
+    ),
+    ("models.svm.ngrams", [1], "models.svm.ngrams: [1] is too short"),
+    ("datasets.toy.labels", ["a", "a"], "datasets.toy.labels: ['a', 'a'] has non-unique elements"),
+    ("datasets.toy.split.method", "random", "'random' is not one of paper, clean, given"),
+    ("seeds", [0, 0], "seeds: [0, 0] has non-unique elements"),
+    ("seeds", 3, "seeds: 3 is not of type array"),
+    ("device", "tpu", "device: 'tpu' is not one of auto, cpu, cuda"),
+    ("study", [], "study: []"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MISTAKES)
+def test_mistake(config, path, value, message):
+    lines = schema_errors(changed(config, path, value))
+    assert len(lines) == 1 and "\n" not in lines[0]
+    assert message in lines[0]
+
+
+def test_every_mistake_at_once(config):
+    changed(config, "passes.mag.ammount", 1)
+    changed(config, "models.big.train.epochs", "many")
+    del config["seeds"]
+    lines = schema_errors(config)
+    assert len(lines) == 3
+    assert {line.split(":")[0] for line in lines} == {
+        "config",
+        "passes.mag",
+        "models.big.train.epochs",
+    }
+
+
+def test_defaults(config):
+    full = with_defaults(config)
+    assert full["device"] == "auto" and full["mirror"] == [] and full["description"] == ""
+    assert full["timing"]["rounds"] == 5 and full["evaluate"] == {"batch_size": 1}
+    assert full["passes"]["kd"]["temperature"] == 2.0
+    assert full["passes"]["kd"]["train"]["weight_decay"] == 0.01
+    assert full["passes"]["int8"]["calibration"]["texts"] == 128
+    assert full["passes"]["mag"]["scope"] == "global"
+    assert full["models"]["svm"]["ngrams"] == [2, 5]
+    assert full["models"]["big"]["tokenizer"]["vocab_size"] == 8000
+    assert full["datasets"]["toy"]["columns"] == {"text": "text", "label": "label"}
+    assert schema_errors(full) == []
+
+
+def test_given_values_stay(config):
+    changed(config, "passes.kd.train.epochs", 7)
+    config["timing"] = {"rounds": 1}
+    full = with_defaults(config)
+    assert full["passes"]["kd"]["train"]["epochs"] == 7
+    assert full["timing"]["rounds"] == 1 and full["timing"]["texts"] == 40
+
+
+def test_no_recovery_unless_asked_for(config):
+    assert "recover" not in with_defaults(config)["passes"]["mag"]
+    changed(config, "passes.mag.recover", {})
+    assert with_defaults(config)["passes"]["mag"]["recover"]["epochs"] == 5
+
+
+def test_input_is_left_alone(config):
+    before = json.dumps(config)
+    with_defaults(config)
+    assert json.dumps(config) == before
+
+
+def backwards(value):
+    """The same config with the keys of every dict in the opposite order."""
+    if isinstance(value, list):
+        return [backwards(item) for item in value]
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return value
+
+
+def test_key_order_does_not_matter(config):
+    """Snakemake compares params as text, so a new order alone would rerun jobs."""
+    assert json.dumps(with_defaults(config)) == json.dumps(with_defaults(backwards(config)))
+
+
+def nodes(node, where=""):
+    yield where, node
+    for name, child in node.get("properties", {}).items():
+        yield from nodes(resolve(child), f"{where}.{name}")
+    if isinstance(node.get("items"), dict):
+        yield from nodes(resolve(node["items"]), f"{where}[]")
+
+
+@pytest.mark.parametrize("name", ["config", *schema()["$defs"]])
+def test_every_key_is_described_and_no_other_is_let_in(name):
+    root = schema() if name == "config" else schema()["$defs"][name]
+    for where, node in nodes(root):
+        if node.get("type") == "object":
+            assert "additionalProperties" in node, where
+        for key, child in node.get("properties", {}).items():
+            assert resolve(child).get("description"), f"{name}{where}.{key}"

@@ -1,0 +1,159 @@
+"""Tokenizers: Bengali vowel signs stay, published vocabularies load, stripping ones are refused."""
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import NFD, BertNormalizer, Lowercase, Sequence, StripAccents
+
+from emopress.errors import UserError
+from emopress.train.tokenizer import (
+    SPECIAL_TOKENS,
+    model_tokenizer,
+    pad_id,
+    tokenizer_of_folder,
+    train_wordpiece,
+)
+
+ROOT = Path(__file__).parents[2]
+
+BENGALI = ["আমি খুব খুশি হয়েছি।", "কৃষ্ণ দুঃখ পেয়েছে", "কী সুন্দর দৃশ্য"]
+MARKS = {c for text in BENGALI for c in text if unicodedata.category(c) in ("Mc", "Mn")}
+
+
+def trained(texts=BENGALI, **options):
+    return train_wordpiece(texts * 3, **{"vocab_size": 400, "lowercase": False, **options})
+
+
+def pieces(tokenizer, text):
+    """Return a text's tokens without the frame, glued together again."""
+    tokens = tokenizer.encode(text).tokens
+    assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
+    return "".join(token.removeprefix("##") for token in tokens[1:-1])
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("text", BENGALI)
+def test_trained_tokenizer_keeps_vowel_signs(text, lowercase):
+    assert len(MARKS) >= 8
+    assert pieces(trained(lowercase=lowercase), text) == text.replace(" ", "")
+
+
+def test_trained_on_the_demo_corpus(demo):
+    texts = demo["bn"].frame["text"].tolist()
+    tokenizer = train_wordpiece(texts, vocab_size=1500, lowercase=True)
+    assert tokenizer.get_vocab_size() <= 1500
+    assert [tokenizer.token_to_id(t) for t in SPECIAL_TOKENS] == [0, 1, 2, 3, 4]
+    unknown = [text for text in texts if "[UNK]" in tokenizer.encode(text).tokens]
+    assert len(unknown) < 0.05 * len(texts)
+
+
+def test_same_texts_same_vocabulary_in_every_process(python):
+    """The trainer's own hash tables are seeded anew in each process."""
+    code = (
+        "import sys, zlib; from emopress.train.tokenizer import train_wordpiece;"
+        "texts = open(sys.argv[1], encoding='utf-8').read().split('\\n')[:400];"
+        "tokenizer = train_wordpiece(texts, vocab_size=700, lowercase=False);"
+        "print(zlib.crc32(tokenizer.to_str().encode()))"
+    )
+    corpus = ROOT / "data" / "demo" / "demo-bn.csv"
+    assert python(code, corpus).stdout == python(code, corpus).stdout
+
+
+def test_pieces_inside_words_are_ordinary_entries():
+    """They are numbered by way of the trainer's special tokens, and must not stay special."""
+    tokenizer = trained(["ab abc"])
+    assert "##b" in tokenizer.get_vocab()
+    assert tokenizer.encode("a ##b").tokens[2:4] != ["##b", "[SEP]"]
+    special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    assert sorted(special) == sorted(SPECIAL_TOKENS)
+
+
+def test_lowercase_is_a_choice():
+    texts = ["Happy HAPPY happy é"]
+    lower, kept = trained(texts, lowercase=True), trained(texts, lowercase=False)
+    assert pieces(lower, "Happy é") == "happyé"
+    assert pieces(kept, "Happy é") == "Happyé"
+
+
+def write_vocabulary(folder, words, **config):
+    (folder / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, *words]) + "\n", "utf-8")
+    if config:
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def test_vocabulary_folder(tmp_path):
+    write_vocabulary(tmp_path, ["আমি", "খু", "##শি", "joy"])
+    tokenizer = tokenizer_of_folder(tmp_path, lowercase=False)
+    assert tokenizer.encode("আমি খুশি joy Joy").ids == [2, 5, 6, 7, 8, 1, 3]
+    assert tokenizer_of_folder(tmp_path, lowercase=True).encode("Joy").ids == [2, 8, 3]
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_tokenizer_config_decides_on_lower_case(tmp_path, says):
+    write_vocabulary(tmp_path, ["joy"], do_lower_case=says)
+    tokenizer = tokenizer_of_folder(tmp_path, lowercase=not says)
+    assert tokenizer.encode("JOY").ids == [2, 5 if says else 1, 3]
+
+
+def test_tokenizer_json_goes_before_the_vocabulary(tmp_path):
+    write_vocabulary(tmp_path, ["joy"])
+    trained().save(str(tmp_path / "tokenizer.json"))
+    found = tokenizer_of_folder(tmp_path, lowercase=False)
+    assert found.get_vocab() == trained().get_vocab()
+
+
+def test_folder_without_a_tokenizer(tmp_path):
+    with pytest.raises(UserError, match=r"neither tokenizer\.json nor vocab\.txt"):
+        tokenizer_of_folder(tmp_path, lowercase=False)
+
+
+def test_vocabulary_of_another_kind(tmp_path):
+    (tmp_path / "vocab.txt").write_text("<s>\n</s>\n")
+    with pytest.raises(UserError, match=r"vocab\.txt: no entry \[PAD\]"):
+        tokenizer_of_folder(tmp_path, lowercase=False)
+
+
+STRIPPING = {
+    "strip_accents": BertNormalizer(strip_accents=True, lowercase=False),
+    "bert's default for lower case": BertNormalizer(lowercase=True),
+    "a sequence": Sequence([NFD(), Lowercase(), StripAccents()]),
+}
+
+
+@pytest.mark.parametrize("kind", STRIPPING)
+def test_tokenizer_that_strips_vowel_signs_is_refused_for_bengali(tmp_path, kind):
+    tokenizer = Tokenizer(WordPiece({t: i for i, t in enumerate(SPECIAL_TOKENS)}))
+    tokenizer.normalizer = STRIPPING[kind]
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(UserError, match="strips Bengali vowel signs"):
+        model_tokenizer({}, tmp_path, [], language_check=True)
+    assert model_tokenizer({}, tmp_path, [], language_check=False)
+
+
+def test_tokenizer_that_keeps_them_is_taken(tmp_path):
+    trained(lowercase=True).save(str(tmp_path / "tokenizer.json"))
+    assert model_tokenizer({}, tmp_path, [], language_check=True)
+
+
+def test_model_entry_trains_its_tokenizer():
+    entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": True}}
+    tokenizer = model_tokenizer(entry, None, ["Joy joy JOY"] * 3, language_check=True)
+    assert tokenizer.token_to_id("joy") is not None
+
+
+def test_padding_token():
+    assert pad_id(trained()) == 0
+    with pytest.raises(UserError, match=r"no \[PAD\] or <pad>"):
+        pad_id(Tokenizer(WordPiece({"[UNK]": 0})))
+
+
+def test_truncation_keeps_the_frame():
+    tokenizer = trained()
+    tokenizer.enable_truncation(5)
+    encoding = tokenizer.encode(" ".join(BENGALI))
+    assert len(encoding.ids) == 5
+    assert (encoding.tokens[0], encoding.tokens[-1]) == ("[CLS]", "[SEP]")

@@ -1,0 +1,133 @@
+"""Writes config/README.md from the schema, so that the two cannot disagree.
+
+python workflow/scripts/document_config.py            (make docs)
+"""
+
+from pathlib import Path
+from typing import Any
+
+from emopress.schema import resolve, schema
+
+TARGET = Path(__file__).parents[2] / "config" / "README.md"
+OPENING = """\
+# The config
+
+One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for
+two CPU cores, `study.yaml` the full one; `datasets.yaml` holds the data sets that all of them know by name.
+
+```sh
+snakemake --cores 4 report                                              # the demo
+snakemake --cores 4 --configfile my.yaml --config mirror=DIR -- report  # yours
+```
+
+A config file given with `--configfile` is read alone: nothing of the demo is merged into it, so it must hold every
+model and pass that its variants name. All mistakes of a config are reported at once, a line each, before anything
+runs. This page is written from `workflow/schemas/config.schema.yaml` by `make docs`.
+
+## Recipes
+
+A variant is a model's name followed by passes, joined by `+`, in the order in which they are applied:
+`minilm-l6+kd-small+mag30+int8-static`. The name is also its folder: `results/<dataset>/<variant>/seed<seed>/`. What
+two variants share is made once.
+
+| pass | may follow | leaves |
+| :--- | :--- | :--- |
+| `distill` | any model or trained variant, linear ones too | a transformer, trained |
+| `prune` | a transformer, trained or pruned | a transformer, trained |
+| `quantize`, `static` or `dynamic` | a transformer | an int8 bundle; nothing may follow |
+| `quantize`, `weight-only` | a linear model | an int8 bundle; nothing may follow |
+
+## The mirror
+
+`--config mirror=DIR` (or `mirror='[DIR1,DIR2]'`, searched in this order) replaces the network, for machines that have
+none. Files are checked by sha256 all the same. It does not touch data files of this repository, and changing it
+reruns nothing.
+
+    DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files
+    DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
+    DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
+
+"""
+SECTIONS = {
+    "datasets.<name>": "dataset",
+    "models.<name>, family transformer": "transformer",
+    "models.<name>, family linear": "linear",
+    "passes.<name>, kind distill": "distill",
+    "passes.<name>, kind prune": "prune",
+    "passes.<name>, kind quantize": "quantize",
+    "Training settings (train, recover)": "training",
+}
+SHARED = "training"  # its own section, not repeated wherever it is used
+
+
+def allowed(node: dict[str, Any]) -> str:
+    """Return the allowed values of a schema node in words."""
+    if "const" in node:
+        return f"`{_plain(node['const'])}`"
+    if "enum" in node:
+        return ", ".join(f"`{_plain(value)}`" for value in node["enum"])
+    if "anyOf" in node:
+        return " or ".join(allowed(resolve(choice)) for choice in node["anyOf"])
+    kind = str(node.get("type", "any"))
+    if kind == "array":
+        return f"list of {allowed(resolve(node.get('items', {})))}"
+    low = node.get("minimum", node.get("exclusiveMinimum"))
+    high = node.get("maximum", node.get("exclusiveMaximum"))
+    bounds = []
+    if low is not None:
+        bounds.append(f"{'above' if 'exclusiveMinimum' in node else 'from'} {low:g}")
+    if high is not None:
+        bounds.append(f"{'below' if 'exclusiveMaximum' in node else 'to'} {high:g}")
+    if "pattern" in node:
+        bounds.append(f"matching `{node['pattern']}`".replace("|", "\\|"))
+    return " ".join(["mapping" if kind == "object" else kind, *bounds])
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _default(node: dict[str, Any], required: bool) -> str:
+    if required:
+        return "required"
+    if "default" not in node or node["default"] in ({}, ""):
+        return ""
+    return f"`{_plain(node['default'])}`"
+
+
+def rows(node: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return one table row per key of a schema node and of the mappings and lists below it."""
+    found = []
+    for key, raw in node.get("properties", {}).items():
+        child = resolve(raw)
+        required = key in node.get("required", [])
+        name = f"{prefix}{key}"
+        found.append(
+            f"| `{name}` | {allowed(child)} | {_default(child, required)} | "
+            f"{child.get('description', '')} |"
+        )
+        if str(raw.get("$ref", "")).endswith(f"/{SHARED}"):
+            continue
+        if child.get("type") == "object" and "properties" in child:
+            found += rows(child, f"{name}.")
+        if child.get("type") == "array" and "properties" in resolve(child.get("items", {})):
+            found += rows(resolve(child["items"]), f"{name}[].")
+    return found
+
+
+def table(node: dict[str, Any]) -> str:
+    """Return the Markdown table of a schema node."""
+    head = "| key | allowed | default | what |\n| :--- | :--- | :--- | :--- |\n"
+    return head + "\n".join(rows(node)) + "\n"
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [OPENING, "## Keys of a study\n\n", table(schema())]
+    for title, name in SECTIONS.items():
+        parts += [f"\n## {title}\n\n", table(schema()["$defs"][name])]
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), encoding="utf-8")

@@ -1,0 +1,66 @@
+"""Resolves the hub revisions of a config's models and writes the commit ids into the file.
+
+    python workflow/scripts/pin_revisions.py config/study.yaml        (make pins CONFIG=config/study.yaml)
+
+Only models whose revision is absent or `main` are touched; needs the network.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+from emopress.artifact import replaced_file
+from emopress.data.pretrained import resolve_revision
+from emopress.errors import UserError
+
+
+def pinned(text: str, commits: dict[str, str]) -> str:
+    """Return a config's text with `revision: <commit>` after each line `hub: <repo>` of `commits`."""
+    lines, result = text.split("\n"), []
+    written, skip = set(), False
+    for index, line in enumerate(lines):
+        if skip and re.match(r"\s*revision:", line):
+            skip = False
+            continue
+        skip = False
+        result.append(line)
+        found = re.fullmatch(r"(\s*)hub:\s*(\S+)\s*(#.*)?", line)
+        if found and found[2] in commits:
+            result.append(f"{found[1]}revision: {commits[found[2]]}")
+            written.add(found[2])
+            skip = index + 1 < len(lines)
+    missing = sorted(set(commits) - written)
+    if missing:
+        raise UserError(
+            f"no line `hub: {missing[0]}` of its own to write the revision under; "
+            f"add by hand: revision: {commits[missing[0]]}"
+        )
+    return "\n".join(result)
+
+
+def main(path: Path) -> None:
+    """Pin what is not pinned yet and print each model's commit."""
+    text = path.read_text(encoding="utf-8")
+    models = (yaml.safe_load(text) or {}).get("models", {})
+    commits = {}
+    for name, entry in models.items():
+        repo, revision = entry.get("hub"), str(entry.get("revision", "main"))
+        if repo and not re.fullmatch(r"[0-9a-f]{40}", revision):
+            commits[repo] = resolve_revision(repo, revision)
+            print(f"{name}: {repo} at {commits[repo]}")
+    if not commits:
+        print(f"{path}: every hub model is pinned already")
+        return
+    with replaced_file(path) as temporary:
+        temporary.write_text(pinned(text, commits), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: pin_revisions.py CONFIG.yaml")
+    try:
+        main(Path(sys.argv[1]))
+    except UserError as error:
+        sys.exit(f"error: {error}")
