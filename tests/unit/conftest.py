@@ -17,7 +17,8 @@ def write_checkpoint(folder, architecture, corpus):
     from emopress.train.data import read_split
     from emopress.train.encoder import build_encoder, count_parameters
     from emopress.train.finetune import PACKAGES, save_transformer
-    from emopress.train.tokenizer import pad_id, train_wordpiece
+    from emopress.runtime.encoder import pad_id
+    from emopress.train.tokenizer import train_wordpiece
 
     torch.manual_seed(7)
     texts = read_split(corpus.train).texts

@@ -76,6 +76,7 @@ MISTAKES = [
     ("models.big.tokenizer", {}, "models.big.tokenizer: give exactly one of train, model, hub"),
     ("models.svm.epochs", 3, "models.svm: unknown key 'epochs'"),
     ("passes.mag", {"amount": 0.5}, "passes.mag: missing key 'kind'"),
+    ("models.svm", {}, "models.svm: missing key 'family'"),
     (
         "models.svm.family",
         "forest",

@@ -48,6 +48,8 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
+        for file in filter(Path.is_file, temporary.rglob("*")):
+            file.chmod(0o644)  # safetensors writes 0600, which would lock out other users
         if path.exists():
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-old-"))
             os.replace(path, old / path.name)

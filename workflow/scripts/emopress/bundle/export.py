@@ -32,7 +32,8 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     from tokenizers import Tokenizer
     from transformers import AutoModelForSequenceClassification
 
-    from emopress.train.tokenizer import copy_tokenizer, pad_id
+    from emopress.runtime.encoder import pad_id
+    from emopress.train.tokenizer import copy_tokenizer
 
     source = read_checkpoint(checkpoint)
     model = AutoModelForSequenceClassification.from_pretrained(

@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from emopress.errors import UserError
 from emopress.runtime.classifier import Classifier, Normaliser
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """Return the id of the padding token; UserError if the tokenizer has none."""
+    for token in ("[PAD]", "<pad>"):
+        index = tokenizer.token_to_id(token)
+        if index is not None:
+            return index
+    raise UserError("tokenizer: no [PAD] or <pad> token")
 
 
 class Encoder:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from emopress.checkpoint import read_checkpoint
 from emopress.data.normalise import normalise_text
 from emopress.runtime.classifier import Classifier
-from emopress.runtime.encoder import Encoder
-from emopress.train.tokenizer import pad_id
+from emopress.runtime.encoder import Encoder, pad_id
 
 
 class PytorchClassifier(Classifier):
@@ -23,9 +23,9 @@ class PytorchClassifier(Classifier):
         super().__init__(
             facts["labels"], lambda text: normalise_text(text, method=facts["normalise"])
         )
-        self.encoder = Encoder(folder / "tokenizer.json", max_length=facts["max_length"], pad_id=0)
-        padding = pad_id(self.encoder.tokenizer)
-        self.encoder.tokenizer.enable_padding(pad_id=padding)
+        path = folder / "tokenizer.json"
+        padding = pad_id(Tokenizer.from_file(str(path)))
+        self.encoder = Encoder(path, max_length=facts["max_length"], pad_id=padding)
         self.model = AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True
         ).eval()

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, manifest_hash, write_manifest
+from emopress.runtime.encoder import pad_id
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.logits import read_logits
 from emopress.train.loop import Objective, Trainer, pick_device
 from emopress.train.losses import class_weights, distillation_loss, hard_loss
-from emopress.train.tokenizer import model_tokenizer, pad_id
+from emopress.train.tokenizer import model_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 

@@ -124,15 +124,6 @@ def model_tokenizer(
     return result
 
 
-def pad_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the padding token; UserError if the tokenizer has none."""
-    for token in ("[PAD]", "<pad>"):
-        index = tokenizer.token_to_id(token)
-        if index is not None:
-            return index
-    raise UserError("tokenizer: no [PAD] or <pad> token")
-
-
 def copy_tokenizer(source: Path, folder: Path) -> None:
     """Copy the tokenizer.json of one artifact into another."""
     shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")

@@ -1,0 +1,135 @@
+"""The summary: the issue's columns in their order, and ratios to the right reference."""
+
+import numpy as np
+import pandas
+import pytest
+
+from emopress.artifact import file_table, read_json, write_json
+from emopress.errors import UserError
+from emopress.measure.aggregate import Entry, aggregate
+
+STABLE = """
+dataset variant seed accuracy macro_f1 micro_f1 params nonzero_params size_bytes compression
+latency_ms_p50 latency_ms_p95 throughput speedup runtime
+"""
+LABELS = ["joy", "fear"]
+# variant: reference, runtime, bytes, p50, texts of 8 that are right
+VARIANTS = {
+    "big": ("big", "onnxruntime", 8000, 4.0, 8),
+    "big+int8": ("big", "onnxruntime", 2000, 1.0, 6),
+    "svm": ("big", "linear", 500, 0.1, 4),
+    "alone": ("alone", "linear", 700, 0.2, 4),
+}
+
+
+def bundle(folder, runtime, size):
+    folder.mkdir(parents=True)
+    (folder / "model").write_bytes(b"x" * (size - 10))
+    (folder / "tokenizer.json").write_bytes(b"y" * 10)
+    facts = {
+        "runtime": runtime,
+        "params": 1000,
+        "nonzero_params": 900,
+        "family": "linear" if runtime == "linear" else "transformer",
+        "simulated": False,
+        "recipe": [{"name": "big"}],
+        "files": file_table(folder),
+    }
+    write_json(folder / "bundle.json", facts)
+
+
+def predictions(path, right):
+    truth = np.array([0, 1] * 4)
+    shown = np.where(np.arange(8) < right, truth, 1 - truth)
+    frame = pandas.DataFrame({"id": [f"t{i}" for i in range(8)], "split": "test", "label": truth})
+    frame = frame.assign(joy=(shown == 0) * 0.8 + 0.1, fear=(shown == 1) * 0.8 + 0.1)
+    both = pandas.concat([frame.assign(split="validation"), frame], ignore_index=True)
+    both.to_parquet(path)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Aggregate two seeds of four variants; of the first seed `big` is timed in PyTorch too."""
+    entries, rows = [], []
+    for seed in (0, 1):
+        for variant, (reference, runtime, size, p50, right) in VARIANTS.items():
+            folder = tmp_path / variant / str(seed)
+            bundle(folder / "bundle", runtime, size + 100 * seed)
+            predictions(folder / "p.parquet", right)
+            entries.append(
+                Entry("toy", variant, seed, reference, folder / "bundle", folder / "p.parquet")
+            )
+            times = {"latency_ms_p50": p50, "latency_ms_p95": 2 * p50, "throughput": 1 / p50}
+            rows.append({"variant": variant, "seed": seed, "runtime": runtime, **times})
+    rows.append({**rows[0], "runtime": "pytorch", "latency_ms_p50": 12.0})
+    write_json(tmp_path / "toy.json", {"environment": {"threads": 1}, "rows": rows})
+    aggregate(
+        entries,
+        {"toy": tmp_path / "toy.json"},
+        {"toy": LABELS},
+        summary=tmp_path / "summary.csv",
+        details=tmp_path / "details.json",
+    )
+    table = pandas.read_csv(tmp_path / "summary.csv")
+    return table, read_json(tmp_path / "details.json")
+
+
+def row(table, variant, seed=0):
+    found = table[(table["variant"] == variant) & (table["seed"] == seed)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_columns(written):
+    table, _ = written
+    assert list(table.columns[:15]) == STABLE.split()
+    assert len(table) == 8
+
+
+def test_accuracy(written):
+    table, _ = written
+    assert row(table, "big")["accuracy"] == 1.0
+    found = row(table, "big+int8")
+    assert found["accuracy"] == found["micro_f1"] == found["macro_f1"] == 0.75
+    assert found["validation_accuracy"] == 0.75
+
+
+def test_compression_and_bits(written):
+    table, _ = written
+    assert row(table, "big")["compression"] == 1.0
+    assert row(table, "big+int8")["compression"] == 4.0
+    assert row(table, "svm")["compression"] == 16.0
+    assert row(table, "alone")["compression"] == 1.0
+    assert row(table, "big+int8", 1)["compression"] == pytest.approx(8100 / 2100, rel=1e-5)
+    assert row(table, "big+int8")["bits_per_weight"] == 16.0
+    assert row(table, "big+int8")["size_bytes"] == 2000
+
+
+def test_speedup_is_over_the_bundled_reference(written):
+    table, _ = written
+    assert row(table, "big")["speedup"] == 1.0
+    assert row(table, "big+int8")["speedup"] == 4.0
+    assert row(table, "svm")["speedup"] == pytest.approx(40.0)
+    assert row(table, "alone")["speedup"] == 1.0
+
+
+def test_speedup_over_pytorch_only_where_it_was_timed(written):
+    table, _ = written
+    assert row(table, "big")["speedup_over_pytorch"] == 3.0
+    assert row(table, "big+int8")["speedup_over_pytorch"] == 12.0
+    assert np.isnan(row(table, "big+int8", 1)["speedup_over_pytorch"])
+    assert np.isnan(row(table, "alone")["speedup_over_pytorch"])
+
+
+def test_details(written):
+    _, details = written
+    found = details["toy"]["big+int8"]["1"]
+    assert found["confusion"] == [[3, 1], [1, 3]]
+    assert found["n_test"] == 8
+    assert found["per_class"]["joy"]["f1"] == pytest.approx(0.75)
+    assert found["recipe"] == [{"name": "big"}]
+
+
+def test_nothing_to_aggregate(tmp_path):
+    with pytest.raises(UserError, match="no variants"):
+        aggregate([], {}, {}, summary=tmp_path / "s.csv", details=tmp_path / "d.json")

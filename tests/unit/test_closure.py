@@ -1,0 +1,82 @@
+"""The input `code`: every module that a script imports, however it does, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from emopress import closure
+from emopress.closure import code_of
+
+ROOT = Path(__file__).parents[2]
+FILES = {
+    "script.py": "def main():\n    from emopress.one import thing\n    import json\n",
+    "emopress/__init__.py": "",
+    "emopress/one.py": "import numpy\nfrom emopress import two\n",
+    "emopress/two.py": "import emopress.deep.three as three\n",
+    "emopress/deep/__init__.py": "import emopress.four\n",
+    "emopress/deep/three.py": "from emopress.two import loop\n",
+    "emopress/four.py": "",
+    "emopress/unused.py": "",
+    "emopress_other.py": "",
+}
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A little library: imports inside functions, of packages, in circles."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(closure, "SCRIPTS", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_closure(tree):
+    assert code_of("script.py") == [
+        "emopress/__init__.py",
+        "emopress/deep/__init__.py",
+        "emopress/deep/three.py",
+        "emopress/four.py",
+        "emopress/one.py",
+        "emopress/two.py",
+    ]
+
+
+def test_names_are_relative_to_where_the_workflow_runs(tree, monkeypatch):
+    (tree / "elsewhere").mkdir()
+    monkeypatch.chdir(tree / "elsewhere")
+    assert "../emopress/one.py" in code_of("script.py")
+
+
+def modules(script):
+    library = ROOT / "workflow" / "scripts" / "emopress"
+    return {Path(path).resolve().relative_to(library).as_posix() for path in code_of(script)}
+
+
+def test_pruning_hangs_from_masks_and_the_loop_but_not_from_bundles():
+    found = modules("prune.py")
+    assert {
+        "compress/masks.py",
+        "compress/prune.py",
+        "train/loop.py",
+        "job.py",
+        "errors.py",
+    } <= found
+    assert not {"bundle/quantize.py", "linear/train.py", "measure/timing.py"} & found
+
+
+def test_fine_tuning_does_not_hang_from_pruning_or_the_report():
+    found = modules("finetune.py")
+    assert "train/losses.py" in found
+    assert not any(name.startswith(("compress/", "report/", "measure/")) for name in found)
+
+
+RULES = "\n".join(path.read_text("utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+
+
+@pytest.mark.parametrize("script", sorted(set(re.findall(r'"\.\./scripts/(\w+\.py)"', RULES))))
+def test_every_script_of_a_rule_has_library_code(script):
+    assert f'code_of("{script}")' in RULES
+    assert {"job.py", "errors.py", "__init__.py"} <= modules(script)

@@ -1,0 +1,90 @@
+"""What scripts do first: fair threads, a whole log, one line for a user's mistake."""
+
+import pytest
+
+from emopress.job import MIRRORS_VARIABLE, fair_threads, mirrors, optional_folder
+
+SCRIPT = """
+import sys
+from types import SimpleNamespace
+from emopress.errors import UserError
+from emopress.job import job
+with job(SimpleNamespace(threads=2, log=[sys.argv[1]], rule="prune")) as threads:
+    import os
+    print("to the log", threads == int(os.environ["OMP_NUM_THREADS"]))
+    print("progress", file=sys.stderr)
+    {what}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cores", "processors", "expected"),
+    [
+        (2, 2, 2, 2),  # as much as there is
+        (2, 4, 2, 1),  # four cores promised on two processors: half of what was asked for
+        (4, 4, 2, 2),
+        (1, 4, 2, 1),  # never none
+        (1, 64, 2, 1),
+        (2, 4, 8, 2),  # a rule's threads are what it asks for, not all that there is
+        (8, 8, 64, 8),
+        (3, 4, 2, 1),
+        (16, 16, 1, 1),
+    ],
+)
+def test_fair_threads(wanted, cores, processors, expected):
+    assert fair_threads(wanted, cores, processors) == expected
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 64])
+@pytest.mark.parametrize("processors", [1, 2, 4, 16])
+@pytest.mark.parametrize("wanted", [1, 2, 4])
+def test_jobs_that_run_together_do_not_thrash(cores, processors, wanted):
+    wanted = min(wanted, cores)  # as Snakemake does
+    threads = fair_threads(wanted, cores, processors)
+    together = cores // wanted
+    assert together * threads <= max(processors, together)  # one thread each is the least
+
+
+def run(python, tmp_path, what):
+    log = tmp_path / "rule.log"
+    done = python(SCRIPT.format(what=what), log, check=False)
+    return done, log.read_text("utf-8")
+
+
+def test_output_goes_to_the_log(python, tmp_path):
+    done, log = run(python, tmp_path, "pass")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert log == "to the log True\nprogress\n"
+
+
+def test_a_users_mistake_is_one_line(python, tmp_path):
+    done, log = run(python, tmp_path, "raise UserError('a.csv: row 3: no label খুশি')")
+    assert done.returncode == 1
+    assert done.stderr == "error in rule prune: a.csv: row 3: no label খুশি\n"
+    assert log.endswith("progress\nerror: a.csv: row 3: no label খুশি\n")
+
+
+def test_any_other_error_keeps_its_traceback(python, tmp_path):
+    done, log = run(python, tmp_path, "1 / 0")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr and "Traceback" in done.stderr
+    assert "rule prune failed" in log and "ZeroDivisionError" in log
+
+
+def test_threads_of_a_timing_job_are_its_own(python, tmp_path):
+    code = SCRIPT.replace('rule="prune")', 'rule="time"), threads=3').format(
+        what="assert threads == 3 and os.environ['RAYON_NUM_THREADS'] == '3'"
+    )
+    python(code, tmp_path / "rule.log")
+
+
+def test_mirrors_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv(MIRRORS_VARIABLE, "/one:/two")
+    assert [str(path) for path in mirrors()] == ["/one", "/two"]
+    monkeypatch.delenv(MIRRORS_VARIABLE)
+    assert mirrors() == []
+
+
+def test_optional_input():
+    assert str(optional_folder({"pretrained": "a/b.json"}, "pretrained")) == "a"
+    assert optional_folder({}, "pretrained") is None
