@@ -1,5 +1,5 @@
 # The study, from raw text to results/report.md:   snakemake --cores 4 report
-# Another study:                                    snakemake --cores 4 --configfile config/study.yaml report
+# Another study:                                    snakemake --cores 4 --configfile config/study.yaml -- report
 
 from snakemake.utils import min_version
 

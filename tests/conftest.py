@@ -113,3 +113,9 @@ def python():
         return done
 
     return run
+
+
+@pytest.fixture
+def miniature():
+    """The smallest study in which every rule has something to do, a fresh copy to change."""
+    return yaml.safe_load((ROOT / "tests" / "miniature.yaml").read_text("utf-8"))

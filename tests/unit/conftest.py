@@ -14,10 +14,10 @@ def write_checkpoint(folder, architecture, corpus):
     import torch
 
     from emopress.checkpoint import library_versions, write_manifest
+    from emopress.runtime.encoder import pad_id
     from emopress.train.data import read_split
     from emopress.train.encoder import build_encoder, count_parameters
     from emopress.train.finetune import PACKAGES, save_transformer
-    from emopress.runtime.encoder import pad_id
     from emopress.train.tokenizer import train_wordpiece
 
     torch.manual_seed(7)

@@ -66,19 +66,22 @@ def bundle_of(dataset, variant, seed):
     return f"results/{dataset}/{variant}/seed{seed}/bundle/bundle.json"
 
 
-def legal(variant):
-    """Return the variant; one line if it was asked for by path and cannot be made."""
+def legal_parent(wildcards):
+    """Return the parent of what a pass makes; one line if it was asked for by path and cannot be made."""
+    kinds = ("distill", "prune", "quantize", "quantize_linear")
+    (name,) = (wildcards[kind] for kind in kinds if kind in wildcards.keys())
+    variant = f"{wildcards.parent}+{name}"
     for problem in recipe.problems(variant, STUDY.models, STUDY.passes):
         raise WorkflowError(f"variant {variant!r}: {problem}")
-    return variant
+    return wildcards.parent
 
 
 def parent_checkpoint(wildcards):
-    return checkpoint_of(wildcards.dataset, legal(wildcards.parent), wildcards.seed)
+    return checkpoint_of(wildcards.dataset, legal_parent(wildcards), wildcards.seed)
 
 
 def parent_bundle(wildcards):
-    return bundle_of(wildcards.dataset, legal(wildcards.parent), wildcards.seed)
+    return bundle_of(wildcards.dataset, legal_parent(wildcards), wildcards.seed)
 
 
 def pretrained_inputs(model):

@@ -1,7 +1,6 @@
 """Post-training int8 quantization of transformer bundles, with ONNX Runtime's quantizer."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,11 @@ CONSTANT_WEIGHTS_ONLY = {"MatMulConstBOnly": True}
 
 
 class CalibrationTexts(CalibrationDataReader):
-    """Feeds training texts one by one: padding would widen the activation ranges."""
+    """Feeds training texts one by one: padding would widen the activation ranges.
+
+    With a stride of one, ranges and histograms are updated text by text, so texts may differ in
+    length and memory does not grow with the sample.
+    """
 
     def __init__(self, bundle: Bundle, train: Path, texts: int, seed: int) -> None:
         split = read_split(train)
@@ -47,13 +50,19 @@ class CalibrationTexts(CalibrationDataReader):
             max_length=bundle.manifest["max_length"],
             pad_id=bundle.manifest["pad_id"],
         )
-        self.feeds: Iterator[dict[str, np.ndarray]] = iter(
-            [encoder([split.texts[i]]) for i in sorted(chosen)]
-        )
+        self.feeds = [encoder([split.texts[i]]) for i in sorted(chosen)]
+        self.waiting = iter(self.feeds)
+
+    def __len__(self) -> int:
+        return len(self.feeds)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Go on with these feeds; ONNX Runtime asks so for each stride."""
+        self.waiting = iter(self.feeds[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next feed, None at the end."""
-        return next(self.feeds, None)
+        return next(self.waiting, None)
 
 
 def quantize_bundle(
@@ -92,6 +101,7 @@ def quantize_bundle(
                 calibrate_method=METHODS[calibration["method"]],
                 extra_options={
                     **CONSTANT_WEIGHTS_ONLY,
+                    "CalibStridedMinMax": 1,
                     "CalibPercentile": calibration["percentile"],
                 },
                 **shared,

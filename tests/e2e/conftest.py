@@ -1,0 +1,88 @@
+"""One miniature study, really run on the command line in a copy of the project, for all end-to-end tests."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "tests" / "miniature.yaml"
+PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "data/demo"]
+
+
+class Project:
+    """A copy of the project that commands run in."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for part in PARTS:
+            source, dest = ROOT / part, folder / part
+            dest.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, dest, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, dest)
+        self.config = folder / "miniature.yaml"
+        shutil.copy2(STUDY, self.config)
+        self.results = folder / "results"
+
+    def snakemake(self, *targets, dry=False, check=True):
+        """Run snakemake with the miniature config; returns the finished process."""
+        bin_folder = Path(sys.executable).parent
+        options = ["--cores", "2", *["-n"] * dry, "--configfile", self.config.name]
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *options, "--", *targets],
+            cwd=self.folder,
+            env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def planned(self, target="report"):
+        """Return the messages of the jobs that would run now."""
+        told = self.snakemake(target, dry=True)
+        return re.findall(r"^Job \d+: (.*)$", told.stdout + told.stderr, flags=re.MULTILINE)
+
+    @contextmanager
+    def changed(self, path, change):
+        """Change a file's text for a while; afterwards it is what it was, its time stamp too."""
+        path = self.folder / path
+        kept = path.with_name(path.name + ".kept")
+        shutil.copy2(path, kept)
+        try:
+            path.write_text(change(path.read_text("utf-8")), "utf-8")
+            yield
+        finally:
+            os.replace(kept, path)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """The project after `snakemake report`; `seconds` is what that took."""
+    made = Project(tmp_path_factory.mktemp("project"))
+    start = time.perf_counter()
+    told = made.snakemake("report")
+    made.seconds, made.told = time.perf_counter() - start, told.stdout + told.stderr
+    return made
+
+
+@pytest.fixture(scope="session")
+def study():
+    """The miniature study: its data set, variants and label names."""
+    block = yaml.safe_load(STUDY.read_text("utf-8"))["study"][0]
+    catalogue = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text("utf-8"))
+    name = block["dataset"]
+    return SimpleNamespace(
+        dataset=name, variants=block["variants"], labels=catalogue[name]["labels"]
+    )
