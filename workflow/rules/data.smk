@@ -7,6 +7,13 @@ def local_files(wildcards):
     return [str(ROOT / file["path"]) for file in files if "path" in file]
 
 
+def hub_of(entry):
+    """Return repo and revision of an entry that may come from the hub; empty for a mirror's own."""
+    if "hub" not in entry:
+        return {}
+    return {"repo": entry["hub"], "revision": entry.get("revision", "main")}
+
+
 rule fetch_data:
     input:
         local=local_files,
@@ -71,9 +78,7 @@ rule fetch_model:
     resources:
         mem_mb=1000,
     params:
-        source=lambda wildcards: {
-            key: STUDY.models[wildcards.model].get(key) for key in ("hub", "revision")
-        },
+        source=lambda wildcards: hub_of(STUDY.models[wildcards.model]),
     message:
         "{wildcards.model}: fetch the pretrained checkpoint"
     script:
@@ -93,7 +98,10 @@ rule fetch_tokenizer:
     resources:
         mem_mb=1000,
     params:
-        source=lambda wildcards: STUDY.models[wildcards.model]["tokenizer"],
+        source=lambda wildcards: hub_of(STUDY.models[wildcards.model]["tokenizer"]),
+        mirrored_as=lambda wildcards: STUDY.models[wildcards.model]["tokenizer"].get(
+            "from_mirror", wildcards.model
+        ),
     message:
         "{wildcards.model}: fetch the tokenizer"
     script:

@@ -54,7 +54,9 @@ SECTIONS = {
     "models.<name>, family linear": "linear",
     "passes.<name>, kind distill": "distill",
     "passes.<name>, kind prune": "prune",
-    "passes.<name>, kind quantize": "quantize",
+    "passes.<name>, kind quantize, method static": "static",
+    "passes.<name>, kind quantize, method dynamic": "dynamic",
+    "passes.<name>, kind quantize, method weight-only": "weight_only",
     "Training settings (train, recover)": "training",
 }
 SHARED = "training"  # its own section, not repeated wherever it is used

@@ -8,11 +8,10 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.data.pretrained import fetch_model
     from emopress.job import job, mirrors
 
-    source = snakemake.params.source
     with job(snakemake):
         fetch_model(
             snakemake.wildcards.model,
-            {"repo": source["hub"], "revision": source["revision"]} if source["hub"] else {},
+            dict(snakemake.params.source),
             mirrors=mirrors(),
             dest=Path(snakemake.output.manifest).parent,
         )

@@ -8,11 +8,10 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.data.pretrained import fetch_tokenizer
     from emopress.job import job, mirrors
 
-    spec = snakemake.params.source
     with job(snakemake):
         fetch_tokenizer(
-            spec.get("from_mirror", snakemake.wildcards.model),
-            {"repo": spec["hub"], "revision": spec["revision"]} if "hub" in spec else {},
+            snakemake.params.mirrored_as,
+            dict(snakemake.params.source),
             mirrors=mirrors(),
             dest=Path(snakemake.output.manifest).parent,
         )

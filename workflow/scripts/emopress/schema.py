@@ -47,6 +47,11 @@ def _lines(error: ValidationError) -> Iterator[str]:
         case "required":
             missing = [key for key in error.validator_value if key not in value]
             yield f"{where}: missing key {', '.join(repr(key) for key in missing)}"
+        case "dependentRequired":
+            for key, needed in error.validator_value.items():
+                missing = [name for name in needed if key in value and name not in value]
+                if missing:
+                    yield f"{where}: {key!r} needs {', '.join(map(repr, missing))} beside it"
         case "enum":
             yield f"{where}: {value!r} is not one of {', '.join(map(str, error.validator_value))}"
         case "type":

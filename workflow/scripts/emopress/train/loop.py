@@ -3,6 +3,7 @@
 import math
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -235,6 +236,8 @@ class Trainer:
             state.setdefault(int(index), {})[key] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.scheduler.last_epoch = saved["scheduler_step"] - 1
-        self.scheduler.step()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch expects an optimizer step before this one
+            self.scheduler.last_epoch = saved["scheduler_step"] - 1
+            self.scheduler.step()
         print(f"training: resumed after epoch {len(self.history)}", file=sys.stderr)
