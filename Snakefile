@@ -24,6 +24,12 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/workflow.rst"
 
 
+localrules:
+    report,
+    bundles,
+    data,
+
+
 rule report:
     default_target: True
     input:

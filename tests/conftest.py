@@ -76,6 +76,7 @@ def demo(tmp_path_factory):
             data={
                 "labels": LABELS[language],
                 "max_length": 32,
+                "language": language,
                 "normalise": "bengali" if language == "bn" else "none",
             },
         )

@@ -47,6 +47,7 @@ def write_checkpoint(folder, architecture, corpus):
             "seed": 0,
             "parent": None,
             "base": None,
+            "licences": [],
             "data_sha256": "0",
             "params": params,
             "nonzero_params": nonzero,

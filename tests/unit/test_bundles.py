@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pandas
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from emopress.artifact import file_table, read_json, write_json
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize_bundle, session_threads
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
@@ -281,3 +282,10 @@ def test_teacher_logits_of_other_texts_are_refused(artifacts, few, tmp_path):
     assert np.array_equal(read_logits(path, ids=ids), expected)
     with pytest.raises(UserError, match="teacher logits of other texts"):
         read_logits(path, ids=ids[::-1])
+
+
+def test_the_quantizer_keeps_to_its_threads():
+    before = onnxruntime.SessionOptions
+    with session_threads(3):
+        assert onnxruntime.SessionOptions().intra_op_num_threads == 3
+    assert onnxruntime.SessionOptions is before

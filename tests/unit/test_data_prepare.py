@@ -68,12 +68,12 @@ def test_tables_and_card(demo, tmp_path):
     dest = tmp_path / "demo"
     prepare_dataset("demo", dataset, raw, dest)
     assert sorted(path.name for path in dest.iterdir()) == [
-        "card.json",
+        "counts.json",
         "test.parquet",
         "train.parquet",
         "validation.parquet",
     ]
-    card = read_json(dest / "card.json")
+    card = read_json(dest / "counts.json")
     tables = {part: pd.read_parquet(dest / f"{part}.parquet") for part in SPLITS}
     for part, table in tables.items():
         assert list(table.columns) == ["id", "text", "label"]
@@ -98,7 +98,7 @@ def test_the_same_input_gives_the_same_files(demo, tmp_path):
     dataset, raw = demo
     for folder in ("a", "b"):
         prepare_dataset("demo", dataset, raw, tmp_path / folder)
-    for file in ("train.parquet", "test.parquet", "card.json"):
+    for file in ("train.parquet", "test.parquet", "counts.json"):
         assert sha256_of(tmp_path / "a" / file) == sha256_of(tmp_path / "b" / file)
 
 
@@ -110,7 +110,7 @@ def test_a_text_that_normalisation_empties_is_an_error(demo, tmp_path):
         UserError, match=r"text demo-00062 .* is empty after normalisation 'bengali'"
     ):
         prepare_dataset("demo", dataset, raw, tmp_path / "demo")
-    assert not (tmp_path / "demo" / "card.json").exists()
+    assert not (tmp_path / "demo" / "counts.json").exists()
 
 
 def test_a_planted_leak_is_reported(demo):
@@ -164,7 +164,7 @@ def test_published_counts_of_ubmec(tmp_path):
     expected = "8f0cdd9d6c250ca982379ec7a390684d39db214520144031a4fd5d612041b180"
     assert sha256_of(raw / UBMEC_FILE) == expected
     prepare_dataset("ubmec", UBMEC, raw, tmp_path)
-    card = read_json(tmp_path / "card.json")
+    card = read_json(tmp_path / "counts.json")
     assert card["raw"]["rows"] == 13_436
     assert card["raw"]["rows"] - card["raw"]["exact_duplicates"] == 13_072
     assert card["raw"]["contradicting_texts"] == 58
@@ -189,7 +189,7 @@ def test_published_counts_of_ubmec(tmp_path):
 def test_clean_split_of_ubmec_leaks_nothing(tmp_path):
     raw = mirrored("ubmec")
     prepare_dataset("ubmec", UBMEC | {"split": UBMEC["split"] | {"method": "clean"}}, raw, tmp_path)
-    card = read_json(tmp_path / "card.json")
+    card = read_json(tmp_path / "counts.json")
     assert card["texts"] == {"train": 8088, "validation": 899, "test": 3852}
     assert not any(card["leakage"]["letters_only"].values())
     assert card["duplicates"]["all"]["letters_only_contradicting_texts"] == 0
@@ -200,11 +200,11 @@ def test_published_counts_of_emotion(tmp_path):
     prefixes = {"train": "3ab03d94", "val": "34faaa31", "test": "60f53169"}
     assert {part: sha256_of(raw / f"{part}.txt")[:8] for part in prefixes} == prefixes
     prepare_dataset("emotion", EMOTION, raw, tmp_path / "given")
-    card = read_json(tmp_path / "given" / "card.json")
+    card = read_json(tmp_path / "given" / "counts.json")
     assert card["texts"] == {"train": 16_000, "validation": 2_000, "test": 2_000}
     assert card["leakage"]["exact"]["test_in_train"] == 11
     assert card["raw"]["given_splits"]["train"]["contradicting_texts"] == 30
     prepare_dataset("emotion", EMOTION | {"split": {"method": "clean"}}, raw, tmp_path / "clean")
-    clean = read_json(tmp_path / "clean" / "card.json")
+    clean = read_json(tmp_path / "clean" / "counts.json")
     assert clean["texts"] == {"train": 15_921, "validation": 1_988, "test": 1_986}
     assert not any(clean["leakage"]["letters_only"].values())

@@ -173,3 +173,15 @@ def test_licence_of_a_model_card(tmp_path, card, licence):
     (tmp_path / "README.md").write_text(card)
     assert licence_of(tmp_path / "README.md") == licence
     assert licence_of(tmp_path / "none.md") is None
+
+
+def test_weights_must_have_the_expected_hash(tmp_path):
+    folder = tmp_path / "mirror" / "models" / "mbert"
+    folder_of(folder)
+    right = sha256_of(folder / "model.safetensors")
+    mirrors, dest = [tmp_path / "mirror"], tmp_path / "checkpoint"
+    with pytest.raises(UserError, match=f"expected sha256 {'0' * 64}, found {right}") as error:
+        fetch_model("mbert", {**SOURCE, "sha256": "0" * 64}, mirrors=mirrors, dest=dest)
+    assert "\n" not in str(error.value) and not dest.exists()
+    fetch_model("mbert", {**SOURCE, "sha256": right}, mirrors=mirrors, dest=dest)
+    assert (dest / "pretrained.json").exists()

@@ -176,3 +176,33 @@ def test_two_classes(tmp_path, demo, filled):
     probabilities = load(tmp_path / "bundle").predict_proba(texts)
     assert probabilities.shape == (len(texts), 2)
     assert np.mean(probabilities.argmax(1) == labels) > 0.8
+
+
+def test_no_ngram_left_is_one_line(tmp_path, demo, filled):
+    corpus = demo["en"]
+    step = filled("linear", name="strict", family="linear", min_count=1000)
+    with pytest.raises(UserError, match=r"models\.strict: .*\(min_count 1000\)"):
+        train_linear(
+            step=step,
+            data=corpus.data,
+            seed=0,
+            train=corpus.train,
+            validation=corpus.validation,
+            out=tmp_path / "checkpoint",
+        )
+
+
+def test_a_label_without_training_texts_is_named(tmp_path, demo, filled):
+    corpus = demo["en"]
+    frame = pandas.read_parquet(corpus.train)
+    love = corpus.data["labels"].index("love")
+    frame[frame["label"] != love].to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(UserError, match="no training text has the label love"):
+        train_linear(
+            step=filled("linear", name="svm", family="linear"),
+            data=corpus.data,
+            seed=0,
+            train=tmp_path / "train.parquet",
+            validation=corpus.validation,
+            out=tmp_path / "checkpoint",
+        )

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from emopress.errors import UserError
 from emopress.train import loop
 from emopress.train.batches import Encoded
+from emopress.train.data import training_identity
 from emopress.train.loop import Trainer, macro_f1
 
 CPU = torch.device("cpu")
@@ -47,12 +48,13 @@ def objective(logits, indices):
     return cross_entropy(logits, TRAIN.labels[indices])
 
 
-def trainer(tmp_path, settings, model=None, objective=objective, **options):
+def trainer(tmp_path, settings, model=None, objective=objective, identity="five", **options):
     return Trainer(
         model or Tiny(),
         objective,
         settings,
         seed=5,
+        identity=identity,
         device=CPU,
         state=tmp_path / "state",
         **options,
@@ -81,6 +83,8 @@ def test_learning_leaves_no_state_behind(tmp_path, training):
     history = run.fit(TRAIN, VALIDATION, CLASSES)
     assert [row["epoch"] for row in history] == list(range(1, 13))
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    assert (tmp_path / "state" / "state.json").exists()  # until the result is safe
+    run.forget()
     assert not (tmp_path / "state").exists()
 
 
@@ -142,7 +146,7 @@ def test_resuming_forgets_nothing_of_the_weights(tmp_path, training):
     assert other.fit(TRAIN, VALIDATION, CLASSES) == expected
 
 
-def test_unfinished_run_with_other_settings_is_discarded(tmp_path, training, capsys):
+def test_unfinished_run_of_something_else_is_discarded(tmp_path, training, capsys):
     def breaks(logits, indices):
         raise_after.append(1)
         if len(raise_after) == 7:
@@ -155,7 +159,8 @@ def test_unfinished_run_with_other_settings_is_discarded(tmp_path, training, cap
         trainer(tmp_path, first, objective=breaks).fit(TRAIN, VALIDATION, CLASSES)
     second = {**first, "learning_rate": 0.01}
     expected = trainer(tmp_path / "clean", second).fit(TRAIN, VALIDATION, CLASSES)
-    assert trainer(tmp_path, second).fit(TRAIN, VALIDATION, CLASSES) == expected
+    again = trainer(tmp_path, second, identity="six")
+    assert again.fit(TRAIN, VALIDATION, CLASSES) == expected
     assert "discarded" in capsys.readouterr().err
 
 
@@ -219,3 +224,16 @@ def test_biases_do_not_decay(tmp_path, training):
     decayed, plain = run.optimizer.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
     assert [p.ndim for p in plain["params"]] == [1] and len(decayed["params"]) == 2
+
+
+def test_the_identity_of_a_training_is_all_that_its_result_depends_on():
+    facts = {"step": {"temperature": 2.0}, "data": {"max_length": 64}, "texts": "abc", "seed": 0}
+    same = training_identity(**dict(reversed(list(facts.items()))))
+    assert same == training_identity(**facts)
+    others = [
+        {**facts, "step": {"temperature": 3.0}},
+        {**facts, "data": {"max_length": 32}},
+        {**facts, "texts": "abd"},
+        {**facts, "seed": 1},
+    ]
+    assert len({same, *(training_identity(**other) for other in others)}) == 5

@@ -13,14 +13,17 @@ import pytest
 from emopress.errors import UserError
 from emopress.report import sections
 from emopress.report.choice import in_short, most_accurate, smallest_close
-from emopress.report.figures import figure_names, pareto_figure, write_figures
+from emopress.report.figures import figure_names, pareto_figure, training_figure, write_figures
+from emopress.report.marks import interval_bar
 from emopress.report.render import render_report
 from emopress.report.results import (
     checked_summary,
     half_width,
     per_variant,
     recipe_order,
+    yardstick,
 )
+from emopress.report.style import new_figure
 from emopress.report.tables import ratio
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +39,9 @@ PASSES = {
 MODELS = {
     "teacher": {"family": "transformer", "hub": "some/where", "revision": "abc"},
     "linear": {"family": "linear", "ngrams": [2, 5]},
+    "tiny": {"family": "transformer", "init": {"layers": 1}, "tokenizer": {"model": "donor"}},
+    "donor": {"family": "transformer", "hub": "some/donor", "revision": "def"},
+    "unused": {"family": "linear"},
 }
 # variant: right answers of 200 on test and of 100 on validation, size in bytes, p50 in ms
 VARIANTS = {
@@ -116,6 +122,7 @@ def card(name):
         "test_in_train_or_validation": 11,
         "validation_in_train": 0,
     }
+    by_letters = leaks | {"test_in_train_or_validation": 15}
     return {
         "dataset": name,
         "licence": "MIT | <b>",
@@ -131,7 +138,7 @@ def card(name):
             "characters": {"median": 80.0, "p95": 200.0, "max": 900},
         },
         "duplicates": dict.fromkeys([*PARTS, "all"], repeats),
-        "leakage": {"exact": leaks, "letters_only": leaks},
+        "leakage": {"exact": leaks, "letters_only": by_letters},
     }
 
 
@@ -145,7 +152,8 @@ def inputs():
         "threads": 2,
         "rounds": 20,
         "texts": 64,
-        "versions": {},
+        "batch_size": 16,
+        "versions": {"python": "3.12.1", "onnxruntime": "1.30.0"},
     }
     reference = {
         "variant": "teacher",
@@ -279,6 +287,64 @@ def test_the_short_answer_is_chosen_on_validation_and_told_on_test(inputs, repor
     assert "**4.16 points**" in short  # 1.96 sqrt(0.9 * 0.1 / 200)
     assert half_width(0.9, 200) == pytest.approx(0.041578, abs=1e-6)
     assert any("Fastest:** `linear+w8`" in line for line in in_short(table, 200)["lines"])
+
+
+def test_one_half_width_judges_every_difference(inputs):
+    table = per_variant(checked_summary(inputs["summary"], inputs["datasets"]), "real")
+    table.loc["linear", ["validation_accuracy", "accuracy"]] = (0.99, 0.942)
+    short = in_short(table, 200)
+    # the most accurate variant's own half-width, 3.24, would call 4.2 points a difference too
+    assert (short["judge"], short["half_width"]) == ("`teacher`", "4.16")
+    best = next(line for line in short["lines"] if "Most accurate" in line)
+    assert "+4.20 points of accuracy, " in best
+    table.loc["linear", "accuracy"] = 0.941
+    best = next(line for line in in_short(table, 200)["lines"] if "Most accurate" in line)
+    assert "+4.10 points of accuracy (no difference shown)" in best
+    table.loc["linear", "reference"] = "linear"  # a reference of its own, nearer to one half
+    table.loc["linear", "accuracy"] = 0.8
+    assert yardstick(table) == ("linear", 0.8)
+
+
+def test_models_of_students_and_tokenizers_are_listed_once(report):
+    lines = part_of(report, "What was run").split("Models:")[1].split("Passes:")[0].splitlines()
+    names = [cells(line)[0] for line in lines if line.startswith("| `")]
+    assert names == ["`teacher`", "`linear`", "`tiny`", "`donor`"]
+
+
+def test_card_prints_the_keys_of_its_split_and_the_leak_by_letters(inputs, tmp_path):
+    inputs["cards"]["real"]["split"] = {"method": "given", "seed": 42, "test_size": 0.3}
+    render_report(**inputs, out=tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Split: method: given. " in text and "Split: method: clean; seed: 42. " in text
+    assert text.count("**15 test texts can be known by heart") == 2
+    assert "too good by up to 2.50 points" in text
+
+
+def test_where_results_and_report_were_made_is_told_apart(report):
+    assert "texts / s of batches of 16." in part_of(report, "Results: Real")
+    assert "Timed with python 3.12.1, onnxruntime 1.30.0." in part_of(report, "Results: Real")
+    assert "report was rendered with" in part_of(report, "Environment")
+    assert "training curves are those" not in report
+
+
+def test_training_figure_names_its_seed_where_there_are_several(inputs, tmp_path):
+    log = [{"epoch": 1.0, "loss": 1.2, "validation_macro_f1": 0.5}]
+    for seed, words in ((None, "Training"), (1, "Training, seed 1 only")):
+        assert words in {text.get_text() for text in training_figure({"a": log}, seed=seed).texts}
+    render_report(**inputs, training_figures=["real"], out=tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text.count("The training curves are those of seed 1 only.") == 1
+
+
+@pytest.mark.parametrize(("top", "words"), [(90, "half the bar"), (60, "the bar is cut")])
+def test_the_bar_is_two_half_widths_long_or_says_that_it_is_cut(top, words):
+    axes = new_figure(4, 4).add_subplot()
+    axes.set_ylim(top - 10, top)
+    half = 4.0 if words == "half the bar" else 8.0
+    interval_bar(axes, top, half, 200)
+    ends = axes.lines[0].get_ydata()
+    assert ends[1] - ends[0] == pytest.approx(min(2 * half, 10))
+    assert axes.texts[0].get_text() == f"95 % interval, 200 texts: ±{half} ({words})"
 
 
 def test_engine_share_words_for_pruning_and_simulation(report):

@@ -36,7 +36,7 @@ def config():
             "big": {
                 "family": "transformer",
                 "init": {"architecture": "bert", "layers": 1, "width": 8, "heads": 1, "ffn": 8},
-                "tokenizer": {"train": "wordpiece"},
+                "tokenizer": {"train": "wordpiece", "vocab_size": 500},
                 "train": {},
             },
             "svm": {"family": "linear"},
@@ -55,7 +55,7 @@ def test_valid(config):
 
 
 MISTAKES = [
-    ("colour", 1, "config: unknown key 'colour' Allowed: name, description"),
+    ("colour", 1, "config: unknown key 'colour'; allowed: name, description"),
     ("timing", {"round": 3}, "timing: unknown key 'round'; did you mean 'rounds'?"),
     ("passes.mag.ammount", 1, "passes.mag: unknown key 'ammount'; did you mean 'amount'?"),
     ("passes.mag.amount", 1.5, "passes.mag.amount: 1.5"),
@@ -121,9 +121,23 @@ def test_defaults(config):
     assert full["passes"]["int8"]["calibration"]["texts"] == 128
     assert full["passes"]["mag"]["scope"] == "global"
     assert full["models"]["svm"]["ngrams"] == [2, 5]
-    assert full["models"]["big"]["tokenizer"]["vocab_size"] == 8000
+    assert full["models"]["big"]["tokenizer"]["lowercase"] is False
     assert full["datasets"]["toy"]["columns"] == {"text": "text", "label": "label"}
     assert schema_errors(full) == []
+
+
+def test_each_quantization_method_has_its_own_keys(config):
+    config["passes"]["dyn"] = {"kind": "quantize", "method": "dynamic", "calibration": {"texts": 9}}
+    (line,) = schema_errors(config)
+    assert line.startswith("passes.dyn: unknown key 'calibration'")
+    config["passes"]["dyn"] = {"kind": "quantize", "method": "weight-only"}
+    assert with_defaults(config)["passes"]["dyn"] == config["passes"]["dyn"]
+
+
+def test_a_trained_tokenizer_needs_its_size(config):
+    del config["models"]["big"]["tokenizer"]["vocab_size"]
+    (line,) = schema_errors(config)
+    assert line == "models.big.tokenizer: 'train' needs 'vocab_size' beside it"
 
 
 def test_given_values_stay(config):
@@ -172,7 +186,10 @@ def nodes(node, where=""):
 def test_every_key_is_described_and_no_other_is_let_in(name):
     root = schema() if name == "config" else schema()["$defs"][name]
     for where, node in nodes(root):
-        if node.get("type") == "object":
+        if "allOf" in node:  # a choice: each branch closes itself
+            branches = [resolve(choice["then"]) for choice in node["allOf"]]
+            assert all(branch["additionalProperties"] is False for branch in branches), where
+        elif node.get("type") == "object":
             assert "additionalProperties" in node, where
         for key, child in node.get("properties", {}).items():
             assert resolve(child).get("description"), f"{name}{where}.{key}"

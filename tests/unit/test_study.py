@@ -64,7 +64,7 @@ def test_what_rules_ask(config):
     assert loaded.pass_names(kind="prune") == ["mag50"]
     assert loaded.pass_names(kind="quantize", method="weight-only") == ["int8-weights"]
     assert loaded.model_names("linear") == ["linear"]
-    assert set(loaded.data_params("demo-en")) == {"labels", "max_length", "normalise"}
+    assert set(loaded.data_params("demo-en")) == {"labels", "language", "max_length", "normalise"}
     assert loaded.reference("demo-en", "linear") == "tiny"
 
 

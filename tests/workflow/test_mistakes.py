@@ -37,7 +37,7 @@ MISTAKES = {
     unknown_variant: "config: study.demo-en: variant 'tiny+qat': unknown pass 'qat'; passes are:",
     impossible_chain: "variant 'tiny+int8-static+mag50': pass 'mag50' (prune) cannot follow 'int8-static'",
     wrong_type: "config: seeds: '0' is not of type array",
-    unknown_key: "config: config: unknown key 'colour'",
+    unknown_key: "config: unknown key 'colour'",
 }
 
 

@@ -13,6 +13,7 @@ def test_miniature(plan, miniature):
     assert plan(miniature).counts == {
         "fetch_data": 1,
         "prepare_data": 1,
+        "describe_data": 1,
         "finetune": 1,
         "train_linear": 1,
         "teacher_logits": 1,

@@ -21,11 +21,17 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# Neither changes an output, so neither is a param: jobs find them in the environment.
+# Not params, since neither says what to make: jobs find them in the environment. (The number of threads
+# changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
 os.environ[CORES_VARIABLE] = str(workflow.cores or 1)
 os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
     os.path.abspath(m) for m in STUDY.mirrors
 )
+
+
+def here(path):
+    """Return a path of this project relative to the working folder: moving both reruns nothing."""
+    return os.path.relpath(ROOT / path)
 
 
 def any_of(names):

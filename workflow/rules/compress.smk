@@ -1,6 +1,12 @@
 # Passes that read a checkpoint (or a teacher's logits) and train or cut a smaller one.
 
 
+def student_of(distill):
+    """Return the model entry that a distillation builds; how it would be fine-tuned plays no part."""
+    entry = step_of(STUDY.passes[distill]["student"])
+    return {key: value for key, value in entry.items() if key != "train"}
+
+
 rule distill:
     input:
         unpack(
@@ -24,7 +30,7 @@ rule distill:
         mem_mb=8000,
     params:
         step=lambda wildcards: step_of(wildcards.distill),
-        student=lambda wildcards: step_of(STUDY.passes[wildcards.distill]["student"]),
+        student=lambda wildcards: student_of(wildcards.distill),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
         device=STUDY.device,
     message:

@@ -1,17 +1,33 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints and tokenizers.
 
 
+DESCRIBED = (
+    "title",
+    "demo",
+    "licence",
+    "licence_url",
+    "citation",
+)  # said of the texts, not done to them
+
+
+def keys_of(dataset, keys, without=False):
+    """Return these keys of a data set's entry, or all but these."""
+    entry = STUDY.datasets[dataset]
+    return {key: value for key, value in entry.items() if (key in keys) != without}
+
+
 def local_files(wildcards):
     """Return the files of a data set that lie in this repository."""
     files = STUDY.datasets[wildcards.dataset]["source"]["files"]
-    return [str(ROOT / file["path"]) for file in files if "path" in file]
+    return [here(file["path"]) for file in files if "path" in file]
 
 
 def hub_of(entry):
-    """Return repo and revision of an entry that may come from the hub; empty for a mirror's own."""
-    if "hub" not in entry:
-        return {}
-    return {"repo": entry["hub"], "revision": entry.get("revision", "main")}
+    """Return what identifies a published checkpoint: repo and revision on the hub, and its sha256."""
+    found = {"sha256": entry["sha256"]} if "sha256" in entry else {}
+    if "hub" in entry:
+        found |= {"repo": entry["hub"], "revision": entry.get("revision", "main")}
+    return found
 
 
 rule fetch_data:
@@ -44,12 +60,7 @@ rule prepare_data:
         train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
-        card=report(
-            "results/data/{dataset}/card.json",
-            caption="../report/data_card.rst",
-            category="Data",
-            labels={"data set": "{dataset}"},
-        ),
+        counts="results/data/{dataset}/counts.json",
     log:
         "results/logs/prepare_data/{dataset}.log",
     conda:
@@ -58,11 +69,35 @@ rule prepare_data:
     resources:
         mem_mb=2000,
     params:
-        dataset=lambda wildcards: STUDY.datasets[wildcards.dataset],
+        dataset=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED, without=True),
     message:
-        "{wildcards.dataset}: split, normalise, data card"
+        "{wildcards.dataset}: split and normalise"
     script:
         "../scripts/prepare_data.py"
+
+
+rule describe_data:
+    input:
+        counts="results/data/{dataset}/counts.json",
+        code=code_of("describe_data.py"),
+    output:
+        card=report(
+            "results/data/{dataset}/card.json",
+            caption="../report/data_card.rst",
+            category="Data",
+            labels={"data set": "{dataset}"},
+        ),
+    log:
+        "results/logs/describe_data/{dataset}.log",
+    conda:
+        "../../envs/emopress.yaml"
+    threads: 1
+    params:
+        described=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED),
+    message:
+        "{wildcards.dataset}: data card"
+    script:
+        "../scripts/describe_data.py"
 
 
 rule fetch_model:

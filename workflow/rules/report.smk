@@ -12,6 +12,7 @@ CURVED = [  # what was trained, and so has a training curve
     and recipe.family(variant, STUDY.models, STUDY.passes) == "transformer"
     and variant.rsplit("+", 1)[-1] not in [*QUANTIZE, *QUANTIZE_LINEAR]
 ]
+CURVED_DATASETS = sorted({dataset for dataset, _ in CURVED})
 
 
 rule aggregate:
@@ -51,6 +52,9 @@ rule aggregate:
 
 
 rule rulegraph:
+    input:
+        snakefile=here("Snakefile"),
+        rules=sorted(map(here, (ROOT / "workflow" / "rules").glob("*.smk"))),
     output:
         graph="results/rulegraph.mmd",
     log:
@@ -59,17 +63,25 @@ rule rulegraph:
         "../../envs/emopress.yaml"
     threads: 1
     params:
-        snakefile=workflow.main_snakefile,
         config=(
-            "--configfile " + " ".join(map(str, workflow.overwrite_configfiles))
+            ["--configfile", *map(os.path.relpath, workflow.overwrite_configfiles)]
             if workflow.overwrite_configfiles
-            else ""
+            else []
         ),
+        # all that shapes the graph, and nothing else of the config
         variants=dict(sorted(STUDY.variants.items())),
+        models={
+            name: [entry["family"], *pretrained_inputs(name)]
+            for name, entry in sorted(STUDY.models.items())
+        },
+        passes={
+            name: [entry.get(key, "") for key in ("kind", "method", "student")]
+            for name, entry in sorted(STUDY.passes.items())
+        },
     message:
         "draw the rule graph"
     shell:
-        "snakemake --snakefile {params.snakefile:q} {params.config} --cores 1 --nolock --quiet all"
+        "snakemake --snakefile {input.snakefile:q} {params.config:q} --cores 1 --nolock --quiet all"
         " --rulegraph mermaid-js -- report > {output.graph} 2> {log}"
 
 
@@ -102,7 +114,7 @@ rule figures:
         training=report(
             expand(
                 "results/figures/{dataset}-training.svg",
-                dataset=sorted({dataset for dataset, _ in CURVED}),
+                dataset=CURVED_DATASETS,
             ),
             caption="../report/training.rst",
             category="Results",
@@ -112,7 +124,8 @@ rule figures:
             "results/figures/{dataset}-{figure}.png",
             dataset=STUDY.variants,
             figure=["accuracy-size", "accuracy-latency", "confusion"],
-        ),
+        )
+        + expand("results/figures/{dataset}-training.png", dataset=CURVED_DATASETS),
     log:
         "results/logs/figures.log",
     conda:
@@ -123,6 +136,7 @@ rule figures:
     params:
         datasets={name: STUDY.datasets[name] for name in STUDY.variants},
         curved=[list(pair) for pair in CURVED],
+        curve_seed=STUDY.seeds[0] if len(STUDY.seeds) > 1 else None,
     message:
         "draw the figures"
     script:
@@ -139,7 +153,7 @@ rule render:
         confusion=rules.figures.output.confusion,
         training=rules.figures.output.training,
         graph="results/rulegraph.mmd",
-        template=str(ROOT / "workflow/report/report.md.j2"),
+        template=here("workflow/report/report.md.j2"),
         code=code_of("render.py"),
     output:
         report=report(
@@ -165,7 +179,7 @@ rule render:
         datasets={name: STUDY.datasets[name] for name in STUDY.variants},
         models=STUDY.models,
         passes=STUDY.passes,
-        curved=sorted({dataset for dataset, _ in CURVED}),
+        curved=CURVED_DATASETS,
     message:
         "write results/report.md"
     script:

@@ -40,8 +40,8 @@ two variants share is made once.
 ## The mirror
 
 `--config mirror=DIR` (or `mirror='[DIR1,DIR2]'`, searched in this order) replaces the network, for machines that have
-none. Files are checked by sha256 all the same. It does not touch data files of this repository, and changing it
-reruns nothing.
+none: what a study needs must all be there. Data files are checked by sha256 all the same, checkpoints where their entry
+has a `sha256`. It does not touch data files of this repository, and changing it reruns nothing.
 
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
@@ -106,7 +106,7 @@ def rows(node: dict[str, Any], prefix: str = "") -> list[str]:
         name = f"{prefix}{key}"
         found.append(
             f"| `{name}` | {allowed(child)} | {_default(child, required)} | "
-            f"{child.get('description', '')} |"
+            f"{child.get('description', '').replace('|', chr(92) + '|')} |"
         )
         if str(raw.get("$ref", "")).endswith(f"/{SHARED}"):
             continue

@@ -25,6 +25,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             dict(snakemake.params.datasets),
             curves,
             Path(snakemake.output.pareto[0]).parent,
+            curve_seed=snakemake.params.curve_seed,
         )
 
 

@@ -8,12 +8,22 @@ Only models whose revision is absent or `main` are touched; needs the network.
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from emopress.artifact import replaced_file
 from emopress.data.pretrained import resolve_revision
 from emopress.errors import UserError
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def hub_entries(models: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and entry of all that is taken from the hub: checkpoints and tokenizers."""
+    found = [(name, entry) for name, entry in models.items()]
+    found += [(f"{name}.tokenizer", entry.get("tokenizer", {})) for name, entry in models.items()]
+    return [(name, entry) for name, entry in found if "hub" in entry]
 
 
 def pinned(text: str, commits: dict[str, str]) -> str:
@@ -37,7 +47,14 @@ def pinned(text: str, commits: dict[str, str]) -> str:
             f"no line `hub: {missing[0]}` of its own to write the revision under; "
             f"add by hand: revision: {commits[missing[0]]}"
         )
-    return "\n".join(result)
+    done = "\n".join(result)
+    for name, entry in hub_entries((yaml.safe_load(done) or {}).get("models", {})):
+        if entry["hub"] in commits and entry.get("revision") != commits[entry["hub"]]:
+            raise UserError(
+                f"models.{name}: put its revision right below its hub; "
+                f"the commit is {commits[entry['hub']]}"
+            )
+    return done
 
 
 def main(path: Path) -> None:
@@ -45,9 +62,9 @@ def main(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     models = (yaml.safe_load(text) or {}).get("models", {})
     commits = {}
-    for name, entry in models.items():
-        repo, revision = entry.get("hub"), str(entry.get("revision", "main"))
-        if repo and not re.fullmatch(r"[0-9a-f]{40}", revision):
+    for name, entry in hub_entries(models):
+        repo, revision = entry["hub"], str(entry.get("revision", "main"))
+        if not COMMIT.fullmatch(revision):
             commits[repo] = resolve_revision(repo, revision)
             print(f"{name}: {repo} at {commits[repo]}")
     if not commits:

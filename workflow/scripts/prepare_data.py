@@ -1,4 +1,4 @@
-"""Rule prepare_data: splits and data card."""
+"""Rule prepare_data: splits, normalised, and their counts."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             snakemake.wildcards.dataset,
             dict(snakemake.params.dataset),
             Path(snakemake.input.manifest).parent,
-            Path(snakemake.output.card).parent,
+            Path(snakemake.output.counts).parent,
         )
 
 

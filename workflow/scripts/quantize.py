@@ -7,7 +7,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.job import job
 
-    with job(snakemake):
+    with job(snakemake) as threads:
         from emopress.bundle.quantize import quantize_bundle
 
         quantize_bundle(
@@ -16,6 +16,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             seed=int(snakemake.wildcards.seed),
             train=Path(snakemake.input.train),
             out=Path(snakemake.output.bundle).parent,
+            threads=threads,
         )
 
 

@@ -1,11 +1,12 @@
 """Rule render: results/report.md."""
 
+import os
 from pathlib import Path
 
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.job import CORES_VARIABLE, job, mirrors
 
     with job(snakemake):
         import pandas
@@ -15,6 +16,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.report.render import render_report
 
         study = dict(snakemake.params.study)
+        command = command_of(
+            study["config_files"], os.environ.get(CORES_VARIABLE, "1"), mirror=bool(mirrors())
+        )
         render_report(
             summary=pandas.read_csv(snakemake.input.summary),
             details=read_json(snakemake.input.details),
@@ -23,7 +27,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             datasets=dict(snakemake.params.datasets),
             models=dict(snakemake.params.models),
             passes=dict(snakemake.params.passes),
-            study={**study, "command": command_of(study["config_files"])},
+            study={**study, "command": command},
             environment=environment(Path(snakemake.input.template).parent),
             rulegraph=Path(snakemake.input.graph).read_text(encoding="utf-8"),
             template=snakemake.input.template,

@@ -50,7 +50,7 @@ def read_checkpoint(folder: Path | str) -> Checkpoint:
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Complete a checkpoint folder: list its files with their hashes, manifest last.
 
-    `facts` must say: family, labels, max_length, normalise, recipe, seed, parent, base, data_sha256,
+    `facts` must say: family, labels, language, max_length, normalise, recipe, seed, parent, base, data_sha256,
     params, nonzero_params, versions.
     """
     write_json(folder / MANIFEST, {"format": 1, **facts, "files": file_table(folder)})

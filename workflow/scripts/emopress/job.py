@@ -33,22 +33,6 @@ def fair_threads(wanted: int, cores: int, processors: int) -> int:
     return max(1, min(wanted, wanted * processors // max(cores, processors)))
 
 
-class _Tee:
-    """Writes to the rule's log; UserErrors and warnings also reach the terminal."""
-
-    def __init__(self, path: str) -> None:
-        self.file = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
-
-    def write(self, text: str) -> int:
-        return self.file.write(text)
-
-    def flush(self) -> None:
-        self.file.flush()
-
-    def isatty(self) -> bool:
-        return False
-
-
 @contextmanager
 def job(snakemake: Any, threads: int | None = None) -> Iterator[int]:
     """Set up a script and yield its number of threads: its share, or `threads` where it is given.
@@ -65,8 +49,11 @@ def job(snakemake: Any, threads: int | None = None) -> Iterator[int]:
     os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     terminal = sys.stderr
-    sys.stdout = sys.stderr = _Tee(snakemake.log[0])  # type: ignore[assignment]
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    log = open(snakemake.log[0], "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    sys.stdout = sys.stderr = log
+    logging.basicConfig(
+        stream=log, level=logging.INFO, format="%(levelname)s %(message)s", force=True
+    )
     try:
         yield threads
     except UserError as error:

@@ -42,8 +42,8 @@ def _lines(error: ValidationError) -> Iterator[str]:
             for key in value:
                 if key not in allowed:
                     close = difflib.get_close_matches(str(key), allowed, n=1)
-                    hint = f"; did you mean {close[0]!r}?" if close else ""
-                    yield f"{where}: unknown key {key!r}{hint} Allowed: {', '.join(allowed)}"
+                    hint = f"; did you mean {close[0]!r}? Allowed" if close else "; allowed"
+                    yield f"{where}: unknown key {key!r}{hint}: {', '.join(allowed)}"
         case "required":
             missing = [key for key in error.validator_value if key not in value]
             yield f"{where}: missing key {', '.join(repr(key) for key in missing)}"

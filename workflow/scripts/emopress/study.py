@@ -47,7 +47,7 @@ class Study:
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]
-        return {key: entry[key] for key in ("labels", "max_length", "normalise")}
+        return {key: entry[key] for key in ("labels", "language", "max_length", "normalise")}
 
     def pass_names(self, **wanted: str) -> list[str]:
         """Return the names of the passes whose entries have these values (`kind="prune"`)."""
@@ -85,7 +85,7 @@ def load_study(config: dict[str, Any], root: Path) -> Study:
         config = with_defaults(config)
         errors = [*_entry_errors(config, root), *_study_errors(config)]
     if errors:
-        raise UserError("config: " + "\n".join(errors))
+        raise UserError("\n".join(e if e.startswith("config:") else f"config: {e}" for e in errors))
     mirror = config["mirror"]
     return Study(
         name=config["name"],

@@ -94,7 +94,9 @@ def _check_export(model, path: Path, vocab_size: int) -> None:  # type: ignore[n
     mask = torch.tensor([[1] * 5, [1] * 3 + [0] * 2, [1] * 5])
     with torch.inference_mode():
         expected = model(ids, mask).numpy()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     found = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
     gap = float(np.abs(found - expected).max())
     if not gap < 1e-3:

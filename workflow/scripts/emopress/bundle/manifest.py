@@ -10,11 +10,13 @@ from emopress.runtime.bundle import MANIFEST, Bundle
 KEPT = (
     "family",
     "labels",
+    "language",
     "max_length",
     "normalise",
     "recipe",
     "seed",
     "base",
+    "licences",
     "data_sha256",
     "params",
     "nonzero_params",
@@ -42,12 +44,10 @@ def derived(
 
 
 def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:
-    base = facts["base"] or {}
     content = {
         "format": 1,
         "simulated": False,
         **facts,
-        "base_licence": base.get("licence"),
         "versions": library_versions(*packages),
         "files": file_table(folder),
     }

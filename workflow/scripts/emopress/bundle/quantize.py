@@ -1,11 +1,14 @@
 """Post-training int8 quantization of transformer bundles, with ONNX Runtime's quantizer."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -65,8 +68,28 @@ class CalibrationTexts(CalibrationDataReader):
         return next(self.waiting, None)
 
 
+@contextmanager
+def session_threads(threads: int) -> Iterator[None]:
+    """Keep the sessions that ONNX Runtime's quantizer opens by itself to `threads` threads.
+
+    It offers no option for them, and by default each takes every core.
+    """
+    original = onnxruntime.SessionOptions
+
+    def limited() -> onnxruntime.SessionOptions:
+        options = original()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        return options
+
+    onnxruntime.SessionOptions = limited
+    try:
+        yield
+    finally:
+        onnxruntime.SessionOptions = original
+
+
 def quantize_bundle(
-    *, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path
+    *, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path, threads: int = 1
 ) -> None:
     """Quantize the fp32 bundle `parent` to int8 as config entry `step` says, and write it to `out`.
 
@@ -82,7 +105,11 @@ def quantize_bundle(
         "reduce_range": step["reduce_range"],
         "weight_type": QuantType.QInt8,
     }
-    with tempfile.TemporaryDirectory() as scratch, replaced_folder(out) as folder:
+    with (
+        session_threads(threads),
+        tempfile.TemporaryDirectory() as scratch,
+        replaced_folder(out) as folder,
+    ):
         prepared, result = Path(scratch) / "prepared.onnx", folder / "model.onnx"
         # Symbolic shape inference does not get past BERT's position slice; ONNX's own suffices.
         quant_pre_process(str(parent / "model.onnx"), str(prepared), skip_symbolic_shape=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from emopress.artifact import replaced_folder
 from emopress.checkpoint import library_versions, parent_facts, read_checkpoint, write_manifest
 from emopress.compress.masks import magnitude_masks
+from emopress.train.data import training_identity
 from emopress.train.encoder import count_parameters
 from emopress.train.finetune import PACKAGES, encode_data, label_objective, save_transformer
 from emopress.train.loop import Trainer, pick_device
@@ -58,8 +59,11 @@ def prune_checkpoint(
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     masks = magnitude_masks(linear_weights(model), step["amount"], step["scope"])
     apply_masks(model, masks)
-    data = {key: checkpoint.manifest[key] for key in ("labels", "max_length", "normalise")}
+    data = {
+        key: checkpoint.manifest[key] for key in ("labels", "language", "max_length", "normalise")
+    }
     history: list[dict[str, float]] = []
+    trainer = None
     if "recover" in step:
         encoded = encode_data(train, validation, tokenizer, data)
         where, classes = pick_device(device), len(data["labels"])
@@ -68,6 +72,9 @@ def prune_checkpoint(
             label_objective(encoded.train.labels, step["recover"], classes, where),
             step["recover"],
             seed=seed,
+            identity=training_identity(
+                step=step, seed=seed, texts=encoded.sha256, parent=checkpoint.sha256
+            ),
             device=where,
             state=state,
             after_step=lambda: apply_masks(model, masks),
@@ -86,9 +93,13 @@ def prune_checkpoint(
                 "seed": seed,
                 "parent": parent_facts(checkpoint),
                 "base": checkpoint.manifest["base"],
+                "licences": checkpoint.manifest["licences"],
                 "data_sha256": checkpoint.manifest["data_sha256"],
                 "params": params,
                 "nonzero_params": nonzero,
                 "versions": library_versions(*PACKAGES),
+                "trained_on": trainer.facts() if trainer else None,
             },
         )
+    if trainer:
+        trainer.forget()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from emopress.artifact import file_table, read_json, replaced_file, write_json
+from emopress.artifact import read_json, replaced_file, sha256_of, write_json
 from emopress.data.card import data_card
 from emopress.data.normalise import normalise_text
 from emopress.data.read import read_rows
@@ -14,7 +14,7 @@ from emopress.errors import UserError
 
 
 def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -> None:
-    """Write `{train,validation,test}.parquet` and, last, `card.json` into folder `dest`.
+    """Write `{train,validation,test}.parquet` and, last, `counts.json` into folder `dest`.
 
     The tables have `id` (str, unique over the splits), `text` (str, normalised) and `label` (int64,
     the position in `dataset["labels"]`), in file order. Normalisation follows the split, so that
@@ -29,11 +29,22 @@ def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -
         table = _normalised(splits[part], dataset["normalise"], raw)
         with replaced_file(dest / f"{part}.parquet") as temporary:
             _write_parquet(table, temporary)
-    files = file_table(dest)
-    card["files"] = {f"{part}.parquet": files[f"{part}.parquet"] for part in SPLITS}
+    paths = {f"{part}.parquet": dest / f"{part}.parquet" for part in SPLITS}
+    card["files"] = {
+        name: {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for name, path in paths.items()
+    }
     manifest = raw / "manifest.json"
     card["source"] = read_json(manifest) if manifest.exists() else None
-    write_json(dest / "card.json", card)
+    write_json(dest / "counts.json", card)
+
+
+def describe_dataset(counts: Path, described: dict[str, Any], out: Path) -> None:
+    """Write the data card `out`: `counts.json` with title, licence and citation put in.
+
+    They come later than the counts, so that a corrected citation retrains nothing.
+    """
+    write_json(out, {**read_json(counts), **described})
 
 
 def _normalised(table: pd.DataFrame, method: str, raw: Path) -> pd.DataFrame:

@@ -21,6 +21,7 @@ TOKENIZER_FILES = [
 ]
 MODEL_FILES = ["model.safetensors", *TOKENIZER_FILES]
 RECORD = "pretrained.json"
+WEIGHTS = "model.safetensors"
 
 
 def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path) -> None:
@@ -30,7 +31,8 @@ def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], d
     `source["repo"]` at `source["revision"]`. Only `MODEL_FILES` are taken: a checkpoint with its
     weights as pickle only is refused. The record has name, repo, revision (as configured), commit
     (what that was; null from a mirror), licence (from the front matter of README.md, or null),
-    origin and, per file, size_bytes and sha256. Every failure is a UserError of one line.
+    origin and, per file, size_bytes and sha256. `source["sha256"]`, where given, is what
+    model.safetensors must have. Every failure is a UserError of one line.
     """
     _fetch("model", name, source, mirrors, dest)
 
@@ -88,6 +90,13 @@ def _fetch(
             if wanted and path.is_file():
                 shutil.copyfile(path, folder / path.name)
         _check(kind, name, folder, origin)
+        files = file_table(folder)
+        expected, found_hash = source.get("sha256"), files.get(WEIGHTS, {}).get("sha256")
+        if kind == "model" and expected not in (None, found_hash):
+            raise UserError(
+                f"model '{name}': {origin}: wrong {WEIGHTS}, expected sha256 {expected}, found "
+                f"{found_hash}; another checkpoint lies there, or a damaged one"
+            )
         record = {
             "name": name,
             "repo": source.get("repo"),
@@ -95,7 +104,7 @@ def _fetch(
             "commit": commit,
             "licence": licence_of(folder / "README.md"),
             "origin": "mirror" if mirrors else origin,  # no path of a machine goes into an artifact
-            "files": file_table(folder),
+            "files": files,
         }
         write_json(folder / RECORD, record)
 
@@ -161,7 +170,8 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
         raise UserError(
             f"model '{name}': {origin} has no model.safetensors, and pickle checkpoints "
             "(pytorch_model.bin) are never loaded; pin a revision that has it (on the hub often "
-            "refs/pr/N), or convert it once elsewhere (from_pretrained, then save_pretrained) and "
+            "the commit of a conversion pull request), or convert it once elsewhere "
+            "(from_pretrained, then save_pretrained) and "
             f"use {_hint(kind, name)}"
         )
 

@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 
 from emopress.artifact import replaced_folder
 from emopress.checkpoint import library_versions, write_manifest
+from emopress.errors import UserError
 from emopress.runtime.ngrams import analyzer
 from emopress.train.data import data_hash, read_split
 
@@ -64,12 +65,18 @@ def train_linear(
     """Train the linear model of config entry `step` and write it as a checkpoint to `out`."""
     fit, held_out = read_split(train), read_split(validation)
     vectorizer = TfidfVectorizer(
-        analyzer=_listed(step),
+        analyzer=analyzer(step["analyzer"], step["ngrams"]),
         min_df=step["min_count"],
         max_features=step["max_features"],
         sublinear_tf=True,
     )
-    features = vectorizer.fit_transform(fit.texts)
+    try:
+        features = vectorizer.fit_transform(fit.texts)
+    except ValueError as error:  # scikit-learn's only way to say that no n-gram is left
+        raise UserError(f"models.{step['name']}: {error} (min_count {step['min_count']})") from None
+    absent = [name for i, name in enumerate(data["labels"]) if i not in set(fit.labels)]
+    if absent:
+        raise UserError(f"{train}: no training text has the label {', '.join(absent)}")
     weighting = None if step["class_weight"] == "none" else step["class_weight"]
     svm = LinearSVC(C=step["C"], class_weight=weighting, random_state=seed)
     svm.fit(features, fit.labels)
@@ -95,6 +102,7 @@ def train_linear(
                 "seed": seed,
                 "parent": None,
                 "base": None,
+                "licences": [],
                 "data_sha256": data_hash(train, validation),
                 "params": int(weights.size + bias.size),
                 "nonzero_params": int(np.count_nonzero(weights.astype(np.float32)))
@@ -102,8 +110,3 @@ def train_linear(
                 "versions": library_versions("scikit-learn", "numpy"),
             },
         )
-
-
-def _listed(step: dict[str, Any]) -> Any:
-    cut = analyzer(step["analyzer"], step["ngrams"])
-    return lambda text: list(cut(text))

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from emopress.report import tables as t
-from emopress.report.results import half_width
+from emopress.report.results import half_width, yardstick
 from emopress.report.tables import Markdown
 
 TOLERANCE = 0.01  # of accuracy, one point
@@ -46,30 +46,33 @@ def in_short(table: pd.DataFrame, n_test: int) -> dict[str, Any]:
     """Return the lines of a dataset's summary and its caution, as Markdown.
 
     One line per reference (the variants that compression and speedup refer to), then the most
-    accurate and the fastest variant.
+    accurate and the fastest variant. Every difference is judged by the one half-width that the
+    caution prints.
     """
+    judge, accuracy = yardstick(table)
+    half = half_width(accuracy, n_test)
     references = [name for name in dict.fromkeys(table["reference"]) if name in table.index]
     lines = [
         Markdown(
             f"**Smallest within 1 point of {t.code(reference)}:** "
-            f"{_facts(table, smallest_close(table, reference), n_test, reference)}"
+            f"{_facts(table, smallest_close(table, reference), half, reference)}"
         )
         for reference in references
     ]
     best = most_accurate(table)
     base = references[0] if references else None
-    lines.append(Markdown(f"**Most accurate:** {_facts(table, best, n_test, base)}"))
-    lines.append(Markdown(f"**Fastest:** {_facts(table, fastest(table), n_test, base)}"))
-    accuracy = float(table.loc[best, "accuracy"])
+    lines.append(Markdown(f"**Most accurate:** {_facts(table, best, half, base)}"))
+    lines.append(Markdown(f"**Fastest:** {_facts(table, fastest(table), half, base)}"))
     return {
         "lines": lines,
         "n_test": t.count(n_test),
-        "half_width": t.percent(half_width(accuracy, n_test)),
+        "half_width": t.percent(half),
+        "judge": t.code(judge),
         "accuracy": t.percent(accuracy),
     }
 
 
-def _facts(table: pd.DataFrame, variant: str, n_test: int, reference: str | None) -> str:
+def _facts(table: pd.DataFrame, variant: str, half: float, reference: str | None) -> str:
     row = table.loc[variant]
     text = (
         f"{t.code(variant)}, {t.percent(row['accuracy'])} % accuracy and "
@@ -82,7 +85,6 @@ def _facts(table: pd.DataFrame, variant: str, n_test: int, reference: str | None
         return f"{text}. This is the reference itself."
     base = table.loc[reference]
     difference = float(row["accuracy"] - base["accuracy"])
-    half = half_width(float(base["accuracy"]), n_test)
     words = "" if abs(difference) > half else " (no difference shown)"
     smaller = base["size_bytes"] / row["size_bytes"]
     faster = base["latency_ms_p50"] / row["latency_ms_p50"]

@@ -1,8 +1,10 @@
-"""Facts about the machine and the software that a report was made with."""
+"""Facts about the machine and the software that a report was rendered with."""
 
 import os
 import platform
+import shlex
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,18 @@ PACKAGES = (
 DEFAULT_CONFIG = "config/config.yaml"
 
 
-def command_of(config_files: list[str]) -> str:
-    """Return the command that repeats the study."""
-    chosen = [name for name in config_files if name != DEFAULT_CONFIG]
-    option = f"--configfile {' '.join(chosen)} " if chosen else ""
-    return f"snakemake --cores 4 {option}report"
+def command_of(config_files: Sequence[str], cores: int | str, *, mirror: bool = False) -> str:
+    """Return the command that repeats the study, as one types it in the project's folder.
+
+    `mirror` says that files came from a mirror folder, which the command shows as DIR: where it lies
+    is no part of a report. The `--` ends options that would take `report` for one more value.
+    """
+    chosen = [] if list(config_files) == [DEFAULT_CONFIG] else list(config_files)
+    options = ["--configfile", *map(shlex.quote, chosen)] if chosen else []
+    options += ["--config", "mirror=DIR"] if mirror else []
+    return " ".join(
+        ["snakemake --cores", str(cores), *options, *(["--"] * bool(options)), "report"]
+    )
 
 
 def environment(folder: Path) -> dict[str, Any]:

@@ -28,11 +28,14 @@ def write_figures(
     datasets: Mapping[str, Any],
     curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]],
     out: Path | str,
+    *,
+    curve_seed: int | None = None,
 ) -> list[Path]:
     """Write every figure as SVG and PNG into the folder `out` and return the paths.
 
     `curves`: dataset -> variant -> training log; a dataset that is in it gets a training figure,
-    even if none of its variants has a log. The same input gives the same bytes.
+    even if none of its variants has a log; `curve_seed` is the seed of the logs where the study has
+    several. The same input gives the same bytes.
     """
     table = checked_summary(summary, datasets)
     check_details(details, table, datasets)
@@ -54,7 +57,7 @@ def write_figures(
         ]
         figures.append(confusion_figure(details, dataset, entry["labels"], title=title))
         if dataset in curves:
-            figures.append(training_figure(curves[dataset], title=title))
+            figures.append(training_figure(curves[dataset], title=title, seed=curve_seed))
         names = figure_names(dataset, training=dataset in curves)
         for name, figure in zip(names, figures, strict=True):
             paths += save_figure(figure, Path(out) / name)

@@ -28,6 +28,7 @@ ENVIRONMENT_KEYS = (
     "git_commit",
     "git_dirty",
 )
+TIMING_KEYS = ("cpu", "cpu_flags", "threads", "rounds", "texts", "batch_size", "versions")
 FLAGS_THAT_MATTER = (
     "avx2",
     "avx512f",
@@ -85,7 +86,9 @@ def render_report(
         "number_of_variants": len(table.drop_duplicates(["dataset", "variant"])),
         "number_of_rows": len(table),
         "datasets_table": sections.datasets_table(table, datasets),
-        "models_table": sections.models_table(list(dict.fromkeys(p[0] for p in parts)), models),
+        "models_table": sections.models_table(
+            sections.models_used(list(table["variant"].unique()), models, passes), models
+        ),
         "passes_table": sections.passes_table(
             list(dict.fromkeys(name for p in parts for name in p[1:])), passes
         ),
@@ -94,9 +97,7 @@ def render_report(
             for name in names
         ],
         "environment": environment,
-        "packages": t.join(
-            [Markdown(f"{t.escape(k)} {t.escape(v)}") for k, v in environment["packages"].items()]
-        ),
+        "packages": _versions(environment["packages"]),
         "cpu_flags": _flags(environment["cpu_flags"]),
         "rulegraph": _fenced(_mermaid(rulegraph), "report: rulegraph"),
     }
@@ -123,9 +124,7 @@ def _dataset_view(
             raise UserError(f"{file}: not handed to the report")
     where = f"results/timing/{name}.json"
     conditions = timing[name].get("environment", {})
-    absent = [
-        key for key in ("cpu", "cpu_flags", "threads", "rounds", "texts") if key not in conditions
-    ]
+    absent = [key for key in TIMING_KEYS if key not in conditions]
     if absent:
         raise UserError(f"{where}: environment has no key {', '.join(absent)}")
     variants = per_variant(table, name)
@@ -150,6 +149,7 @@ def _dataset_view(
         "unstructured": sections.prunes_single_weights(details[name]),
         "engine_table": sections.engine_table(variants, timing[name], entry, where),
         "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
+        "timed_with": _versions(conditions["versions"]),
         "figures": dict(
             zip(("size", "latency", "confusion", "training"), map(_url, files), strict=False)
         ),
@@ -200,6 +200,10 @@ def _mermaid(source: str) -> str:
     if not starts:
         raise UserError("report: rulegraph is no Mermaid flowchart")
     return "\n".join(lines[starts[0] :])
+
+
+def _versions(packages: Mapping[str, str]) -> Markdown:
+    return t.join([Markdown(f"{t.escape(k)} {t.escape(v)}") for k, v in packages.items()])
 
 
 def _flags(flags: Collection[str]) -> Markdown:

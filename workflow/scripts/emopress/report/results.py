@@ -161,6 +161,18 @@ def half_width(accuracy: float, n_test: int) -> float:
     return float(1.96 * (accuracy * (1 - accuracy) / n_test) ** 0.5)
 
 
+def yardstick(table: pd.DataFrame) -> tuple[str, float]:
+    """Return the variant, and its accuracy, whose half-width judges a data set's differences.
+
+    `table` is that of `per_variant`. One for the whole data set, so that no two sentences judge a
+    difference differently: of the references the one with the widest half-width.
+    """
+    references = [name for name in dict.fromkeys(table["reference"]) if name in table.index]
+    accuracies = table.loc[references or list(table.index), "accuracy"]
+    variant = str((accuracies - 0.5).abs().idxmin())
+    return variant, float(accuracies[variant])
+
+
 def _truth(value: object) -> bool | None:
     return {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower())
 

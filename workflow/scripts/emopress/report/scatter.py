@@ -14,9 +14,10 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from emopress.errors import UserError
+from emopress.report.marks import LINE, dot, interval_bar, name_list
 from emopress.report.pareto import front_steps, pareto_front
 from emopress.report.placement import place_labels
-from emopress.report.results import half_width, per_variant
+from emopress.report.results import half_width, per_variant, yardstick
 from emopress.report.style import GREY, STYLE, add_axes, heading, looks_of, new_figure, plain
 
 COSTS = {
@@ -24,7 +25,6 @@ COSTS = {
     "latency": ("latency_ms_p50", 1.0, "Median latency of one text, ms (log scale)"),
 }
 MAX_NAMES = 8  # above this number of variants the points are numbered and named beside the plot
-LINE = 0.185  # inches between two names of the list
 PLOT = (5.9, 4.1, 6.5)  # inches: width, least and greatest height
 
 
@@ -41,7 +41,7 @@ def pareto_figure(
 
     `x` is `size` or `latency`; `kinds` gives what colours a variant (its family where absent).
     Small faint points are single seeds, the dashed line is the Pareto front, hollow points are
-    simulated variants. `n_test` adds a bar as long as the best accuracy's 95 % interval.
+    simulated variants. `n_test` adds a bar as long as the yardstick's 95 % interval.
     """
     if x not in COSTS:
         raise UserError(f"figure: x is {x!r}; allowed: {', '.join(COSTS)}")
@@ -72,7 +72,7 @@ def pareto_figure(
                     "alpha": 0.4,
                 }
                 axes.plot(own[column] * unit, own["accuracy"] * 100, color=colour, ls="", **style)
-            axes.add_line(_dot(colour, marker, bool(table.loc[name, "simulated"]), at_x, at_y))
+            axes.add_line(dot(colour, marker, bool(table.loc[name, "simulated"]), at_x, at_y))
         steps = front_steps(xs, ys)
         front = ([*steps[0], axes.get_xlim()[1]], [*steps[1], steps[1][-1]])
         axes.plot(*front, c=GREY, lw=1.1, ls="--", zorder=1)
@@ -81,7 +81,8 @@ def pareto_figure(
         axes.grid(color="#E8E8E8", linewidth=0.6)
         heading(figure, plain(title or dataset), f"Accuracy against {x}")
         if n_test:
-            _interval_bar(axes, max(ys) / 100, n_test)
+            half = 100 * half_width(yardstick(table)[1], n_test)
+            interval_bar(axes, max(ys), half, n_test)
         optimal = pareto_front(xs, ys)
         texts = [str(number) for number in range(1, len(names) + 1)] if numbered else names
         dots = np.column_stack([seeds[column] * unit, seeds["accuracy"] * 100])
@@ -91,11 +92,11 @@ def pareto_figure(
                 (*looks[kind][:2], bool(table.loc[n, "simulated"]))
                 for n, kind in zip(names, kind_of, strict=True)
             ]
-            _name_list(figure, 0.7 + PLOT[0] + 0.55, names, marks, optimal)
-        handles = [_dot(c, m, False, label=words) for c, m, words in looks.values()]
+            name_list(figure, 0.7 + PLOT[0] + 0.55, names, marks, optimal)
+        handles = [dot(c, m, False, label=words) for c, m, words in looks.values()]
         handles.append(Line2D([], [], color=GREY, lw=1.1, ls="--", label="Pareto front"))
         if table["simulated"].any():
-            handles.append(_dot(GREY, "o", True, label="hollow: simulated"))
+            handles.append(dot(GREY, "o", True, label="hollow: simulated"))
         if (table["seeds"] > 1).any():
             seed = Line2D([], [], marker="o", color=GREY, ls="", ms=3.4, mew=0, alpha=0.5)
             seed.set_label("small: one seed")
@@ -113,28 +114,6 @@ def pareto_figure(
     return figure
 
 
-def _dot(
-    colour: str,
-    marker: str,
-    hollow: bool,
-    x: float | None = None,
-    y: float | None = None,
-    **more: str,
-) -> Line2D:
-    return Line2D(
-        [] if x is None else [x],
-        [] if y is None else [y],
-        linestyle="",
-        marker=marker,
-        markersize=6.4 if marker == "D" else 7.5,
-        markerfacecolor="white" if hollow else colour,
-        markeredgecolor=colour if hollow else "white",
-        markeredgewidth=1.5 if hollow else 0.8,
-        zorder=4,
-        **more,  # type: ignore[arg-type]
-    )
-
-
 def _scale(axes: Axes, xs: np.ndarray, ys: np.ndarray) -> None:
     """Set the limits with room around the points, and ticks in plain numbers (0.5, 1, 2, ...)."""
     axes.set_xscale("log")
@@ -148,35 +127,6 @@ def _scale(axes: Axes, xs: np.ndarray, ys: np.ndarray) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     pad = max(0.5, 0.1 * (ys.max() - ys.min()))
     axes.set_ylim(ys.min() - pad, ys.max() + pad)
-
-
-def _interval_bar(axes: Axes, accuracy: float, n_test: int) -> None:
-    """Draw, right of the axes, how far apart two accuracies must be before one believes it."""
-    half = 100 * half_width(accuracy, n_test)
-    low, high = axes.get_ylim()
-    upper = min(high, max(100 * accuracy + half, low + 2 * half))  # inside the axes if it fits
-    bottom = max(low, upper - 2 * half)
-    where = axes.get_yaxis_transform()
-    axes.plot(
-        [1.02, 1.02],
-        [bottom, upper],
-        color=GREY,
-        lw=2.2,
-        transform=where,
-        clip_on=False,
-        solid_capstyle="butt",
-    )
-    axes.text(
-        1.034,
-        upper,
-        f"95 % interval, {n_test:,} texts: ±{half:.1f}",
-        transform=where,
-        rotation=270,
-        va="top",
-        ha="left",
-        fontsize=7.5,
-        color=GREY,
-    )
 
 
 def _label_points(
@@ -217,41 +167,3 @@ def _label_points(
         if np.hypot(*(near - point)) > 1.3 * gap:
             ends = back.transform(np.array([point, near]))
             axes.plot(ends[:, 0], ends[:, 1], color="#999999", lw=0.6, zorder=3)
-
-
-def _name_list(
-    figure: Figure,
-    left: float,
-    names: Sequence[str],
-    marks: Sequence[tuple[str, str, bool]],
-    optimal: Sequence[bool],
-) -> None:
-    """List number, marker and name of every variant right of the plot, the front's in bold."""
-    width, height = figure.get_size_inches()
-    room = 72 * (width - left - 0.5 - 0.1)
-    longest = max(len(name) for name in names)
-    size = min(8.2, room / (0.66 * longest))
-    top = height - 0.85
-    figure.text(
-        left / width, top / height, "bold: on the front", fontsize=7.5, color=GREY, va="center"
-    )
-    for row, (name, (colour, marker, hollow), best) in enumerate(
-        zip(names, marks, optimal, strict=True), start=1
-    ):
-        y = (top - LINE * row) / height
-        weight = "bold" if best else "normal"
-        figure.text(
-            (left + 0.18) / width,
-            y,
-            str(row),
-            fontsize=8.2,
-            ha="right",
-            va="center",
-            fontweight=weight,
-        )
-        dot = _dot(colour, marker, hollow, (left + 0.33) / width, y)
-        dot.set(transform=figure.transFigure, markersize=0.82 * dot.get_markersize())
-        figure.add_artist(dot)
-        figure.text(
-            (left + 0.46) / width, y, plain(name), fontsize=size, va="center", fontweight=weight
-        )

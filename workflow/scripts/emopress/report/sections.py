@@ -1,6 +1,6 @@
 """The report's tables as Markdown, one function per table, from checked results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -139,13 +139,25 @@ def datasets_table(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdo
     return t.markdown_table(t.frame_of(rows), left=left)
 
 
+def models_used(
+    variants: Sequence[str], models: Mapping[str, Any], passes: Mapping[str, Any]
+) -> list[str]:
+    """Return each model that the variants need, once: teachers, students, donors of tokenizers."""
+    parts = [variant.split("+") for variant in variants]
+    names = [part[0] for part in parts]
+    students = [passes.get(name, {}).get("student") for part in parts for name in part[1:]]
+    names += [name for name in students if name]
+    donors = [(models.get(name, {}).get("tokenizer") or {}).get("model") for name in names]
+    return list(dict.fromkeys([*names, *(name for name in donors if name)]))
+
+
 def models_table(names: list[str], models: Mapping[str, Any]) -> Markdown:
     """List the models of the study with their settings."""
     rows = []
     for name in names:
         if name not in models:
             raise UserError(
-                f"results/summary.csv: column variant: {name!r} is no model of the config"
+                f"results/summary.csv: column variant: needs {name!r}, no model of the config"
             )
         entry = models[name]
         rows.append(

@@ -17,18 +17,22 @@ LINE = 0.185  # inches between two names of the list
 
 
 def training_figure(
-    curves: Mapping[str, Sequence[Mapping[str, float | None]]], *, title: str = ""
+    curves: Mapping[str, Sequence[Mapping[str, float | None]]],
+    *,
+    title: str = "",
+    seed: int | None = None,
 ) -> Figure:
     """Draw each variant's log, a list of {"epoch", "loss", "validation_macro_f1"} in order.
 
     A value that a log line lacks (None or no such key) is left out of its curve; a line without
-    an epoch is an error.
+    an epoch is an error. `seed`: the one whose curves these are, where there are several.
     """
     names = [name for name in recipe_order(list(curves)) if curves[name]]
     with rc_context(STYLE):
         height = max(4.2, 1.2 + LINE * len(names))
         figure = new_figure(11.0, height)
-        heading(figure, plain(title), "Training")
+        words = "Training" if seed is None else f"Training, seed {seed} only"
+        heading(figure, plain(title), words)
         if not names:
             figure.text(
                 0.012, 0.5, "No variant of this data set was trained in epochs.", fontsize=10

@@ -9,6 +9,7 @@ A text's feature i is (1 + ln count_i) * idf_i, divided by the Euclidean norm of
 """
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ class LinearClassifier(Classifier):
         try:
             arrays = np.load(model, allow_pickle=False)
             grams = arrays["vocabulary"].tobytes().decode("utf-8").split("\n")
-            self.idf, self.bias = arrays["idf"].tolist(), arrays["bias"]
+            self.idf, self.bias = arrays["idf"], arrays["bias"]
             self.weights = arrays["weights"]
             self.scale = arrays["scale"] if "scale" in arrays else np.ones_like(self.bias)
         except (KeyError, ValueError, OSError) as error:
@@ -41,19 +42,13 @@ class LinearClassifier(Classifier):
         return np.stack([self._one(text) for text in texts])
 
     def _one(self, text: str) -> np.ndarray:
-        counts: dict[int, int] = {}
-        find = self.vocabulary.get
-        for gram in self.cut(text):
-            index = find(gram)
-            if index is not None:
-                counts[index] = counts.get(index, 0) + 1
+        counts = Counter(map(self.vocabulary.get, self.cut(text)))
+        counts.pop(None, None)  # n-grams that training did not see
         if not counts:
             return self.bias
-        idf, log = self.idf, math.log
-        values = np.array(
-            [idf[i] if n == 1 else (1.0 + log(n)) * idf[i] for i, n in counts.items()],
-            dtype=np.float32,
-        )
+        size = len(counts)
+        indices = np.fromiter(counts.keys(), dtype=np.int64, count=size)
+        times = np.fromiter(counts.values(), dtype=np.float32, count=size)
+        values = (1.0 + np.log(times)) * self.idf[indices]
         values /= math.sqrt(float(values @ values))
-        rows = self.weights[np.fromiter(counts, dtype=np.int64, count=len(counts))]
-        return (values @ rows) * self.scale + self.bias
+        return (values @ self.weights[indices]) * self.scale + self.bias

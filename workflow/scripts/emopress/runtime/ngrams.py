@@ -1,36 +1,39 @@
 """Character and word n-grams of a text, as scikit-learn's vectorisers cut them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-Analyzer = Callable[[str], Iterator[str]]
+Analyzer = Callable[[str], list[str]]
 
 
-def char_wb(text: str, shortest: int, longest: int) -> Iterator[str]:
-    """Yield the character n-grams inside each word, the word framed by one space on each side.
+def char_wb(text: str, shortest: int, longest: int) -> list[str]:
+    """Return the character n-grams inside each word, the word framed by one space on each side.
 
     Equals scikit-learn's analyzer='char_wb': a framed word shorter than n gives itself once, and
     nothing for longer n.
     """
+    grams: list[str] = []
     for word in text.lower().split():
         framed = f" {word} "
         size = len(framed)
         for n in range(shortest, longest + 1):
             if n >= size:
-                yield framed
+                grams.append(framed)
                 break
-            for start in range(size - n + 1):
-                yield framed[start : start + n]
+            grams += [framed[start : start + n] for start in range(size - n + 1)]
+    return grams
 
 
-def words(text: str, shortest: int, longest: int) -> Iterator[str]:
-    r"""Yield the word n-grams, words being what stands between white space (`\S+`).
+def words(text: str, shortest: int, longest: int) -> list[str]:
+    r"""Return the word n-grams, words being what stands between white space (`\S+`).
 
     scikit-learn's default token pattern would cut Bengali words at their vowel signs.
     """
     tokens = text.lower().split()
-    for n in range(shortest, longest + 1):
-        for start in range(len(tokens) - n + 1):
-            yield " ".join(tokens[start : start + n])
+    return [
+        " ".join(tokens[start : start + n])
+        for n in range(shortest, longest + 1)
+        for start in range(len(tokens) - n + 1)
+    ]
 
 
 def analyzer(kind: str, ngrams: list[int]) -> Analyzer:

@@ -1,7 +1,10 @@
 """The training and validation texts of a data set, as the training jobs read them."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas
 
@@ -25,4 +28,11 @@ def read_split(path: Path | str) -> Split:
 
 def data_hash(*paths: Path | str) -> str:
     """Return one hash for the files that a model was trained on."""
-    return "+".join(sha256_of(path)[:16] for path in paths)
+    return hashlib.sha256("\n".join(map(sha256_of, paths)).encode()).hexdigest()
+
+
+def training_identity(**facts: Any) -> str:
+    """Return a hash of all that a training's result depends on, and of the code that trains."""
+    code = {path.name: sha256_of(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
+    text = json.dumps({"facts": facts, "code": code}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,11 +8,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, manifest_hash, write_manifest
 from emopress.runtime.encoder import pad_id
 from emopress.train.batches import Encoded, encode
-from emopress.train.data import data_hash, read_split
+from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.logits import read_logits
 from emopress.train.loop import Objective, Trainer, pick_device
@@ -30,6 +30,13 @@ class Texts:
     validation: Encoded
     train_ids: list[str]
     sha256: str
+
+
+def read_pretrained(folder: Path) -> dict[str, Any]:
+    """Return the record of a fetched checkpoint after checking its files against it."""
+    record = read_json(folder / "pretrained.json")
+    check_files(folder, record["files"])
+    return record
 
 
 def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[str, Any]) -> Texts:
@@ -113,7 +120,7 @@ def train_encoder(
     torch.manual_seed(seed)
     texts = read_split(train).texts
     tokenizer = model_tokenizer(
-        entry, pretrained_tokenizer or pretrained, texts, data["normalise"] == "bengali"
+        entry, pretrained_tokenizer or pretrained, texts, data["language"] == "bn"
     )
     model = build_encoder(
         entry,
@@ -124,20 +131,32 @@ def train_encoder(
         pretrained=pretrained,
     )
     encoded = encode_data(train, validation, tokenizer, data)
+    base = read_pretrained(pretrained) if pretrained else None
     where, classes = pick_device(device), len(data["labels"])
     if teacher is None or teacher_logits is None:
-        settings, recipe, parent = entry["train"], [], None
+        settings, recipe, parent, inherited = entry["train"], [], None, []
         objective = label_objective(encoded.train.labels, settings, classes, where)
     else:
         manifest = read_json(teacher / "bundle.json")
-        settings, recipe = step["train"], manifest["recipe"]
+        settings, recipe, inherited = step["train"], manifest["recipe"], manifest["licences"]
         parent = {"sha256": manifest_hash(teacher / "bundle.json")}
         logits = torch.from_numpy(read_logits(teacher_logits, ids=encoded.train_ids))
         objective = distillation_objective(encoded.train.labels, logits, step, where)
-    trainer = Trainer(model, objective, settings, seed=seed, device=where, state=state)
+    identity = training_identity(
+        entry=entry,
+        step=step,
+        data=data,
+        seed=seed,
+        texts=encoded.sha256,
+        parent=parent,
+        base=base,
+        tokenizer=tokenizer.to_str(),
+    )
+    trainer = Trainer(
+        model, objective, settings, seed=seed, identity=identity, device=where, state=state
+    )
     history = trainer.fit(encoded.train, encoded.validation, classes)
     params, nonzero = count_parameters(model)
-    base = read_json(pretrained / "pretrained.json") if pretrained else None
     with replaced_folder(out) as folder:
         save_transformer(folder, model, tokenizer, history)
         write_manifest(
@@ -149,9 +168,17 @@ def train_encoder(
                 "seed": seed,
                 "parent": parent,
                 "base": base,
+                "licences": sorted(
+                    {
+                        *inherited,
+                        *([base["licence"] or f"not stated by {base['name']}"] if base else []),
+                    }
+                ),
                 "data_sha256": encoded.sha256,
                 "params": params,
                 "nonzero_params": nonzero,
                 "versions": library_versions(*PACKAGES),
+                "trained_on": trainer.facts(),
             },
         )
+    trainer.forget()

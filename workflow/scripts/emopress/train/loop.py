@@ -71,7 +71,12 @@ def logits_of(model: torch.nn.Module, data: Encoded, device: torch.device) -> Te
 
 
 class Trainer:
-    """Trains one model; `state` is a folder for resuming, removed at the end."""
+    """Trains one model.
+
+    `state` is a folder that an unfinished training waits in; `identity` stands for all that the
+    result depends on, and a state with another one is not resumed. Call `forget` when the result
+    is safe on disk.
+    """
 
     def __init__(
         self,
@@ -80,12 +85,14 @@ class Trainer:
         settings: dict[str, Any],
         *,
         seed: int,
+        identity: str,
         device: torch.device,
         state: Path,
         after_step: Callable[[], None] = lambda: None,
     ) -> None:
         self.model, self.objective, self.settings = model.to(device), objective, settings
-        self.seed, self.device, self.state, self.after_step = seed, device, state, after_step
+        self.seed, self.identity = seed, identity
+        self.device, self.state, self.after_step = device, state, after_step
         self.bf16 = uses_bf16(settings["precision"], device)
         decay = [p for n, p in model.named_parameters() if p.ndim > 1 and p.requires_grad]
         plain = [p for n, p in model.named_parameters() if p.ndim <= 1 and p.requires_grad]
@@ -141,8 +148,19 @@ class Trainer:
                     file=sys.stderr,
                 )
         self.model.load_state_dict(self.best)
-        shutil.rmtree(self.state, ignore_errors=True)
         return self.history
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the same seed's result still depends on: device, threads and precision."""
+        return {
+            "device": self.device.type,
+            "threads": torch.get_num_threads(),
+            "precision": "bf16" if self.bf16 else "fp32",
+        }
+
+    def forget(self) -> None:
+        """Remove the state: the trained model is safe."""
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def _schedule(self, total: int) -> Callable[[int], float]:
         warmup = max(1, round(self.settings["warmup"] * total))
@@ -211,8 +229,7 @@ class Trainer:
                     "history": self.history,
                     "best_epoch": self.best_epoch,
                     "scheduler_step": self.scheduler.last_epoch,
-                    "settings": self.settings,
-                    "seed": self.seed,
+                    "identity": self.identity,
                 },
             )
 
@@ -224,8 +241,8 @@ class Trainer:
         if not (self.state / "state.json").is_file():
             return
         saved = read_json(self.state / "state.json")
-        if saved["settings"] != self.settings or saved["seed"] != self.seed:
-            print("training: an unfinished run with other settings is discarded", file=sys.stderr)
+        if saved["identity"] != self.identity:
+            print("training: an unfinished run of something else is discarded", file=sys.stderr)
             return
         self.model.load_state_dict(load_file(self.state / "model.safetensors"))
         self.best = load_file(self.state / "best.safetensors")

@@ -1,0 +1,75 @@
+"""What is written twice agrees: config reference and schema, lock file and environments, pins."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import document_config
+import pin_revisions
+from emopress.errors import UserError
+from emopress.schema import schema
+
+ROOT = Path(__file__).parents[2]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def locked(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith(("#", "-"))]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^=]+", pin) for pin in pins)
+    return {pin.split("==")[0].lower().replace("_", "-"): pin.split("==")[1] for pin in pins}
+
+
+def test_the_config_page_is_written_from_the_schema():
+    page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    assert page == document_config.page(), "run `make docs`"
+
+
+def test_the_config_page_has_every_key():
+    page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    keys = {key for node in [schema(), *schema()["$defs"].values()] for key in all_keys(node)}
+    missing = [key for key in keys if not re.search(rf"`(\S+[.\]])?{re.escape(key)}`", page)]
+    assert len(keys) > 60 and not missing
+
+
+def all_keys(node):
+    for key, child in node.get("properties", {}).items():
+        yield key
+        yield from all_keys(child)
+        yield from all_keys(child.get("items", {}))
+
+
+def test_conda_environment_and_lock_agree():
+    environment = yaml.safe_load((ROOT / "envs" / "emopress.yaml").read_text(encoding="utf-8"))
+    pins = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    found = {pin.split("==")[0].lower().replace("_", "-"): pin.split("==")[1] for pin in pins}
+    assert found == locked("requirements.lock")
+
+
+def test_the_lock_holds_what_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lock = locked("requirements.lock")
+    for wanted in project["dependencies"]:
+        name, _, version = wanted.partition("==")
+        assert name.replace("_", "-") in lock
+        assert version in ("", lock[name.replace("_", "-")])
+    assert lock["torch"] == "2.13.0"
+    extras = {"peft", "bitsandbytes", "openvino", "nncf", "accelerate", "pytest"}
+    assert not extras & set(lock), "the default install stays lean"
+
+
+def test_pins_are_written_under_their_hub_line():
+    text = "models:\n  a:\n    hub: x/y  # licence\n    revision: main\n  b:\n    hub: z/w\n    train: {}\n"
+    done = pin_revisions.pinned(text, {"x/y": COMMIT, "z/w": COMMIT[::-1]})
+    models = yaml.safe_load(done)["models"]
+    assert models["a"] == {"hub": "x/y", "revision": COMMIT}
+    assert models["b"] == {"hub": "z/w", "revision": COMMIT[::-1], "train": {}}
+    assert "# licence" in done
+
+
+def test_a_pin_that_finds_no_line_is_an_error():
+    with pytest.raises(UserError, match="revision: " + COMMIT):
+        pin_revisions.pinned("models: {a: {hub: x/y}}\n", {"x/y": COMMIT})
