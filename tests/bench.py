@@ -129,7 +129,7 @@ def real(mirrors: str) -> None:
         line("real study from scratch", f"{wall / 60:.1f} min", "60 min", wall < 3600)
     elif "Nothing to be done" not in output:
         print(f"      the rest of an earlier real study took {wall / 60:.1f} min: no verdict")
-    snakemake("--cores", "4", "--forcerun", "time", *options, "results/summary.csv", cwd=ROOT)
+    snakemake("--cores", "4", "--forcerun", "time", *options, "report", cwd=ROOT)
     with open(ROOT / "results/summary.csv", encoding="utf-8") as stream:
         rows = {
             row["variant"]: row for row in csv.DictReader(stream) if row["dataset"] == "emotion"
