@@ -1,6 +1,9 @@
 """From raw text to the report: what a run leaves behind is there, agrees with itself, and loads."""
 
 import json
+import subprocess
+import sys
+import zipfile
 from itertools import dropwhile, takewhile
 
 import numpy as np
@@ -162,3 +165,28 @@ def test_time(project, capsys):
     with capsys.disabled():
         print(f"\nminiature study: {project.seconds:.1f} s")
     assert project.seconds < 240  # under 60 s on a quiet machine
+
+
+def test_snakemakes_own_report(project, study):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--configfile",
+            project.config.name,
+            "--report",
+            "r.zip",
+        ],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(project.folder / "r.zip") as packed:
+        (page,) = (name for name in packed.namelist() if name.endswith("report.html"))
+        text = packed.read(page).decode("utf-8")
+    for category in ("Results", "Data", "Report"):
+        assert f'"{category}"' in text
+    assert "demo-en-confusion.svg" in text

@@ -21,9 +21,11 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+CORES = workflow.resource_settings.cores or 1  # workflow.cores raises where no --cores is needed
+
 # Not params, since neither says what to make: jobs find them in the environment. (The number of threads
 # changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
-os.environ[CORES_VARIABLE] = str(workflow.cores or 1)
+os.environ[CORES_VARIABLE] = str(CORES)
 os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
     os.path.abspath(m) for m in STUDY.mirrors
 )

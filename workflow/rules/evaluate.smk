@@ -55,7 +55,7 @@ rule time:
     conda:
         "../../envs/emopress.yaml"
     # All cores: nothing else may run beside a timing job. The engines use timing.threads of them.
-    threads: max(workflow.cores or 1, STUDY.timing["threads"])
+    threads: max(CORES, STUDY.timing["threads"])
     resources:
         mem_mb=6000,
     params:
