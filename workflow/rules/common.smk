@@ -21,7 +21,8 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-CORES = workflow.resource_settings.cores or 1  # workflow.cores raises where no --cores is needed
+# workflow.cores raises where no --cores is needed (--report, --rulegraph).
+CORES = workflow.resource_settings.cores or 1
 
 # Not params, since neither says what to make: jobs find them in the environment. (The number of threads
 # changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
