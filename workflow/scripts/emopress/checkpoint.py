@@ -9,6 +9,7 @@ from typing import Any
 from emopress.artifact import check_files, file_table, read_json, sha256_of, write_json
 
 MANIFEST = "checkpoint.json"
+DATA_KEYS = ("labels", "language", "max_length", "normalise")  # what a model knows of its data set
 
 
 def library_versions(*packages: str) -> dict[str, str]:
@@ -16,9 +17,12 @@ def library_versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
-def manifest_hash(manifest: Path) -> str:
-    """Return the hash that stands for a whole artifact: its manifest holds its files' hashes."""
-    return sha256_of(manifest)
+def parent_facts(manifest: Path) -> dict[str, str]:
+    """Return how a child's manifest names its parent, given the parent's.
+
+    A manifest's hash stands for a whole artifact, since it holds the hashes of the files.
+    """
+    return {"sha256": sha256_of(manifest)}
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,9 @@ class Checkpoint:
         return list(self.manifest["labels"])
 
     @property
-    def sha256(self) -> str:
-        """Hash of the manifest, and so of everything in the folder."""
-        return manifest_hash(self.folder / MANIFEST)
+    def data(self) -> dict[str, Any]:
+        """What the model knows of its data set: DATA_KEYS."""
+        return {key: self.manifest[key] for key in DATA_KEYS}
 
 
 def read_checkpoint(folder: Path | str) -> Checkpoint:
@@ -50,12 +54,7 @@ def read_checkpoint(folder: Path | str) -> Checkpoint:
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Complete a checkpoint folder: list its files with their hashes, manifest last.
 
-    `facts` must say: family, labels, language, max_length, normalise, recipe, seed, parent, base, data_sha256,
-    params, nonzero_params, versions.
+    `facts` must say: family, DATA_KEYS, recipe, seed, parent, base, licences, data_sha256, params,
+    nonzero_params, versions.
     """
     write_json(folder / MANIFEST, {"format": 1, **facts, "files": file_table(folder)})
-
-
-def parent_facts(parent: Checkpoint | None) -> dict[str, str] | None:
-    """Return how a child's manifest names its parent."""
-    return None if parent is None else {"sha256": parent.sha256}

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from emopress import recipe
+from emopress.checkpoint import DATA_KEYS
 from emopress.errors import UserError
 from emopress.schema import schema_errors, with_defaults
 
@@ -47,7 +48,7 @@ class Study:
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]
-        return {key: entry[key] for key in ("labels", "language", "max_length", "normalise")}
+        return {key: entry[key] for key in DATA_KEYS}
 
     def pass_names(self, **wanted: str) -> list[str]:
         """Return the names of the passes whose entries have these values (`kind="prune"`)."""

@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import file_table, sha256_of, write_json
-from emopress.checkpoint import Checkpoint, library_versions, parent_facts
+from emopress.artifact import file_table, write_json
+from emopress.checkpoint import DATA_KEYS, Checkpoint, library_versions, parent_facts
+from emopress.checkpoint import MANIFEST as CHECKPOINT
 from emopress.runtime.bundle import MANIFEST, Bundle
 
 KEPT = (
     "family",
-    "labels",
-    "language",
-    "max_length",
-    "normalise",
+    *DATA_KEYS,
     "recipe",
     "seed",
     "base",
@@ -30,7 +28,9 @@ KEPT = (
 def exported(folder: Path, checkpoint: Checkpoint, packages: tuple[str, ...], **facts: Any) -> None:
     """Complete the bundle `folder` made from `checkpoint`; `facts` add to what the checkpoint says."""
     kept = {key: checkpoint.manifest[key] for key in KEPT if key in checkpoint.manifest}
-    _write(folder, {**kept, **facts, "parent": parent_facts(checkpoint)}, packages)
+    _write(
+        folder, {**kept, **facts, "parent": parent_facts(checkpoint.folder / CHECKPOINT)}, packages
+    )
 
 
 def derived(
@@ -39,8 +39,7 @@ def derived(
     """Complete the bundle `folder` made from the bundle `parent` by the pass `step`."""
     kept = {key: parent.manifest[key] for key in KEPT if key in parent.manifest}
     kept["recipe"] = [*kept["recipe"], step]
-    origin = {"sha256": sha256_of(parent.folder / MANIFEST)}
-    _write(folder, {**kept, **facts, "parent": origin}, packages)
+    _write(folder, {**kept, **facts, "parent": parent_facts(parent.folder / MANIFEST)}, packages)
 
 
 def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:

@@ -8,7 +8,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emopress.artifact import replaced_folder
-from emopress.checkpoint import library_versions, parent_facts, read_checkpoint, write_manifest
+from emopress.checkpoint import (
+    MANIFEST,
+    library_versions,
+    parent_facts,
+    read_checkpoint,
+    write_manifest,
+)
 from emopress.compress.masks import magnitude_masks
 from emopress.train.data import training_identity
 from emopress.train.encoder import count_parameters
@@ -59,9 +65,7 @@ def prune_checkpoint(
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     masks = magnitude_masks(linear_weights(model), step["amount"], step["scope"])
     apply_masks(model, masks)
-    data = {
-        key: checkpoint.manifest[key] for key in ("labels", "language", "max_length", "normalise")
-    }
+    data, origin = checkpoint.data, parent_facts(parent / MANIFEST)
     history: list[dict[str, float]] = []
     trainer = None
     if "recover" in step:
@@ -72,9 +76,7 @@ def prune_checkpoint(
             label_objective(encoded.train.labels, step["recover"], classes, where),
             step["recover"],
             seed=seed,
-            identity=training_identity(
-                step=step, seed=seed, texts=encoded.sha256, parent=checkpoint.sha256
-            ),
+            identity=training_identity(step=step, seed=seed, texts=encoded.sha256, parent=origin),
             device=where,
             state=state,
             after_step=lambda: apply_masks(model, masks),
@@ -91,7 +93,7 @@ def prune_checkpoint(
                 **data,
                 "recipe": [*checkpoint.manifest["recipe"], step],
                 "seed": seed,
-                "parent": parent_facts(checkpoint),
+                "parent": origin,
                 "base": checkpoint.manifest["base"],
                 "licences": checkpoint.manifest["licences"],
                 "data_sha256": checkpoint.manifest["data_sha256"],

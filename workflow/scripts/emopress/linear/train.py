@@ -64,6 +64,10 @@ def train_linear(
 ) -> None:
     """Train the linear model of config entry `step` and write it as a checkpoint to `out`."""
     fit, held_out = read_split(train), read_split(validation)
+    present = set(fit.labels)
+    absent = [name for i, name in enumerate(data["labels"]) if i not in present]
+    if absent:
+        raise UserError(f"{train}: no training text has the label {', '.join(absent)}")
     vectorizer = TfidfVectorizer(
         analyzer=analyzer(step["analyzer"], step["ngrams"]),
         min_df=step["min_count"],
@@ -74,9 +78,6 @@ def train_linear(
         features = vectorizer.fit_transform(fit.texts)
     except ValueError as error:  # scikit-learn's only way to say that no n-gram is left
         raise UserError(f"models.{step['name']}: {error} (min_count {step['min_count']})") from None
-    absent = [name for i, name in enumerate(data["labels"]) if i not in set(fit.labels)]
-    if absent:
-        raise UserError(f"{train}: no training text has the label {', '.join(absent)}")
     weighting = None if step["class_weight"] == "none" else step["class_weight"]
     svm = LinearSVC(C=step["C"], class_weight=weighting, random_state=seed)
     svm.fit(features, fit.labels)

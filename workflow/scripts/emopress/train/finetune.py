@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emopress.artifact import check_files, read_json, replaced_folder, write_json
-from emopress.checkpoint import library_versions, manifest_hash, write_manifest
+from emopress.checkpoint import library_versions, parent_facts, write_manifest
 from emopress.runtime.encoder import pad_id
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
@@ -114,9 +114,10 @@ def train_encoder(
     """Train the model of config entry `entry` and write it as a checkpoint to `out`.
 
     With `teacher` (its bundle folder) and `teacher_logits` this is the distillation pass `step`;
-    without, `step` is the model itself. `data` holds labels, max_length and normalise; `state` is
+    without, `step` is the model itself. `data` holds DATA_KEYS; `state` is
     where an unfinished training waits. The same seed, threads and machine give the same weights.
     """
+    base = read_pretrained(pretrained) if pretrained else None  # checked before it is loaded
     torch.manual_seed(seed)
     texts = read_split(train).texts
     tokenizer = model_tokenizer(
@@ -131,7 +132,6 @@ def train_encoder(
         pretrained=pretrained,
     )
     encoded = encode_data(train, validation, tokenizer, data)
-    base = read_pretrained(pretrained) if pretrained else None
     where, classes = pick_device(device), len(data["labels"])
     if teacher is None or teacher_logits is None:
         settings, recipe, parent, inherited = entry["train"], [], None, []
@@ -139,7 +139,7 @@ def train_encoder(
     else:
         manifest = read_json(teacher / "bundle.json")
         settings, recipe, inherited = step["train"], manifest["recipe"], manifest["licences"]
-        parent = {"sha256": manifest_hash(teacher / "bundle.json")}
+        parent = parent_facts(teacher / "bundle.json")
         logits = torch.from_numpy(read_logits(teacher_logits, ids=encoded.train_ids))
         objective = distillation_objective(encoded.train.labels, logits, step, where)
     identity = training_identity(
