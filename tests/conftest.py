@@ -120,3 +120,17 @@ def python():
 def miniature():
     """The smallest study in which every rule has something to do, a fresh copy to change."""
     return yaml.safe_load((ROOT / "tests" / "miniature.yaml").read_text("utf-8"))
+
+
+def _backwards(value):
+    if isinstance(value, list):
+        return [_backwards(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _backwards(value[key]) for key in reversed(value)}
+    return value
+
+
+@pytest.fixture(scope="session")
+def backwards():
+    """Return a function: the same config with the keys of every dict in the opposite order."""
+    return _backwards

@@ -90,15 +90,7 @@ def test_a_module_of_the_report(project):
         assert project.planned() == ["write results/report.md"]
 
 
-def backwards(value):
-    if isinstance(value, list):
-        return [backwards(item) for item in value]
-    if isinstance(value, dict):
-        return {key: backwards(value[key]) for key in reversed(value)}
-    return value
-
-
-def test_key_order(project):
+def test_key_order(project, backwards):
     def reverse(text):
         return yaml.safe_dump(backwards(yaml.safe_load(text)), sort_keys=False)
 
