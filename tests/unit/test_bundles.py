@@ -101,7 +101,8 @@ def test_most_weights_are_int8_and_the_file_holds_them(artifacts, name):
     packed = sum(array.size for array in weights.values())
     facts = read_bundle(folder).manifest
     assert packed > 0.9 * facts["params"]
-    assert facts["int8_weight_share"] > 0.9 and facts["weight_bits"] == 8
+    share = facts["findings"]["a-name"]["int8_weight_share"]
+    assert share > 0.9 and facts["weight_bits"] == 8
     assert any(array.shape[0] > 300 for array in weights.values())  # the vocabulary's embeddings
     size = (folder / "model.onnx").stat().st_size
     assert packed <= size < 0.5 * (parent / "model.onnx").stat().st_size

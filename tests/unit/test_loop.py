@@ -44,8 +44,8 @@ def texts(count, seed=0):
 TRAIN, VALIDATION = texts(40), texts(20, seed=1)
 
 
-def objective(logits, indices):
-    return cross_entropy(logits, TRAIN.labels[indices])
+def objective(output, inputs, indices, progress):
+    return cross_entropy(output.logits, TRAIN.labels[indices])
 
 
 def trainer(tmp_path, settings, model=None, objective=objective, identity="five", **options):
@@ -113,11 +113,11 @@ def test_resumed_run_ends_like_an_unbroken_one(tmp_path, training, interrupted_a
 
     calls = []
 
-    def breaks(logits, indices):
+    def breaks(*arguments):
         calls.append(1)
         if len(calls) == interrupted_at:
             raise KeyboardInterrupt
-        return objective(logits, indices)
+        return objective(*arguments)
 
     with pytest.raises(KeyboardInterrupt):
         trainer(tmp_path, settings, objective=breaks).fit(TRAIN, VALIDATION, CLASSES)
@@ -133,12 +133,12 @@ def test_resuming_forgets_nothing_of_the_weights(tmp_path, training):
     expected = trainer(tmp_path / "whole", settings).fit(TRAIN, VALIDATION, CLASSES)
     count = 0
 
-    def breaks(logits, indices):
+    def breaks(*arguments):
         nonlocal count
         count += 1
         if count == 12:
             raise RuntimeError("killed")
-        return objective(logits, indices)
+        return objective(*arguments)
 
     with pytest.raises(RuntimeError, match="killed"):
         trainer(tmp_path, settings, objective=breaks).fit(TRAIN, VALIDATION, CLASSES)
@@ -147,11 +147,11 @@ def test_resuming_forgets_nothing_of_the_weights(tmp_path, training):
 
 
 def test_unfinished_run_of_something_else_is_discarded(tmp_path, training, capsys):
-    def breaks(logits, indices):
+    def breaks(*arguments):
         raise_after.append(1)
         if len(raise_after) == 7:
             raise KeyboardInterrupt
-        return objective(logits, indices)
+        return objective(*arguments)
 
     raise_after = []
     first = training(epochs=3, batch_size=8, learning_rate=0.02)
@@ -192,9 +192,9 @@ def test_same_seed_same_weights(tmp_path, training):
 def test_nan_loss_stops_with_step_and_learning_rate(tmp_path, training):
     steps = []
 
-    def explodes(logits, indices):
+    def explodes(*arguments):
         steps.append(1)
-        loss = objective(logits, indices)
+        loss = objective(*arguments)
         return loss * float("nan") if len(steps) == 3 else loss
 
     settings = training(epochs=2, batch_size=8, learning_rate=0.02, warmup=0.0)

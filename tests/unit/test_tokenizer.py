@@ -13,6 +13,7 @@ from emopress.errors import UserError
 from emopress.runtime.encoder import pad_id
 from emopress.train.tokenizer import (
     SPECIAL_TOKENS,
+    embedding_rows,
     model_tokenizer,
     tokenizer_of_folder,
     train_wordpiece,
@@ -157,3 +158,12 @@ def test_truncation_keeps_the_frame():
     encoding = tokenizer.encode(" ".join(BENGALI))
     assert len(encoding.ids) == 5
     assert (encoding.tokens[0], encoding.tokens[-1]) == ("[CLS]", "[SEP]")
+
+
+def test_a_vocabulary_that_repeats_a_word_still_has_a_row_for_every_id(tmp_path):
+    words = [*SPECIAL_TOKENS, "a", "b", "a", "c"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    tokenizer = tokenizer_of_folder(tmp_path, lowercase=False)
+    assert tokenizer.get_vocab_size() == 8
+    assert embedding_rows(tokenizer) == 9
+    assert max(tokenizer.encode("a b c").ids) == 8

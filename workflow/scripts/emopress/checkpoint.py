@@ -55,6 +55,7 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Complete a checkpoint folder: list its files with their hashes, manifest last.
 
     `facts` must say: family, DATA_KEYS, recipe, seed, parent, base, licences, data_sha256, params,
-    nonzero_params, versions.
+    nonzero_params, versions. `findings` (by pass name) is what the passes of the recipe found or did.
     """
-    write_json(folder / MANIFEST, {"format": 1, **facts, "files": file_table(folder)})
+    content = {"format": 1, "findings": {}, **facts, "files": file_table(folder)}
+    write_json(folder / MANIFEST, content)

@@ -30,15 +30,13 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     """
     import torch
     from tokenizers import Tokenizer
-    from transformers import AutoModelForSequenceClassification
 
     from emopress.runtime.encoder import pad_id
+    from emopress.train.encoder import load_encoder
     from emopress.train.tokenizer import copy_tokenizer
 
     source = read_checkpoint(checkpoint)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        checkpoint, local_files_only=True, attn_implementation="eager"
-    ).eval()
+    model = load_encoder(checkpoint, attention="eager")
     labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
     if labels != source.labels:
         raise UserError(f"{checkpoint}: config.json has labels {labels}, not {source.labels}")

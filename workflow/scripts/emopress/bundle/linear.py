@@ -36,6 +36,7 @@ def quantize_linear(*, parent: Path, step: dict[str, Any], out: Path) -> None:
             source,
             step,
             ("numpy",),
+            findings={},
             nonzero_params=int(np.count_nonzero(weights)) + int(np.count_nonzero(arrays["bias"])),
             weight_bits=8,
         )

@@ -12,6 +12,7 @@ KEPT = (
     "family",
     *DATA_KEYS,
     "recipe",
+    "findings",
     "seed",
     "base",
     "licences",
@@ -22,6 +23,8 @@ KEPT = (
     "ngrams",
     "pad_id",
     "runtime",
+    "weight_bits",
+    "simulated",
 )
 
 
@@ -34,11 +37,21 @@ def exported(folder: Path, checkpoint: Checkpoint, packages: tuple[str, ...], **
 
 
 def derived(
-    folder: Path, parent: Bundle, step: dict[str, Any], packages: tuple[str, ...], **facts: Any
+    folder: Path,
+    parent: Bundle,
+    step: dict[str, Any],
+    packages: tuple[str, ...],
+    *,
+    findings: dict[str, Any],
+    **facts: Any,
 ) -> None:
-    """Complete the bundle `folder` made from the bundle `parent` by the pass `step`."""
+    """Complete the bundle `folder` made from the bundle `parent` by the pass `step`.
+
+    `findings` is what the pass found or did, for the report: names with units -> plain values.
+    """
     kept = {key: parent.manifest[key] for key in KEPT if key in parent.manifest}
     kept["recipe"] = [*kept["recipe"], step]
+    kept["findings"] = {**kept.get("findings", {}), step["name"]: findings}
     _write(folder, {**kept, **facts, "parent": parent_facts(parent.folder / MANIFEST)}, packages)
 
 

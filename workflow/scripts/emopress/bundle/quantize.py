@@ -147,7 +147,7 @@ def quantize_bundle(
             ("onnx", "onnxruntime", "numpy"),
             nonzero_params=source.manifest["nonzero_params"] - lost,
             weight_bits=8,
-            int8_weight_share=round(share, 4),
+            findings={"int8_weight_share": round(share, 4)},
         )
 
 

@@ -7,19 +7,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emopress.artifact import replaced_folder
-from emopress.checkpoint import (
-    MANIFEST,
-    library_versions,
-    parent_facts,
-    read_checkpoint,
-    write_manifest,
-)
+from emopress.checkpoint import read_checkpoint
+from emopress.compress.derive import recovery, write_derived
 from emopress.compress.masks import magnitude_masks
-from emopress.train.data import training_identity
-from emopress.train.encoder import count_parameters
-from emopress.train.finetune import PACKAGES, encode_data, label_objective, save_transformer
-from emopress.train.loop import Trainer, pick_device
+from emopress.train.encoder import load_encoder
 
 
 def linear_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -48,60 +39,39 @@ def prune_checkpoint(
     parent: Path,
     step: dict[str, Any],
     seed: int,
-    device: str,
     train: Path,
     validation: Path,
-    state: Path,
     out: Path,
+    device: str,
+    state: Path,
+    teacher_logits: Path | None = None,
 ) -> None:
     """Prune the checkpoint `parent` as config entry `step` says, and write it to `out`.
 
     Recovery training holds the zeros: masks are applied again after every step.
     """
-    from transformers import AutoModelForSequenceClassification
-
     checkpoint = read_checkpoint(parent)
-    model = AutoModelForSequenceClassification.from_pretrained(parent, local_files_only=True)
+    model = load_encoder(parent)
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     masks = magnitude_masks(linear_weights(model), step["amount"], step["scope"])
     apply_masks(model, masks)
-    data, origin = checkpoint.data, parent_facts(parent / MANIFEST)
-    history: list[dict[str, float]] = []
-    trainer = None
-    if "recover" in step:
-        encoded = encode_data(train, validation, tokenizer, data)
-        where, classes = pick_device(device), len(data["labels"])
-        trainer = Trainer(
-            model,
-            label_objective(encoded.train.labels, step["recover"], classes, where),
-            step["recover"],
-            seed=seed,
-            identity=training_identity(step=step, seed=seed, texts=encoded.sha256, parent=origin),
-            device=where,
-            state=state,
-            after_step=lambda: apply_masks(model, masks),
-        )
-        history = trainer.fit(encoded.train, encoded.validation, classes)
-        apply_masks(model, masks)
-    params, nonzero = count_parameters(model)
-    with replaced_folder(out) as folder:
-        save_transformer(folder, model, tokenizer, history)
-        write_manifest(
-            folder,
-            {
-                "family": "transformer",
-                **data,
-                "recipe": [*checkpoint.manifest["recipe"], step],
-                "seed": seed,
-                "parent": origin,
-                "base": checkpoint.manifest["base"],
-                "licences": checkpoint.manifest["licences"],
-                "data_sha256": checkpoint.manifest["data_sha256"],
-                "params": params,
-                "nonzero_params": nonzero,
-                "versions": library_versions(*PACKAGES),
-                "trained_on": trainer.facts() if trainer else None,
-            },
-        )
-    if trainer:
-        trainer.forget()
+    trainer = recovery(
+        model,
+        tokenizer,
+        checkpoint,
+        step,
+        seed=seed,
+        device=device,
+        train=train,
+        validation=validation,
+        state=state,
+        teacher_logits=teacher_logits,
+        after_step=lambda: apply_masks(model, masks),
+    )
+    apply_masks(model, masks)
+    removed = sum(int((~mask).sum()) for mask in masks.values())
+    total = sum(mask.numel() for mask in masks.values())
+    findings = {"zero_share_of_linear_weights": round(removed / total, 4)}
+    write_derived(
+        out, model, tokenizer, checkpoint, step, seed=seed, findings=findings, trainer=trainer
+    )

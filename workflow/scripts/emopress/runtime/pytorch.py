@@ -10,14 +10,13 @@ from emopress.checkpoint import read_checkpoint
 from emopress.data.normalise import normalise_text
 from emopress.runtime.classifier import Classifier
 from emopress.runtime.encoder import Encoder, pad_id
+from emopress.train.encoder import load_encoder
 
 
 class PytorchClassifier(Classifier):
     """A checkpoint on the CPU, with torch's own attention (sdpa) and no compilation."""
 
     def __init__(self, folder: Path, *, threads: int) -> None:
-        from transformers import AutoModelForSequenceClassification
-
         torch.set_num_threads(threads)
         facts = read_checkpoint(folder).manifest
         super().__init__(
@@ -26,9 +25,7 @@ class PytorchClassifier(Classifier):
         path = folder / "tokenizer.json"
         padding = pad_id(Tokenizer.from_file(str(path)))
         self.encoder = Encoder(path, max_length=facts["max_length"], pad_id=padding)
-        self.model = AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True
-        ).eval()
+        self.model = load_encoder(folder)
 
     @torch.inference_mode()
     def logits(self, texts: list[str]) -> np.ndarray:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from emopress.errors import UserError
 
@@ -94,6 +95,58 @@ def build_encoder(
         dtype=torch.float32,
         **names,
     )
+
+
+def load_encoder(folder: Path, *, attention: str = "sdpa") -> nn.Module:
+    """Return the classifier of a checkpoint folder, in evaluation mode.
+
+    Layers that a pass has cut or factored have other shapes than config.json can say; the weights'
+    own names and shapes are followed then (`fit_to_weights`).
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    model = AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
+    weights = load_file(folder / "model.safetensors")
+    fit_to_weights(model, weights)
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    if missing or unexpected:
+        wrong = ", ".join([*missing, *unexpected][:3])
+        raise UserError(f"{folder}/model.safetensors: does not fit config.json ({wrong})")
+    return model.float().eval()
+
+
+def fit_to_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Give the layers of `model` the shapes that `weights` have, in place.
+
+    A Linear `x` whose weights are stored as `x.0.weight` [r, in] and `x.1.weight` [out, r] becomes
+    a Sequential of two (low-rank); one stored with fewer rows or columns is cut.
+    """
+    for name, module in list(model.named_modules()):
+        if not isinstance(module, nn.Linear):
+            continue
+        if f"{name}.0.weight" in weights:
+            first, second = (weights[f"{name}.{i}.weight"] for i in (0, 1))
+            bias = f"{name}.1.bias" in weights
+            replace_module(
+                model,
+                name,
+                nn.Sequential(
+                    nn.Linear(first.shape[1], first.shape[0], bias=False),
+                    nn.Linear(second.shape[1], second.shape[0], bias=bias),
+                ),
+            )
+        elif f"{name}.weight" in weights:
+            rows, columns = weights[f"{name}.weight"].shape
+            if (rows, columns) != (module.out_features, module.in_features):
+                bias = module.bias is not None
+                replace_module(model, name, nn.Linear(columns, rows, bias=bias))
+
+
+def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Put `module` in the place of the submodule called `name`."""
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, module)
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

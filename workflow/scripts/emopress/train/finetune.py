@@ -17,7 +17,7 @@ from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.logits import read_logits
 from emopress.train.loop import Objective, Trainer, pick_device
 from emopress.train.losses import class_weights, distillation_loss, hard_loss
-from emopress.train.tokenizer import model_tokenizer
+from emopress.train.tokenizer import embedding_rows, model_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -57,7 +57,8 @@ def label_objective(
     """Return the objective of fine-tuning: cross-entropy on the labels."""
     weights = class_weights(labels, classes).to(device) if settings["class_weights"] else None
 
-    def objective(logits: Tensor, indices: list[int]) -> Tensor:
+    def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
+        logits = output.logits.float()
         return hard_loss(logits, labels[indices].to(device), kind="cross_entropy", weights=weights)
 
     return objective
@@ -70,9 +71,9 @@ def distillation_objective(
     weighted = distill["train"]["class_weights"]
     weights = class_weights(labels, teacher.shape[1]).to(device) if weighted else None
 
-    def objective(logits: Tensor, indices: list[int]) -> Tensor:
+    def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
         return distillation_loss(
-            logits,
+            output.logits.float(),
             teacher[indices].to(device),
             labels[indices].to(device),
             temperature=distill["temperature"],
@@ -126,7 +127,7 @@ def train_encoder(
     model = build_encoder(
         entry,
         labels=data["labels"],
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=embedding_rows(tokenizer),
         max_length=data["max_length"],
         pad=pad_id(tokenizer),
         pretrained=pretrained,

@@ -20,8 +20,14 @@ from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.errors import UserError
 from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
 
-Objective = Callable[[Tensor, list[int]], Tensor]  # (logits, indices into the training texts)
+# (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
+Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
+AfterStep = Callable[[], None]
 EVALUATION_BATCH = 128
+
+
+def nothing() -> None:
+    """Do nothing after a step."""
 
 
 def set_threads(threads: int) -> None:
@@ -88,7 +94,7 @@ class Trainer:
         identity: str,
         device: torch.device,
         state: Path,
-        after_step: Callable[[], None] = lambda: None,
+        after_step: AfterStep = nothing,
     ) -> None:
         self.model, self.objective, self.settings = model.to(device), objective, settings
         self.seed, self.identity = seed, identity
@@ -185,9 +191,11 @@ class Trainer:
                 autocast = (
                     torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
                 )
+                inputs = train.batch(indices, self.device)
                 with autocast:
-                    logits = self.model(**train.batch(indices, self.device)).logits
-                loss = self.objective(logits.float(), indices) * (len(indices) / texts)
+                    output = self.model(**inputs)
+                loss = self.objective(output, inputs, indices, bar.n / bar.total)
+                loss = loss * (len(indices) / texts)
                 loss.backward()
                 step_loss += loss.item()
             if not math.isfinite(step_loss):

@@ -93,6 +93,14 @@ def tokenizer_of_folder(folder: Path, *, lowercase: bool) -> Tokenizer:
     return wordpiece(vocabulary, lowercase=lowercase)
 
 
+def embedding_rows(tokenizer: Tokenizer) -> int:
+    """Return the rows an embedding table needs: the largest id and one.
+
+    More than there are entries where a vocabulary file repeats a word, as published ones do.
+    """
+    return max(tokenizer.get_vocab().values()) + 1
+
+
 def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
     """Return whether the tokenizer's normaliser deletes Bengali vowel signs."""
     if tokenizer.normalizer is None:

@@ -1,0 +1,116 @@
+"""What every pass on a checkpoint ends with: recovery training, and the child's folder and manifest."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+
+from emopress.artifact import replaced_folder
+from emopress.checkpoint import (
+    MANIFEST,
+    Checkpoint,
+    library_versions,
+    parent_facts,
+    write_manifest,
+)
+from emopress.train.data import training_identity
+from emopress.train.encoder import count_parameters
+from emopress.train.finetune import (
+    PACKAGES,
+    distillation_objective,
+    encode_data,
+    label_objective,
+    save_transformer,
+)
+from emopress.train.logits import read_logits
+from emopress.train.loop import AfterStep, Trainer, nothing, pick_device
+
+
+def recovery(
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    parent: Checkpoint,
+    step: dict[str, Any],
+    *,
+    seed: int,
+    device: str,
+    train: Path,
+    validation: Path,
+    state: Path,
+    teacher_logits: Path | None = None,
+    after_step: AfterStep = nothing,
+) -> Trainer | None:
+    """Train `model` as `step["recover"]` says and return the trainer; None if the step has none.
+
+    With `step["distill"]` the unpruned parent's logits (`teacher_logits`) are the target of the
+    soft loss; without, the labels alone. `after_step` runs after every optimizer step.
+    """
+    if "recover" not in step:
+        return None
+    data, where = parent.data, pick_device(device)
+    encoded = encode_data(train, validation, tokenizer, data)
+    labels, classes = encoded.train.labels, len(data["labels"])
+    if "distill" in step:
+        if teacher_logits is None:
+            raise ValueError("a recovery with distillation needs the parent's logits")
+        logits = torch.from_numpy(read_logits(teacher_logits, ids=encoded.train_ids))
+        soft = {"hard_loss": "cross_entropy", **step["distill"], "train": step["recover"]}
+        objective = distillation_objective(labels, logits, soft, where)
+    else:
+        objective = label_objective(labels, step["recover"], classes, where)
+    origin = parent_facts(parent.folder / MANIFEST)
+    trainer = Trainer(
+        model,
+        objective,
+        step["recover"],
+        seed=seed,
+        identity=training_identity(step=step, seed=seed, texts=encoded.sha256, parent=origin),
+        device=where,
+        state=state,
+        after_step=after_step,
+    )
+    trainer.fit(encoded.train, encoded.validation, classes)
+    return trainer
+
+
+def write_derived(
+    out: Path,
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    parent: Checkpoint,
+    step: dict[str, Any],
+    *,
+    seed: int,
+    findings: dict[str, Any],
+    trainer: Trainer | None = None,
+) -> None:
+    """Write `model` as the checkpoint that pass `step` made of `parent`.
+
+    `findings` is what the pass found or did, for the report: names with units -> plain values.
+    """
+    params, nonzero = count_parameters(model)
+    source = parent.manifest
+    with replaced_folder(out) as folder:
+        save_transformer(folder, model, tokenizer, trainer.history if trainer else [])
+        write_manifest(
+            folder,
+            {
+                "family": "transformer",
+                **parent.data,
+                "recipe": [*source["recipe"], step],
+                "findings": {**source.get("findings", {}), step["name"]: findings},
+                "seed": seed,
+                "parent": parent_facts(parent.folder / MANIFEST),
+                "base": source["base"],
+                "licences": source["licences"],
+                "data_sha256": source["data_sha256"],
+                "params": params,
+                "nonzero_params": nonzero,
+                "versions": library_versions(*PACKAGES),
+                "trained_on": trainer.facts() if trainer else None,
+            },
+        )
+    if trainer:
+        trainer.forget()
