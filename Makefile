@@ -1,3 +1,5 @@
+# make setup     install what requirements.lock pins into .venv; EXTRAS=openvino: OpenVINO and NNCF too, for
+#                studies with OpenVINO bundles (works with report and bench as well)
 # make report    set everything up and run the demo study to results/report.md
 # make test      set everything up and run the whole test suite
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
@@ -8,6 +10,7 @@
 PYTHON ?= python3
 CORES ?= 4
 CONFIG ?= config/study.yaml
+EXTRAS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -15,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: setup report test bench pins docs lock lint
 .DELETE_ON_ERROR:
 
-setup: $(VENV)/installed
+setup: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
 report: setup
 	snakemake --cores $(CORES) report
 
@@ -48,6 +51,7 @@ $(VENV)/installed: requirements.lock | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+$(VENV)/installed-dev: $(VENV)/installed-openvino
+$(VENV)/installed-%: requirements-%.lock $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

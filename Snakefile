@@ -5,11 +5,13 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# A config file is one whole study: the default is read only where no other one is given, since
-# Snakemake would merge the two.
-if not workflow.overwrite_configfiles:
 
-    configfile: workflow.basedir + "/config/config.yaml"
+include: "workflow/rules/config.smk"
+
+
+for path in READ_HERE:
+
+    configfile: path
 
 
 include: "workflow/rules/common.smk"

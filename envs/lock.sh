@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes requirements.lock and requirements-dev.lock from pyproject.toml, in a fresh environment (make lock).
+# Writes the lock files and the conda environments from pyproject.toml, in a fresh environment (make lock).
+# Each lock holds what comes on top of the one before: requirements, -openvino, -dev.
 set -eu
 python=${1:-python3}
 scratch=$(mktemp -d)
@@ -13,19 +14,43 @@ project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 print("\n".join(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] else project["dependencies"]))
 P
 }
-frozen() { $pip freeze | sed 's/+[a-z0-9.]*$//' | grep -v -i '^\(pip\|setuptools\)='; }
+frozen() { $pip freeze --all | sed 's/+[a-z0-9.]*$//' | grep -v '^pip='; }
+add() { # what this adds to the environment -> a lock's pins; what is there already stays as it is
+  frozen > "$scratch/before.txt"
+  $pip install --quiet -c "$scratch/before.txt" -r "$1"
+  frozen | grep -v -x -F -f "$scratch/before.txt" > "$2"
+}
+environment() { # a conda environment with the pins of the given files
+  printf 'channels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'
+  cat "$@" | sed 's/^/      - /'
+}
 names > "$scratch/run.txt"
 $pip install --quiet -r "$scratch/run.txt"
 frozen > "$scratch/run.lock"
+names openvino > "$scratch/openvino.txt"
+add "$scratch/openvino.txt" "$scratch/openvino.lock"
 names dev > "$scratch/dev.txt"
-$pip install --quiet -r "$scratch/dev.txt"
-frozen > "$scratch/all.lock"
+add "$scratch/dev.txt" "$scratch/dev.lock"
 {
   echo '# Every package of the default install, pinned. `make lock` writes it from pyproject.toml.'
   cat "$scratch/run.lock"
 } > requirements.lock
 {
-  echo '# What the tests and linters need on top of requirements.lock.'
+  echo '# What the extra `openvino` needs on top of requirements.lock.'
   echo '-r requirements.lock'
-  grep -v -x -F -f "$scratch/run.lock" "$scratch/all.lock"
+  cat "$scratch/openvino.lock"
+} > requirements-openvino.lock
+{
+  echo '# What the tests and linters need on top of requirements-openvino.lock.'
+  echo '-r requirements-openvino.lock'
+  cat "$scratch/dev.lock"
 } > requirements-dev.lock
+{
+  echo '# For `--software-deployment-method conda`: the same pins as requirements.lock (a test compares them).'
+  environment "$scratch/run.lock"
+} > envs/emopress.yaml
+{
+  echo '# For `--software-deployment-method conda`, where a study has OpenVINO bundles: the same pins as'
+  echo '# requirements.lock and requirements-openvino.lock (a test compares them).'
+  environment "$scratch/run.lock" "$scratch/openvino.lock"
+} > envs/openvino.yaml

@@ -106,7 +106,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         state=root / "state",
         out=checkpoints["distilled"],
         teacher=bundles["bert"],
-        teacher_logits=root / "logits.safetensors",
+        teacher_logits=[root / "logits.safetensors"],
         **job,
     )
     bundles["distilled"] = root / "distilled" / "bundle"

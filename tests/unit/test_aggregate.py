@@ -33,6 +33,7 @@ def bundle(folder, runtime, size):
         "family": "linear" if runtime == "linear" else "transformer",
         "simulated": False,
         "recipe": [{"name": "big"}],
+        "findings": {"int8": {"int8_weight_share": 0.5}},
         "files": file_table(folder),
     }
     write_json(folder / "bundle.json", facts)
@@ -128,6 +129,7 @@ def test_details(written):
     assert found["n_test"] == 8
     assert found["per_class"]["joy"]["f1"] == pytest.approx(0.75)
     assert found["recipe"] == [{"name": "big"}]
+    assert found["findings"] == {"int8": {"int8_weight_share": 0.5}}
 
 
 def test_nothing_to_aggregate(tmp_path):

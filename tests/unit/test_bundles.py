@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from emopress.artifact import file_table, read_json, write_json
-from emopress.bundle.quantize import quantize_bundle, session_threads
+from emopress.bundle.graph import layer_of
+from emopress.bundle.quantize import named_by, quantize_bundle, session_threads
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
@@ -290,3 +291,122 @@ def test_the_quantizer_keeps_to_its_threads():
     with session_threads(3):
         assert onnxruntime.SessionOptions().intra_op_num_threads == 3
     assert onnxruntime.SessionOptions is before
+
+
+@pytest.mark.parametrize(
+    ("node", "layer"),
+    [
+        ("/model/classifier/Gemm", "classifier"),
+        (
+            "/model/bert/encoder/layer.0/attention/self/query/MatMul",
+            "bert.encoder.layer.0.attention.self.query",
+        ),
+        (
+            "/model/bert/encoder/layer.1/output/dense/dense.1/MatMul",
+            "bert.encoder.layer.1.output.dense.1",
+        ),
+        ("/model/Gather", ""),
+    ],
+)
+def test_layers_have_the_names_that_pytorch_gives_them(node, layer):
+    assert layer_of(node) == layer
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        ("bert.encoder.layer.0.output.dense", True),
+        ("encoder.layer.0.*", True),
+        ("model.bert.encoder.layer.0.*", True),
+        ("encoder.layer.0", True),  # a module, and all that is in it
+        ("*.output.*", True),
+        ("*.layer.[01].*", True),
+        ("encoder.layer.1.*", False),
+        ("dense", False),
+        ("output.dense", False),
+        ("encoder.lay", False),
+    ],
+)
+def test_patterns_of_layers(pattern, named):
+    assert named_by(pattern, "bert.encoder.layer.0.output.dense") == named
+
+
+def quantized(artifacts, few, filled, out, parent="bert", **changes):
+    calibration = {"texts": 10, **changes.pop("calibration", {})}
+    step = filled("quantize", kind="quantize", method="static", calibration=calibration, **changes)
+    quantize_bundle(parent=artifacts.bundles[parent], step=step, seed=0, train=few.train, out=out)
+    return onnx.load(out / "model.onnx"), read_bundle(out).manifest["findings"]["a-name"]
+
+
+def layers_with_weights(model):
+    """Return the layers whose matrix or table is in the graph as floats."""
+    floats = {t.name for t in model.graph.initializer if t.data_type == TensorProto.FLOAT}
+    return {
+        layer_of(node.name)
+        for node in model.graph.node
+        if node.op_type in ("MatMul", "Gemm", "Gather") and floats & set(node.input[:2])
+    }
+
+
+@pytest.mark.parametrize(
+    ("parent", "patterns", "kept"),
+    [
+        ("bert", ["classifier"], ["classifier"]),
+        ("bert", ["encoder.layer.0.*", "pooler"], ["layer.0.", "pooler"]),
+        ("distilbert", ["*.attention.*"], ["attention"]),
+        ("electra", ["embeddings.word_embeddings"], ["word_embeddings"]),
+    ],
+)
+def test_layers_that_stay_fp32(artifacts, few, filled, texts, tmp_path, parent, patterns, kept):
+    model, findings = quantized(
+        artifacts, few, filled, tmp_path / "out", parent, keep_fp32=patterns
+    )
+    everything = layers_with_weights(onnx.load(artifacts.bundles[parent] / "model.onnx"))
+    expected = {layer for layer in everything if any(part in layer for part in kept)}
+    assert layers_with_weights(model) == expected != set()
+    assert findings["layers_kept_fp32"] == len(expected)
+    assert findings["calibration_texts"] == 10
+    all_in_int8 = read_bundle(artifacts.bundles[f"{parent}-static"]).manifest["findings"]["a-name"]
+    assert findings["int8_weight_share"] < all_in_int8["int8_weight_share"]
+    assert np.isfinite(load(tmp_path / "out").predict_logits(texts)).all()
+
+
+def test_keep_fp32_that_names_nothing_or_everything(artifacts, few, filled, tmp_path):
+    with pytest.raises(UserError, match=r"no layer is named 'encoder\.layer\.7\.\*'.*classifier"):
+        quantized(artifacts, few, filled, tmp_path / "out", keep_fp32=["encoder.layer.7.*"])
+    with pytest.raises(UserError, match="keeps every layer fp32"):
+        quantized(artifacts, few, filled, tmp_path / "out", keep_fp32=["encoder.*", "*"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
+def test_symmetric_activations_are_around_zero(artifacts, few, filled, texts, tmp_path, method):
+    points = {}
+    for symmetric in (False, True):
+        model, _ = quantized(
+            artifacts,
+            few,
+            filled,
+            tmp_path / "out",
+            symmetric=symmetric,
+            calibration={"method": method},
+        )
+        tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        inputs = [n.input[2] for n in model.graph.node if n.op_type == "QuantizeLinear"]
+        points[symmetric] = {int(tensors[name]) for name in inputs}
+        assert {tensors[name].dtype for name in inputs} == {np.dtype(np.uint8)}
+        gap = np.abs(
+            load(tmp_path / "out").predict_proba(texts)
+            - load(artifacts.bundles["bert"]).predict_proba(texts)
+        )
+        assert 0 < gap.max() < 0.2
+    assert points[True] == {128} != points[False]
+
+
+def test_a_balanced_calibration_has_other_texts(artifacts, few, filled, tmp_path):
+    (plain, _), (balanced, findings) = (
+        quantized(artifacts, few, filled, tmp_path / "out", calibration={"balanced": balanced})
+        for balanced in (False, True)
+    )
+    assert findings["calibration_texts"] == 10
+    assert plain.SerializeToString() != balanced.SerializeToString()

@@ -1,13 +1,25 @@
 """Losses against numbers worked out by hand; softmax([ln 4, 0]) is (0.8, 0.2)."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
-from emopress.train.losses import class_weights, distillation_loss, hard_loss, soft_loss
+from emopress.train.finetune import distillation_objective
+from emopress.train.losses import (
+    attention_loss,
+    average_log_probabilities,
+    class_weights,
+    cosine_loss,
+    distillation_loss,
+    hard_loss,
+    hidden_loss,
+    scheduled_temperature,
+    soft_loss,
+)
 
 LN4, LN16 = math.log(4), math.log(16)
 LOGITS = torch.tensor([[LN4, 0.0], [LN4, 0.0]])
@@ -140,3 +152,113 @@ def test_class_weights_are_those_of_sklearn():
 def test_absent_class_weighs_nothing():
     # the present one: 4 / (2 * 4)
     assert class_weights(torch.tensor([0, 0, 0, 0]), 2).tolist() == [0.5, 0.0]
+
+
+def test_teachers_are_averaged_as_softened_probabilities():
+    # at T = 2: (0.8, 0.2) and (0.5, 0.5), on average (0.65, 0.35)
+    teachers = torch.tensor([[[LN16, 0.0]], [[3.0, 3.0]]])
+    average = average_log_probabilities(teachers, temperature=2.0).exp()
+    assert average.tolist()[0] == [near(0.65), near(0.35)]
+    loss = soft_loss(torch.zeros(1, 2), teachers, temperature=2.0)
+    assert loss.item() == near(4 * (0.65 * math.log(1.3) + 0.35 * math.log(0.7)))
+
+
+def test_a_loud_teacher_has_no_more_say_than_the_other():
+    # (1, 0) and (0.2, 0.8): (0.6, 0.4), where the mean of their logits would be all for the first
+    teachers = torch.tensor([[[1000.0, 0.0]], [[0.0, LN4]]])
+    average = average_log_probabilities(teachers, temperature=1.0).exp()
+    assert average.tolist()[0] == [near(0.6), near(0.4)]
+
+
+def test_one_teacher_in_a_row_of_one_is_that_teacher():
+    student = torch.tensor([[0.3, -0.2], [1.0, 2.0]])
+    alone = soft_loss(student, LOGITS, temperature=3.0)
+    assert torch.equal(soft_loss(student, LOGITS[None], temperature=3.0), alone)
+
+
+@pytest.mark.parametrize(("progress", "expected"), [(0.0, 8.0), (0.25, 6.5), (1.0, 2.0)])
+def test_temperature_moves_linearly(progress, expected):
+    assert scheduled_temperature(8.0, 2.0, progress) == expected
+    assert scheduled_temperature(8.0, None, progress) == 8.0
+
+
+def test_objective_follows_the_schedule_and_picks_its_texts():
+    # half way from 3 to 1 is 2, and text 1 of the only teacher says (0.8, 0.2) there
+    distill = {
+        "temperature": 3.0,
+        "temperature_end": 1.0,
+        "alpha": 1.0,
+        "hard_loss": "cross_entropy",
+        "train": {"class_weights": False},
+    }
+    one, all_of_it = (
+        torch.tensor([[9.0, 0.0], [LN16, 0.0]]),
+        SimpleNamespace(logits=torch.zeros(1, 2)),
+    )
+    for teacher in (one, one[None], torch.stack([one, one])):
+        objective = distillation_objective(LABELS, teacher, distill, torch.device("cpu"))
+        assert objective(all_of_it, {}, [1], 0.5).item() == near(4 * KL)
+
+
+# One text of two tokens and one of padding, whose values would dominate every mean.
+MASK = torch.tensor([[1, 1, 0]])
+
+
+def test_hidden_loss_is_a_mean_over_real_tokens_and_width():
+    student = torch.tensor([[[1.0, 2.0], [0.0, 0.0], [99.0, 99.0]]])
+    teacher = torch.tensor([[[0.0, 0.0], [3.0, 1.0], [0.0, 0.0]]])
+    # (1 + 4) / 2 and (9 + 1) / 2
+    assert hidden_loss(student, teacher, MASK).item() == near((2.5 + 5.0) / 2)
+
+
+def test_tokens_of_all_texts_weigh_the_same():
+    # three tokens cost 4, the only one of the other text 0
+    student = torch.full((2, 3, 1), 2.0)
+    teacher = torch.tensor([[[0.0], [0.0], [0.0]], [[2.0], [0.0], [0.0]]])
+    mask = torch.tensor([[1, 1, 1], [1, 0, 0]])
+    assert hidden_loss(student, teacher, mask).item() == near(12 / 4)
+
+
+def test_cosine_loss_leaves_lengths_free():
+    student = torch.tensor([[[2.0, 0.0], [0.0, 5.0], [1.0, 0.0]]])
+    teacher = torch.tensor([[[7.0, 0.0], [3.0, 4.0], [-1.0, 0.0]]])
+    # cosines 1 and 0.8; the padding's is -1
+    assert cosine_loss(student, teacher, MASK).item() == near((0.0 + 0.2) / 2)
+
+
+# Rows of two attended tokens and a padding one.
+EVEN, SKEW, LAST = [0.5, 0.5, 0.0], [0.8, 0.2, 0.0], [0.2, 0.8, 0.0]
+
+
+def heads(*rows_by_head):
+    return torch.tensor([list(rows_by_head)])
+
+
+def test_attention_loss_head_by_head():
+    student = heads([EVEN, EVEN, LAST], [EVEN, EVEN, LAST])
+    teacher = heads([SKEW, EVEN, SKEW], [LAST, EVEN, SKEW])
+    # KL in row 0 of both heads, 0 in row 1, the padding's row does not count
+    assert attention_loss(student, teacher, MASK).item() == near((2 * KL) / 4)
+
+
+def test_attention_loss_of_other_numbers_of_heads_compares_their_means():
+    teacher = heads([SKEW, SKEW, SKEW], [LAST, SKEW, SKEW])
+    # row 0 is even on average, row 1 is (0.8, 0.2)
+    student = heads([EVEN, EVEN, LAST])
+    assert attention_loss(student, teacher, MASK).item() == near(KL / 2)
+
+
+def test_attention_loss_looks_from_the_teacher():
+    student, teacher = heads([SKEW, SKEW, SKEW]), heads([EVEN, EVEN, EVEN])
+    expected = 0.5 * math.log(0.625) + 0.5 * math.log(2.5)
+    assert attention_loss(student, teacher, MASK).item() == near(expected)
+
+
+def test_attention_that_underflowed_costs_much_but_not_infinity():
+    student = heads([[1.0, 0.0, 0.0], EVEN, EVEN]).requires_grad_()
+    teacher = heads([[0.0, 1.0, 0.0], EVEN, EVEN])
+    loss = attention_loss(student, teacher, MASK)
+    # -ln of the smallest normal number, 2^-126, in one of two rows
+    assert loss.item() == near(126 * math.log(2) / 2)
+    loss.backward()
+    assert torch.isfinite(student.grad).all()

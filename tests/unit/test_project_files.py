@@ -42,11 +42,19 @@ def all_keys(node):
         yield from all_keys(child.get("items", {}))
 
 
-def test_conda_environment_and_lock_agree():
-    environment = yaml.safe_load((ROOT / "envs" / "emopress.yaml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("environment", "locks"),
+    [
+        ("emopress.yaml", ["requirements.lock"]),
+        ("openvino.yaml", ["requirements.lock", "requirements-openvino.lock"]),
+    ],
+)
+def test_conda_environments_and_locks_agree(environment, locks):
+    environment = yaml.safe_load((ROOT / "envs" / environment).read_text(encoding="utf-8"))
     pins = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
     found = {pin.split("==")[0].lower().replace("_", "-"): pin.split("==")[1] for pin in pins}
-    assert found == locked("requirements.lock")
+    assert found == {name: pin for lock in locks for name, pin in locked(lock).items()}
+    assert len(pins) == len(found)
 
 
 def test_the_lock_holds_what_the_project_asks_for():
@@ -57,8 +65,26 @@ def test_the_lock_holds_what_the_project_asks_for():
         assert name.replace("_", "-") in lock
         assert version in ("", lock[name.replace("_", "-")])
     assert lock["torch"] == "2.13.0"
-    extras = {"peft", "bitsandbytes", "openvino", "nncf", "accelerate", "pytest"}
+    extras = {"openvino", "nncf", "pytest"}
     assert not extras & set(lock), "the default install stays lean"
+
+
+@pytest.mark.parametrize(
+    ("extra", "below"),
+    [
+        ("openvino", ["requirements.lock"]),
+        ("dev", ["requirements-openvino.lock", "requirements.lock"]),
+    ],
+)
+def test_an_extras_lock_holds_what_comes_on_top(extra, below):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name = f"requirements-{extra}.lock"
+    assert f"-r {below[0]}\n" in (ROOT / name).read_text(encoding="utf-8")
+    lock = locked(name)
+    assert not set(lock) & {package for file in below for package in locked(file)}
+    for wanted in project["optional-dependencies"][extra]:
+        package, _, version = wanted.lower().partition("==")
+        assert version in ("", lock[package])
 
 
 def test_pins_are_written_under_their_hub_line():

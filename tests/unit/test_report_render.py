@@ -1,5 +1,6 @@
 """The report and its figures from synthetic results: two data sets, nine variants, two seeds."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -55,6 +56,10 @@ VARIANTS = {
     "linear": (160, 80, 1_900_000, 0.12),
     "linear+w8": (160, 80, 52_000, 0.11),
 }
+FINDINGS = {
+    "int8": {"int8_weight_share": 0.9987},
+    "mag30": {"zero_share_of_linear_weights": 0.3, "<b>|": "<script>|"},
+}
 PARTS = ("train", "validation", "test")
 
 
@@ -67,7 +72,7 @@ def results(dataset):
             hits = right + (1 if seed == 1 else -1)
             matrix = np.diag([100, hits - 130, 30])
             matrix[1, 0] = 200 - hits
-            names = variant.split("+")[1:]
+            model, *names = variant.split("+")
             entry = {
                 "per_class": {
                     label: {"precision": 0.9, "recall": 0.8, "f1": 0.85, "support": 66}
@@ -75,7 +80,11 @@ def results(dataset):
                 },
                 "confusion": matrix.tolist(),
                 "n_test": 200,
-                "recipe": [{"name": name, **PASSES[name]} for name in names],
+                "recipe": [
+                    {"name": model, "family": family},
+                    *({"name": name, **PASSES[name]} for name in names),
+                ],
+                "findings": {name: FINDINGS[name] for name in names if name in FINDINGS},
             }
             details.setdefault(variant, {})[str(seed)] = entry
             rows.append(
@@ -235,12 +244,13 @@ def test_numbers_of_the_main_table_are_those_of_the_summary(inputs, report):
 
 
 def test_every_table_of_a_demo_corpus_has_the_notice_and_no_other(report):
-    for heading in ("Results: Demo", "Results: Real"):
-        lines = part_of(report, heading).splitlines()
+    tables = {"Results": 3, "Details": len(VARIANTS)}  # main, engines, what the passes did
+    for part, title in itertools.product(tables, ("Demo", "Real")):
+        lines = part_of(report, f"{part}: {title}").splitlines()
         starts = [i for i, ln in enumerate(lines) if ln.startswith("| :") or ln.startswith("| -")]
-        assert len(starts) == 2 + len(VARIANTS)
+        assert len(starts) == tables[part]
         for start in starts:
-            assert (lines[start - 3] == sections.DEMO_NOTE) == ("Demo" in heading)
+            assert (lines[start - 3] == sections.DEMO_NOTE) == (title == "Demo")
     data = part_of(report, "Data\n")
     demo, real = data.split("### Data card: ")[1:]
     assert demo.count(sections.DEMO_NOTE) == demo.count("| :---") == 4
@@ -286,7 +296,10 @@ def test_the_short_answer_is_chosen_on_validation_and_told_on_test(inputs, repor
     assert "−2.00 points of accuracy (no difference shown), 8.3x smaller, 5.0x faster" in short
     assert "**4.16 points**" in short  # 1.96 sqrt(0.9 * 0.1 / 200)
     assert half_width(0.9, 200) == pytest.approx(0.041578, abs=1e-6)
-    assert any("Fastest:** `linear+w8`" in line for line in in_short(table, 200)["lines"])
+    assert any(
+        "Fastest of all, whatever it costs:** `linear+w8`" in line
+        for line in in_short(table, 200)["lines"]
+    )
 
 
 def test_one_half_width_judges_every_difference(inputs):
@@ -351,10 +364,25 @@ def test_engine_share_words_for_pruning_and_simulation(report):
     results_part = part_of(report, "Results: Real")
     assert "| `teacher` | 24.00 | 30.00 | 100 | onnx | 8.00 | 3.0x |" in results_part
     assert "**Simulated:** `teacher+mag30`." in results_part
-    assert "stores the zeros" in results_part
+    assert "lowers neither latency nor file size" in results_part
     assert "Some CPU @ 2.0 GHz (`avx2`), 2 thread(s), 20 interleaved rounds" in results_part
     assert "```mermaid\nflowchart TB\n  a --> b\n```" in report
     assert "temperature: 2" in report and "calibration: 100" in report
+
+
+def test_a_search_has_its_section_and_its_unmet_budget_is_told(inputs, report, tmp_path):
+    assert "What the searches chose" not in report
+    step = {"name": "auto", "kind": "search", "prefer": "size", "budget": {"max_latency_ms": 2}}
+    found = {"chosen": "teacher+dyn", "met": False, "misses": {"max_latency_ms": 0.9}, "trials": 5}
+    for seed in inputs["details"]["real"]["teacher+int8"].values():
+        seed["recipe"].append(step)
+        seed["findings"] = {**seed["findings"], "auto": found}
+    render_report(**inputs, out=tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text.count("### What the searches chose") == 1
+    row = "| 5 | latency: ≤ 2 ms | size | `teacher+dyn` | **no**, missed: latency by 0.9 ms |"
+    assert f"| `teacher+int8` | 1 {row}" in part_of(text, "Results: Real")
+    assert "### Real texts (language: en)" in text
 
 
 def test_figures_are_linked_where_they_are_written(inputs, tmp_path):

@@ -24,24 +24,29 @@ def snakemake():
 def plan(snakemake, tmp_path, monkeypatch):
     """Return a function that plans a study in an empty folder.
 
-    It takes a config (a dict, or the path of one) and targets and returns `rules`, `jobs` as (rule,
+    It takes a config (a dict, or the path of one, or a list of paths) and targets and returns `rules`, `jobs` as (rule,
     wildcards), and `counts` of jobs per rule. Errors come out as the exceptions they are.
     """
     types = snakemake.types
-    for name in ("EMOPRESS_CORES", "EMOPRESS_MIRRORS"):  # the Snakefile sets them: put them back
+    for name in (
+        "EMOPRESS_CORES",
+        "EMOPRESS_MIRRORS",
+        "EMOPRESS_CONFIGFILES",
+    ):  # the Snakefile sets them: put them back
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
     def run(config, *targets, cores=2):
         if isinstance(config, dict):
             path = tmp_path / "config.yaml"
             path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
+            paths = [path]
         else:
-            path = config
+            paths = config if isinstance(config, list) else [config] if config else []
         output = types.OutputSettings(quiet={types.Quietness.ALL}, dryrun=True)
         with snakemake.api.SnakemakeApi(output) as api:
             workflow = api.workflow(
                 resource_settings=types.ResourceSettings(cores=cores),
-                config_settings=types.ConfigSettings(configfiles=[path] if path else []),
+                config_settings=types.ConfigSettings(configfiles=paths),
                 snakefile=ROOT / "Snakefile",
                 workdir=tmp_path,
             )

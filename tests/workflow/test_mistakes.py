@@ -17,7 +17,7 @@ def misspelt(config):
 
 
 def unknown_variant(config):
-    config["study"][0]["variants"].append("tiny+qat")
+    config["study"][0]["variants"].append("tiny+squash")
 
 
 def impossible_chain(config):
@@ -34,8 +34,8 @@ def unknown_key(config):
 
 MISTAKES = {
     misspelt: "config: passes.mag50: unknown key 'ammount'; did you mean 'amount'?",
-    unknown_variant: "config: study.demo-en: variant 'tiny+qat': unknown pass 'qat'; passes are:",
-    impossible_chain: "variant 'tiny+int8-static+mag50': pass 'mag50' (prune) cannot follow 'int8-static'",
+    unknown_variant: "config: study.demo-en: variant 'tiny+squash': unknown pass 'squash'; passes are:",
+    impossible_chain: "variant 'tiny+int8-static+mag50': pass 'mag50' (prune magnitude) cannot follow 'int8-static'",
     wrong_type: "config: seeds: '0' is not of type array",
     unknown_key: "config: unknown key 'colour'",
 }

@@ -16,14 +16,26 @@ def test_miniature(plan, miniature):
         "describe_data": 1,
         "finetune": 1,
         "train_linear": 1,
-        "teacher_logits": 1,
+        "teacher_logits": 3,  # tiny; of tiny+trim and tiny+trim+kd-layer for their children
         "distill": 1,
+        "distill_whitebox": 1,
+        "trim": 1,
         "prune": 1,
-        "export": 3,  # tiny, tiny+mag50, tiny+kd-micro
+        "prune_structured": 1,
+        "factor": 1,
+        "adapt": 1,
+        "qat": 1,
+        "convert_qat": 1,
+        # tiny, +mag50, +kd-micro, +lora, +trim, +trim+kd-layer, +trim+kd-layer+cut50
+        "export": 7,
         "export_linear": 1,
-        "quantize": 2,
+        "quantize": 3,  # tiny+int8-dynamic for the search alone
+        "quantize_blocks": 1,
+        "quantize_half": 1,
         "quantize_linear": 1,
-        "predict": 6,
+        "pack": 1,
+        "search": 1,
+        "predict": 13,
         **dict.fromkeys(ONCE, 1),
     }
 
@@ -31,11 +43,14 @@ def test_miniature(plan, miniature):
 def test_default_study(plan, default_config):
     variants = [v for block in default_config["study"] for v in block["variants"]]
     counts = plan(None).counts  # no config file given: the default one
-    assert counts["predict"] == len(variants)
     assert counts["finetune"] == counts["train_linear"] == counts["fetch_data"] == 2
     assert counts["time"] == 2
     assert counts["distill"] == 3  # tiny+kd-micro twice, linear+kd-micro
-    assert counts["quantize"] == sum("int8-static" in v or "int8-dynamic" in v for v in variants)
+    ends = [v.split("+")[-1] for v in variants]
+    assert counts["quantize"] == sum(end in ("int8-static", "int8-dynamic") for end in ends) + 2, (
+        "two more for the orders that the search tries after trim"
+    )
+    assert counts["predict"] == len(variants) + 3, "the search's trials that are no variants"
     assert all(counts[rule] == 1 for rule in ONCE if rule != "time")
 
 
@@ -61,7 +76,7 @@ def test_a_teacher_of_two_students_gives_its_logits_once(plan, miniature):
 def test_every_seed_is_made(plan, miniature):
     miniature["seeds"] = [0, 1, 2]
     counts = plan(miniature).counts
-    assert counts["finetune"] == 3 and counts["predict"] == 18
+    assert counts["finetune"] == 3 and counts["predict"] == 3 * 13
     assert counts["prepare_data"] == counts["time"] == counts["aggregate"] == 1
 
 
@@ -86,12 +101,40 @@ def test_a_variant_outside_the_study_can_be_asked_for_by_path(plan, miniature):
 @pytest.mark.parametrize("target", ["bundles", "data"])
 def test_other_targets(plan, miniature, target):
     counts = plan(miniature, target).counts
-    assert counts["predict"] == 0 and counts["prepare_data"] == 1
+    searched = 3 if target == "bundles" else 0  # the search judges its parent and two trials
+    assert counts["predict"] == searched and counts["prepare_data"] == 1
+
+
+def test_several_teachers_give_their_logits(plan, miniature):
+    kd = {"kind": "distill", "student": "micro", "teachers": ["linear", "tiny+int8-static"]}
+    miniature["passes"]["kd-all"] = kd
+    made = plan(miniature, "results/demo-en/tiny+kd-all/seed0/checkpoint/checkpoint.json")
+    taught = {wildcards["variant"] for rule, wildcards in made.jobs if rule == "teacher_logits"}
+    assert taught == {"tiny", "linear", "tiny+int8-static"}
+
+
+def test_a_pass_distils_from_its_parent_only_where_it_says_so(plan, miniature):
+    path = "results/demo-en/tiny+cut50/seed0/checkpoint/checkpoint.json"
+    assert plan(miniature, path).counts["teacher_logits"] == 1
+    del miniature["passes"]["cut50"]["distill"]
+    assert plan(miniature, path).counts["teacher_logits"] == 0
+
+
+def test_two_config_files(plan):
+    grid = plan([ROOT / "config" / "paper-grid.yaml", ROOT / "config" / "miniature.yaml"])
+    assert grid.counts["predict"] == 22 and grid.counts["fetch_model"] == 0
+    emotion = [ROOT / "config" / "emotion-quantization.yaml", ROOT / "config" / "miniature.yaml"]
+    assert plan(emotion).counts["adapt"] == 2
+
+
+@pytest.mark.parametrize("name", ["paper-grid", "emotion-quantization", "real-cpu", "study"])
+def test_shipped_study(plan, name):
+    assert plan(ROOT / "config" / f"{name}.yaml").counts["fetch_model"] > 0
 
 
 def test_figures_and_report_are_not_planned_for_unknown_names(plan, miniature):
     with pytest.raises((MissingRuleException, WorkflowError)):
-        plan(miniature, "results/demo-en/tiny+qat/seed0/bundle/bundle.json")
+        plan(miniature, "results/demo-en/tiny+squash/seed0/bundle/bundle.json")
     with pytest.raises((MissingRuleException, WorkflowError)):
         plan(miniature, "results/nothing/tiny/seed0/bundle/bundle.json")
 
@@ -100,7 +143,9 @@ def test_impossible_chain_asked_for_by_path(plan, miniature):
     path = "results/demo-en/linear+mag50/seed0/checkpoint/checkpoint.json"
     with pytest.raises(WorkflowError) as caught:
         plan(miniature, path)
-    assert "variant 'linear+mag50': pass 'mag50' (prune) cannot be applied" in str(caught.value)
+    assert "variant 'linear+mag50': pass 'mag50' (prune magnitude) cannot be applied" in str(
+        caught.value
+    )
 
 
 def test_timing_takes_all_cores(plan, miniature, snakemake):

@@ -10,7 +10,7 @@ rule export:
     log:
         "results/logs/export/{dataset}/{encoder}.seed{seed}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=6000,
@@ -29,7 +29,7 @@ rule export_linear:
     log:
         "results/logs/export_linear/{dataset}/{linear}.seed{seed}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -45,20 +45,68 @@ rule quantize:
         train="results/data/{dataset}/train.parquet",
         code=code_of("quantize.py"),
     output:
-        bundle="results/{dataset}/{parent}+{quantize}/seed{seed}/bundle/bundle.json",
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
     log:
-        "results/logs/quantize/{dataset}/{parent}+{quantize}.seed{seed}.log",
+        "results/logs/quantize/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize static", "quantize dynamic"),
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=6000,
     params:
-        step=lambda wildcards: step_of(wildcards.quantize),
+        step=lambda wildcards: step_of(wildcards.step),
     message:
-        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.quantize} (seed {wildcards.seed})"
+        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
     script:
         "../scripts/quantize.py"
+
+
+rule quantize_blocks:
+    input:
+        bundle=parent_bundle,
+        code=code_of("quantize_blocks.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/quantize_blocks/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize int4", "quantize nf4"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=6000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/quantize_blocks.py"
+
+
+rule quantize_half:
+    input:
+        bundle=parent_bundle,
+        code=code_of("quantize_half.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/quantize_half/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize fp16", "quantize bf16"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=6000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: store in 16 bits {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/quantize_half.py"
 
 
 rule quantize_linear:
@@ -66,17 +114,133 @@ rule quantize_linear:
         bundle=parent_bundle,
         code=code_of("quantize_linear.py"),
     output:
-        bundle="results/{dataset}/{parent}+{quantize_linear}/seed{seed}/bundle/bundle.json",
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
     log:
-        "results/logs/quantize_linear/{dataset}/{parent}+{quantize_linear}.seed{seed}.log",
+        "results/logs/quantize_linear/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize weight-only"),
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
     params:
-        step=lambda wildcards: step_of(wildcards.quantize_linear),
+        step=lambda wildcards: step_of(wildcards.step),
     message:
-        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.quantize_linear} (seed {wildcards.seed})"
+        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
     script:
         "../scripts/quantize_linear.py"
+
+
+rule to_openvino:
+    input:
+        bundle=parent_bundle,
+        train="results/data/{dataset}/train.parquet",
+        code=code_of("to_openvino.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/to_openvino/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("openvino"),
+    conda:
+        RUNTIMES
+    threads: 1
+    resources:
+        mem_mb=6000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: convert for OpenVINO {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/to_openvino.py"
+
+
+rule pack:
+    input:
+        bundle=parent_bundle,
+        code=code_of("pack.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/pack/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}+{QUANTIZED_PASS}?",
+        step=names_of("pack"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: pack {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/pack.py"
+
+
+rule convert_qat:
+    input:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+        code=code_of("convert_qat.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/convert_qat/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("qat"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=6000,
+    message:
+        "{wildcards.dataset}: convert {wildcards.parent}+{wildcards.step} to integers (seed {wildcards.seed})"
+    script:
+        "../scripts/convert_qat.py"
+
+
+def trials_of(wildcards):
+    """Return the variants that a search tries."""
+    return STUDY.search_candidates(f"{legal_parent(wildcards)}+{wildcards.step}")
+
+
+rule search:
+    input:
+        parent=parent_bundle,
+        parent_predictions=lambda wildcards: predictions_of(
+            wildcards.dataset, wildcards.parent, wildcards.seed
+        ),
+        bundles=lambda wildcards: [
+            bundle_of(wildcards.dataset, variant, wildcards.seed)
+            for variant in trials_of(wildcards)
+        ],
+        predictions=lambda wildcards: [
+            predictions_of(wildcards.dataset, variant, wildcards.seed)
+            for variant in trials_of(wildcards)
+        ],
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("search.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+        trials="results/{dataset}/{parent}+{step}/seed{seed}/trials.json",
+    log:
+        "results/logs/search/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("search"),
+    conda:
+        RUNTIMES
+    # All cores: it times its trials, and nothing else may run beside that.
+    threads: max(CORES, STUDY.timing["threads"])
+    resources:
+        mem_mb=6000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        candidates=trials_of,
+        labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
+        timing=STUDY.timing,
+    message:
+        "{wildcards.dataset}: search {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), trials in {output.trials}"
+    script:
+        "../scripts/search.py"

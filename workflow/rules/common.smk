@@ -1,14 +1,6 @@
 # The checked study, where things lie, and what more than one rules file asks.
 
-import os
 import re
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from emopress import recipe
 from emopress.closure import code_of
@@ -44,13 +36,19 @@ def any_of(names):
 
 TRANSFORMERS = STUDY.model_names("transformer")
 LINEARS = STUDY.model_names("linear")
-DISTILL = STUDY.pass_names(kind="distill")
-PRUNE = STUDY.pass_names(kind="prune")
-QUANTIZE_LINEAR = STUDY.pass_names(kind="quantize", method="weight-only")
-QUANTIZE = [
-    name for name in STUDY.pass_names(kind="quantize") if name not in QUANTIZE_LINEAR
-]
-TRAINED_PASS = rf"(\+({any_of([*DISTILL, *PRUNE])}))"
+# A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
+TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
+QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
+TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
+QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
+# Jobs that may open a bundle of the OpenVINO runtime need its packages.
+ENVIRONMENT = "../../envs/emopress.yaml"
+RUNTIMES = "../../envs/openvino.yaml" if STUDY.pass_names("openvino") else ENVIRONMENT
+
+
+def names_of(*sorts):
+    """Return the regular expression for the names of the passes of some sorts."""
+    return any_of(STUDY.pass_names(*sorts))
 
 
 wildcard_constraints:
@@ -58,13 +56,10 @@ wildcard_constraints:
     seed=r"\d+",
     model=any_of(TRANSFORMERS),
     linear=any_of(LINEARS),
+    step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
     encoder=rf"({any_of(TRANSFORMERS)}){TRAINED_PASS}*|({any_of(LINEARS)}){TRAINED_PASS}+",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
-    distill=any_of(DISTILL),
-    prune=any_of(PRUNE),
-    quantize=any_of(QUANTIZE),
-    quantize_linear=any_of(QUANTIZE_LINEAR),
 
 
 def checkpoint_of(dataset, variant, seed):
@@ -75,11 +70,17 @@ def bundle_of(dataset, variant, seed):
     return f"results/{dataset}/{variant}/seed{seed}/bundle/bundle.json"
 
 
+def predictions_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
+
+
+def logits_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/logits/train.safetensors"
+
+
 def legal_parent(wildcards):
     """Return the parent of what a pass makes; one line if it was asked for by path and cannot be made."""
-    kinds = ("distill", "prune", "quantize", "quantize_linear")
-    (name,) = (wildcards[kind] for kind in kinds if kind in wildcards.keys())
-    variant = f"{wildcards.parent}+{name}"
+    variant = f"{wildcards.parent}+{wildcards.step}"
     for problem in recipe.problems(variant, STUDY.models, STUDY.passes):
         raise WorkflowError(f"variant {variant!r}: {problem}")
     return wildcards.parent
@@ -91,6 +92,13 @@ def parent_checkpoint(wildcards):
 
 def parent_bundle(wildcards):
     return bundle_of(wildcards.dataset, legal_parent(wildcards), wildcards.seed)
+
+
+def parent_logits(wildcards):
+    """Return the parent's logits as an input, for passes that distil from it while they train."""
+    if "distill" not in STUDY.passes[wildcards.step]:
+        return {}
+    return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
 
 
 def pretrained_inputs(model):

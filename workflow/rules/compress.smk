@@ -1,63 +1,240 @@
-# Passes that read a checkpoint (or a teacher's logits) and train or cut a smaller one.
+# Passes that read a checkpoint (or a teacher's logits) and write a smaller one.
 
 
-def student_of(distill):
-    """Return the model entry that a distillation builds; how it would be fine-tuned plays no part."""
-    entry = step_of(STUDY.passes[distill]["student"])
-    return {key: value for key, value in entry.items() if key != "train"}
+def student_of(step):
+    """Return the model entry that a distillation builds, None if it takes layers of its teacher.
+
+    How the entry would be fine-tuned plays no part.
+    """
+    name = STUDY.passes[step].get("student")
+    return name and {k: v for k, v in step_of(name).items() if k != "train"}
+
+
+def student_inputs(wildcards):
+    student = STUDY.passes[wildcards.step].get("student")
+    return pretrained_inputs(student) if student else {}
+
+
+def all_teachers_logits(wildcards):
+    """Return the logits of the parent and of the further teachers of a distillation."""
+    teachers = [legal_parent(wildcards), *STUDY.passes[wildcards.step]["teachers"]]
+    return [logits_of(wildcards.dataset, name, wildcards.seed) for name in teachers]
+
+
+rule trim:
+    input:
+        parent=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        test="results/data/{dataset}/test.parquet",  # to count its unknown words, no more
+        code=code_of("trim.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/trim/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("trim"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=6000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: trim the vocabulary of {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/trim.py"
 
 
 rule distill:
     input:
-        unpack(
-            lambda wildcards: pretrained_inputs(
-                STUDY.passes[wildcards.distill]["student"]
-            )
-        ),
+        unpack(student_inputs),
         teacher=parent_bundle,
-        logits="results/{dataset}/{parent}/seed{seed}/logits/train.safetensors",
+        logits=all_teachers_logits,
         train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         code=code_of("distill.py"),
     output:
-        checkpoint="results/{dataset}/{parent}+{distill}/seed{seed}/checkpoint/checkpoint.json",
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
     log:
-        "results/logs/distill/{dataset}/{parent}+{distill}.seed{seed}.log",
+        "results/logs/distill/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("distill"),
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=8000,
     params:
-        step=lambda wildcards: step_of(wildcards.distill),
-        student=lambda wildcards: student_of(wildcards.distill),
+        step=lambda wildcards: step_of(wildcards.step),
+        student=lambda wildcards: student_of(wildcards.step),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
         device=STUDY.device,
     message:
-        "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.distill} (seed {wildcards.seed}), progress in {log}"
+        "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
     script:
         "../scripts/distill.py"
 
 
+rule distill_whitebox:
+    input:
+        unpack(student_inputs),
+        teacher=parent_checkpoint,
+        logits=all_teachers_logits,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("distill_whitebox.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/distill_whitebox/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("distill (layers or hidden states)"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        student=lambda wildcards: student_of(wildcards.step),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/distill_whitebox.py"
+
+
 rule prune:
     input:
+        unpack(parent_logits),
         parent=parent_checkpoint,
         train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         code=code_of("prune.py"),
     output:
-        checkpoint="results/{dataset}/{parent}+{prune}/seed{seed}/checkpoint/checkpoint.json",
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
     log:
-        "results/logs/prune/{dataset}/{parent}+{prune}.seed{seed}.log",
+        "results/logs/prune/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("prune magnitude"),
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=8000,
     params:
-        step=lambda wildcards: step_of(wildcards.prune),
+        step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
     message:
-        "{wildcards.dataset}: prune {wildcards.parent} -> +{wildcards.prune} (seed {wildcards.seed}), progress in {log}"
+        "{wildcards.dataset}: prune {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
     script:
         "../scripts/prune.py"
+
+
+rule prune_structured:
+    input:
+        unpack(parent_logits),
+        parent=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("prune_structured.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/prune_structured/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("prune structured"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: cut {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/prune_structured.py"
+
+
+rule factor:
+    input:
+        unpack(parent_logits),
+        parent=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("factor.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/factor/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("low-rank"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: factor {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/factor.py"
+
+
+rule adapt:
+    input:
+        parent=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("adapt.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/adapt/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("adapt lora", "adapt qlora"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: train adapters on {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/adapt.py"
+
+
+rule qat:
+    input:
+        unpack(parent_logits),
+        parent=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("qat.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/qat/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("qat"),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: quantization-aware training of {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/qat.py"

@@ -39,7 +39,7 @@ rule fetch_data:
     log:
         "results/logs/fetch_data/{dataset}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -64,7 +64,7 @@ rule prepare_data:
     log:
         "results/logs/prepare_data/{dataset}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -90,7 +90,7 @@ rule describe_data:
     log:
         "results/logs/describe_data/{dataset}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     params:
         described=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED),
@@ -108,12 +108,15 @@ rule fetch_model:
     log:
         "results/logs/fetch_model/{model}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
     params:
         source=lambda wildcards: hub_of(STUDY.models[wildcards.model]),
+        mirrored_as=lambda wildcards: STUDY.models[wildcards.model].get(
+            "mirrored_as", wildcards.model
+        ),
     message:
         "{wildcards.model}: fetch the pretrained checkpoint"
     script:
@@ -128,7 +131,7 @@ rule fetch_tokenizer:
     log:
         "results/logs/fetch_tokenizer/{model}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

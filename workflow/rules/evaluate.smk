@@ -30,7 +30,7 @@ rule predict:
     log:
         "results/logs/predict/{dataset}/{variant}.seed{seed}.log",
     conda:
-        "../../envs/emopress.yaml"
+        RUNTIMES
     threads: 1
     resources:
         mem_mb=3000,
@@ -53,7 +53,7 @@ rule time:
     log:
         "results/logs/time/{dataset}.log",
     conda:
-        "../../envs/emopress.yaml"
+        RUNTIMES
     # All cores: nothing else may run beside a timing job. The engines use timing.threads of them.
     threads: max(CORES, STUDY.timing["threads"])
     resources:

@@ -2,15 +2,13 @@
 
 CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
     str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
-    for path in map(Path, map(os.path.abspath, workflow.configfiles))
+    for path in map(Path, CONFIGFILES)
 ]
 BUNDLES = list(STUDY.bundles())
 CURVED = [  # what was trained, and so has a training curve
     (dataset, variant)
     for dataset, variant, seed in BUNDLES
-    if seed == STUDY.seeds[0]
-    and recipe.family(variant, STUDY.models, STUDY.passes) == "transformer"
-    and variant.rsplit("+", 1)[-1] not in [*QUANTIZE, *QUANTIZE_LINEAR]
+    if seed == STUDY.seeds[0] and STUDY.trains(variant)
 ]
 CURVED_DATASETS = sorted({dataset for dataset, _ in CURVED})
 
@@ -19,7 +17,7 @@ rule aggregate:
     input:
         bundles=[bundle_of(*bundle) for bundle in BUNDLES],
         predictions=[
-            f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
+            predictions_of(dataset, variant, seed)
             for dataset, variant, seed in BUNDLES
         ],
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
@@ -35,7 +33,7 @@ rule aggregate:
     log:
         "results/logs/aggregate.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -60,11 +58,11 @@ rule rulegraph:
     log:
         "results/logs/rulegraph.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     params:
         config=(
-            ["--configfile", *map(os.path.relpath, workflow.overwrite_configfiles)]
+            ["--configfile", *map(os.path.relpath, CONFIGFILES)]
             if workflow.overwrite_configfiles
             else []
         ),
@@ -75,7 +73,7 @@ rule rulegraph:
             for name, entry in sorted(STUDY.models.items())
         },
         passes={
-            name: [entry.get(key, "") for key in ("kind", "method", "student")]
+            name: [recipe.sort_of(entry), entry.get("student", ""), "distill" in entry]
             for name, entry in sorted(STUDY.passes.items())
         },
     message:
@@ -129,7 +127,7 @@ rule figures:
     log:
         "results/logs/figures.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -165,7 +163,7 @@ rule render:
     log:
         "results/logs/render.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,

@@ -11,7 +11,7 @@ rule train_linear:
     log:
         "results/logs/train_linear/{dataset}/{linear}.seed{seed}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=4000,
@@ -35,7 +35,7 @@ rule finetune:
     log:
         "results/logs/finetune/{dataset}/{model}.seed{seed}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=8000,
@@ -51,19 +51,19 @@ rule finetune:
 
 rule teacher_logits:
     input:
-        bundle="results/{dataset}/{parent}/seed{seed}/bundle/bundle.json",
+        bundle="results/{dataset}/{variant}/seed{seed}/bundle/bundle.json",
         train="results/data/{dataset}/train.parquet",
         code=code_of("teacher_logits.py"),
     output:
-        logits="results/{dataset}/{parent}/seed{seed}/logits/train.safetensors",
+        logits="results/{dataset}/{variant}/seed{seed}/logits/train.safetensors",
     log:
-        "results/logs/teacher_logits/{dataset}/{parent}.seed{seed}.log",
+        "results/logs/teacher_logits/{dataset}/{variant}.seed{seed}.log",
     conda:
-        "../../envs/emopress.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=4000,
     message:
-        "{wildcards.dataset}: logits of teacher {wildcards.parent} (seed {wildcards.seed})"
+        "{wildcards.dataset}: logits of teacher {wildcards.variant} (seed {wildcards.seed})"
     script:
         "../scripts/teacher_logits.py"

@@ -1,4 +1,4 @@
-"""Rule distill: a student trained on its teacher's logits."""
+"""Rule distill: a student trained on the logits of its teacher, or of several."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         set_threads(threads)
         out = Path(snakemake.output.checkpoint).parent
         student = dict(snakemake.params.student)
+        logits = snakemake.input.logits  # Snakemake gives a single file as a string
         train_encoder(
             entry=student,
             step={**snakemake.params.step, "student_model": student},
@@ -25,7 +26,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             pretrained=optional_folder(snakemake.input, "pretrained"),
             pretrained_tokenizer=optional_folder(snakemake.input, "pretrained_tokenizer"),
             teacher=Path(snakemake.input.teacher).parent,
-            teacher_logits=Path(snakemake.input.logits),
+            teacher_logits=[Path(p) for p in ([logits] if isinstance(logits, str) else logits)],
             state=out.with_name("unfinished-training"),
             out=out,
         )

@@ -6,6 +6,7 @@ python workflow/scripts/document_config.py            (make docs)
 from pathlib import Path
 from typing import Any
 
+from emopress.recipe import PASSES
 from emopress.schema import resolve, schema
 
 TARGET = Path(__file__).parents[2] / "config" / "README.md"
@@ -30,12 +31,19 @@ A variant is a model's name followed by passes, joined by `+`, in the order in w
 `minilm-l6+kd-small+mag30+int8-static`. The name is also its folder: `results/<dataset>/<variant>/seed<seed>/`. What
 two variants share is made once.
 
-| pass | may follow | leaves |
-| :--- | :--- | :--- |
-| `distill` | any model or trained variant, linear ones too | a transformer, trained |
-| `prune` | a transformer, trained or pruned | a transformer, trained |
-| `quantize`, `static` or `dynamic` | a transformer | an int8 bundle; nothing may follow |
-| `quantize`, `weight-only` | a linear model | an int8 bundle; nothing may follow |
+What may follow what is one table, `PASSES` in `workflow/scripts/emopress/recipe.py`; a chain that it does not allow is
+refused by name before anything runs.
+
+{passes}
+A *checkpoint* is what passes train and cut; a *bundle* is what is shipped, evaluated and timed. Each checkpoint is also
+exported as an fp32 bundle, so what reads an fp32 bundle may follow whatever leaves a checkpoint. A distillation into a
+`student` starts anew: what was done to its teacher refuses nothing after it.
+
+## Two files
+
+`--configfile A --configfile B` (or `--configfile A B`) reads B on top of A, mapping by mapping; a key that is null in B
+is taken out of A. `miniature.yaml` is such a second file: it makes a study of published models small enough to see it
+run.
 
 ## The mirror
 
@@ -53,10 +61,22 @@ SECTIONS = {
     "models.<name>, family transformer": "transformer",
     "models.<name>, family linear": "linear",
     "passes.<name>, kind distill": "distill",
-    "passes.<name>, kind prune": "prune",
+    "passes.<name>, kind trim": "trim",
+    "passes.<name>, kind prune, method magnitude": "magnitude",
+    "passes.<name>, kind prune, method structured": "structured",
+    "passes.<name>, kind low-rank": "low_rank",
+    "passes.<name>, kind adapt": "adapt",
+    "passes.<name>, kind qat": "qat",
     "passes.<name>, kind quantize, method static": "static",
     "passes.<name>, kind quantize, method dynamic": "dynamic",
+    "passes.<name>, kind quantize, method int4": "int4",
+    "passes.<name>, kind quantize, method nf4": "nf4",
+    "passes.<name>, kind quantize, method fp16": "fp16",
+    "passes.<name>, kind quantize, method bf16": "bf16",
     "passes.<name>, kind quantize, method weight-only": "weight_only",
+    "passes.<name>, kind openvino": "openvino",
+    "passes.<name>, kind pack": "pack",
+    "passes.<name>, kind search": "search",
     "Training settings (train, recover)": "training",
 }
 SHARED = "training"  # its own section, not repeated wherever it is used
@@ -123,9 +143,24 @@ def table(node: dict[str, Any]) -> str:
     return head + "\n".join(rows(node)) + "\n"
 
 
+def order_rules() -> str:
+    """Return the Markdown table of what may follow what."""
+    lines = [
+        "| pass | applied to | reads | leaves | never after | only after |",
+        "| :--- | :--- | :--- | :--- | :--- | :--- |",
+    ]
+    for sort, rule in PASSES.items():
+        refused = f"{', '.join(rule.not_after)}: {rule.why_not}" if rule.not_after else ""
+        families = " or ".join(f"a {family}" for family in rule.families)
+        lines.append(
+            f"| `{sort}` | {families} model | {rule.reads} | {rule.leaves} | {refused} | {rule.needs} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def page() -> str:
     """Return the whole page."""
-    parts = [OPENING, "## Keys of a study\n\n", table(schema())]
+    parts = [OPENING.replace("{passes}", order_rules()), "## Keys of a study\n\n", table(schema())]
     for title, name in SECTIONS.items():
         parts += [f"\n## {title}\n\n", table(schema()["$defs"][name])]
     return "".join(parts)

@@ -10,7 +10,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
     with job(snakemake):
         fetch_model(
-            snakemake.wildcards.model,
+            snakemake.params.mirrored_as,
             dict(snakemake.params.source),
             mirrors=mirrors(),
             dest=Path(snakemake.output.manifest).parent,

@@ -13,6 +13,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
         set_threads(threads)
         out = Path(snakemake.output.checkpoint).parent
+        logits = snakemake.input.get("logits")
         prune_checkpoint(
             parent=Path(snakemake.input.parent).parent,
             step=dict(snakemake.params.step),
@@ -20,6 +21,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             device=snakemake.params.device,
             train=Path(snakemake.input.train),
             validation=Path(snakemake.input.validation),
+            teacher_logits=Path(logits) if logits else None,
             state=out.with_name("unfinished-training"),
             out=out,
         )

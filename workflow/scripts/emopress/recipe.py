@@ -1,7 +1,11 @@
-"""The recipe grammar: a variant's name is a model and the passes applied to it, joined by `+`."""
+"""The recipe grammar: a variant's name is a model and the passes applied to it, joined by `+`.
+
+`PASSES` is the one table of what may follow what.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -16,25 +20,83 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class PassKind:
-    """What a kind of pass may follow and what it leaves behind."""
+class PassRule:
+    """What a sort of pass may be applied to and what it leaves."""
 
-    families: tuple[str, ...]  # of the model it is applied to
-    final: bool  # leaves a quantized bundle, which no other pass can read
+    reads: str  # checkpoint, fp32 bundle, or onnx bundle (fp32 or quantized): what it must find
+    leaves: str  # checkpoint, quantized bundle or final bundle
+    families: tuple[str, ...] = ("transformer",)
+    not_after: tuple[str, ...] = ()  # sorts whose work it would undo or cannot read
+    why_not: str = ""
+    needs: str = ""  # a sort that must have come before
 
 
-def pass_rules(entry: Mapping[str, Any]) -> PassKind:
-    """Return the rules for one pass entry of the config."""
-    match entry["kind"], entry.get("method"):
-        case "distill", _:
-            return PassKind(families=("transformer", "linear"), final=False)
-        case "prune", _:
-            return PassKind(families=("transformer",), final=False)
-        case "quantize", "weight-only":
-            return PassKind(families=("linear",), final=True)
-        case "quantize", _:
-            return PassKind(families=("transformer",), final=True)
-    raise ValueError(f"unknown pass kind {entry['kind']!r}")
+TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
+PASSES = {
+    "trim": PassRule("checkpoint", "checkpoint"),
+    "distill": PassRule("fp32 bundle", "checkpoint", families=("transformer", "linear")),
+    "distill (layers or hidden states)": PassRule(
+        "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+    ),
+    "prune magnitude": PassRule("checkpoint", "checkpoint"),
+    "prune structured": PassRule(
+        "checkpoint",
+        "checkpoint",
+        not_after=("prune magnitude", "low-rank"),
+        why_not="it cuts dense layers, and its training would fill zeros up again",
+    ),
+    "low-rank": PassRule(
+        "checkpoint",
+        "checkpoint",
+        not_after=("prune magnitude", "low-rank"),
+        why_not="it factors dense layers once, and has no zeros to keep",
+    ),
+    "adapt lora": PassRule(
+        "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+    ),
+    "adapt qlora": PassRule(
+        "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+    ),
+    "qat": PassRule(
+        "checkpoint", "quantized bundle", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+    ),
+    "quantize static": PassRule("fp32 bundle", "quantized bundle"),
+    "quantize dynamic": PassRule("fp32 bundle", "quantized bundle"),
+    "quantize int4": PassRule("fp32 bundle", "final bundle"),
+    "quantize nf4": PassRule("fp32 bundle", "final bundle"),
+    "quantize fp16": PassRule("fp32 bundle", "final bundle"),
+    "quantize bf16": PassRule("fp32 bundle", "final bundle"),
+    "quantize weight-only": PassRule("fp32 bundle", "final bundle", families=("linear",)),
+    "openvino": PassRule("fp32 bundle", "final bundle"),
+    "pack": PassRule("onnx bundle", "final bundle", needs="prune magnitude"),
+    "search": PassRule("fp32 bundle", "final bundle"),
+}
+FOUND_IN = {  # what a pass can read of what the one before it left
+    "checkpoint": ("checkpoint",),
+    "fp32 bundle": ("checkpoint",),  # a checkpoint's export
+    "onnx bundle": ("checkpoint", "quantized bundle"),
+}
+WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
+
+
+def is_white_box(entry: Mapping[str, Any]) -> bool:
+    """Return whether a distillation needs its teacher's network, not its logits alone."""
+    return "layers" in entry or any(entry.get(weight, 0) > 0 for weight in WHITE_BOX)
+
+
+def sort_of(entry: Mapping[str, Any]) -> str:
+    """Return the key of `PASSES` for one pass entry of the config."""
+    if entry["kind"] == "distill" and is_white_box(entry):
+        return "distill (layers or hidden states)"
+    found = " ".join(str(entry[key]) for key in ("kind", "method") if key in entry)
+    if found not in PASSES:
+        raise ValueError(f"unknown sort of pass {found!r}")
+    return found
+
+
+def leaving(what: str) -> list[str]:
+    """Return the sorts of pass that leave `what`."""
+    return [sort for sort, rule in PASSES.items() if rule.leaves == what]
 
 
 def parse(variant: str) -> Recipe:
@@ -59,7 +121,7 @@ def family(variant: str, models: Entries, passes: Entries) -> str:
     recipe = parse(variant)
     result = str(models[recipe.model]["family"])
     for name in recipe.passes:
-        if passes[name]["kind"] == "distill":
+        if passes[name].get("student"):
             result = str(models[passes[name]["student"]]["family"])
     return result
 
@@ -75,25 +137,54 @@ def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
             found.append(f"unknown pass {name!r}; passes are: {', '.join(passes)}")
     if found:
         return found
-    current, previous = recipe.model, recipe.model
+    current = recipe.model
+    before: list[str] = []
     for name in recipe.passes:
-        rules, now = pass_rules(passes[name]), family(current, models, passes)
-        kind = passes[name]["kind"]
-        if previous in passes and pass_rules(passes[previous]).final:
-            found.append(
-                f"pass {name!r} ({kind}) cannot follow {previous!r} "
-                f"({passes[previous]['kind']}): a quantized bundle has no weights to train; "
-                "quantize comes last"
+        reason = _refusal(name, current, before, models, passes)
+        if reason:
+            return [f"pass {name!r} ({sort_of(passes[name])}) cannot {reason}"]
+        # A new student has nothing of what was done to its teacher.
+        before = [name] if passes[name].get("student") else [*before, name]
+        current = f"{current}+{name}"
+    return []
+
+
+def _refusal(
+    name: str, current: str, before: list[str], models: Entries, passes: Entries
+) -> str | None:
+    """Return why pass `name` cannot be applied to the variant `current`, None if it can."""
+    rule, now = PASSES[sort_of(passes[name])], family(current, models, passes)
+    if before:
+        last = passes[before[-1]]
+        left = PASSES[sort_of(last)].leaves
+        if left not in FOUND_IN[rule.reads]:
+            return (
+                f"follow {before[-1]!r} ({sort_of(last)}): that leaves a {left}, "
+                f"this reads a {rule.reads}"
             )
-            break
-        if now not in rules.families:
-            found.append(
-                f"pass {name!r} ({kind}) cannot be applied to {current!r}, a {now} model; "
-                f"it takes: {', '.join(rules.families)}"
-            )
-            break
-        current, previous = f"{current}+{name}", name
-    return found
+    if now not in rule.families:
+        return f"be applied to {current!r}, a {now} model; it takes: {', '.join(rule.families)}"
+    for earlier in before:
+        if sort_of(passes[earlier]) in rule.not_after:
+            return f"come after {earlier!r} ({sort_of(passes[earlier])}): {rule.why_not}"
+    if rule.needs and rule.needs not in {sort_of(passes[earlier]) for earlier in before}:
+        return f"be applied to {current!r}: it needs a {rule.needs} pass before it"
+    return None
+
+
+def search_candidates(
+    start: str, entry: Mapping[str, Any], models: Entries, passes: Entries
+) -> list[str]:
+    """Return the trials of a search on the variant `start`: every legal order of its passes.
+
+    From one pass to `max_passes` of them; an order that cannot be made is left out.
+    """
+    chains = (
+        "+".join([start, *order])
+        for length in range(1, entry["max_passes"] + 1)
+        for order in permutations(entry["passes"], length)
+    )
+    return [chain for chain in chains if not problems(chain, models, passes)]
 
 
 def reference_of(variant: str, siblings: list[str], models: Entries, chosen: str | None) -> str:

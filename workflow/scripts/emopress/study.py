@@ -12,6 +12,7 @@ from emopress.checkpoint import DATA_KEYS
 from emopress.errors import UserError
 from emopress.schema import schema_errors, with_defaults
 
+Entries = dict[str, dict[str, Any]]
 CATALOGUE = Path("config") / "datasets.yaml"
 RESERVED = ("data", "figures", "logs", "models", "timing", "tokenizers")  # folders of results/
 
@@ -50,13 +51,22 @@ class Study:
         entry = self.datasets[dataset]
         return {key: entry[key] for key in DATA_KEYS}
 
-    def pass_names(self, **wanted: str) -> list[str]:
-        """Return the names of the passes whose entries have these values (`kind="prune"`)."""
-        return [
-            name
-            for name, entry in self.passes.items()
-            if all(entry.get(key) == value for key, value in wanted.items())
-        ]
+    def pass_names(self, *sorts: str) -> list[str]:
+        """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
+        return [name for name, entry in self.passes.items() if recipe.sort_of(entry) in sorts]
+
+    def trains(self, variant: str) -> bool:
+        """Return whether the last step of `variant` trains by epochs, and so has a curve."""
+        steps = recipe.parse(variant)
+        if not steps.passes:
+            return bool(self.models[steps.model]["family"] == "transformer")
+        last = self.passes[steps.passes[-1]]
+        return last["kind"] in ("distill", "adapt", "qat") or "recover" in last
+
+    def search_candidates(self, variant: str) -> list[str]:
+        """Return the trials of the search that `variant` ends in."""
+        entry = self.passes[recipe.parse(variant).passes[-1]]
+        return recipe.search_candidates(recipe.parent(variant), entry, self.models, self.passes)
 
     def model_names(self, family: str) -> list[str]:
         """Return the names of the models of one family."""
@@ -73,6 +83,13 @@ def merged(base: Any, change: Any) -> Any:
     }
 
 
+def without_nulls(value: Any) -> Any:
+    """Return `value` without the keys that are null: a second config file unsets a key so."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return value
+
+
 def load_study(config: dict[str, Any], root: Path) -> Study:
     """Check `config` and return the study; UserError lists every mistake, a line each.
 
@@ -80,7 +97,7 @@ def load_study(config: dict[str, Any], root: Path) -> Study:
     knows, and the `path` of a data file is relative to it.
     """
     known = yaml.safe_load((root / CATALOGUE).read_text(encoding="utf-8"))
-    config = {**config, "datasets": merged(known, config.get("datasets", {}))}
+    config = without_nulls({**config, "datasets": merged(known, config.get("datasets", {}))})
     errors = schema_errors(config)
     if not errors:
         config = with_defaults(config)
@@ -137,14 +154,39 @@ def _entry_errors(config: dict[str, Any], root: Path) -> Iterator[str]:
         if entry["family"] == "linear" and entry["ngrams"][0] > entry["ngrams"][1]:
             yield f"models.{name}.ngrams: shortest first, then longest"
     for name, entry in passes.items():
-        if entry["kind"] == "distill":
-            student = models.get(entry["student"])
-            if student is None:
-                yield f"passes.{name}.student: unknown model {entry['student']!r}; models are: " + (
-                    ", ".join(models)
-                )
-            elif student["family"] != "transformer":
-                yield f"passes.{name}.student: {entry['student']!r} is no transformer"
+        yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+
+
+def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Iterator[str]:
+    student = entry.get("student")
+    if student is not None and student not in models:
+        yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
+    elif student is not None and models[student]["family"] != "transformer":
+        yield f".student: {student!r} is no transformer"
+    for teacher in entry.get("teachers", []):
+        for problem in recipe.problems(teacher, models, passes):
+            yield f".teachers: variant {teacher!r}: {problem}"
+        for step in recipe.parse(teacher).passes:
+            if passes.get(step, {}).get("teachers"):
+                yield f".teachers: {teacher!r} has several teachers itself ({step}); that may go in circles"
+    if entry.get("method") == "structured" and not any(
+        entry[key] for key in ("heads", "ffn", "layers")
+    ):
+        yield ": nothing to cut; give heads, ffn or layers"
+    if entry["kind"] == "search":
+        for name in entry["passes"]:
+            if name not in passes:
+                yield f".passes: unknown pass {name!r}; passes are: {', '.join(passes)}"
+            elif passes[name]["kind"] == "search":
+                yield f".passes: {name!r} is a search itself"
+
+
+def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
+    last = passes.get(variant.rsplit("+", 1)[-1], {})
+    if last.get("kind") != "search" or not set(last["passes"]) <= set(passes):
+        return
+    if not recipe.search_candidates(recipe.parent(variant), last, models, passes):
+        yield f"none of {', '.join(last['passes'])} can be applied to {recipe.parent(variant)!r}"
 
 
 def _study_errors(config: dict[str, Any]) -> Iterator[str]:
@@ -158,7 +200,8 @@ def _study_errors(config: dict[str, Any]) -> Iterator[str]:
             yield f"study: dataset {dataset!r} stands twice"
         seen.add(dataset)
         for variant in block["variants"]:
-            for problem in recipe.problems(variant, models, passes):
+            problems = recipe.problems(variant, models, passes)
+            for problem in problems or _empty_search(variant, models, passes):
                 yield f"study.{dataset}: variant {variant!r}: {problem}"
         reference = block.get("reference")
         if reference is not None and reference not in block["variants"]:

@@ -4,6 +4,7 @@ import logging
 import shutil
 import warnings
 from pathlib import Path
+from typing import Any
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import exported
@@ -37,7 +38,8 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
 
     source = read_checkpoint(checkpoint)
     model = load_encoder(checkpoint, attention="eager")
-    labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    config: Any = model.config
+    labels = [config.id2label[i] for i in range(config.num_labels)]
     if labels != source.labels:
         raise UserError(f"{checkpoint}: config.json has labels {labels}, not {source.labels}")
 
@@ -51,7 +53,7 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
 
     graph = Logits().eval()  # a module is born in training mode, and would switch dropout on
     padding = pad_id(Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
-    example = torch.randint(0, model.config.vocab_size, (2, 7), generator=torch.manual_seed(0))
+    example = torch.randint(0, config.vocab_size, (2, 7), generator=torch.manual_seed(0))
     mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
     with replaced_folder(out) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of shapes that the dynamic axes cover
@@ -70,7 +72,7 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
                 "logits": {0: "batch"},
             },
         )
-        _check_export(graph, folder / "model.onnx", model.config.vocab_size)
+        _check_export(graph, folder / "model.onnx", config.vocab_size)
         copy_tokenizer(checkpoint, folder)
         exported(
             folder,

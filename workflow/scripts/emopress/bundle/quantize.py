@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 from onnxruntime.quantization import (
-    CalibrationDataReader,
     CalibrationMethod,
     QuantFormat,
     QuantType,
@@ -21,11 +21,16 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from emopress.artifact import replaced_folder
+from emopress.bundle.calibration import CalibrationTexts, calibration_feeds
+from emopress.bundle.graph import (
+    PRODUCTS,
+    activation_products,
+    layer_of,
+    only_products_read_integers,
+)
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
-from emopress.runtime.encoder import Encoder
-from emopress.train.data import read_split
 
 METHODS = {
     "minmax": CalibrationMethod.MinMax,
@@ -34,37 +39,6 @@ METHODS = {
 }
 INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
 CONSTANT_WEIGHTS_ONLY = {"MatMulConstBOnly": True}  # heeded by the dynamic quantizer alone
-
-
-class CalibrationTexts(CalibrationDataReader):
-    """Feeds training texts one by one: padding would widen the activation ranges.
-
-    With a stride of one, ranges and histograms are updated text by text, so texts may differ in
-    length and memory does not grow with the sample.
-    """
-
-    def __init__(self, bundle: Bundle, train: Path, texts: int, seed: int) -> None:
-        split = read_split(train)
-        rng = np.random.default_rng(seed)
-        chosen = rng.choice(len(split.texts), size=min(texts, len(split.texts)), replace=False)
-        encoder = Encoder(
-            bundle.folder / "tokenizer.json",
-            max_length=bundle.manifest["max_length"],
-            pad_id=bundle.manifest["pad_id"],
-        )
-        self.feeds = [encoder([split.texts[i]]) for i in sorted(chosen)]
-        self.waiting = iter(self.feeds)
-
-    def __len__(self) -> int:
-        return len(self.feeds)
-
-    def set_range(self, start_index: int, end_index: int) -> None:
-        """Go on with these feeds; ONNX Runtime asks so for each stride."""
-        self.waiting = iter(self.feeds[start_index:end_index])
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """Return the next feed, None at the end."""
-        return next(self.waiting, None)
 
 
 @contextmanager
@@ -97,7 +71,7 @@ def quantize_bundle(
     multiply fastest. UserError if nothing was quantized.
     """
     source = read_bundle(parent)
-    kinds = ["MatMul", "Gemm", *(["Gather"] if step["embeddings"] else [])]
+    kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
     shared = {
         "op_types_to_quantize": kinds,
         "per_channel": step["per_channel"],
@@ -116,26 +90,9 @@ def quantize_bundle(
             quantize_dynamic(
                 str(prepared), str(result), extra_options=CONSTANT_WEIGHTS_ONLY, **shared
             )
+            findings = {}
         else:
-            calibration = step["calibration"]
-            kept = activation_products(onnx.load(prepared))
-            quantize_static(
-                str(prepared),
-                str(result),
-                CalibrationTexts(source, train, calibration["texts"], seed),
-                quant_format=QuantFormat.QDQ,
-                activation_type=QuantType.QUInt8,
-                calibrate_method=METHODS[calibration["method"]],
-                nodes_to_exclude=kept,
-                extra_options={
-                    # Products give fp32: quantizing them again costs time and accuracy, and what
-                    # follows (bias, softmax, GELU, layer norm) is computed in fp32 anyway.
-                    "OpTypesToExcludeOutputQuantization": kinds,
-                    "CalibStridedMinMax": 1,
-                    "CalibPercentile": calibration["percentile"],
-                },
-                **shared,
-            )
+            findings = _static(prepared, result, source, step, seed, train, shared)
         lost, share = compare_weights(prepared, result)
         if share == 0:
             raise UserError(f"{out}: nothing was quantized; the graph has no {', '.join(kinds)}")
@@ -147,18 +104,91 @@ def quantize_bundle(
             ("onnx", "onnxruntime", "numpy"),
             nonzero_params=source.manifest["nonzero_params"] - lost,
             weight_bits=8,
-            findings={"int8_weight_share": round(share, 4)},
+            findings={"int8_weight_share": round(share, 4), **findings},
         )
 
 
-def activation_products(model: onnx.ModelProto) -> list[str]:
-    """Return the names of the MatMul nodes of two activations (attention), which stay fp32."""
-    constants = {tensor.name for tensor in model.graph.initializer}
-    return [
-        node.name
+def _static(
+    prepared: Path,
+    result: Path,
+    source: Bundle,
+    step: dict[str, Any],
+    seed: int,
+    train: Path,
+    shared: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the graph `prepared` with calibrated QDQ nodes to `result`; return findings.
+
+    Activations and embedding tables are unsigned, weights of products signed. Symmetric: the zero
+    point is 128, which is the signed grid around zero. Signed activations would be the same numbers,
+    but ONNX Runtime on x86 has no kernel for them and turns weights back to fp32 in every run
+    (measured: 15 times slower).
+    """
+    calibration, model = step["calibration"], onnx.load(prepared)
+    kept = kept_layers(model, step["keep_fp32"])
+    feeds = calibration_feeds(source, train, calibration, seed)
+    quantize_static(
+        str(prepared),
+        str(result),
+        CalibrationTexts(feeds),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        calibrate_method=METHODS[calibration["method"]],
+        nodes_to_exclude=[*activation_products(model), *kept],
+        extra_options={
+            # Products give fp32: quantizing them again costs time and accuracy, and what
+            # follows (bias, softmax, GELU, layer norm) is computed in fp32 anyway.
+            "OpTypesToExcludeOutputQuantization": shared["op_types_to_quantize"],
+            "ActivationSymmetric": step["symmetric"],
+            "CalibStridedMinMax": 1,
+            "CalibPercentile": calibration["percentile"],
+        },
+        **shared,
+    )
+    quantized = onnx.load(result)
+    left = {*activation_products(model), *kept}
+    products = (n for n in model.graph.node if n.op_type in PRODUCTS and n.name not in left)
+    only_products_read_integers(quantized, {node.input[0] for node in products})
+    onnx.save(quantized, result)
+    return {"calibration_texts": len(feeds), "layers_kept_fp32": len(kept)}
+
+
+def named_by(pattern: str, layer: str) -> bool:
+    """Return whether a pattern of keep_fp32 names a layer, or a module that the layer is in.
+
+    Shell-style (`*`, `?`, `[...]`; `*` goes across dots). The layer bert.encoder.layer.0.output.dense
+    is known without `bert.` too, and with the `model.` that the exporter puts before it.
+    """
+    for name in (layer, layer.partition(".")[2], f"model.{layer}"):
+        parts = name.split(".") if name else []
+        for end in range(1, len(parts) + 1):
+            if fnmatchcase(".".join(parts[:end]), pattern):
+                return True
+    return False
+
+
+def kept_layers(model: onnx.ModelProto, patterns: list[str]) -> list[str]:
+    """Return the names of the nodes with weights (products, tables) that keep_fp32 names.
+
+    UserError for a pattern that names none, and if nothing is left to quantize.
+    """
+    constants = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
+    layers = {
+        node.name: layer_of(node.name)
         for node in model.graph.node
-        if node.op_type == "MatMul" and not constants & set(node.input)
-    ]
+        if node.op_type in (*PRODUCTS, "Gather") and constants & set(node.input[:2])
+    }
+    for pattern in patterns:
+        if not any(named_by(pattern, layer) for layer in layers.values()):
+            some = list(layers.values())
+            raise UserError(
+                f"keep_fp32: no layer is named {pattern!r}; layers are, for example, "
+                f"{', '.join(dict.fromkeys([*some[:4], *some[-2:]]))}"
+            )
+    kept = [node for node, layer in layers.items() if any(named_by(p, layer) for p in patterns)]
+    if kept and len(kept) == len(layers):
+        raise UserError(f"keep_fp32: {', '.join(patterns)} keeps every layer fp32")
+    return kept
 
 
 def compare_weights(before: Path, after: Path) -> tuple[int, float]:

@@ -1,5 +1,6 @@
 """What every pass on a checkpoint ends with: recovery training, and the child's folder and manifest."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,19 @@ def write_derived(
     seed: int,
     findings: dict[str, Any],
     trainer: Trainer | None = None,
+    extra: Callable[[Path], None] | None = None,
 ) -> None:
     """Write `model` as the checkpoint that pass `step` made of `parent`.
 
     `findings` is what the pass found or did, for the report: names with units -> plain values.
+    `extra` adds files of the pass's own to the folder, before its manifest lists them.
     """
     params, nonzero = count_parameters(model)
     source = parent.manifest
     with replaced_folder(out) as folder:
         save_transformer(folder, model, tokenizer, trainer.history if trainer else [])
+        if extra:
+            extra(folder)
         write_manifest(
             folder,
             {

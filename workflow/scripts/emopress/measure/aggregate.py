@@ -50,9 +50,11 @@ def aggregate(
 ) -> None:
     """Write the summary (one row per data set, variant and seed) and the details.
 
-    compression and speedup: the reference's size or latency over the row's own, both in the same
-    engine where the reference was bundled for it; speedup_over_pytorch: the reference in PyTorch
-    fp32 eager over the row's own, empty where that was not timed.
+    compression and speedup: the reference's size or latency over the row's own, each of the files
+    as they ship. So where `runtime` is not the reference's, speedup mixes what the other engine gave
+    with what the compression gave. speedup_over_pytorch: the reference in PyTorch fp32 eager over
+    the row's own, empty where that was not timed. The details hold, by seed, what does not fit a
+    row: scores per class, confusion, the recipe and what its passes found or did.
     """
     clock = timing_tables(timings)
     threads = {d: read_json(p)["environment"]["threads"] for d, p in timings.items()}
@@ -101,6 +103,7 @@ def aggregate(
             "confusion": test.confusion,
             "n_test": test.texts,
             "recipe": facts["recipe"],
+            "findings": facts.get("findings", {}),
         }
     if not rows:
         raise UserError("aggregate: the study has no variants")

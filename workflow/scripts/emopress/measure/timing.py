@@ -112,6 +112,8 @@ def time_bundles(
                 bar.update()
     cpu, flags = cpu_facts()
     packages = ["onnxruntime", "tokenizers", "numpy"]
+    if any(candidate.runtime == "openvino" for candidate in candidates):
+        packages.append("openvino")
     if any(candidate.runtime == "pytorch" for candidate in candidates):
         packages += ["torch", "transformers"]
     environment = {

@@ -11,21 +11,31 @@ from emopress.report.tables import Markdown
 TOLERANCE = 0.01  # of accuracy, one point
 
 
-def smallest_close(table: pd.DataFrame, reference: str, tolerance: float = TOLERANCE) -> str:
-    """Return the smallest variant whose validation accuracy is at most `tolerance` below.
+def close_enough(table: pd.DataFrame, reference: str, tolerance: float = TOLERANCE) -> pd.DataFrame:
+    """Return the rows whose validation accuracy is at most `tolerance` below the reference's.
 
     `table` is that of `results.per_variant`. A simulated variant is no candidate: its size and
-    latency are not those of what it simulates. Equal sizes: the higher validation accuracy.
+    latency are not those of what it simulates.
     """
     floor = table.loc[reference, "validation_accuracy"] - tolerance - 1e-9
     close = table[(table["validation_accuracy"] >= floor) & ~table["simulated"]]
-    if close.empty:
-        return reference
-    return str(
-        close.sort_values(
-            ["size_bytes", "validation_accuracy"], ascending=[True, False], kind="stable"
-        ).index[0]
-    )
+    return table.loc[[reference]] if close.empty else close
+
+
+def least(rows: pd.DataFrame, cost: str) -> str:
+    """Return the variant with the least `cost`; of equals the higher validation accuracy."""
+    order = rows.sort_values([cost, "validation_accuracy"], ascending=[True, False], kind="stable")
+    return str(order.index[0])
+
+
+def smallest_close(table: pd.DataFrame, reference: str, tolerance: float = TOLERANCE) -> str:
+    """Return the smallest variant that is close enough to `reference`."""
+    return least(close_enough(table, reference, tolerance), "size_bytes")
+
+
+def fastest_close(table: pd.DataFrame, reference: str, tolerance: float = TOLERANCE) -> str:
+    """Return the variant with the lowest median latency that is close enough to `reference`."""
+    return least(close_enough(table, reference, tolerance), "latency_ms_p50")
 
 
 def most_accurate(table: pd.DataFrame) -> str:
@@ -45,24 +55,22 @@ def fastest(table: pd.DataFrame) -> str:
 def in_short(table: pd.DataFrame, n_test: int) -> dict[str, Any]:
     """Return the lines of a dataset's summary and its caution, as Markdown.
 
-    One line per reference (the variants that compression and speedup refer to), then the most
-    accurate and the fastest variant. Every difference is judged by the one half-width that the
-    caution prints.
+    Per reference (the variants that compression and speedup refer to) the smallest and the fastest
+    that are as good, then the most accurate and the fastest of all. Every difference is judged by
+    the one half-width that the caution prints.
     """
     judge, accuracy = yardstick(table)
     half = half_width(accuracy, n_test)
     references = [name for name in dict.fromkeys(table["reference"]) if name in table.index]
-    lines = [
-        Markdown(
-            f"**Smallest within 1 point of {t.code(reference)}:** "
-            f"{_facts(table, smallest_close(table, reference), half, reference)}"
-        )
-        for reference in references
-    ]
+    lines = [line for name in references for line in _close_lines(table, name, half)]
     best = most_accurate(table)
     base = references[0] if references else None
     lines.append(Markdown(f"**Most accurate:** {_facts(table, best, half, base)}"))
-    lines.append(Markdown(f"**Fastest:** {_facts(table, fastest(table), half, base)}"))
+    lines.append(
+        Markdown(
+            f"**Fastest of all, whatever it costs:** {_facts(table, fastest(table), half, base)}"
+        )
+    )
     return {
         "lines": lines,
         "n_test": t.count(n_test),
@@ -70,6 +78,30 @@ def in_short(table: pd.DataFrame, n_test: int) -> dict[str, Any]:
         "judge": t.code(judge),
         "accuracy": t.percent(accuracy),
     }
+
+
+def _close_lines(table: pd.DataFrame, reference: str, half: float) -> list[Markdown]:
+    """Return the lines on what is close enough to a reference.
+
+    Where a model of another family wins (a linear one, say), those of the reference's family, which
+    show what compression gave, have lines of their own.
+    """
+    picks: dict[tuple[str, str], list[str]] = {}  # (variant, sort of model) -> what it is
+    close = close_enough(table, reference)
+    family = str(table.loc[reference, "family"])
+    for word, cost in (("Smallest", "size_bytes"), ("Fastest", "latency_ms_p50")):
+        best = least(close, cost)
+        picks.setdefault((best, ""), []).append(word)
+        if table.loc[best, "family"] != family and (close["family"] == family).any():
+            own = least(close[close["family"] == family], cost)
+            picks.setdefault((own, family), []).append(word)
+    lines = []
+    for (variant, sort), words in picks.items():
+        what = " and ".join([words[0], *(other.lower() for other in words[1:])])
+        what = f"{what} {t.escape(sort)}" if sort else what
+        told = _facts(table, variant, half, reference)
+        lines.append(Markdown(f"**{what} within 1 point of {t.code(reference)}:** {told}"))
+    return lines
 
 
 def _facts(table: pd.DataFrame, variant: str, half: float, reference: str | None) -> str:
@@ -88,9 +120,14 @@ def _facts(table: pd.DataFrame, variant: str, half: float, reference: str | None
     words = "" if abs(difference) > half else " (no difference shown)"
     smaller = base["size_bytes"] / row["size_bytes"]
     faster = base["latency_ms_p50"] / row["latency_ms_p50"]
+    engine = (
+        f" (in another engine, {t.escape(row['runtime'])})"
+        if row["runtime"] != base["runtime"]
+        else ""
+    )
     return (
         f"{text}. Against {t.code(reference)}: {t.points(difference)} points of accuracy{words}, "
-        f"{_times(smaller, 'smaller', 'larger')}, {_times(faster, 'faster', 'slower')}."
+        f"{_times(smaller, 'smaller', 'larger')}, {_times(faster, 'faster', 'slower')}{engine}."
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.report.confusion import confusion_figure
-from emopress.report.results import check_details, checked_summary, last_kinds, test_texts
+from emopress.report.results import check_details, checked_summary, last_sorts, test_texts
 from emopress.report.scatter import pareto_figure
 from emopress.report.style import save_figure
 from emopress.report.training import training_figure
@@ -47,12 +47,12 @@ def write_figures(
         entry = datasets[dataset]
         rows = table[table["dataset"] == dataset]
         title = figure_title(dataset, entry)
-        kinds = last_kinds(
+        sorts = last_sorts(
             details[dataset], dict(zip(rows["variant"], rows["family"], strict=True))
         )
         n_test = test_texts(details[dataset])
         figures = [
-            pareto_figure(table, dataset, x, title=title, kinds=kinds, n_test=n_test)
+            pareto_figure(table, dataset, x, title=title, sorts=sorts, n_test=n_test)
             for x in ("size", "latency")
         ]
         figures.append(confusion_figure(details, dataset, entry["labels"], title=title))

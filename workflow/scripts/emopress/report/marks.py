@@ -9,6 +9,16 @@ from matplotlib.lines import Line2D
 from emopress.report.style import GREY, plain
 
 LINE = 0.185  # inches between two names of the list
+LEGEND_COLUMNS = 4
+LEGEND_LINE = 0.2  # inches
+MARKER_SIZES = {
+    "D": 6.4,
+    "d": 8.2,
+    "P": 9.0,
+    "X": 9.0,
+    "*": 12.0,
+    "p": 8.6,
+}  # points; to look alike
 
 
 def dot(
@@ -25,7 +35,7 @@ def dot(
         [] if y is None else [y],
         linestyle="",
         marker=marker,
-        markersize=6.4 if marker == "D" else 7.5,
+        markersize=MARKER_SIZES.get(marker, 7.5),
         markerfacecolor="white" if hollow else colour,
         markeredgecolor=colour if hollow else "white",
         markeredgewidth=1.5 if hollow else 0.8,
@@ -65,6 +75,31 @@ def interval_bar(axes: Axes, top: float, half: float, n_test: int) -> None:
         fontsize=7.5,
         color=GREY,
     )
+
+
+def legend_height(entries: int) -> float:
+    """Return the inches that a legend of so many entries takes below the plot, its title included."""
+    return LEGEND_LINE * (-(-entries // LEGEND_COLUMNS) + 1) + 0.15
+
+
+def legend(figure: Figure, handles: Sequence[Line2D], top: float) -> None:
+    """Write what the markers mean in columns, `top` inches above the figure's lower edge."""
+    width, height = figure.get_size_inches()
+    box = figure.legend(
+        handles=list(handles),
+        title="Last pass of the recipe",
+        loc="upper left",
+        bbox_to_anchor=(0.55 / width, top / height),
+        ncols=LEGEND_COLUMNS,
+        frameon=False,
+        fontsize=8.2,
+        title_fontsize=8.2,
+        alignment="left",
+        handletextpad=0.4,
+        columnspacing=1.5,
+        borderaxespad=0,
+    )
+    box.get_title().set_color(GREY)
 
 
 def name_list(

@@ -13,7 +13,9 @@ from emopress.report import sections
 from emopress.report import tables as t
 from emopress.report.cards import card_view
 from emopress.report.choice import in_short
+from emopress.report.engines import engine_table, other_engines_table
 from emopress.report.figures import figure_names
+from emopress.report.findings import findings_table, searches_table
 from emopress.report.results import check_details, checked_summary, per_variant, test_texts
 from emopress.report.tables import Markdown
 
@@ -133,6 +135,7 @@ def _dataset_view(
     return {
         "name": name,
         "title": entry.get("title") or name,
+        "language": entry.get("language") or "",
         "demo": bool(entry.get("demo")),
         "demo_notice": sections.DEMO_NOTE,
         "short": in_short(variants, n_test),
@@ -147,7 +150,11 @@ def _dataset_view(
         "simulated": t.join([t.code(v) for v in variants.index[variants["simulated"]]]),
         "any_simulated": bool(variants["simulated"].any()),
         "unstructured": sections.prunes_single_weights(details[name]),
-        "engine_table": sections.engine_table(variants, timing[name], entry, where),
+        "engine_table": engine_table(variants, timing[name], entry, where),
+        "any_other_engine": bool(variants["other_engine"].any()),
+        "other_engines_table": other_engines_table(variants, details[name], entry),
+        "findings_table": findings_table(details[name], list(variants.index), entry),
+        "searches_table": searches_table(details[name], list(variants.index), entry),
         "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
         "timed_with": _versions(conditions["versions"]),
         "figures": dict(

@@ -74,7 +74,7 @@ def check_details(
             entry = details[row.dataset][row.variant][str(row.seed)]
         except KeyError:
             raise UserError(f"{where}: no such entry, but {SUMMARY} has that row") from None
-        for key in ("per_class", "confusion", "n_test", "recipe"):
+        for key in ("per_class", "confusion", "n_test", "recipe", "findings"):
             if key not in entry:
                 raise UserError(f"{where}: no key {key!r}")
         labels = datasets[row.dataset]["labels"]
@@ -113,7 +113,8 @@ def per_variant(summary: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """Return one row per variant of `dataset` in recipe order, indexed by its name.
 
     Each number column holds the mean over seeds and `<column>_sd` the sample standard deviation
-    (NaN for one seed); `seeds` counts them.
+    (NaN for one seed); `seeds` counts them; `other_engine` says that a variant runs in another
+    engine than its reference, so that its speedup is not that of compression alone.
     """
     rows = summary[summary["dataset"] == dataset]
     if rows.empty:
@@ -127,25 +128,42 @@ def per_variant(summary: pd.DataFrame, dataset: str) -> pd.DataFrame:
         result[column] = groups[column].agg(
             lambda cells: ", ".join(dict.fromkeys(str(cell) for cell in cells.dropna()))
         )
+    engines = result["runtime"].to_dict()
+    result["other_engine"] = [
+        engines.get(reference, own) != own
+        for own, reference in zip(result["runtime"], result["reference"], strict=True)
+    ]
     return result.loc[recipe_order(list(rows["variant"]))]
 
 
-def passes_of(variant: str, recipe: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the passes of a recipe, in order; an entry for the model itself is left out."""
-    number = variant.count("+")
-    return list(recipe)[len(recipe) - number :] if number else []
+def passes_of(recipe: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the passes of a recipe, in order: what has a kind; a model has a family instead.
+
+    They can be more than a variant's name says: a search adds the passes of what it chose.
+    """
+    return [step for step in recipe if "kind" in step]
 
 
-def last_kinds(details: Mapping[str, Any], families: Mapping[str, str]) -> dict[str, str]:
-    """Return for each variant of one dataset the kind of its last pass, without one its family.
+def recipe_of(seeds: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the recipe of a variant's first seed, given its details."""
+    return list(next(iter(seeds.values()))["recipe"])
+
+
+def sort_of(step: Mapping[str, Any]) -> str:
+    """Return what sort of pass a step is: its kind and, where it has one, its method."""
+    return " ".join(str(step[key]) for key in ("kind", "method") if key in step)
+
+
+def last_sorts(details: Mapping[str, Any], families: Mapping[str, str]) -> dict[str, str]:
+    """Return for each variant of one dataset the sort of its last pass, without one its family.
 
     `details`: variant -> seed -> entry; `families`: variant -> family.
     """
-    kinds = {}
+    sorts = {}
     for variant, family in families.items():
-        passes = passes_of(variant, next(iter(details[variant].values()))["recipe"])
-        kinds[variant] = str(passes[-1].get("kind", "other")) if passes else family
-    return kinds
+        passes = passes_of(recipe_of(details[variant]))
+        sorts[variant] = sort_of(passes[-1]) if passes else family
+    return sorts
 
 
 def test_texts(seeds_of: Mapping[str, Any]) -> int:

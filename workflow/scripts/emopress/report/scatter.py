@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from emopress.errors import UserError
-from emopress.report.marks import LINE, dot, interval_bar, name_list
+from emopress.report.marks import LINE, dot, interval_bar, legend, legend_height, name_list
 from emopress.report.pareto import front_steps, pareto_front
 from emopress.report.placement import place_labels
 from emopress.report.results import half_width, per_variant, yardstick
@@ -34,12 +34,12 @@ def pareto_figure(
     x: str,
     *,
     title: str | None = None,
-    kinds: Mapping[str, str] | None = None,
+    sorts: Mapping[str, str] | None = None,
     n_test: int | None = None,
 ) -> Figure:
     """Draw accuracy (percent) against a cost on a log axis, one point per variant (seeds' mean).
 
-    `x` is `size` or `latency`; `kinds` gives what colours a variant (its family where absent).
+    `x` is `size` or `latency`; `sorts` gives what colours a variant (its family where absent).
     Small faint points are single seeds, the dashed line is the Pareto front, hollow points are
     simulated variants. `n_test` adds a bar as long as the yardstick's 95 % interval.
     """
@@ -49,20 +49,21 @@ def pareto_figure(
     table = per_variant(summary, dataset)
     names = [str(name) for name in table.index]
     xs, ys = (table[column] * unit).tolist(), (table["accuracy"] * 100).tolist()
-    kind_of = [(kinds or {}).get(name, table.loc[name, "family"]) for name in names]
-    looks = looks_of(kind_of)
+    sort_of = [(sorts or {}).get(name, table.loc[name, "family"]) for name in names]
+    looks = looks_of(sort_of)
     seeds = summary[summary["dataset"] == dataset]
     numbered = len(names) > MAX_NAMES
     with rc_context(STYLE):
+        handles = _handles(list(dict.fromkeys(looks.values())), table)
         list_height = LINE * (len(names) + 1) if numbered else 0.0
         tall = min(max(PLOT[1], list_height), PLOT[2])
-        height = max(tall + 1.85, list_height + 1.0)
+        height = max(tall + 1.32 + legend_height(len(handles)), list_height + 1.0)
         figure = new_figure(10.2 if numbered else 8.6, height)
         width = PLOT[0] if numbered else 7.3
         axes = add_axes(figure, 0.7, height - 0.85 - tall, width, tall)
         _scale(axes, seeds[column].to_numpy(float) * unit, seeds["accuracy"].to_numpy(float) * 100)
-        for name, at_x, at_y, kind in zip(names, xs, ys, kind_of, strict=True):
-            colour, marker, _ = looks[kind]
+        for name, at_x, at_y, sort in zip(names, xs, ys, sort_of, strict=True):
+            colour, marker, _ = looks[sort]
             own = seeds[seeds["variant"] == name]
             if len(own) > 1:
                 style: Any = {
@@ -89,29 +90,25 @@ def pareto_figure(
         _label_points(axes, np.column_stack([xs, ys]), texts, optimal, front, dots)
         if numbered:
             marks = [
-                (*looks[kind][:2], bool(table.loc[n, "simulated"]))
-                for n, kind in zip(names, kind_of, strict=True)
+                (*looks[sort][:2], bool(table.loc[n, "simulated"]))
+                for n, sort in zip(names, sort_of, strict=True)
             ]
             name_list(figure, 0.7 + PLOT[0] + 0.55, names, marks, optimal)
-        handles = [dot(c, m, False, label=words) for c, m, words in looks.values()]
-        handles.append(Line2D([], [], color=GREY, lw=1.1, ls="--", label="Pareto front"))
-        if table["simulated"].any():
-            handles.append(dot(GREY, "o", True, label="hollow: simulated"))
-        if (table["seeds"] > 1).any():
-            seed = Line2D([], [], marker="o", color=GREY, ls="", ms=3.4, mew=0, alpha=0.5)
-            seed.set_label("small: one seed")
-            handles.append(seed)
-        figure.legend(
-            handles=handles,
-            loc="upper left",
-            bbox_to_anchor=(0.55 / figure.get_size_inches()[0], 1 - (tall + 1.32) / height),
-            ncols=4,
-            frameon=False,
-            fontsize=8.2,
-            handletextpad=0.4,
-            columnspacing=1.5,
-        )
+        legend(figure, handles, height - tall - 1.32)
     return figure
+
+
+def _handles(looks: Sequence[tuple[str, str, str]], table: pd.DataFrame) -> list[Line2D]:
+    """Return the entries of the legend: the looks that occur, and what else there is to explain."""
+    handles = [dot(colour, marker, False, label=words) for colour, marker, words in looks]
+    handles.append(Line2D([], [], color=GREY, lw=1.1, ls="--", label="Pareto front"))
+    if table["simulated"].any():
+        handles.append(dot(GREY, "o", True, label="hollow: simulated"))
+    if (table["seeds"] > 1).any():
+        seed = Line2D([], [], marker="o", color=GREY, ls="", ms=3.4, mew=0, alpha=0.5)
+        seed.set_label("small: one seed")
+        handles.append(seed)
+    return handles
 
 
 def _scale(axes: Axes, xs: np.ndarray, ys: np.ndarray) -> None:

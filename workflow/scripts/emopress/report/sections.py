@@ -8,7 +8,7 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.report import tables as t
 from emopress.report.pareto import pareto_front
-from emopress.report.results import passes_of
+from emopress.report.results import passes_of, recipe_of, sort_of
 from emopress.report.tables import Markdown
 
 DEMO_NOTE = Markdown("*Demo corpus: these numbers say nothing about real texts.*")
@@ -45,51 +45,16 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
                 "Speedup": t.ratio(row["speedup"]),
                 "Over PyTorch": t.ratio(row["speedup_over_pytorch"]),
                 "Runtime": row["runtime"],
-                "Pareto front": " and ".join(fronts) or t.EMPTY,
             }
         )
+        if table["other_engine"].any():
+            rows[-1]["Engine"] = "other engine" if row["other_engine"] else "same"
+        rows[-1]["Pareto front"] = " and ".join(fronts) or t.EMPTY
         if table["reference"].nunique() > 1:
             rows[-1]["Reference"] = t.code(row["reference"]) if row["reference"] else t.EMPTY
         if table["seeds"].nunique() > 1:
             rows[-1]["Seeds"] = t.count(row["seeds"])
-    left = ("Variant", "Runtime", "Pareto front", "Reference")
-    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
-
-
-def engine_table(
-    table: pd.DataFrame, timing: Mapping[str, Any], entry: Mapping[str, Any], where: str
-) -> Markdown | None:
-    """Write the reference rows in PyTorch eager and what the other engine alone gave, or None.
-
-    The engine's share of a variant is PyTorch's median over the median of the same, uncompressed
-    variant in its bundle's runtime. Means over seeds.
-    """
-    frame = pd.DataFrame(timing.get("rows", []))
-    columns = ("variant", "runtime", "latency_ms_p50", "latency_ms_p95", "throughput")
-    absent = [column for column in columns if column not in frame.columns]
-    if absent:
-        raise UserError(f"{where}: rows have no key {', '.join(absent)}")
-    frame = frame[frame["runtime"] == "pytorch"]
-    if frame.empty:
-        return None
-    rows = []
-    for variant, own in frame.groupby("variant", sort=False):
-        p50, p95 = own["latency_ms_p50"].mean(), own["latency_ms_p95"].mean()
-        same = table.loc[variant] if variant in table.index else None
-        rows.append(
-            {
-                "Reference": t.code(variant),
-                "PyTorch p50 ms": t.decimals(p50),
-                "p95 ms": t.decimals(p95),
-                "Texts / s": t.count(own["throughput"].mean()),
-                "Bundle's runtime": t.EMPTY if same is None else same["runtime"],
-                "Its p50 ms": t.EMPTY if same is None else t.decimals(same["latency_ms_p50"]),
-                "Engine's share": t.EMPTY
-                if same is None
-                else t.ratio(p50 / same["latency_ms_p50"]),
-            }
-        )
-    left = ("Reference", "Bundle's runtime")
+    left = ("Variant", "Runtime", "Engine", "Pareto front", "Reference")
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
 
 
@@ -190,9 +155,13 @@ def passes_table(names: list[str], passes: Mapping[str, Any]) -> Markdown:
 
 
 def prunes_single_weights(details: Mapping[str, Any]) -> bool:
-    """Say whether a variant of one dataset's details was pruned weight by weight."""
-    return any(
-        step.get("kind") == "prune" and step.get("method", "magnitude") == "magnitude"
-        for variant, seeds in details.items()
-        for step in passes_of(variant, next(iter(seeds.values()))["recipe"])
-    )
+    """Say whether a variant of one dataset's details was pruned weight by weight.
+
+    What was distilled from a pruned teacher has none of its zeros.
+    """
+    for seeds in details.values():
+        sorts = [sort_of(step) for step in passes_of(recipe_of(seeds))]
+        students = [place for place, sort in enumerate(sorts) if sort == "distill"]
+        if "prune magnitude" in sorts[students[-1] if students else 0 :]:
+            return True
+    return False

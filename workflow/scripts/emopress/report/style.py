@@ -24,24 +24,47 @@ STYLE: Any = {
 }
 GREY = "#555555"
 
-# Okabe and Ito's colours, told apart by the colour-blind, each with a marker of its own
-KINDS = {
-    "transformer": ("#000000", "o", "transformer, no pass"),
-    "linear": ("#E69F00", "s", "linear model, no pass"),
-    "distill": ("#0072B2", "^", "last pass: distill"),
-    "prune": ("#009E73", "D", "last pass: prune"),
-    "quantize": ("#D55E00", "v", "last pass: quantize"),
+# Okabe and Ito's colours, told apart by the colour-blind, and shades of them; each look has a marker
+# of its own too. By sort of the last pass, kind and method; for a model without passes its family.
+ADAPTERS = ("#CC79A7", ">", "adapters (LoRA, QLoRA)")
+INT8 = ("#D55E00", "v", "quantize, 8 bit")
+INT4 = ("#7F2704", "X", "quantize, 4 bit")
+HALF = ("#F5A15B", "s", "quantize, 16 bit")
+SORTS = {
+    "transformer": ("#000000", "o", "none: transformer"),
+    "linear": ("#999999", "s", "none: linear model"),
+    "distill": ("#0072B2", "^", "distill"),
+    "trim": ("#0072B2", "<", "trim vocabulary"),
+    "prune structured": ("#009E73", "P", "prune, structured"),
+    "low-rank": ("#009E73", "p", "low-rank"),
+    "prune magnitude": ("#009E73", "D", "prune, magnitude"),
+    "pack": ("#004D38", "d", "pack"),
+    "adapt lora": ADAPTERS,
+    "adapt qlora": ADAPTERS,
+    "qat": ("#882255", "o", "qat"),
+    "quantize static": INT8,
+    "quantize dynamic": INT8,
+    "quantize weight-only": INT8,
+    "quantize int4": INT4,
+    "quantize nf4": INT4,
+    "quantize fp16": HALF,
+    "quantize bf16": HALF,
+    "openvino": ("#56B4E9", "H", "to OpenVINO"),
+    "search": ("#E8C400", "*", "search"),
 }
-OTHERS = (("#CC79A7", "P"), ("#56B4E9", "X"), ("#8C6D1F", "p"), ("#999999", "h"))
+OTHERS = (("#8C6D1F", "p"), ("#E69F00", "h"), ("#555555", "^"))
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
-def looks_of(kinds: Sequence[str]) -> dict[str, tuple[str, str, str]]:
-    """Return colour, marker and words for each kind that occurs, in a fixed order."""
-    looks = {kind: look for kind, look in KINDS.items() if kind in kinds}
-    for number, kind in enumerate(sorted(set(kinds) - set(KINDS))):
+def looks_of(sorts: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """Return colour, marker and words for each sort that occurs, in a fixed order.
+
+    Sorts that do nearly the same share a look.
+    """
+    looks = {sort: look for sort, look in SORTS.items() if sort in sorts}
+    for number, sort in enumerate(sorted(set(sorts) - set(SORTS))):
         colour, marker = OTHERS[number % len(OTHERS)]
-        looks[kind] = (colour, marker, f"last pass: {kind}")
+        looks[sort] = (colour, marker, sort)
     return looks
 
 

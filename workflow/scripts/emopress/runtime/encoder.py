@@ -1,6 +1,7 @@
 """Runs a transformer bundle: `model.onnx` in ONNX Runtime, `tokenizer.json` in tokenizers."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ class Encoder:
 
     def __init__(self, path: Path, *, max_length: int, pad_id: int) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self.max_length, self.pad_id = max_length, pad_id
         self.tokenizer = Tokenizer.from_file(str(path))
         self.tokenizer.enable_truncation(max_length)
         self.tokenizer.enable_padding(pad_id=pad_id, pad_token=self.tokenizer.id_to_token(pad_id))
@@ -37,7 +39,10 @@ class Encoder:
 
 
 class OnnxClassifier(Classifier):
-    """A transformer in ONNX Runtime on the CPU."""
+    """A transformer in ONNX Runtime on the CPU.
+
+    `weights` are the initializers that the graph refers to but does not hold (`runtime/packed.py`).
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class OnnxClassifier(Classifier):
         labels: list[str],
         normalise: Normaliser,
         threads: int,
+        weights: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         import onnxruntime
 
@@ -55,6 +61,13 @@ class OnnxClassifier(Classifier):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
+        # A session may read these tensors, and they their arrays, for as long as it lives.
+        self.tensors = {
+            name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            for name, array in (weights or {}).items()
+        }
+        if self.tensors:
+            options.add_external_initializers(list(self.tensors), list(self.tensors.values()))
         self.session = onnxruntime.InferenceSession(
             str(model), options, providers=["CPUExecutionProvider"]
         )

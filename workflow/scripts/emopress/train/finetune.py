@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emopress.artifact import check_files, read_json, replaced_folder, write_json
+from emopress.artifact import check_files, read_json, replaced_folder, sha256_of, write_json
 from emopress.checkpoint import library_versions, parent_facts, write_manifest
 from emopress.runtime.encoder import pad_id
 from emopress.train.batches import Encoded, encode
@@ -16,7 +16,12 @@ from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.logits import read_logits
 from emopress.train.loop import Objective, Trainer, pick_device
-from emopress.train.losses import class_weights, distillation_loss, hard_loss
+from emopress.train.losses import (
+    class_weights,
+    distillation_loss,
+    hard_loss,
+    scheduled_temperature,
+)
 from emopress.train.tokenizer import embedding_rows, model_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -67,16 +72,22 @@ def label_objective(
 def distillation_objective(
     labels: Tensor, teacher: Tensor, distill: dict[str, Any], device: torch.device
 ) -> Objective:
-    """Return the objective of response-based distillation from `teacher` logits [N, C]."""
+    """Return the objective of response-based distillation from `teacher` logits.
+
+    They are [N, C], or [K, N, C] of K teachers that are averaged. With `temperature_end` in
+    `distill` the temperature moves there while training.
+    """
     weighted = distill["train"]["class_weights"]
-    weights = class_weights(labels, teacher.shape[1]).to(device) if weighted else None
+    weights = class_weights(labels, teacher.shape[-1]).to(device) if weighted else None
 
     def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
         return distillation_loss(
             output.logits.float(),
-            teacher[indices].to(device),
+            teacher[..., indices, :].to(device),
             labels[indices].to(device),
-            temperature=distill["temperature"],
+            temperature=scheduled_temperature(
+                distill["temperature"], distill.get("temperature_end"), progress
+            ),
             alpha=distill["alpha"],
             kind=distill["hard_loss"],
             weights=weights,
@@ -96,6 +107,75 @@ def save_transformer(
     write_json(folder / "training.json", history)
 
 
+def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
+    """Return the cached logits [K, N, C] of K teachers for the training texts."""
+    return torch.stack([torch.from_numpy(read_logits(path, ids=ids)) for path in paths])
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A model of the config before its training, its tokenizer and the checkpoint it started from."""
+
+    model: nn.Module
+    tokenizer: Tokenizer
+    base: dict[str, Any] | None
+
+    @property
+    def licences(self) -> list[str]:
+        """The licence of the published checkpoint, if there is one."""
+        base = self.base
+        return [base["licence"] or f"not stated by {base['name']}"] if base else []
+
+
+def new_model(
+    entry: dict[str, Any],
+    *,
+    data: dict[str, Any],
+    train: Path,
+    pretrained: Path | None,
+    pretrained_tokenizer: Path | None,
+) -> NewModel:
+    """Build the model and the tokenizer of config entry `entry` for a data set."""
+    base = read_pretrained(pretrained) if pretrained else None  # checked before it is loaded
+    texts = read_split(train).texts
+    tokenizer = model_tokenizer(
+        entry, pretrained_tokenizer or pretrained, texts, data["language"] == "bn"
+    )
+    model = build_encoder(
+        entry,
+        labels=data["labels"],
+        vocab_size=embedding_rows(tokenizer),
+        max_length=data["max_length"],
+        pad=pad_id(tokenizer),
+        pretrained=pretrained,
+    )
+    return NewModel(model, tokenizer, base)
+
+
+def write_trained(
+    out: Path, model: nn.Module, tokenizer: Tokenizer, trainer: Trainer, facts: dict[str, Any]
+) -> None:
+    """Write a trained model as a checkpoint and forget its unfinished training.
+
+    `facts` of the manifest: DATA_KEYS, recipe, seed, parent, base, licences, data_sha256.
+    """
+    params, nonzero = count_parameters(model)
+    with replaced_folder(out) as folder:
+        save_transformer(folder, model, tokenizer, trainer.history)
+        write_manifest(
+            folder,
+            {
+                "family": "transformer",
+                **facts,
+                "params": params,
+                "nonzero_params": nonzero,
+                "versions": library_versions(*PACKAGES),
+                "trained_on": trainer.facts(),
+            },
+        )
+    trainer.forget()
+
+
 def train_encoder(
     *,
     entry: dict[str, Any],
@@ -110,38 +190,33 @@ def train_encoder(
     state: Path,
     out: Path,
     teacher: Path | None = None,
-    teacher_logits: Path | None = None,
+    teacher_logits: list[Path] | None = None,
 ) -> None:
     """Train the model of config entry `entry` and write it as a checkpoint to `out`.
 
-    With `teacher` (its bundle folder) and `teacher_logits` this is the distillation pass `step`;
-    without, `step` is the model itself. `data` holds DATA_KEYS; `state` is
-    where an unfinished training waits. The same seed, threads and machine give the same weights.
+    With `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of further
+    teachers, averaged) this is the distillation pass `step`; without, `step` is the model itself.
+    `data` holds DATA_KEYS; `state` is where an unfinished training waits. The same seed, threads
+    and machine give the same weights.
     """
-    base = read_pretrained(pretrained) if pretrained else None  # checked before it is loaded
     torch.manual_seed(seed)
-    texts = read_split(train).texts
-    tokenizer = model_tokenizer(
-        entry, pretrained_tokenizer or pretrained, texts, data["language"] == "bn"
-    )
-    model = build_encoder(
+    new = new_model(
         entry,
-        labels=data["labels"],
-        vocab_size=embedding_rows(tokenizer),
-        max_length=data["max_length"],
-        pad=pad_id(tokenizer),
+        data=data,
+        train=train,
         pretrained=pretrained,
+        pretrained_tokenizer=pretrained_tokenizer,
     )
-    encoded = encode_data(train, validation, tokenizer, data)
+    encoded = encode_data(train, validation, new.tokenizer, data)
     where, classes = pick_device(device), len(data["labels"])
-    if teacher is None or teacher_logits is None:
+    if teacher is None or not teacher_logits:
         settings, recipe, parent, inherited = entry["train"], [], None, []
         objective = label_objective(encoded.train.labels, settings, classes, where)
     else:
         manifest = read_json(teacher / "bundle.json")
         settings, recipe, inherited = step["train"], manifest["recipe"], manifest["licences"]
         parent = parent_facts(teacher / "bundle.json")
-        logits = torch.from_numpy(read_logits(teacher_logits, ids=encoded.train_ids))
+        logits = read_teachers(teacher_logits, ids=encoded.train_ids)
         objective = distillation_objective(encoded.train.labels, logits, step, where)
     identity = training_identity(
         entry=entry,
@@ -150,36 +225,21 @@ def train_encoder(
         seed=seed,
         texts=encoded.sha256,
         parent=parent,
-        base=base,
-        tokenizer=tokenizer.to_str(),
+        teachers=[sha256_of(path) for path in teacher_logits or []],
+        base=new.base,
+        tokenizer=new.tokenizer.to_str(),
     )
     trainer = Trainer(
-        model, objective, settings, seed=seed, identity=identity, device=where, state=state
+        new.model, objective, settings, seed=seed, identity=identity, device=where, state=state
     )
-    history = trainer.fit(encoded.train, encoded.validation, classes)
-    params, nonzero = count_parameters(model)
-    with replaced_folder(out) as folder:
-        save_transformer(folder, model, tokenizer, history)
-        write_manifest(
-            folder,
-            {
-                "family": "transformer",
-                **data,
-                "recipe": [*recipe, step],
-                "seed": seed,
-                "parent": parent,
-                "base": base,
-                "licences": sorted(
-                    {
-                        *inherited,
-                        *([base["licence"] or f"not stated by {base['name']}"] if base else []),
-                    }
-                ),
-                "data_sha256": encoded.sha256,
-                "params": params,
-                "nonzero_params": nonzero,
-                "versions": library_versions(*PACKAGES),
-                "trained_on": trainer.facts(),
-            },
-        )
-    trainer.forget()
+    trainer.fit(encoded.train, encoded.validation, classes)
+    facts = {
+        **data,
+        "recipe": [*recipe, step],
+        "seed": seed,
+        "parent": parent,
+        "base": new.base,
+        "licences": sorted({*inherited, *new.licences}),
+        "data_sha256": encoded.sha256,
+    }
+    write_trained(out, new.model, new.tokenizer, trainer, facts)

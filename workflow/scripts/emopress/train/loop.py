@@ -153,7 +153,8 @@ class Trainer:
                     f"validation macro F1 {score:.4f}  (best: epoch {self.best_epoch})",
                     file=sys.stderr,
                 )
-        self.model.load_state_dict(self.best)
+        if self.history:  # else no epoch was asked for
+            self.model.load_state_dict(self.best)
         return self.history
 
     def facts(self) -> dict[str, Any]:
@@ -181,6 +182,7 @@ class Trainer:
         torch.manual_seed(self.seed * 100_003 + epoch)
         rng = np.random.default_rng([self.seed, epoch])
         batches = bucketed_batches(lengths, settings["batch_size"], rng)
+        total = bar.total or 1
         self.model.train()
         losses: list[float] = []
         for start in range(0, len(batches), settings["accumulate"]):
@@ -194,7 +196,7 @@ class Trainer:
                 inputs = train.batch(indices, self.device)
                 with autocast:
                     output = self.model(**inputs)
-                loss = self.objective(output, inputs, indices, bar.n / bar.total)
+                loss = self.objective(output, inputs, indices, bar.n / total)
                 loss = loss * (len(indices) / texts)
                 loss.backward()
                 step_loss += loss.item()

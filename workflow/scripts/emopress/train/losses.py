@@ -1,4 +1,6 @@
-"""The losses of fine-tuning and distillation, as pure functions of logits."""
+"""The losses of fine-tuning and distillation, as pure functions of logits, hidden states and attention."""
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -20,15 +22,27 @@ def hard_loss(logits: Tensor, labels: Tensor, *, kind: str, weights: Tensor | No
     raise ValueError(f"unknown hard loss {kind!r}")
 
 
+def average_log_probabilities(logits: Tensor, *, temperature: float) -> Tensor:
+    """Return the log of the mean of K teachers' distributions softened by T, [N, C].
+
+    logits [K, N, C]. What is averaged are probabilities, so a teacher with large logits has no
+    more say than the others (You, Xu, Xu, Tao 2017, "Learning from multiple teacher networks").
+    """
+    softened = F.log_softmax(logits / temperature, dim=-1)
+    return torch.logsumexp(softened, dim=0) - math.log(len(logits))
+
+
 def soft_loss(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
     """Return T^2 * KL(teacher || student) of the distributions softened by T, averaged over texts.
 
-    student, teacher: logits [N, C]. T^2 keeps the gradient's size independent of T (Hinton,
-    Vinyals, Dean 2015, section 2). `batchmean` divides by N only; torch's default mean would divide
-    by the classes as well.
+    student: logits [N, C]; teacher: logits [N, C], or [K, N, C] of K teachers, whose softened
+    probabilities are averaged. T^2 keeps the gradient's size independent of T (Hinton, Vinyals,
+    Dean 2015, section 2). `batchmean` divides by N only; torch's default mean would divide by the
+    classes as well.
     """
     log_student = F.log_softmax(student / temperature, dim=-1)
-    log_teacher = F.log_softmax(teacher / temperature, dim=-1)
+    teachers = teacher if teacher.ndim == 3 else teacher[None]
+    log_teacher = average_log_probabilities(teachers, temperature=temperature)
     divergence = F.kl_div(log_student, log_teacher, log_target=True, reduction="batchmean")
     return divergence * temperature**2
 
@@ -47,6 +61,50 @@ def distillation_loss(
     soft = soft_loss(student, teacher, temperature=temperature)
     hard = hard_loss(student, labels, kind=kind, weights=weights)
     return alpha * soft + (1 - alpha) * hard
+
+
+def scheduled_temperature(start: float, end: float | None, progress: float) -> float:
+    """Return the temperature at `progress` (0 at the first step, 1 after the last): linear."""
+    return start if end is None else start + (end - start) * progress
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of `values` [B, T] over the tokens whose `mask` [B, T] is 1, not padding."""
+    kept = mask.to(values.dtype)
+    return (values * kept).sum() / kept.sum()
+
+
+def hidden_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean squared error of hidden states [B, T, D] over real tokens and the width.
+
+    The student's states come already projected to the teacher's width (L_HT of Romero et al. 2015,
+    FitNets; L_hidn of Jiao et al. 2020, TinyBERT). mask [B, T]: 1 for tokens, 0 for padding.
+    """
+    return masked_mean((student - teacher).pow(2).mean(-1), mask)
+
+
+def cosine_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean over real tokens of 1 - cos(student, teacher), hidden states [B, T, D].
+
+    L_cos of Sanh et al. 2019, DistilBERT: directions are aligned, lengths are left free.
+    """
+    return masked_mean(1 - F.cosine_similarity(student, teacher, dim=-1), mask)
+
+
+def attention_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+    """Return KL(teacher || student) of attention distributions, the mean over heads and real tokens.
+
+    student [B, H, T, T], teacher [B, H', T, T]: rows are distributions over the tokens that are
+    attended to, 0 for padding. Head by head where H = H' (L_AT of Wang et al. 2020, MiniLM);
+    else the heads of each are averaged first. The rows of padding tokens (mask [B, T] is 0) do not
+    count.
+    """
+    if student.shape[1] != teacher.shape[1]:
+        student, teacher = student.mean(1, keepdim=True), teacher.mean(1, keepdim=True)
+    # A probability may underflow to 0, whose logarithm would turn the loss into inf or NaN.
+    log_student = student.clamp(min=torch.finfo(student.dtype).tiny).log()
+    divergence = (torch.special.xlogy(teacher, teacher) - teacher * log_student).sum(-1)
+    return masked_mean(divergence.mean(1), mask)
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:

@@ -115,7 +115,7 @@ def model_tokenizer(
 
     `pretrained` is the folder that its checkpoint or tokenizer was fetched into; `texts` are the
     training texts, for a tokenizer that is trained. With `language_check` a tokenizer that strips
-    Bengali vowel signs is refused.
+    Bengali vowel signs is refused, unless the entry says `strips_vowel_signs`.
     """
     spec = entry.get("tokenizer", {})
     if "train" in spec:
@@ -124,10 +124,11 @@ def model_tokenizer(
         raise ValueError("a tokenizer that is not trained needs its folder")
     else:
         result = tokenizer_of_folder(pretrained, lowercase=spec.get("lowercase", False))
-    if language_check and strips_vowel_signs(result):
+    allowed = entry.get("strips_vowel_signs", False)
+    if language_check and not allowed and strips_vowel_signs(result):
         raise UserError(
             f"{pretrained}: this tokenizer strips Bengali vowel signs (strip_accents); "
-            "use one that does not"
+            "use one that does not, or accept it with strips_vowel_signs: true"
         )
     return result
 

@@ -1,0 +1,186 @@
+"""Prints what passes give on the shapes of published models, with random weights, one line each.
+
+    python tests/bench_shapes.py               structured pruning, low rank and engines of a BERT-base shape
+    python tests/bench_shapes.py --data results/data/ubmec
+                                               also how many rows trimming takes off multilingual BERT's shape on UBMEC
+
+Random weights say nothing about accuracy; shapes alone make size and latency. Run it on a machine that does nothing
+else (`make bench` does).
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
+
+from bench import line  # noqa: E402
+from emopress.artifact import read_json  # noqa: E402
+from emopress.bundle.export import export_transformer  # noqa: E402
+from emopress.bundle.quantize import quantize_bundle  # noqa: E402
+from emopress.checkpoint import library_versions, write_manifest  # noqa: E402
+from emopress.compress.lowrank import factor_checkpoint  # noqa: E402
+from emopress.compress.structured import prune_structured  # noqa: E402
+from emopress.compress.trim import trim_checkpoint  # noqa: E402
+from emopress.measure.timing import Candidate, time_once  # noqa: E402
+from emopress.runtime.encoder import pad_id  # noqa: E402
+from emopress.schema import schema, with_defaults  # noqa: E402
+from emopress.train.encoder import build_encoder, count_parameters  # noqa: E402
+from emopress.train.finetune import save_transformer  # noqa: E402
+from emopress.train.tokenizer import (  # noqa: E402
+    SPECIAL_TOKENS,
+    embedding_rows,
+    train_wordpiece,
+    wordpiece,
+)
+
+LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
+BERT_BASE = {"architecture": "bert", "layers": 12, "width": 768, "heads": 12, "ffn": 3072}
+MULTILINGUAL_ROWS = 119_547
+BENGALI_PIECES = 6000
+TIMING = {"threads": 1, "warmup": 3, "batch_size": 1}
+ROUNDS, TEXTS = 7, 12
+
+
+def step(definition: str, **entry: Any) -> dict[str, Any]:
+    """Return a pass's config entry with its defaults."""
+    return {"name": definition, **with_defaults(entry, schema()["$defs"][definition])}
+
+
+def checkpoint(folder: Path, init: dict[str, Any], words: list[str]) -> Path:
+    """Write a checkpoint of a shape, all its weights random (biases too: exporters merge zero ones)."""
+    torch.manual_seed(0)
+    vocabulary = {word: index for index, word in enumerate([*SPECIAL_TOKENS, *words])}
+    tokenizer = wordpiece(vocabulary, lowercase=False)
+    model = build_encoder(
+        {"init": {**init, "dropout": 0.1}},
+        labels=LABELS,
+        vocab_size=embedding_rows(tokenizer),
+        max_length=128,
+        pad=pad_id(tokenizer),
+        pretrained=None,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    params, nonzero = count_parameters(model)
+    folder.mkdir(parents=True)
+    save_transformer(folder, model, tokenizer, [])
+    facts = {
+        "family": "transformer",
+        **{"labels": LABELS, "language": "en", "max_length": 128, "normalise": "none"},
+        **{"recipe": [{"name": "shape"}], "seed": 0, "parent": None, "base": None, "licences": []},
+        **{"data_sha256": "0", "params": params, "nonzero_params": nonzero},
+        "versions": library_versions("torch"),
+    }
+    write_manifest(folder, facts)
+    return folder
+
+
+def latencies(bundles: dict[str, Path], texts: list[str]) -> dict[str, float]:
+    """Return the median latency in ms of each bundle, in interleaved rounds, batch 1, one thread."""
+    candidates = {name: Candidate(name, 0, "bundle", folder) for name, folder in bundles.items()}
+    for turn in range(ROUNDS):
+        names = list(candidates)
+        for index in np.random.default_rng(turn).permutation(len(names)):
+            time_once(candidates[names[index]], texts, TIMING)
+    return {name: float(np.median(c.latencies_ms)) for name, c in candidates.items()}
+
+
+def base_shape(scratch: Path) -> None:
+    """Cut, factor and quantize a BERT-base shape, and time what comes of it on texts of 32 tokens."""
+    words = [f"w{i}" for i in range(2000)]
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(words, 30)) for _ in range(200)]
+    frame = pandas.DataFrame(
+        {"id": range(200), "text": texts, "label": [i % 6 for i in range(200)]}
+    )
+    frame["id"] = frame["id"].astype(str)
+    train = scratch / "train.parquet"
+    frame.to_parquet(train)
+    whole = checkpoint(scratch / "whole", BERT_BASE, words)
+    made = {"parent": whole, "seed": 0, "train": train, "validation": train, "device": "cpu"}
+    half = step("structured", kind="prune", method="structured", heads=0.5, ffn=0.5)
+    half |= {"importance": "index"}
+    thin = step("low_rank", kind="low-rank", rank=128)
+    prune_structured(step=half, out=scratch / "half", state=scratch / "state", **made)
+    factor_checkpoint(step=thin, out=scratch / "thin", state=scratch / "state", **made)
+    bundles = {}
+    for name in ("whole", "half", "thin"):
+        bundles[name] = scratch / f"{name}-bundle"
+        export_transformer(scratch / name, bundles[name])
+    bundles["int8"] = scratch / "int8-bundle"
+    dynamic = step("dynamic", kind="quantize", method="dynamic")
+    quantize_bundle(parent=bundles["whole"], step=dynamic, seed=0, train=train, out=bundles["int8"])
+    try:
+        from emopress.bundle.openvino import to_openvino
+
+        bundles["openvino int8"] = scratch / "openvino-bundle"
+        to_openvino(
+            parent=bundles["whole"],
+            step=step("openvino", kind="openvino", precision="int8", calibration={"texts": 30}),
+            seed=0,
+            train=train,
+            out=bundles["openvino int8"],
+            threads=1,
+        )
+    except ImportError:
+        del bundles["openvino int8"]
+        print("      openvino is not installed: its row is left out")
+    ms = latencies(bundles, texts[:TEXTS])
+    print(
+        "      BERT-base shape, 32 tokens, ms: " + ", ".join(f"{n} {v:.1f}" for n, v in ms.items())
+    )
+    gain = ms["whole"] / ms["half"]
+    line("BERT-base, half the heads and half the FFN", f"{gain:.2f}x faster", "1.6x", gain >= 1.6)
+    gain = ms["whole"] / ms["thin"]
+    line("BERT-base, low rank 128", f"{gain:.2f}x faster", "1.0x", gain > 1)
+    if "openvino int8" in ms:
+        gain = ms["int8"] / ms["openvino int8"]
+        line("BERT-base, OpenVINO int8 over ORT int8", f"{gain:.2f}x faster", "1.1x", gain >= 1.1)
+
+
+def multilingual_rows(scratch: Path, data: Path) -> None:
+    """Trim a vocabulary of multilingual BERT's size, width 768, to UBMEC's training texts.
+
+    The multilingual vocabulary itself is not at hand. This one has BENGALI_PIECES trained on these
+    very texts, so that nearly all of them are kept, and entries of other languages for the rest.
+    """
+    texts = pandas.read_parquet(data / "train.parquet")["text"].tolist()
+    trained = train_wordpiece(texts, vocab_size=BENGALI_PIECES, lowercase=False).get_vocab()
+    words = [word for word in trained if word not in SPECIAL_TOKENS]
+    words += [f"q{i}" for i in range(MULTILINGUAL_ROWS - len(words) - len(SPECIAL_TOKENS))]
+    init = {**BERT_BASE, "layers": 1}  # the layers play no part
+    whole = checkpoint(scratch / "multilingual", init, words)
+    trim_checkpoint(
+        parent=whole,
+        step=step("trim", kind="trim"),
+        seed=0,
+        train=data / "train.parquet",
+        test=data / "test.parquet",
+        out=scratch / "trimmed",
+    )
+    found = read_json(scratch / "trimmed" / "checkpoint.json")["findings"]["trim"]
+    share = found["embedding_rows_removed_share"]
+    print(f"      {found}")
+    line(
+        "multilingual BERT's 119,547 rows on UBMEC: removed", f"{share:.1%}", "85 %", share >= 0.85
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of UBMEC's prepared parquet files")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        base_shape(Path(folder))
+        if chosen.data:
+            multilingual_rows(Path(folder), chosen.data)

@@ -1,0 +1,368 @@
+"""Runtime openvino: the same answers in every precision, real int8 files, errors that say what to do."""
+
+import builtins
+import importlib.util
+import json
+import re
+import shutil
+import sys
+
+import numpy as np
+import onnx
+import pandas
+import pytest
+from onnx import numpy_helper
+
+from emopress.artifact import file_table, read_json, write_json
+from emopress.errors import UserError
+from emopress.runtime.bundle import load, read_bundle
+
+MISSING = [name for name in ("openvino", "nncf") if importlib.util.find_spec(name) is None]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING),
+    reason=f"NOT TESTED: no {', '.join(MISSING)}; needs the extra: requirements-openvino.lock",
+)
+CALIBRATION = {"texts": 20, "balanced": False}
+WANTED = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+ENCODERS = ["bert", "distilbert", "electra"]
+RELOAD = """
+import json, sys
+import numpy as np
+from emopress.runtime.bundle import load
+request = json.load(open(sys.argv[1], encoding="utf-8"))
+found = load(request["bundle"]).predict_logits(request["texts"])
+heavy = sorted({"torch", "transformers", "onnx", "onnxruntime", "nncf", "pandas"} & set(sys.modules))
+assert not heavy, heavy
+assert not [m for m in sys.modules if m.startswith("openvino_telemetry.")]
+np.save(sys.argv[2], found)
+"""
+
+
+def step(precision):
+    return {
+        "name": precision,
+        "kind": "openvino",
+        "precision": precision,
+        "calibration": CALIBRATION,
+    }
+
+
+def supported():
+    """Return the precisions of `WANTED` that this CPU computes in."""
+    from emopress.runtime.openvino import import_openvino
+
+    able = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return {"fp32", "int8", *(name for name in ("bf16", "fp16") if name.upper() in able)}
+
+
+def convert(artifacts, few, parent, precision, out, seed=0):
+    from emopress.bundle.openvino import to_openvino
+
+    to_openvino(
+        parent=artifacts.bundles[parent], step=step(precision), seed=seed, train=few.train, out=out
+    )
+
+
+def altered(folder, copy=None, **facts):
+    """Copy a bundle if `copy` is given, and write its manifest anew with other facts."""
+    folder = shutil.copytree(folder, copy) if copy else folder
+    manifest = read_json(folder / "bundle.json")
+    (folder / "bundle.json").unlink()
+    write_json(folder / "bundle.json", {**manifest, **facts, "files": file_table(folder)})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def converted(artifacts, few, tmp_path_factory):
+    """The converted bundles by (parent, precision)."""
+    root = tmp_path_factory.mktemp("openvino")
+    pairs = [(p, w) for p in ENCODERS for w in ("fp32", "int8")] + [("pruned", "int8")]
+    if "bf16" in supported():
+        pairs.append(("bert", "bf16"))
+    for parent, precision in pairs:
+        convert(artifacts, few, parent, precision, root / f"{parent}-{precision}")
+    return {pair: root / "-".join(pair) for pair in pairs}
+
+
+@pytest.fixture(scope="module")
+def expected(artifacts, texts):
+    """The parents' logits in ONNX Runtime."""
+    return {
+        name: load(artifacts.bundles[name]).predict_logits(texts) for name in [*ENCODERS, "pruned"]
+    }
+
+
+def gap(converted, expected, texts, parent, precision):
+    return np.abs(load(converted[parent, precision]).predict_logits(texts) - expected[parent])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_fp32_gives_the_logits_of_onnx_runtime(converted, expected, texts, name):
+    assert gap(converted, expected, texts, name, "fp32").max() < 1e-4
+
+
+@pytest.mark.parametrize("name", [*ENCODERS, "pruned"])
+def test_int8_stays_near_fp32_and_differs(converted, expected, texts, name):
+    found = load(converted[name, "int8"]).predict_logits(texts)
+    gap = np.abs(found - expected[name])
+    assert 0 < gap.mean() < 0.1 * expected[name].std()
+    batch = load(converted[name, "int8"]).predict_logits(texts, batch_size=16)
+    assert np.abs(batch - expected[name]).mean() < 0.1 * expected[name].std()
+
+
+def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
+    """Random weights have near ties; a model that has learned has few."""
+    from emopress.bundle.export import export_transformer
+    from emopress.bundle.openvino import to_openvino
+    from emopress.train.finetune import train_encoder
+
+    shape = {"architecture": "bert", "layers": 2, "width": 64, "heads": 2, "ffn": 128}
+    entry = {
+        "name": "micro",
+        "init": {**shape, "dropout": 0.1},
+        "tokenizer": {"train": "wordpiece", "vocab_size": 800, "lowercase": True},
+        "train": training(epochs=6, learning_rate=2e-3),
+    }
+    train_encoder(
+        entry=entry,
+        step=entry,
+        data=demo["en"].data,
+        seed=0,
+        device="cpu",
+        train=demo["en"].train,
+        validation=demo["en"].validation,
+        pretrained=None,
+        pretrained_tokenizer=None,
+        state=tmp_path / "state",
+        out=tmp_path / "checkpoint",
+    )
+    export_transformer(tmp_path / "checkpoint", tmp_path / "bundle")
+    to_openvino(
+        parent=tmp_path / "bundle",
+        step={**step("int8"), "calibration": {"texts": 100, "balanced": True}},
+        seed=0,
+        train=demo["en"].train,
+        out=tmp_path / "int8",
+    )
+    test = pandas.read_parquet(demo["en"].test)
+    fp32 = load(tmp_path / "bundle").predict_logits(test["text"].tolist()).argmax(axis=1)
+    int8 = load(tmp_path / "int8").predict_logits(test["text"].tolist()).argmax(axis=1)
+    assert (fp32 == test["label"].to_numpy()).mean() > 0.5  # it has learned
+    assert (fp32 == int8).mean() >= 0.98
+
+
+def test_bf16_is_computed_in_bf16(converted, expected, texts):
+    if "bf16" not in supported():
+        pytest.skip("NOT TESTED: this CPU has no bf16")
+    found = gap(converted, expected, texts, "bert", "bf16")
+    assert 1e-4 < found.max() < 0.1 * expected["bert"].std()
+
+
+@pytest.mark.parametrize("name", [("bert", "fp32"), ("bert", "int8"), ("electra", "int8")])
+def test_a_fresh_process_needs_neither_torch_nor_onnx_runtime(
+    converted, texts, python, tmp_path, name
+):
+    request = {"bundle": str(converted[name]), "texts": texts}
+    (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    python(RELOAD, tmp_path / "request.json", tmp_path / "found.npy")
+    assert np.array_equal(
+        np.load(tmp_path / "found.npy"), load(converted[name]).predict_logits(texts)
+    )
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_batches_of_any_shape(converted, expected, texts, name):
+    found = load(converted[name, "fp32"]).predict_logits(texts, batch_size=7)
+    assert np.abs(found - expected[name]).max() < 1e-4
+
+
+def test_single_texts_have_a_graph_per_eight_tokens(converted, texts):
+    classifier = load(converted["bert", "fp32"])
+    classifier.predict_logits(texts)
+    longest = classifier.encoder.max_length  # the position embeddings end there
+    assert set(classifier.single) <= {8, 16, 24, longest} and longest in classifier.single
+    assert len(classifier.single) > 1
+    shapes = {
+        tokens: request.get_tensor("input_ids").shape
+        for tokens, request in classifier.single.items()
+    }
+    assert all(list(shape) == [1, tokens] for tokens, shape in shapes.items())
+
+
+def test_a_length_that_no_step_divides_ends_at_the_models(converted, texts, tmp_path):
+    folder = altered(converted["bert", "fp32"], tmp_path / "copy", max_length=27)
+    classifier = load(folder)
+    assert np.isfinite(classifier.predict_logits(["very " * 100])).all()
+    assert set(classifier.single) == {27}
+
+
+def test_large_models_have_one_graph(converted, expected, texts, monkeypatch):
+    monkeypatch.setattr("emopress.runtime.openvino.SMALL_BYTES", 0)
+    classifier = load(converted["bert", "fp32"])
+    found = classifier.predict_logits(texts)
+    assert not classifier.single
+    assert np.abs(found - expected["bert"]).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_int8_does_not_depend_on_padding(converted, texts, monkeypatch, name):
+    """DistilBERT's did, before fused attention was switched off."""
+    padded = load(converted[name, "int8"]).predict_logits(texts)
+    monkeypatch.setattr("emopress.runtime.openvino.SMALL_BYTES", 0)
+    exact = load(converted[name, "int8"]).predict_logits(texts)
+    # fp32 layer norms and softmax round differently; a value on the edge of a step may tip over
+    assert np.abs(padded - exact).mean() < 0.005 * exact.std()
+
+
+@pytest.mark.parametrize("name", [*ENCODERS, "pruned"])
+def test_int8_weights_are_int8_in_the_file(artifacts, converted, name):
+    from emopress.runtime.openvino import import_openvino
+
+    folder, parent = converted[name, "int8"], read_bundle(artifacts.bundles[name])
+    stored = [
+        node
+        for node in import_openvino().Core().read_model(str(folder / "model.xml")).get_ordered_ops()
+        if node.get_type_name() == "Constant" and node.get_element_type().to_string() == "i8"
+    ]
+    elements = sum(node.data.size for node in stored)
+    assert elements > 0.9 * parent.manifest["params"]
+    assert any(node.data.shape[0] > 300 for node in stored)  # the vocabulary's embeddings
+    binary = (folder / "model.bin").stat().st_size
+    assert elements <= binary <= 0.35 * (parent.folder / "model.onnx").stat().st_size
+    facts = read_bundle(folder).manifest
+    assert facts["weight_bits"] == 8
+    assert facts["findings"]["int8"]["int8_weight_share"] > 0.9
+    zeros = sum(int((node.data == 0).sum()) for node in stored)
+    assert facts["params"] - facts["nonzero_params"] == pytest.approx(zeros, abs=500)
+
+
+def test_manifest_and_files(artifacts, converted):
+    for (name, precision), folder in converted.items():
+        facts = read_bundle(folder).manifest
+        assert facts["runtime"] == "openvino"
+        assert facts["inference_precision"] == WANTED[precision]
+        assert facts["findings"][precision]["inference_precision"] == WANTED[precision]
+        assert set(facts["files"]) == {"model.xml", "model.bin", "tokenizer.json"}
+        assert {path.name for path in folder.iterdir()} == {*facts["files"], "bundle.json"}
+        assert "openvino" in facts["versions"] and facts["recipe"][-1]["name"] == precision
+        assert ("nncf" in facts["versions"]) == (precision == "int8")
+        parent = read_bundle(artifacts.bundles[name]).manifest
+        assert facts["params"] == parent["params"]
+        assert (facts["nonzero_params"] == parent["nonzero_params"]) == (precision != "int8")
+
+
+def test_the_graph_keeps_free_shapes_and_no_paths(converted):
+    for folder in converted.values():
+        text = (folder / "model.xml").read_text()
+        assert text.count('<data shape="?,?" element_type="i64" />') == 2
+        values = re.findall(r'(?:value|name)="([^"]*)"', text)
+        assert not [value for value in values if str(folder.parent) in value or "/tmp/" in value]
+
+
+def test_the_same_seed_gives_the_same_file(artifacts, converted, few, tmp_path):
+    convert(artifacts, few, "bert", "int8", tmp_path / "again")
+    for file in ("model.xml", "model.bin"):
+        first = (converted["bert", "int8"] / file).read_bytes()
+        assert (tmp_path / "again" / file).read_bytes() == first
+
+
+def test_large_models_shrink_to_a_quarter(tmp_path, artifacts, few):
+    """The graph's XML is of one size; beside the weights of a real model it does not count."""
+    from emopress.bundle.openvino import to_openvino
+
+    parent = shutil.copytree(artifacts.bundles["bert"], tmp_path / "wide")
+    model = onnx.load(parent / "model.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("word_embeddings.weight"):
+            rows = np.tile(numpy_helper.to_array(tensor), (150, 1))
+            tensor.CopyFrom(numpy_helper.from_array(rows, tensor.name))
+    onnx.save(model, parent / "model.onnx")
+    altered(parent)
+    to_openvino(parent=parent, step=step("int8"), seed=0, train=few.train, out=tmp_path / "out")
+    # a row of 64 has a scale of its own: 1 / 64 of the table (of 768: 0.1 %)
+    share = read_bundle(tmp_path / "out").size_bytes / read_bundle(parent).size_bytes
+    assert 0.25 < share <= 0.285
+
+
+def test_a_precision_that_the_cpu_lacks_is_refused(artifacts, few, tmp_path):
+    lacking = sorted({"bf16", "fp16"} - supported())
+    if not lacking:
+        pytest.skip("NOT TESTED: this CPU computes in every precision")
+    wanted = WANTED[lacking[0]]
+    with pytest.raises(UserError, match=rf"does not compute in {wanted}, .*it supports .*f32"):
+        convert(artifacts, few, "bert", lacking[0], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_loading_on_a_cpu_that_lacks_the_precision_is_refused(converted, tmp_path):
+    lacking = sorted({"bf16", "fp16"} - supported())
+    if not lacking:
+        pytest.skip("NOT TESTED: this CPU computes in every precision")
+    folder = altered(
+        converted["bert", "fp32"], tmp_path / "copy", inference_precision=WANTED[lacking[0]]
+    )
+    with pytest.raises(UserError, match=r"model\.xml: this CPU does not compute in"):
+        load(folder)
+
+
+@pytest.mark.parametrize("package", ["openvino", "nncf"])
+def test_a_missing_package_is_an_extra(artifacts, few, tmp_path, monkeypatch, package):
+    original = builtins.__import__
+
+    def without(name, *arguments, **keywords):
+        if name.split(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        return original(name, *arguments, **keywords)
+
+    from emopress.bundle import openvino as module  # what it imports itself is not missing
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UserError, match=r"extra: pip install -r requirements-openvino\.lock"):
+        module.to_openvino(
+            parent=artifacts.bundles["bert"],
+            step=step("int8"),
+            seed=0,
+            train=few.train,
+            out=tmp_path / "out",
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_loading_without_openvino_names_the_extra(converted, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(UserError, match=r"extra: pip install -r requirements-openvino\.lock"):
+        load(converted["bert", "fp32"])
+
+
+QUIET = """
+import sys
+from pathlib import Path
+home = Path(sys.argv[1])
+import os
+os.environ["HOME"] = str(home)
+import socket
+def refused(*arguments):
+    raise AssertionError("something reaches for the network")
+socket.socket.connect = refused
+from emopress.bundle.openvino import import_nncf
+import_nncf()
+from nncf.telemetry import telemetry
+telemetry.start_session("nncf_ov")
+assert list(home.rglob("*intel*")) == [], list(home.rglob("*"))
+assert not [m for m in sys.modules if m.startswith("openvino_telemetry.")]
+"""
+
+
+def test_telemetry_is_off(python, tmp_path):
+    python(QUIET, tmp_path)
+
+
+def test_the_threads_of_calibration_are_the_jobs():
+    from emopress.bundle.openvino import core_threads
+    from emopress.runtime.openvino import import_openvino
+
+    openvino = import_openvino()
+    before = openvino.Core
+    with core_threads(1):
+        assert openvino.Core().get_property("CPU", "INFERENCE_NUM_THREADS") == 1
+    assert openvino.Core is before

@@ -1,0 +1,77 @@
+"""The calibration sample: which training texts show a quantizer the ranges of activations."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from emopress.runtime.bundle import Bundle, encoder_of
+from emopress.train.data import read_split
+
+Feed = dict[str, np.ndarray]
+
+
+def calibration_sample(labels: list[int], texts: int, seed: int, balanced: bool) -> list[int]:
+    """Return the indices of `texts` of the labelled texts (all, if there are fewer), ascending.
+
+    Balanced: the same number from every class, as far as it has texts; what a small class cannot
+    give is shared among the others, and what does not divide evenly goes to the first classes.
+    """
+    rng = np.random.default_rng(seed)
+    wanted = min(texts, len(labels))
+    if not balanced:
+        return sorted(rng.choice(len(labels), size=wanted, replace=False).tolist())
+    seen: Counter[int] = Counter()
+    draws = []  # (how many of its class were drawn before it, class, index)
+    for index in rng.permutation(len(labels)).tolist():
+        draws.append((seen[labels[index]], labels[index], index))
+        seen[labels[index]] += 1
+    return sorted(index for _, _, index in sorted(draws)[:wanted])
+
+
+def calibration_feeds(
+    bundle: Bundle, train: Path, calibration: dict[str, Any], seed: int
+) -> list[Feed]:
+    """Return input_ids and attention_mask [1, T] of each text that config entry `calibration` asks for.
+
+    One text a feed: padding would widen the activation ranges.
+    """
+    split = read_split(train)
+    encoder = encoder_of(bundle)
+    chosen = calibration_sample(
+        split.labels, calibration["texts"], seed, balanced=calibration["balanced"]
+    )
+    return [encoder([split.texts[i]]) for i in chosen]
+
+
+class CalibrationTexts:
+    """Hands feeds to ONNX Runtime's calibrators, with a progress bar: entropy takes a second a text.
+
+    A CalibrationDataReader by its methods. With a stride of one, ranges and histograms are updated
+    text by text, so texts may differ in length and memory does not grow with the sample.
+    """
+
+    def __init__(self, feeds: list[Feed]) -> None:
+        self.feeds, self.waiting = feeds, iter(feeds)
+        self.bar = tqdm(
+            total=len(feeds), desc="calibration", unit="text", file=sys.stderr, mininterval=2.0
+        )
+
+    def __len__(self) -> int:
+        return len(self.feeds)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Go on with these feeds; ONNX Runtime asks so for each stride."""
+        self.waiting = iter(self.feeds[start_index:end_index])
+
+    def get_next(self) -> Feed | None:
+        """Return the next feed, None at the end."""
+        feed = next(self.waiting, None)
+        if feed is not None:
+            self.bar.update()
+            if self.bar.n == len(self.feeds):
+                self.bar.close()
+        return feed

@@ -1,0 +1,168 @@
+"""Converts a checkpoint trained with fake quantization to an ONNX bundle that computes in integers."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.quantization import (
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from safetensors.numpy import load_file
+
+from emopress.artifact import replaced_folder
+from emopress.bundle.blocks import write_blocks
+from emopress.bundle.export import export_transformer
+from emopress.bundle.graph import (
+    PRODUCTS,
+    activation_products,
+    layer_of,
+    only_products_read_integers,
+)
+from emopress.bundle.manifest import exported
+from emopress.bundle.quantize import compare_weights, session_threads
+from emopress.checkpoint import Checkpoint, read_checkpoint
+from emopress.compress.fakequant import RANGES, REFERENCE
+from emopress.errors import UserError
+from emopress.runtime.bundle import read_bundle
+
+LARGEST_ERROR = 0.02  # mean absolute difference of logits, as a share of their standard deviation
+PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "numpy")
+
+
+def input_ranges(
+    model: onnx.ModelProto, ranges: dict[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return (lower, upper) by tensor name for the input of every product with constant weights.
+
+    `ranges` has [lower, upper] by layer name. ValueError if a product has no range, a range no
+    product, or a tensor two different ones: the graph is not the model that was trained.
+    """
+    activations = set(activation_products(model))
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    waiting = set(ranges)
+    for node in model.graph.node:
+        if node.op_type not in PRODUCTS or node.name in activations:
+            continue
+        layer = layer_of(node.name)
+        if layer not in ranges:
+            raise ValueError(f"no trained range for the layer {layer} of node {node.name}")
+        bounds = ranges[layer].astype(np.float32)
+        pair = (bounds[0].reshape(()), bounds[1].reshape(()))
+        if found.setdefault(node.input[0], pair) != pair:
+            raise ValueError(f"two trained ranges for {node.input[0]}, which {node.name} reads")
+        waiting.discard(layer)
+    if waiting:
+        raise ValueError(f"no node for the trained ranges of {', '.join(sorted(waiting))}")
+    return found
+
+
+def convert_qat(*, checkpoint: Path, out: Path, threads: int) -> None:
+    """Write the bundle of the checkpoint of a qat pass: its weights and trained ranges in integers.
+
+    UserError if the checkpoint is of another pass, or if the bundle's logits on the checkpoint's
+    reference texts are not the fake-quantized model's (LARGEST_ERROR).
+    """
+    source = read_checkpoint(checkpoint)
+    step = source.manifest["recipe"][-1]
+    if step.get("kind") != "qat" or not (checkpoint / REFERENCE).is_file():
+        raise UserError(f"{checkpoint}: not the checkpoint of a qat pass; export it instead")
+    with (
+        session_threads(threads),
+        tempfile.TemporaryDirectory() as scratch,
+        replaced_folder(out) as folder,
+    ):
+        fp32 = Path(scratch) / "fp32"
+        export_transformer(checkpoint, fp32)
+        shutil.copyfile(fp32 / "tokenizer.json", folder / "tokenizer.json")
+        convert = _to_int8 if step["weights"] == "int8" else _to_int4
+        facts, findings = convert(fp32, folder, source, step)
+        error = logit_error(folder / "model.onnx", checkpoint / REFERENCE, threads=threads)
+        if not error < LARGEST_ERROR:
+            raise UserError(
+                f"{out}: the converted model's logits differ from the trained one's by {error:.1%} "
+                f"of their standard deviation ({LARGEST_ERROR:.0%} is allowed); where the CPU "
+                "has no 8-bit dot products (VNNI), sums of int8 saturate: convert on another one"
+            )
+        findings |= {"logit_error_share_of_sd": round(error, 5)}
+        known = source.manifest["findings"]
+        exported(
+            folder,
+            source,
+            PACKAGES,
+            runtime="onnxruntime",
+            pad_id=read_bundle(fp32).manifest["pad_id"],
+            findings={**known, step["name"]: {**known[step["name"]], **findings}},
+            **facts,
+        )
+
+
+def logit_error(model: Path, reference: Path, *, threads: int) -> float:
+    """Return the mean absolute difference to the reference logits over their standard deviation."""
+    tensors = load_file(reference)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    expected = tensors.pop("logits")
+    found = np.asarray(session.run(["logits"], tensors)[0])
+    return float(np.abs(found - expected).mean() / expected.std())
+
+
+def _to_int8(
+    fp32: Path, folder: Path, source: Checkpoint, step: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write model.onnx in int8 from the bundle `fp32`; return facts for its manifest, and findings.
+
+    ONNX Runtime's quantizer takes the trained ranges as those of a calibration it need not run.
+    """
+    kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
+    prepared, result = fp32 / "prepared.onnx", folder / "model.onnx"
+    quant_pre_process(str(fp32 / "model.onnx"), str(prepared), skip_symbolic_shape=True)
+    graph = onnx.load(prepared)
+    ranges = input_ranges(graph, load_file(source.folder / RANGES))
+    cache = fp32 / "ranges.json"
+    save_tensors_data(TensorsData(CalibrationMethod.MinMax, dict(ranges)), cache)
+    quantize_static(
+        str(prepared),
+        str(result),
+        None,
+        calibration_cache_path=str(cache),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=kinds,
+        per_channel=step["per_channel"],
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=activation_products(graph),
+        extra_options={"OpTypesToExcludeOutputQuantization": kinds},
+    )
+    model = onnx.load(result)
+    only_products_read_integers(model, set(ranges))
+    onnx.save(model, result)
+    lost, share = compare_weights(prepared, result)
+    facts = {"nonzero_params": source.manifest["nonzero_params"] - lost, "weight_bits": 8}
+    return facts, {"int8_weight_share": round(share, 4)}
+
+
+def _to_int4(
+    fp32: Path, folder: Path, source: Checkpoint, step: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write model.onnx in int4 from the bundle `fp32`; return facts for its manifest, and findings."""
+    findings = write_blocks(
+        fp32 / "model.onnx",
+        folder / "model.onnx",
+        scheme="int4",
+        block_size=step["block_size"],
+        symmetric=True,
+        embeddings="int4" if step["embeddings"] else "fp32",
+    )
+    nonzero = source.manifest["nonzero_params"] - findings["weights_rounded_to_zero"]
+    return {"nonzero_params": nonzero, "weight_bits": 4}, findings

@@ -1,0 +1,46 @@
+"""What passes ask of an exported ONNX graph: which node is which layer, and who reads which tensor."""
+
+import onnx
+
+PRODUCTS = ("MatMul", "Gemm")
+
+
+def layer_of(node: str) -> str:
+    """Return the name of the PyTorch layer that the exporter made an ONNX node of.
+
+    A node is called /model/<module>/<module>/<operator>, where a child of a list or Sequential
+    repeats its parent's name: /model/bert/encoder/layer.0/attention/self/query/query.1/MatMul.
+    """
+    names: list[str] = []
+    for part in node.split("/")[2:-1]:
+        if names and part.startswith(f"{names[-1]}."):
+            names.pop()
+        names.append(part)
+    return ".".join(names)
+
+
+def activation_products(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the MatMul nodes of two activations (attention), which stay fp32."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "MatMul" and not constants & set(node.input)
+    ]
+
+
+def only_products_read_integers(model: onnx.ModelProto, tensors: set[str]) -> None:
+    """Let what reads one of `tensors`, but is no product, read it as it was before quantization.
+
+    ONNX Runtime's quantizer puts the rounded tensor in the place of the tensor for all its readers.
+    The residual sums after it lose nothing then, and are saved a conversion.
+    """
+    rounded = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    exact = {
+        node.output[0]: rounded[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and rounded.get(node.input[0]) in tensors
+    }
+    for node in model.graph.node:
+        if node.op_type not in PRODUCTS:
+            node.input[:] = [exact.get(name, name) for name in node.input]

@@ -1,0 +1,170 @@
+"""The pass `search`: measures what others have made of its parent and keeps the best on validation."""
+
+import logging
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.bundle.manifest import KEPT, derived
+from emopress.errors import UserError
+from emopress.measure.metrics import Scores, scores
+from emopress.measure.search import UNITS, Choice, Trial, choose, misses
+from emopress.measure.timing import Candidate as Timed
+from emopress.measure.timing import time_bundles
+from emopress.runtime.bundle import Bundle, read_bundle
+
+OWN = ("format", "parent", "versions", "files")  # of a manifest, written anew for the copy
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant that is tried: its bundle's folder and its predictions."""
+
+    variant: str
+    bundle: Path
+    predictions: Path
+
+
+def search_bundle(
+    *,
+    parent: Path,
+    parent_predictions: Path,
+    candidates: list[Candidate],
+    validation: Path,
+    step: dict[str, Any],
+    labels: list[str],
+    timing: dict[str, Any],
+    out: Path,
+    trials: Path,
+) -> None:
+    """Copy the bundle of the best candidate to `out` and write every trial to the file `trials`.
+
+    Scores are those of the validation rows of the predictions, latency is measured here, in
+    interleaved rounds on validation texts; nothing of the test split is read. Where no candidate
+    meets `step["budget"]` the nearest miss is kept, and manifest, trials and log say what it
+    misses by how much. UserError if predictions are not of the validation texts, or if a candidate
+    is simulated, since it has neither the size nor the latency that it would be chosen for.
+    """
+    ids = pandas.read_parquet(validation, columns=["id"])["id"].tolist()
+    bundles = [read_bundle(one.bundle, verify=False) for one in candidates]
+    for one, bundle in zip(candidates, bundles, strict=True):
+        if bundle.manifest["simulated"]:
+            raise UserError(
+                f"search: {one.variant} is simulated; its size and latency are no trial"
+            )
+    base = validation_scores(parent_predictions, labels, ids)
+    found = [validation_scores(one.predictions, labels, ids) for one in candidates]
+    clock = _latencies(candidates, bundles, validation, timing)
+    tried = [
+        Trial(
+            variant=one.variant,
+            accuracy=score.accuracy,
+            macro_f1=score.macro_f1,
+            accuracy_loss=100 * (base.accuracy - score.accuracy),
+            size_bytes=bundle.size_bytes,
+            latency_ms=row["latency_ms_p50"],
+        )
+        for one, bundle, score, row in zip(candidates, bundles, found, clock["rows"], strict=True)
+    ]
+    budget = step["budget"]
+    choice = choose(tried, budget=budget, prefer=step["prefer"])
+    rows: list[dict[str, Any]] = [
+        {
+            **asdict(trial),
+            "accuracy_loss": round(trial.accuracy_loss, 6),
+            "meets": not misses(trial, budget),
+            "chosen": place == choice.index,
+        }
+        for place, trial in enumerate(tried)
+    ]
+    logging.info("search: trials on validation\n%s", pandas.DataFrame(rows).to_string(index=False))
+    chosen = tried[choice.index]
+    logging.info(verdict(step["name"], chosen.variant, choice, budget))
+    findings = {
+        "chosen": chosen.variant,
+        "met": choice.met,
+        "misses": {name: round(over, 4) for name, over in choice.misses.items()},
+        "trials": len(tried),
+    }
+    content = {
+        "parent": base_facts(parent, base),
+        "budget": budget,
+        "prefer": step["prefer"],
+        **findings,
+        "environment": clock["environment"],
+        "rows": rows,
+    }
+    write_json(trials, content)
+    copy_bundle(candidates[choice.index].bundle, step, findings=findings, out=out)
+
+
+def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:
+    """Return the scores of a predictions file on validation; UserError if it is of other texts.
+
+    The filter drops the rows of the test split before anything looks at them.
+    """
+    frame = pandas.read_parquet(path, filters=[("split", "==", "validation")])
+    if list(frame.columns) != ["id", "split", "label", *labels]:
+        raise UserError(
+            f"{path}: columns {list(frame.columns)}, expected id, split, label, {labels}"
+        )
+    if frame["id"].tolist() != ids:
+        raise UserError(f"{path}: its validation rows are not the validation texts; make it anew")
+    return scores(frame["label"].to_numpy(), frame[labels].to_numpy().argmax(axis=1), labels)
+
+
+def base_facts(parent: Path, found: Scores) -> dict[str, Any]:
+    """Return the trials file's line on the parent, which losses of accuracy refer to."""
+    bundle = read_bundle(parent, verify=False)
+    return {
+        "accuracy": found.accuracy,
+        "macro_f1": found.macro_f1,
+        "size_bytes": bundle.size_bytes,
+    }
+
+
+def _latencies(
+    candidates: list[Candidate], bundles: list[Bundle], validation: Path, timing: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the content of a timing file on `validation` texts: environment, rows as candidates."""
+    timed = [
+        Timed(one.variant, bundle.manifest["seed"], bundle.manifest["runtime"], one.bundle)
+        for one, bundle in zip(candidates, bundles, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "timing.json"
+        time_bundles(timed, test=validation, settings=timing, out=out)
+        return dict(read_json(out))
+
+
+def verdict(name: str, variant: str, choice: Choice, budget: dict[str, float]) -> str:
+    """Return in one line what was chosen and, where no trial meets the budget, what is missed."""
+    if choice.met:
+        return f"search {name}: chose {variant}, which meets the budget"
+    words = ", ".join(
+        f"{limit} {budget[limit]:g} by {over:.4g} {UNITS[limit]}"
+        for limit, over in choice.misses.items()
+    )
+    return f"search {name}: no trial meets the budget; the nearest, {variant}, misses {words}"
+
+
+def copy_bundle(source: Path, step: dict[str, Any], *, findings: dict[str, Any], out: Path) -> None:
+    """Copy the bundle `source` to `out` as what pass `step` made of it.
+
+    All that its manifest says of how to run it goes along, and the libraries that made it are named
+    with it.
+    """
+    bundle = read_bundle(source)
+    facts = {k: v for k, v in bundle.manifest.items() if k not in (*KEPT, *OWN)}
+    packages = tuple(name for name in bundle.manifest["versions"] if name != "python")
+    with replaced_folder(out) as folder:
+        for name in bundle.manifest["files"]:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target)
+        derived(folder, bundle, step, packages, findings=findings, **facts)

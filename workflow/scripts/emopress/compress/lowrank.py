@@ -1,0 +1,146 @@
+"""Low-rank factorisation of a checkpoint: linear layers become two thin ones by truncated SVD, then it recovers."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from emopress.checkpoint import read_checkpoint
+from emopress.compress.anatomy import dense, layers_of
+from emopress.compress.derive import recovery, write_derived
+from emopress.errors import UserError
+from emopress.train.encoder import count_parameters, load_encoder, replace_module
+
+
+def energy_kept(values: Tensor, rank: int) -> float:
+    """Return the share of the squared singular values `values` [K] (descending) in the first `rank`."""
+    squares = values.double().pow(2)
+    return float(squares[:rank].sum() / squares.sum()) if squares.sum() > 0 else 1.0
+
+
+def energy_rank(values: Tensor, share: float) -> int:
+    """Return the smallest rank whose singular values [K] (descending) hold `share` of the squared sum."""
+    energy = values.double().pow(2).cumsum(0)
+    return int((energy < share * energy[-1]).sum()) + 1
+
+
+def largest_useful_rank(rows: int, columns: int) -> int:
+    """Return the largest r with r * (rows + columns) < rows * columns: two thin layers are smaller."""
+    return (rows * columns - 1) // (rows + columns)
+
+
+def factors(u: Tensor, values: Tensor, vh: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Return (first [rank, in], second [out, rank]) of a singular value decomposition.
+
+    second @ first is the best approximation of that rank in the Frobenius norm (Eckart, Young 1936);
+    each half takes the roots of the singular values, so that both train at one learning rate.
+    """
+    roots = values[:rank].sqrt()
+    return roots[:, None] * vh[:rank], u[:, :rank] * roots
+
+
+def two_linears(linear: nn.Linear, first: Tensor, second: Tensor) -> nn.Sequential:
+    """Return the layers x -> first x -> second (first x) + bias that stand for `linear`."""
+    rank, columns = first.shape
+    narrow = nn.Linear(columns, rank, bias=False)
+    wide = nn.Linear(rank, len(second), bias=linear.bias is not None)
+    with torch.no_grad():
+        narrow.weight.copy_(first)
+        wide.weight.copy_(second)
+        if linear.bias is not None:
+            wide.bias.copy_(linear.bias)
+    return nn.Sequential(narrow, wide)
+
+
+def factor_model(model: nn.Module, step: dict[str, Any]) -> list[tuple[int, float] | None]:
+    """Factor the linear layers of the encoder, in place, wherever that makes them smaller.
+
+    Returns (rank, share of energy kept) of each, None for one that stays dense. The pooler and the
+    classifier are left alone. Truncated SVD of a network's layers: Denton, Zaremba, Bruna, LeCun,
+    Fergus 2014 ("Exploiting linear structure within convolutional networks"). UserError if a layer is
+    factored already.
+    """
+    names = [name for layer in layers_of(model) for name in layer.linears]
+    linears = {name: dense(model, name, step=step["name"]) for name in names}
+    done: list[tuple[int, float] | None] = []
+    for name, linear in tqdm(
+        linears.items(), desc="factoring", unit="layer", file=sys.stderr, mininterval=2.0
+    ):
+        weight = linear.weight.detach()
+        if step.get("rank", 0) > largest_useful_rank(*weight.shape):
+            done.append(None)
+            continue
+        u, values, vh = torch.linalg.svd(weight.double(), full_matrices=False)
+        rank = step["rank"] if "rank" in step else energy_rank(values, step["energy"])
+        if rank > largest_useful_rank(*weight.shape):
+            done.append(None)
+            continue
+        first, second = factors(u, values, vh, rank)
+        replace_module(model, name, two_linears(linear, first, second))
+        done.append((rank, energy_kept(values, rank)))
+    return done
+
+
+def factor_checkpoint(
+    *,
+    parent: Path,
+    step: dict[str, Any],
+    seed: int,
+    train: Path,
+    validation: Path,
+    out: Path,
+    device: str,
+    state: Path,
+    teacher_logits: Path | None = None,
+) -> None:
+    """Factor the linear layers of checkpoint `parent` as `step` says, and write it to `out`.
+
+    `step` has `rank`, the same for all layers, or `energy`, the share of each layer's squared
+    singular values. With `step["distill"]`, recovery distils from the dense parent's logits
+    (`teacher_logits`). UserError if no layer would get smaller.
+    """
+    checkpoint = read_checkpoint(parent)
+    model = load_encoder(parent)
+    tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
+    before, _ = count_parameters(model)
+    done = factor_model(model, step)
+    factored = [one for one in done if one is not None]
+    if not factored:
+        wanted = f"rank {step['rank']}" if "rank" in step else f"energy {step['energy']}"
+        shapes = [
+            model.get_parameter(f"{name}.weight").shape
+            for layer in layers_of(model)
+            for name in layer.linears
+        ]
+        most = max(largest_useful_rank(*shape) for shape in shapes)
+        raise UserError(
+            f"pass {step['name']!r}: no layer gets smaller with {wanted}; ranks up to {most} save"
+        )
+    after, _ = count_parameters(model)
+    trainer = recovery(
+        model,
+        tokenizer,
+        checkpoint,
+        step,
+        seed=seed,
+        device=device,
+        train=train,
+        validation=validation,
+        state=state,
+        teacher_logits=teacher_logits,
+    )
+    findings = {
+        "params_before": before,
+        "params_after": after,
+        "layers_factored": len(factored),
+        "layers_left_dense": len(done) - len(factored),
+        "mean_rank": round(sum(rank for rank, _ in factored) / len(factored), 2),
+        "mean_energy_kept": round(sum(share for _, share in factored) / len(factored), 4),
+    }
+    write_derived(
+        out, model, tokenizer, checkpoint, step, seed=seed, findings=findings, trainer=trainer
+    )

@@ -1,0 +1,36 @@
+"""Rule search: the best of several bundles made of one parent, chosen on validation."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.job import job
+
+    timing = dict(snakemake.params.timing)
+    with job(snakemake, threads=timing["threads"]):
+        from emopress.bundle.search import Candidate, search_bundle
+
+        search_bundle(
+            parent=Path(snakemake.input.parent).parent,
+            parent_predictions=Path(snakemake.input.parent_predictions),
+            candidates=[
+                Candidate(variant, Path(bundle).parent, Path(predictions))
+                for variant, bundle, predictions in zip(
+                    snakemake.params.candidates,
+                    snakemake.input.bundles,
+                    snakemake.input.predictions,
+                    strict=True,
+                )
+            ],
+            validation=Path(snakemake.input.validation),
+            step=dict(snakemake.params.step),
+            labels=list(snakemake.params.labels),
+            timing=timing,
+            out=Path(snakemake.output.bundle).parent,
+            trials=Path(snakemake.output.trials),
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,24 @@
+"""Rule to_openvino: an fp32 ONNX bundle for the OpenVINO runtime."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.job import job
+
+    with job(snakemake) as threads:
+        from emopress.bundle.openvino import to_openvino
+
+        to_openvino(
+            parent=Path(snakemake.input.bundle).parent,
+            step=dict(snakemake.params.step),
+            seed=int(snakemake.wildcards.seed),
+            train=Path(snakemake.input.train),
+            out=Path(snakemake.output.bundle).parent,
+            threads=threads,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821
