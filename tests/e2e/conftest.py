@@ -44,7 +44,7 @@ class Project:
             env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=900,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done

@@ -19,9 +19,13 @@ def split(messages):
 REPORTING = {
     f"{DATASET}: time all bundles side by side, alone on the machine, progress in "
     f"results/logs/time/{DATASET}.log",
-    "aggregate 6 bundles into results/summary.csv",
+    "aggregate 12 bundles into results/summary.csv",
     "draw the figures",
     "write results/report.md",
+}
+SEARCH = {
+    "search tiny -> +auto (seed 0), trials in results/demo-en/tiny+auto/seed0/trials.json",
+    "evaluate tiny+auto (seed 0)",
 }
 
 
@@ -31,14 +35,15 @@ def test_nothing_to_do(project):
 
 def test_a_passes_parameter(project):
     def more_texts(text):
-        assert "calibration: {texts: 10}" in text
-        return text.replace("calibration: {texts: 10}", "calibration: {texts: 11}")
+        assert "static, calibration: {texts: 10}" in text
+        return text.replace("static, calibration: {texts: 10}", "static, calibration: {texts: 11}")
 
     with project.changed("miniature.yaml", more_texts):
         variants, others = split(project.planned())
     assert variants == {
         "quantize tiny -> +int8-static (seed 0)",
         "evaluate tiny+int8-static (seed 0)",
+        *SEARCH,
     }
     assert others == REPORTING
 
@@ -66,7 +71,7 @@ def test_timing_settings(project, key):
     name = key.split(":")[0]
     with project.changed("miniature.yaml", lambda text: text.replace(key, f"{name}: 3")):
         variants, others = split(project.planned())
-    assert variants == set()
+    assert variants == SEARCH, "a search times its trials"
     assert others == REPORTING
 
 
@@ -80,6 +85,8 @@ def test_a_library_module(project):
         "export tiny+mag50 (seed 0)",
         "quantize tiny+mag50 -> +int8-dynamic (seed 0)",
         "evaluate tiny+mag50+int8-dynamic (seed 0)",
+        "pack tiny+mag50 -> +pack (seed 0)",
+        "evaluate tiny+mag50+pack (seed 0)",
     }
     assert others == REPORTING
 
