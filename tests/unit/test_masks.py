@@ -76,3 +76,35 @@ def test_weights_are_left_alone():
 def test_unknown_scope():
     with pytest.raises(ValueError, match="attention"):
         magnitude_masks({"w": SMALL}, 0.5, "attention")
+
+
+def test_pruned_weights_are_plus_zero(artifacts):
+    """-0 would be one more value to store."""
+    import torch
+
+    from emopress.train.encoder import load_encoder
+
+    weights = load_encoder(artifacts.checkpoints["pruned"]).state_dict()
+    zeros = [w[w == 0] for n, w in weights.items() if n.endswith("weight")]
+    assert sum(z.numel() for z in zeros) > 1000
+    assert not any(torch.signbit(z).any() for z in zeros)
+
+
+def test_a_second_pruning_keeps_the_zeros_of_the_first(artifacts, few, filled, training, tmp_path):
+    from emopress.compress.prune import linear_weights, prune_checkpoint
+    from emopress.train.encoder import load_encoder
+
+    less = filled("magnitude", kind="prune", method="magnitude", amount=0.2)
+    prune_checkpoint(
+        parent=artifacts.checkpoints["pruned"],
+        step={**less, "recover": training(epochs=1)},
+        seed=0,
+        train=few.train,
+        validation=few.validation,
+        out=tmp_path / "out",
+        device="cpu",
+        state=tmp_path / "state",
+    )
+    before = linear_weights(load_encoder(artifacts.checkpoints["pruned"]))
+    after = linear_weights(load_encoder(tmp_path / "out"))
+    assert all((after[name][weight == 0] == 0).all() for name, weight in before.items())

@@ -8,7 +8,9 @@ import pytest
 from onnx import numpy_helper
 
 from emopress.artifact import file_table, read_json, write_json
+from emopress.bundle.export import export_transformer
 from emopress.bundle.pack import encode, pack_bundle
+from emopress.compress.prune import prune_checkpoint
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.packed import decode, read_packed
@@ -174,3 +176,27 @@ def test_foreign_weights_are_named(tmp_path):
     np.savez(tmp_path / "packed.npz", weights=np.zeros(3))
     with pytest.raises(UserError, match=r"packed\.npz: not packed weights of emopress"):
         read_packed(tmp_path / "packed.npz")
+
+
+@pytest.mark.parametrize(("amount", "expected"), [(0.3, 0.73), (0.5, 0.53)])
+def test_what_the_pruning_pass_leaves_is_stored_as_one_bit_a_zero(
+    artifacts, few, filled, tmp_path, amount, expected
+):
+    """Zeros of negative weights too: -0 would be stored as a value."""
+    step = filled("magnitude", kind="prune", method="magnitude", amount=amount, scope="layer")
+    prune_checkpoint(
+        parent=artifacts.checkpoints["bert"],
+        step=step,
+        seed=0,
+        train=few.train,
+        validation=few.validation,
+        out=tmp_path / "pruned",
+        device="cpu",
+        state=tmp_path / "state",
+    )
+    export_transformer(tmp_path / "pruned", tmp_path / "dense")
+    pack_bundle(parent=tmp_path / "dense", step=STEP, out=tmp_path / "out")
+    findings = read_bundle(tmp_path / "out").manifest["findings"]["packed"]
+    assert findings["packed_tensors"] == 13, "two layers of six, and the pooler"
+    share = findings["stored_size_bytes"] / findings["dense_size_bytes"]
+    assert share == pytest.approx(expected, abs=0.02)

@@ -203,7 +203,11 @@ rule convert_qat:
 
 def trials_of(wildcards):
     """Return the variants that a search tries."""
-    return STUDY.search_candidates(f"{legal_parent(wildcards)}+{wildcards.step}")
+    variant = f"{legal_parent(wildcards)}+{wildcards.step}"
+    found = STUDY.search_candidates(variant)
+    if not found:
+        raise WorkflowError(f"variant {variant!r}: none of its passes can be applied")
+    return found
 
 
 rule search:

@@ -9,7 +9,7 @@ from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.study import load_study
 
 try:
-    STUDY = load_study(config, ROOT)
+    STUDY = load_study(config, ROOT, several_files=len(CONFIGFILES) > 1)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -89,7 +89,7 @@ rule distill_whitebox:
     log:
         "results/logs/distill_whitebox/{dataset}/{parent}+{step}.seed{seed}.log",
     wildcard_constraints:
-        step=names_of("distill (layers or hidden states)"),
+        step=names_of("distill layers", "distill hidden"),
     conda:
         ENVIRONMENT
     threads: 2

@@ -73,7 +73,14 @@ rule rulegraph:
             for name, entry in sorted(STUDY.models.items())
         },
         passes={
-            name: [recipe.sort_of(entry), entry.get("student", ""), "distill" in entry]
+            name: [
+                recipe.sort_of(entry),
+                "distill" in entry,
+                *(
+                    entry.get(key)
+                    for key in ("student", "teachers", "passes", "max_passes")
+                ),
+            ]
             for name, entry in sorted(STUDY.passes.items())
         },
     message:

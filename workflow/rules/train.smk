@@ -59,7 +59,7 @@ rule teacher_logits:
     log:
         "results/logs/teacher_logits/{dataset}/{variant}.seed{seed}.log",
     conda:
-        ENVIRONMENT
+        RUNTIMES
     threads: 2
     resources:
         mem_mb=4000,

@@ -14,7 +14,8 @@ OPENING = """\
 # The config
 
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for
-two CPU cores, `study.yaml` the full one; `datasets.yaml` holds the data sets that all of them know by name.
+two CPU cores, `study.yaml` the full one, `paper-grid.yaml` and `emotion-quantization.yaml` published studies;
+`datasets.yaml` holds the data sets that all of them know by name.
 
 ```sh
 snakemake --cores 4 report                                              # the demo

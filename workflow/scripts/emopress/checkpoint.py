@@ -25,6 +25,15 @@ def parent_facts(manifest: Path) -> dict[str, str]:
     return {"sha256": sha256_of(manifest)}
 
 
+def with_findings(known: dict[str, Any], name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Return `known` findings and those of the pass `name`; `name (2)` if it stands there already."""
+    key, times = name, 1
+    while key in known:
+        times += 1
+        key = f"{name} ({times})"
+    return {**known, key: found}
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint on disk: its folder and its manifest's content."""

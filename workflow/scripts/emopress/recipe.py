@@ -35,8 +35,14 @@ TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnit
 PASSES = {
     "trim": PassRule("checkpoint", "checkpoint"),
     "distill": PassRule("fp32 bundle", "checkpoint", families=("transformer", "linear")),
-    "distill (layers or hidden states)": PassRule(
+    "distill layers": PassRule(
         "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+    ),
+    "distill hidden": PassRule(
+        "checkpoint",
+        "checkpoint",
+        not_after=("trim",),
+        why_not="hidden states are compared token by token, and its student has the whole vocabulary",
     ),
     "prune magnitude": PassRule("checkpoint", "checkpoint"),
     "prune structured": PassRule(
@@ -79,15 +85,11 @@ FOUND_IN = {  # what a pass can read of what the one before it left
 WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 
 
-def is_white_box(entry: Mapping[str, Any]) -> bool:
-    """Return whether a distillation needs its teacher's network, not its logits alone."""
-    return "layers" in entry or any(entry.get(weight, 0) > 0 for weight in WHITE_BOX)
-
-
 def sort_of(entry: Mapping[str, Any]) -> str:
     """Return the key of `PASSES` for one pass entry of the config."""
-    if entry["kind"] == "distill" and is_white_box(entry):
-        return "distill (layers or hidden states)"
+    if entry["kind"] == "distill":
+        hidden = any(entry.get(weight, 0) > 0 for weight in WHITE_BOX)
+        return "distill layers" if "layers" in entry else "distill hidden" if hidden else "distill"
     found = " ".join(str(entry[key]) for key in ("kind", "method") if key in entry)
     if found not in PASSES:
         raise ValueError(f"unknown sort of pass {found!r}")
@@ -108,12 +110,6 @@ def parse(variant: str) -> Recipe:
 def parent(variant: str) -> str:
     """Return the variant that the last pass of `variant` was applied to."""
     return variant.rsplit("+", 1)[0]
-
-
-def prefixes(variant: str) -> list[str]:
-    """Return every variant on the way to `variant`, itself last."""
-    parts = variant.split("+")
-    return ["+".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def family(variant: str, models: Entries, passes: Entries) -> str:

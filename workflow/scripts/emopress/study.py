@@ -9,12 +9,11 @@ import yaml
 
 from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
+from emopress.checks import entry_errors, idle_keys, study_errors
 from emopress.errors import UserError
 from emopress.schema import schema_errors, with_defaults
 
-Entries = dict[str, dict[str, Any]]
 CATALOGUE = Path("config") / "datasets.yaml"
-RESERVED = ("data", "figures", "logs", "models", "timing", "tokenizers")  # folders of results/
 
 
 @dataclass(frozen=True)
@@ -90,18 +89,23 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def load_study(config: dict[str, Any], root: Path) -> Study:
+def load_study(config: dict[str, Any], root: Path, *, several_files: bool = False) -> Study:
     """Check `config` and return the study; UserError lists every mistake, a line each.
+
+    Of a config from `several_files` the keys that are null are taken out: a later file unsets those
+    of an earlier one so. In a single file a null is a mistake like any other value of a wrong type.
 
     `root` is the project's folder: it holds config/datasets.yaml, whose data sets every study
     knows, and the `path` of a data file is relative to it.
     """
     known = yaml.safe_load((root / CATALOGUE).read_text(encoding="utf-8"))
-    config = without_nulls({**config, "datasets": merged(known, config.get("datasets", {}))})
-    errors = schema_errors(config)
+    config = {**config, "datasets": merged(known, config.get("datasets", {}))}
+    if several_files:
+        config = without_nulls(config)
+    errors = [*schema_errors(config), *idle_keys(config.get("passes"))]
     if not errors:
         config = with_defaults(config)
-        errors = [*_entry_errors(config, root), *_study_errors(config)]
+        errors = [*entry_errors(config, root), *study_errors(config)]
     if errors:
         raise UserError("\n".join(e if e.startswith("config:") else f"config: {e}" for e in errors))
     mirror = config["mirror"]
@@ -119,100 +123,3 @@ def load_study(config: dict[str, Any], root: Path) -> Study:
         device=config["device"],
         mirrors=[mirror] if isinstance(mirror, str) else mirror,
     )
-
-
-def _entry_errors(config: dict[str, Any], root: Path) -> Iterator[str]:
-    models, passes, datasets = config["models"], config["passes"], config["datasets"]
-    for name in sorted(set(models) & set(passes)):
-        yield f"passes.{name}: a model has this name too; names must differ"
-    for name, entry in datasets.items():
-        if name in RESERVED:
-            yield f"datasets.{name}: reserved name ({', '.join(RESERVED)})"
-        for file in entry["source"]["files"]:
-            where = f"datasets.{name}.source.files.{file['name']}"
-            if "path" in file and not (root / file["path"]).is_file():
-                yield f"{where}: no file {file['path']!r} in the repository"
-            if "path" not in file and "sha256" not in file:
-                yield f"{where}: sha256 is required for a file that is fetched"
-            if "path" not in file and "url" not in file and "hub" not in entry["source"]:
-                yield f"{where}: give a url, a path, or a hub beside files"
-            if (entry["split"]["method"] == "given" or "hub" in entry["source"]) and (
-                "split" not in file
-            ):
-                yield f"{where}: say which split it is (train, validation, test)"
-    for name, entry in models.items():
-        if "init" in entry:
-            if "tokenizer" not in entry:
-                yield f"models.{name}: a model from scratch needs a tokenizer"
-            if entry["init"]["width"] % entry["init"]["heads"]:
-                yield f"models.{name}.init: heads must divide width"
-        elif "tokenizer" in entry:
-            yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
-        donor = entry.get("tokenizer", {}).get("model")
-        if donor is not None and not {"hub", "from_mirror"} & set(models.get(donor, {})):
-            yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
-        if entry["family"] == "linear" and entry["ngrams"][0] > entry["ngrams"][1]:
-            yield f"models.{name}.ngrams: shortest first, then longest"
-    for name, entry in passes.items():
-        yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
-
-
-def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Iterator[str]:
-    student = entry.get("student")
-    if student is not None and student not in models:
-        yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
-    elif student is not None and models[student]["family"] != "transformer":
-        yield f".student: {student!r} is no transformer"
-    for teacher in entry.get("teachers", []):
-        for problem in recipe.problems(teacher, models, passes):
-            yield f".teachers: variant {teacher!r}: {problem}"
-        for step in recipe.parse(teacher).passes:
-            if passes.get(step, {}).get("teachers"):
-                yield f".teachers: {teacher!r} has several teachers itself ({step}); that may go in circles"
-    if entry.get("method") == "structured" and not any(
-        entry[key] for key in ("heads", "ffn", "layers")
-    ):
-        yield ": nothing to cut; give heads, ffn or layers"
-    if entry["kind"] == "search":
-        for name in entry["passes"]:
-            if name not in passes:
-                yield f".passes: unknown pass {name!r}; passes are: {', '.join(passes)}"
-            elif passes[name]["kind"] == "search":
-                yield f".passes: {name!r} is a search itself"
-
-
-def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
-    last = passes.get(variant.rsplit("+", 1)[-1], {})
-    if last.get("kind") != "search" or not set(last["passes"]) <= set(passes):
-        return
-    if not recipe.search_candidates(recipe.parent(variant), last, models, passes):
-        yield f"none of {', '.join(last['passes'])} can be applied to {recipe.parent(variant)!r}"
-
-
-def _study_errors(config: dict[str, Any]) -> Iterator[str]:
-    models, passes, datasets = config["models"], config["passes"], config["datasets"]
-    seen = set()
-    for block in config["study"]:
-        dataset = block["dataset"]
-        if dataset not in datasets:
-            yield f"study: unknown dataset {dataset!r}; datasets are: {', '.join(datasets)}"
-        if dataset in seen:
-            yield f"study: dataset {dataset!r} stands twice"
-        seen.add(dataset)
-        for variant in block["variants"]:
-            problems = recipe.problems(variant, models, passes)
-            for problem in problems or _empty_search(variant, models, passes):
-                yield f"study.{dataset}: variant {variant!r}: {problem}"
-        reference = block.get("reference")
-        if reference is not None and reference not in block["variants"]:
-            yield f"study.{dataset}.reference: {reference!r} is not among the variants"
-        if reference is None and not any(
-            "unknown" in p for v in block["variants"] for p in recipe.problems(v, models, passes)
-        ):
-            for variant in block["variants"]:
-                needed = recipe.reference_of(variant, block["variants"], models, None)
-                if needed not in block["variants"]:
-                    yield (
-                        f"study.{dataset}: variant {variant!r} is compared with {needed!r}, "
-                        "which is not among the variants; add it, or set reference"
-                    )

@@ -4,7 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import file_table, write_json
-from emopress.checkpoint import DATA_KEYS, Checkpoint, library_versions, parent_facts
+from emopress.checkpoint import (
+    DATA_KEYS,
+    Checkpoint,
+    library_versions,
+    parent_facts,
+    with_findings,
+)
 from emopress.checkpoint import MANIFEST as CHECKPOINT
 from emopress.runtime.bundle import MANIFEST, Bundle
 
@@ -51,7 +57,7 @@ def derived(
     """
     kept = {key: parent.manifest[key] for key in KEPT if key in parent.manifest}
     kept["recipe"] = [*kept["recipe"], step]
-    kept["findings"] = {**kept.get("findings", {}), step["name"]: findings}
+    kept["findings"] = with_findings(kept.get("findings", {}), step["name"], findings)
     _write(folder, {**kept, **facts, "parent": parent_facts(parent.folder / MANIFEST)}, packages)
 
 

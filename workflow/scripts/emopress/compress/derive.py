@@ -8,12 +8,13 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from emopress.artifact import replaced_folder
+from emopress.artifact import replaced_folder, sha256_of
 from emopress.checkpoint import (
     MANIFEST,
     Checkpoint,
     library_versions,
     parent_facts,
+    with_findings,
     write_manifest,
 )
 from emopress.train.data import training_identity
@@ -67,7 +68,13 @@ def recovery(
         objective,
         step["recover"],
         seed=seed,
-        identity=training_identity(step=step, seed=seed, texts=encoded.sha256, parent=origin),
+        identity=training_identity(
+            step=step,
+            seed=seed,
+            texts=encoded.sha256,
+            parent=origin,
+            teacher=sha256_of(teacher_logits) if teacher_logits else None,
+        ),
         device=where,
         state=state,
         after_step=after_step,
@@ -105,7 +112,7 @@ def write_derived(
                 "family": "transformer",
                 **parent.data,
                 "recipe": [*source["recipe"], step],
-                "findings": {**source.get("findings", {}), step["name"]: findings},
+                "findings": with_findings(source.get("findings", {}), step["name"], findings),
                 "seed": seed,
                 "parent": parent_facts(parent.folder / MANIFEST),
                 "base": source["base"],

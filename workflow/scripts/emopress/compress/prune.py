@@ -27,11 +27,15 @@ def linear_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def apply_masks(model: nn.Module, masks: dict[str, Tensor]) -> None:
-    """Set the weights whose mask is False to zero, in place."""
+    """Set the weights whose mask is False to zero, in place.
+
+    To +0, which is what a packed file stores as one bit: a product with the mask would make -0 of
+    every negative weight.
+    """
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for name, mask in masks.items():
-            parameters[name].mul_(mask.to(parameters[name].device))
+            parameters[name].masked_fill_(~mask.to(parameters[name].device), 0.0)
 
 
 def prune_checkpoint(
@@ -48,12 +52,17 @@ def prune_checkpoint(
 ) -> None:
     """Prune the checkpoint `parent` as config entry `step` says, and write it to `out`.
 
-    Recovery training holds the zeros: masks are applied again after every step.
+    Recovery training holds the zeros, those of an earlier pruning too: masks are applied again
+    after every step.
     """
     checkpoint = read_checkpoint(parent)
     model = load_encoder(parent)
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
-    masks = magnitude_masks(linear_weights(model), step["amount"], step["scope"])
+    weights = linear_weights(model)
+    masks = {
+        name: mask & (weights[name] != 0)
+        for name, mask in magnitude_masks(weights, step["amount"], step["scope"]).items()
+    }
     apply_masks(model, masks)
     trainer = recovery(
         model,

@@ -75,7 +75,6 @@ def render_report(
     table = checked_summary(summary, datasets)
     check_details(details, table, datasets)
     names = list(table["dataset"].unique())
-    parts = [variant.split("+") for variant in table["variant"].unique()]
     context = {
         "study": {"description": "", **study},
         "seeds": t.join([t.code(seed) for seed in study["seeds"]]),
@@ -92,7 +91,7 @@ def render_report(
             sections.models_used(list(table["variant"].unique()), models, passes), models
         ),
         "passes_table": sections.passes_table(
-            list(dict.fromkeys(name for p in parts for name in p[1:])), passes
+            sections.passes_used(list(table["variant"].unique()), passes), passes
         ),
         "datasets": [
             _dataset_view(name, table, details, timing, cards, datasets, name in training_figures)

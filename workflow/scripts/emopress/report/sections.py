@@ -108,12 +108,32 @@ def models_used(
     variants: Sequence[str], models: Mapping[str, Any], passes: Mapping[str, Any]
 ) -> list[str]:
     """Return each model that the variants need, once: teachers, students, donors of tokenizers."""
-    parts = [variant.split("+") for variant in variants]
+    taught = [
+        t
+        for name in passes_used(variants, passes)
+        for t in passes.get(name, {}).get("teachers", [])
+    ]
+    parts = [variant.split("+") for variant in (*variants, *taught)]
     names = [part[0] for part in parts]
     students = [passes.get(name, {}).get("student") for part in parts for name in part[1:]]
     names += [name for name in students if name]
     donors = [(models.get(name, {}).get("tokenizer") or {}).get("model") for name in names]
     return list(dict.fromkeys([*names, *(name for name in donors if name)]))
+
+
+def passes_used(variants: Sequence[str], passes: Mapping[str, Any]) -> list[str]:
+    """Return each pass of the variants once, those that a search tries or another teacher had too."""
+    waiting = [name for variant in variants for name in variant.split("+")[1:]]
+    found: dict[str, None] = {}
+    while waiting:
+        name = waiting.pop(0)
+        if name in passes and name not in found:
+            found[name] = None
+            waiting += passes[name].get("passes", [])
+            waiting += [n for t in passes[name].get("teachers", []) for n in t.split("+")[1:]]
+        elif name not in passes:
+            found[name] = None  # passes_table names it as a mistake
+    return list(found)
 
 
 def models_table(names: list[str], models: Mapping[str, Any]) -> Markdown:

@@ -10,6 +10,8 @@ import pandas
 
 from emopress.artifact import sha256_of
 
+CODE = ("train", "compress")  # folders of the library whose modules shape a training
+
 
 @dataclass(frozen=True)
 class Split:
@@ -33,6 +35,8 @@ def data_hash(*paths: Path | str) -> str:
 
 def training_identity(**facts: Any) -> str:
     """Return a hash of all that a training's result depends on, and of the code that trains."""
-    code = {path.name: sha256_of(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
+    library = Path(__file__).parents[1]
+    files = [path for folder in CODE for path in sorted((library / folder).glob("*.py"))]
+    code = {path.relative_to(library).as_posix(): sha256_of(path) for path in files}
     text = json.dumps({"facts": facts, "code": code}, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -14,7 +14,7 @@ from emopress.runtime.encoder import pad_id
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
-from emopress.train.logits import read_logits
+from emopress.train.logits import read_logits, teacher_licences
 from emopress.train.loop import Objective, Trainer, pick_device
 from emopress.train.losses import (
     class_weights,
@@ -214,7 +214,8 @@ def train_encoder(
         objective = label_objective(encoded.train.labels, settings, classes, where)
     else:
         manifest = read_json(teacher / "bundle.json")
-        settings, recipe, inherited = step["train"], manifest["recipe"], manifest["licences"]
+        settings, recipe = step["train"], manifest["recipe"]
+        inherited = [name for path in teacher_logits for name in teacher_licences(path)]
         parent = parent_facts(teacher / "bundle.json")
         logits = read_teachers(teacher_logits, ids=encoded.train_ids)
         objective = distillation_objective(encoded.train.labels, logits, step, where)

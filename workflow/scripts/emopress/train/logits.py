@@ -1,6 +1,7 @@
 """Teacher logits: computed once from a teacher's bundle, read by all of its students."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from safetensors.numpy import save_file
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
-from emopress.runtime.bundle import load
+from emopress.runtime.bundle import load, read_bundle
 from emopress.train.data import read_split
 
 BATCH = 32
@@ -25,8 +26,18 @@ def write_logits(bundle: Path, train: Path, out: Path, *, threads: int) -> None:
     logits = load(bundle, threads=threads).predict_logits(
         split.texts, batch_size=BATCH, progress=True
     )
+    facts = {
+        "ids_sha256": _ids_hash(split.ids),
+        "licences": json.dumps(read_bundle(bundle, verify=False).manifest["licences"]),
+    }
     with replaced_file(out) as temporary:
-        save_file({"logits": logits}, temporary, metadata={"ids_sha256": _ids_hash(split.ids)})
+        save_file({"logits": logits}, temporary, metadata=facts)
+
+
+def teacher_licences(path: Path) -> list[str]:
+    """Return the licences of the checkpoints that the teacher of these logits started from."""
+    with safe_open(path, framework="numpy") as stream:
+        return list(json.loads((stream.metadata() or {})["licences"]))
 
 
 def read_logits(path: Path, *, ids: list[str]) -> np.ndarray:

@@ -9,7 +9,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emopress.artifact import sha256_of
-from emopress.checkpoint import MANIFEST, Checkpoint, parent_facts, read_checkpoint
+from emopress.checkpoint import (
+    MANIFEST,
+    Checkpoint,
+    parent_facts,
+    read_checkpoint,
+    with_findings,
+)
 from emopress.errors import UserError
 from emopress.train.attention import UNDROPPED
 from emopress.train.data import read_split, training_identity
@@ -23,6 +29,7 @@ from emopress.train.finetune import (
     write_trained,
 )
 from emopress.train.layers import layer_pairs, student_of_layers
+from emopress.train.logits import teacher_licences
 from emopress.train.loop import Objective, Trainer, pick_device, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
 
@@ -222,11 +229,17 @@ def train_whitebox(
     facts = {
         **data,
         "recipe": [*source.manifest["recipe"], step],
-        "findings": {**inherited, step["name"]: findings},
+        "findings": with_findings(inherited, step["name"], findings),
         "seed": seed,
         "parent": origin,
         "base": new.base,
-        "licences": sorted({*source.manifest["licences"], *(new.licences if entry else [])}),
+        "licences": sorted(
+            {
+                *source.manifest["licences"],
+                *(name for path in teacher_logits for name in teacher_licences(path)),
+                *(new.licences if entry else []),
+            }
+        ),
         "data_sha256": encoded.sha256,
     }
     write_trained(out, student, new.tokenizer, trainer, facts)

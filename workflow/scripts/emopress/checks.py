@@ -1,0 +1,139 @@
+"""What is wrong with a config that its schema allows: entries that do not fit, idle keys, impossible variants."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emopress import recipe
+
+Entries = dict[str, dict[str, Any]]
+RESERVED = ("data", "figures", "logs", "models", "timing", "tokenizers")  # folders of results/
+
+
+def idle_keys(passes: Any) -> list[str]:
+    """Return one line per key of the passes, as the config gives them, that would change nothing."""
+    if not isinstance(passes, dict):
+        return []
+    return [
+        f"passes.{name}: {key!r} changes nothing {why}"
+        for name, entry in passes.items()
+        if isinstance(entry, dict)
+        for key, why in _idle(entry)
+        if key in entry
+    ]
+
+
+def _idle(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the keys that cannot act in this entry, and when they would."""
+    kind, method = entry.get("kind"), entry.get("method")
+    if kind == "qat" and entry.get("weights") == "int4":
+        return [(key, "with weights: int4") for key in ("per_channel", "ranges", "calibration")]
+    if kind == "qat":
+        return [("block_size", "without weights: int4")]
+    if kind == "distill" and not any(entry.get(weight) for weight in recipe.WHITE_BOX):
+        return [("layer_map", f"without one of {', '.join(recipe.WHITE_BOX)}")]
+    if method == "structured" and entry.get("importance", "taylor") != "taylor":
+        return [("texts", "without importance: taylor")]
+    if kind == "openvino" and entry.get("precision") != "int8":
+        return [("calibration", "without precision: int8")]
+    return []
+
+
+def entry_errors(config: dict[str, Any], root: Path) -> Iterator[str]:
+    """Yield one line per entry (data set, model, pass) that the schema allows and that cannot work."""
+    models, passes, datasets = config["models"], config["passes"], config["datasets"]
+    for name in sorted(set(models) & set(passes)):
+        yield f"passes.{name}: a model has this name too; names must differ"
+    for name, entry in datasets.items():
+        if name in RESERVED:
+            yield f"datasets.{name}: reserved name ({', '.join(RESERVED)})"
+        for file in entry["source"]["files"]:
+            where = f"datasets.{name}.source.files.{file['name']}"
+            if "path" in file and not (root / file["path"]).is_file():
+                yield f"{where}: no file {file['path']!r} in the repository"
+            if "path" not in file and "sha256" not in file:
+                yield f"{where}: sha256 is required for a file that is fetched"
+            if "path" not in file and "url" not in file and "hub" not in entry["source"]:
+                yield f"{where}: give a url, a path, or a hub beside files"
+            if (entry["split"]["method"] == "given" or "hub" in entry["source"]) and (
+                "split" not in file
+            ):
+                yield f"{where}: say which split it is (train, validation, test)"
+    for name, entry in models.items():
+        if "init" in entry:
+            if "tokenizer" not in entry:
+                yield f"models.{name}: a model from scratch needs a tokenizer"
+            if entry["init"]["width"] % entry["init"]["heads"]:
+                yield f"models.{name}.init: heads must divide width"
+        elif "tokenizer" in entry:
+            yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
+        donor = entry.get("tokenizer", {}).get("model")
+        if donor is not None and not {"hub", "from_mirror"} & set(models.get(donor, {})):
+            yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
+        if entry["family"] == "linear" and entry["ngrams"][0] > entry["ngrams"][1]:
+            yield f"models.{name}.ngrams: shortest first, then longest"
+    for name, entry in passes.items():
+        yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+
+
+def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Iterator[str]:
+    student = entry.get("student")
+    if student is not None and student not in models:
+        yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
+    elif student is not None and models[student]["family"] != "transformer":
+        yield f".student: {student!r} is no transformer"
+    for teacher in entry.get("teachers", []):
+        for problem in recipe.problems(teacher, models, passes):
+            yield f".teachers: variant {teacher!r}: {problem}"
+        for step in recipe.parse(teacher).passes:
+            if passes.get(step, {}).get("teachers") or passes.get(step, {}).get("kind") == "search":
+                why = "has several teachers or a search itself"
+                yield f".teachers: {teacher!r} {why} ({step}); that may go in circles"
+    if entry.get("method") == "structured" and not any(
+        entry[key] for key in ("heads", "ffn", "layers")
+    ):
+        yield ": nothing to cut; give heads, ffn or layers"
+    if entry["kind"] == "search":
+        for name in entry["passes"]:
+            if name not in passes:
+                yield f".passes: unknown pass {name!r}; passes are: {', '.join(passes)}"
+            elif passes[name]["kind"] == "search":
+                yield f".passes: {name!r} is a search itself"
+
+
+def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
+    last = passes.get(variant.rsplit("+", 1)[-1], {})
+    if last.get("kind") != "search" or not set(last["passes"]) <= set(passes):
+        return
+    if not recipe.search_candidates(recipe.parent(variant), last, models, passes):
+        yield f"none of {', '.join(last['passes'])} can be applied to {recipe.parent(variant)!r}"
+
+
+def study_errors(config: dict[str, Any]) -> Iterator[str]:
+    """Yield one line per variant that cannot be made or compared."""
+    models, passes, datasets = config["models"], config["passes"], config["datasets"]
+    seen = set()
+    for block in config["study"]:
+        dataset = block["dataset"]
+        if dataset not in datasets:
+            yield f"study: unknown dataset {dataset!r}; datasets are: {', '.join(datasets)}"
+        if dataset in seen:
+            yield f"study: dataset {dataset!r} stands twice"
+        seen.add(dataset)
+        for variant in block["variants"]:
+            problems = recipe.problems(variant, models, passes)
+            for problem in problems or _empty_search(variant, models, passes):
+                yield f"study.{dataset}: variant {variant!r}: {problem}"
+        reference = block.get("reference")
+        if reference is not None and reference not in block["variants"]:
+            yield f"study.{dataset}.reference: {reference!r} is not among the variants"
+        if reference is None and not any(
+            "unknown" in p for v in block["variants"] for p in recipe.problems(v, models, passes)
+        ):
+            for variant in block["variants"]:
+                needed = recipe.reference_of(variant, block["variants"], models, None)
+                if needed not in block["variants"]:
+                    yield (
+                        f"study.{dataset}: variant {variant!r} is compared with {needed!r}, "
+                        "which is not among the variants; add it, or set reference"
+                    )
