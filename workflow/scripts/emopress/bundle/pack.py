@@ -22,7 +22,7 @@ from emopress.runtime.bundle import read_bundle
 from emopress.runtime.packed import FILE
 
 SMALLEST = 4096  # elements; below it a tensor's line in the index eats what the bitmask saves
-TYPES = ("float32", "float16", "int8", "uint8")
+TYPES = ("float32", "int8", "uint8")
 
 
 class Packed(NamedTuple):

@@ -28,16 +28,6 @@ def least(rows: pd.DataFrame, cost: str) -> str:
     return str(order.index[0])
 
 
-def smallest_close(table: pd.DataFrame, reference: str, tolerance: float = TOLERANCE) -> str:
-    """Return the smallest variant that is close enough to `reference`."""
-    return least(close_enough(table, reference, tolerance), "size_bytes")
-
-
-def fastest_close(table: pd.DataFrame, reference: str, tolerance: float = TOLERANCE) -> str:
-    """Return the variant with the lowest median latency that is close enough to `reference`."""
-    return least(close_enough(table, reference, tolerance), "latency_ms_p50")
-
-
 def most_accurate(table: pd.DataFrame) -> str:
     """Return the variant with the highest validation accuracy, the smaller of equals."""
     order = table.sort_values(

@@ -76,7 +76,7 @@ WORDS: dict[
     "int8_weight_share": ("weights stored in 8 bits", _share),
     "four_bit_weight_share": ("weights stored in 4 bits", _share),
     "half_weight_share": ("weights stored in 16 bits", _share),
-    "block_size": ("weights per scale", t.count),
+    "block_size": ("weights per scale, of those in 4 bits, at most", t.count),
     "weights_rounded_to_zero": ("weights rounded to zero", t.count),
     "products": ("matrix products", t.count),
     "products_in_half_precision": ("of them in 16 bits", t.count),
