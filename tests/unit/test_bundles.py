@@ -410,3 +410,8 @@ def test_a_balanced_calibration_has_other_texts(artifacts, few, filled, tmp_path
     )
     assert findings["calibration_texts"] == 10
     assert plain.SerializeToString() != balanced.SerializeToString()
+
+
+def test_a_single_string_is_not_taken_for_its_letters(artifacts):
+    with pytest.raises(TypeError, match="give a list of strings"):
+        load(artifacts.bundles["linear"]).predict_proba("i feel fine")

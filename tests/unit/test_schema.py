@@ -189,3 +189,11 @@ def test_every_key_is_described_and_no_other_is_let_in(name):
             assert "additionalProperties" in node, where
         for key, child in node.get("properties", {}).items():
             assert resolve(child).get("description"), f"{name}{where}.{key}"
+
+
+@pytest.mark.parametrize("value", [None, "yes", 3])
+@pytest.mark.parametrize("path", ["passes.mag", "passes.kd", "models.big", "models.big.tokenizer"])
+def test_an_entry_that_is_no_mapping(config, path, value):
+    lines = schema_errors(changed(config, path, value))
+    assert f"{path}: {value!r} is not of type object" in lines
+    assert all("\n" not in line for line in lines)

@@ -56,10 +56,12 @@ def _lines(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {value!r} is not one of {', '.join(map(str, error.validator_value))}"
         case "type":
             yield f"{where}: {value!r} is not of type {error.validator_value}"
-        case "oneOf":
+        case "oneOf" if isinstance(value, dict):  # else the wrong type is told already
             choices = [list(node.get("required", [])) for node in error.validator_value]
             names = ", ".join("+".join(choice) for choice in choices)
             yield f"{where}: give exactly one of {names}; found {', '.join(map(str, value))}"
+        case "oneOf":
+            yield f"{where}: {value!r} is not of type object"
         case _:
             yield f"{where}: {error.message}"
 

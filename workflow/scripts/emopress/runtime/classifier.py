@@ -28,7 +28,12 @@ class Classifier(ABC):
     def predict_logits(
         self, texts: list[str], *, batch_size: int = 1, progress: bool = False
     ) -> np.ndarray:
-        """Return logits [N, C] fp32 for raw texts, in batches of texts of similar length."""
+        """Return logits [N, C] fp32 for raw texts, in batches of texts of similar length.
+
+        TypeError for a single string, which would pass for a list of its letters.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts: give a list of strings, not a string")
         texts = [self.normalise(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
