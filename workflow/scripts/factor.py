@@ -1,30 +1,16 @@
 """Rule factor: linear layers of a checkpoint as two thin ones each, with recovery training."""
 
-from pathlib import Path
-
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.job import job, pass_arguments
 
     with job(snakemake) as threads:
         from emopress.compress.lowrank import factor_checkpoint
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        out = Path(snakemake.output.checkpoint).parent
-        logits = snakemake.input.get("logits")
-        factor_checkpoint(
-            parent=Path(snakemake.input.parent).parent,
-            step=dict(snakemake.params.step),
-            seed=int(snakemake.wildcards.seed),
-            device=snakemake.params.device,
-            train=Path(snakemake.input.train),
-            validation=Path(snakemake.input.validation),
-            teacher_logits=Path(logits) if logits else None,
-            state=out.with_name("unfinished-training"),
-            out=out,
-        )
+        factor_checkpoint(**pass_arguments(snakemake))
 
 
 if __name__ == "__main__":

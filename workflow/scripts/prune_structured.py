@@ -1,30 +1,16 @@
 """Rule prune_structured: heads, neurons and layers cut out of a checkpoint, with recovery training."""
 
-from pathlib import Path
-
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.job import job, pass_arguments
 
     with job(snakemake) as threads:
         from emopress.compress.structured import prune_structured
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        out = Path(snakemake.output.checkpoint).parent
-        logits = snakemake.input.get("logits")
-        prune_structured(
-            parent=Path(snakemake.input.parent).parent,
-            step=dict(snakemake.params.step),
-            seed=int(snakemake.wildcards.seed),
-            device=snakemake.params.device,
-            train=Path(snakemake.input.train),
-            validation=Path(snakemake.input.validation),
-            teacher_logits=Path(logits) if logits else None,
-            state=out.with_name("unfinished-training"),
-            out=out,
-        )
+        prune_structured(**pass_arguments(snakemake))
 
 
 if __name__ == "__main__":

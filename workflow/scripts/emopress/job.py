@@ -25,6 +25,26 @@ def optional_folder(inputs: Any, name: str) -> Path | None:
     return Path(inputs[name]).parent if name in inputs.keys() else None  # noqa: SIM118
 
 
+def pass_arguments(snakemake: Any) -> dict[str, Any]:
+    """Return the keyword arguments of a pass that trains on a checkpoint, from its rule's job.
+
+    `teacher_logits` is among them where the rule has the parent's logits as an input.
+    """
+    out = Path(snakemake.output.checkpoint).parent
+    logits = snakemake.input.get("logits")
+    return {
+        "parent": Path(snakemake.input.parent).parent,
+        "step": dict(snakemake.params.step),
+        "seed": int(snakemake.wildcards.seed),
+        "device": snakemake.params.device,
+        "train": Path(snakemake.input.train),
+        "validation": Path(snakemake.input.validation),
+        **({"teacher_logits": Path(logits)} if logits else {}),
+        "state": out.with_name("unfinished-training"),
+        "out": out,
+    }
+
+
 def fair_threads(wanted: int, cores: int, processors: int) -> int:
     """Return the threads a job may really start.
 
