@@ -33,6 +33,7 @@ from emopress.checkpoint import Checkpoint, read_checkpoint
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
+from emopress.runtime.encoder import session_options
 
 LARGEST_ERROR = 0.02  # mean absolute difference of logits, as a share of their standard deviation
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "numpy")
@@ -108,9 +109,7 @@ def convert_qat(*, checkpoint: Path, out: Path, threads: int) -> None:
 def logit_error(model: Path, reference: Path, *, threads: int) -> float:
     """Return the mean absolute difference to the reference logits over their standard deviation."""
     tensors = load_file(reference)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
+    options = session_options(threads)
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     expected = tensors.pop("logits")
     found = np.asarray(session.run(["logits"], tensors)[0])

@@ -21,6 +21,7 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
+from emopress.runtime.encoder import session_options
 
 LARGEST_FP16 = 65504.0
 HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
@@ -70,9 +71,7 @@ def product_types(model: Path, *, threads: int) -> dict[str, int]:
     From its profile of one run: the types of the operators it really ran, after its own casts.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
+        options = session_options(threads)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(scratch) / "run")
         session = onnxruntime.InferenceSession(

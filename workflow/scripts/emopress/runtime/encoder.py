@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -38,6 +39,16 @@ class Encoder:
         }
 
 
+def session_options(threads: int) -> Any:
+    """Return ONNX Runtime's options for a quiet session of `threads` threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    return options
+
+
 class OnnxClassifier(Classifier):
     """A transformer in ONNX Runtime on the CPU.
 
@@ -58,9 +69,7 @@ class OnnxClassifier(Classifier):
 
         super().__init__(labels, normalise)
         self.encoder = encoder
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
+        options = session_options(threads)
         # A session may read these tensors, and they their arrays, for as long as it lives.
         self.tensors = {
             name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
