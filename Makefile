@@ -1,5 +1,5 @@
-# make setup     install what requirements.lock pins into .venv; EXTRAS=openvino: OpenVINO and NNCF too, for
-#                studies with OpenVINO bundles (works with report and bench as well)
+# make setup     install what requirements.lock pins into .venv, and the command emopress; EXTRAS=openvino: OpenVINO
+#                and NNCF too, for studies with OpenVINO bundles (works with report and bench as well)
 # make report    set everything up and run the demo study to results/report.md
 # make test      set everything up and run the whole test suite
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
@@ -18,11 +18,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: setup report test bench pins docs lock lint
 .DELETE_ON_ERROR:
 
-setup: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
+setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
 report: setup
 	snakemake --cores $(CORES) report
 
-test: $(VENV)/installed-dev lint
+test: $(VENV)/installed-dev $(VENV)/linked lint
 	python -m pytest
 
 lint: $(VENV)/installed-dev
@@ -54,4 +54,9 @@ $(VENV)/installed: requirements.lock | $(VENV)/bin/python
 $(VENV)/installed-dev: $(VENV)/installed-openvino
 $(VENV)/installed-%: requirements-%.lock $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# `emopress` and `import emopress`, from this working tree; pyproject.toml's build backend is in the lock.
+$(VENV)/linked: pyproject.toml $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -36,6 +36,7 @@ rule report:
     default_target: True
     input:
         "results/report.md",
+        "results/report.html",
 
 
 rule bundles:

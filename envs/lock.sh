@@ -7,14 +7,16 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$python" -m venv "$scratch/venv"
 pip="$scratch/venv/bin/python -m pip --disable-pip-version-check"
-names() { # the project's dependencies, or those of an extra
-  "$scratch/venv/bin/python" - "$@" <<'P'
+names() { # what an extra asks for
+  "$scratch/venv/bin/python" - "$1" <<'P'
 import sys, tomllib
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print("\n".join(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] else project["dependencies"]))
+print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]]))
 P
 }
-frozen() { $pip freeze --all | sed 's/+[a-z0-9.]*$//' | grep -v '^pip='; }
+frozen() { # names alike and sorted whatever pip's version, no local versions (torch's +cpu)
+  $pip freeze --all | sed 's/+[a-z0-9.]*$//' | awk -F== '{ gsub("_", "-", $1); print tolower($1) "==" $2 }' |
+    grep -v '^pip=' | LC_ALL=C sort -t= -k1,1
+}
 add() { # what this adds to the environment -> a lock's pins; what is there already stays as it is
   frozen > "$scratch/before.txt"
   $pip install --quiet -c "$scratch/before.txt" -r "$1"
@@ -24,7 +26,7 @@ environment() { # a conda environment with the pins of the given files
   printf 'channels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'
   cat "$@" | sed 's/^/      - /'
 }
-names > "$scratch/run.txt"
+names study > "$scratch/run.txt"
 $pip install --quiet -r "$scratch/run.txt"
 frozen > "$scratch/run.lock"
 names openvino > "$scratch/openvino.txt"
@@ -32,7 +34,7 @@ add "$scratch/openvino.txt" "$scratch/openvino.lock"
 names dev > "$scratch/dev.txt"
 add "$scratch/dev.txt" "$scratch/dev.lock"
 {
-  echo '# Every package of the default install, pinned. `make lock` writes it from pyproject.toml.'
+  echo '# Every package of the workflow (extra `study`), pinned. `make lock` writes it from pyproject.toml.'
   cat "$scratch/run.lock"
 } > requirements.lock
 {

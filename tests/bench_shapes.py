@@ -30,7 +30,7 @@ from emopress.checkpoint import library_versions, write_manifest  # noqa: E402
 from emopress.compress.lowrank import factor_checkpoint  # noqa: E402
 from emopress.compress.structured import prune_structured  # noqa: E402
 from emopress.compress.trim import trim_checkpoint  # noqa: E402
-from emopress.measure.timing import Candidate, time_once  # noqa: E402
+from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
 from emopress.runtime.encoder import pad_id  # noqa: E402
 from emopress.schema import schema, with_defaults  # noqa: E402
 from emopress.train.encoder import build_encoder, count_parameters  # noqa: E402
@@ -46,8 +46,8 @@ LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 BERT_BASE = {"architecture": "bert", "layers": 12, "width": 768, "heads": 12, "ffn": 3072}
 MULTILINGUAL_ROWS = 119_547
 BENGALI_PIECES = 6000
-TIMING = {"threads": 1, "warmup": 3, "batch_size": 1}
 ROUNDS, TEXTS = 7, 12
+TIMING = {"rounds": ROUNDS, "warmup": 3, "batch_size": 1}
 
 
 def step(definition: str, **entry: Any) -> dict[str, Any]:
@@ -88,11 +88,8 @@ def checkpoint(folder: Path, init: dict[str, Any], words: list[str]) -> Path:
 def latencies(bundles: dict[str, Path], texts: list[str]) -> dict[str, float]:
     """Return the median latency in ms of each bundle, in interleaved rounds, batch 1, one thread."""
     candidates = {name: Candidate(name, 0, "bundle", folder) for name, folder in bundles.items()}
-    for turn in range(ROUNDS):
-        names = list(candidates)
-        for index in np.random.default_rng(turn).permutation(len(names)):
-            time_once(candidates[names[index]], texts, TIMING)
-    return {name: float(np.median(c.latencies_ms)) for name, c in candidates.items()}
+    measured = time_rounds(list(candidates.values()), texts, TIMING, [1])
+    return {n: row(c, 1, measured[c, 1])["latency_ms_p50"] for n, c in candidates.items()}
 
 
 def base_shape(scratch: Path) -> None:

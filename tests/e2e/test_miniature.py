@@ -11,10 +11,8 @@ import pandas
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-STABLE = """
-dataset variant seed accuracy macro_f1 micro_f1 params nonzero_params size_bytes compression
-latency_ms_p50 latency_ms_p95 throughput speedup runtime
-"""
+from emopress.measure.summary import records, summary_errors
+from emopress.report.figure_names import figure_names
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +30,26 @@ def folder(project, study, variant):
 
 
 def test_summary(summary, study):
-    assert list(summary.columns[:15]) == STABLE.split()
     assert summary["variant"].tolist() == study.variants
-    assert (summary["latency_ms_p50"] > 0).all() and summary["accuracy"].between(0, 1).all()
-    assert not summary[STABLE.split()].isna().any().any()
+    assert summary_errors(summary) == []
+    assert (summary["accuracy_low"] <= summary["accuracy"]).all()
+    assert (summary["accuracy"] <= summary["accuracy_high"]).all()
+    never = {"accuracy_sd", "macro_f1_sd", "micro_f1_sd", "latency_ms_p50_sd"}  # one seed
+    assert set(summary.columns[summary.isna().all()]) == never
+
+
+def test_the_summary_is_the_same_in_every_format(project, summary):
+    parquet = pandas.read_parquet(project.results / "summary.parquet")
+    assert records(parquet) == records(summary)
+    assert r"\bottomrule" in (project.results / "summary.tex").read_text("utf-8")
+    seeds = pandas.read_csv(project.results / "seeds.csv")
+    assert seeds["accuracy"].tolist() == pytest.approx(summary["accuracy"].tolist(), rel=1e-6)
 
 
 def test_scores_are_those_of_the_predictions(project, summary, study):
     for _, row in summary.iterrows():
         path = folder(project, study, row["variant"]) / "predictions.parquet"
-        frame = pandas.read_parquet(path).query("split == 'test'")
+        frame = pandas.read_parquet(path).query("split == 'test' and noise == 0")
         shown = frame[study.labels].to_numpy().argmax(axis=1)
         assert row["accuracy"] == pytest.approx(accuracy_score(frame["label"], shown), rel=1e-5)
         expected = f1_score(frame["label"], shown, average="macro", zero_division=0)
@@ -55,7 +63,7 @@ def test_labels_mean_the_same_from_the_file_to_the_predictions(project, study, v
     named = dict(zip(raw["text"].str.strip(), raw["label"], strict=True))
     test = pandas.read_parquet(project.results / "data" / study.dataset / "test.parquet")
     path = folder(project, study, variant) / "predictions.parquet"
-    shown = pandas.read_parquet(path).set_index("id")
+    shown = pandas.read_parquet(path).query("noise == 0").set_index("id")
     names, right = [], []
     for row in test.itertuples():
         if row.text.strip() in named:
@@ -104,20 +112,43 @@ def test_numbers_of_the_report_are_those_of_the_summary(report, summary):
     for shown, (_, row) in zip(rows, summary.iterrows(), strict=True):
         assert shown["Accuracy %"] == f"{100 * row['accuracy']:.2f}"
         assert shown["Macro F1 %"] == f"{100 * row['macro_f1']:.2f}"
-        assert shown["Micro F1 %"] == f"{100 * row['micro_f1']:.2f}"
+        low, high = 100 * row["accuracy_low"], 100 * row["accuracy_high"]
+        assert shown["Accuracy, 95 %"] == f"{low:.1f} to {high:.1f}"
         assert shown["p50 ms"] == f"{row['latency_ms_p50']:.2f}"
         assert shown["Runtime"] == row["runtime"]
         assert float(shown["Compression"].rstrip("x")) == pytest.approx(
             row["compression"], rel=0.05
         )
-        assert float(shown["Speedup"].rstrip("x")) == pytest.approx(row["speedup"], rel=0.06)
+        assert shown["Speedup"].startswith("(") != row["speedup_shown"]
+        assert float(shown["Speedup"].strip("(x)")) == pytest.approx(row["speedup"], rel=0.06)
 
 
 def test_figures(project, study):
     names = {path.name for path in (project.results / "figures").iterdir()}
-    for figure in ("accuracy-size", "accuracy-latency", "confusion"):
-        for kind in ("svg", "png"):
-            assert f"{study.dataset}-{figure}.{kind}" in names
+    wanted = [*figure_names(study.dataset, training=True, noise=True), "rulegraph"]
+    assert names == {f"{name}.{kind}" for name in wanted for kind in ("svg", "png")}
+
+
+def test_every_budget_has_its_recommendation(project, summary, study, report):
+    chosen = json.loads((project.results / "recommendation.json").read_text("utf-8"))
+    assert [entry["budget"] for entry in chosen[study.dataset]] == [
+        "smallest",
+        "fastest",
+        "most-accurate",
+    ]
+    table = summary.set_index("variant")
+    for entry in chosen[study.dataset]:
+        assert entry["met"] and f"`{entry['variant']}`" in report
+    small, _, accurate = (table.loc[entry["variant"]] for entry in chosen[study.dataset])
+    assert accurate["validation_macro_f1"] == table["validation_macro_f1"].max()
+    floor = table.loc["tiny", "validation_accuracy"] - 0.01 - 1e-9
+    assert small["size_bytes"] == table.query(f"validation_accuracy >= {floor}")["size_bytes"].min()
+
+
+def test_flips_are_texts_on_which_variant_and_teacher_differ(project, study):
+    flips = pandas.read_csv(project.results / "flips" / f"{study.dataset}.csv")
+    assert (flips["teacher_label"] != flips["variant_label"]).all() and len(flips)
+    assert flips.groupby("variant").size().max() <= 20
 
 
 def test_bundles_reload_in_a_fresh_process(project, study, python):
@@ -134,13 +165,13 @@ print(json.dumps(found))
     done = python(code, test, project.results / study.dataset, *study.variants)
     for variant, probabilities in json.loads(done.stdout).items():
         frame = pandas.read_parquet(folder(project, study, variant) / "predictions.parquet")
-        expected = frame.query("split == 'test'")[study.labels].to_numpy()[:20]
+        expected = frame.query("split == 'test' and noise == 0")[study.labels].to_numpy()[:20]
         assert np.abs(np.array(probabilities) - expected).max() < 1e-6, variant
 
 
 def test_no_path_of_this_machine_in_what_is_kept(project):
     for path in project.results.rglob("*"):
-        if path.suffix in (".json", ".md", ".csv"):
+        if path.suffix in (".json", ".md", ".csv", ".html", ".tex"):
             assert str(project.folder) not in path.read_text("utf-8"), path
 
 
@@ -187,6 +218,6 @@ def test_snakemakes_own_report(project, study):
     with zipfile.ZipFile(project.folder / "r.zip") as packed:
         (page,) = (name for name in packed.namelist() if name.endswith("report.html"))
         text = packed.read(page).decode("utf-8")
-    for category in ("Results", "Data", "Report"):
+    for category in ("Results", "Data", "Figures", "Report"):
         assert f'"{category}"' in text
     assert "demo-en-confusion.svg" in text

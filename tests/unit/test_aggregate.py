@@ -1,4 +1,4 @@
-"""The summary: the issue's columns in their order, and ratios to the right reference."""
+"""The rows by seed: scores, and ratios to the right reference."""
 
 import numpy as np
 import pandas
@@ -6,12 +6,8 @@ import pytest
 
 from emopress.artifact import file_table, read_json, write_json
 from emopress.errors import UserError
-from emopress.measure.aggregate import Entry, aggregate
+from emopress.measure.aggregate import Clock, Entry, aggregate
 
-STABLE = """
-dataset variant seed accuracy macro_f1 micro_f1 params nonzero_params size_bytes compression
-latency_ms_p50 latency_ms_p95 throughput speedup runtime
-"""
 LABELS = ["joy", "fear"]
 # variant: reference, runtime, bytes, p50, texts of 8 that are right
 VARIANTS = {
@@ -42,7 +38,8 @@ def bundle(folder, runtime, size):
 def predictions(path, right):
     truth = np.array([0, 1] * 4)
     shown = np.where(np.arange(8) < right, truth, 1 - truth)
-    frame = pandas.DataFrame({"id": [f"t{i}" for i in range(8)], "split": "test", "label": truth})
+    frame = pandas.DataFrame({"id": [f"t{i}" for i in range(8)], "split": "test"})
+    frame = frame.assign(noise=0.0, label=truth)
     frame = frame.assign(joy=(shown == 0) * 0.8 + 0.1, fear=(shown == 1) * 0.8 + 0.1)
     both = pandas.concat([frame.assign(split="validation"), frame], ignore_index=True)
     both.to_parquet(path)
@@ -61,17 +58,20 @@ def written(tmp_path):
                 Entry("toy", variant, seed, reference, folder / "bundle", folder / "p.parquet")
             )
             times = {"latency_ms_p50": p50, "latency_ms_p95": 2 * p50, "throughput": 1 / p50}
-            rows.append({"variant": variant, "seed": seed, "runtime": runtime, **times})
+            rows.append(
+                {"variant": variant, "seed": seed, "runtime": runtime, "threads": 1, **times}
+            )
     rows.append({**rows[0], "runtime": "pytorch", "latency_ms_p50": 12.0})
-    write_json(tmp_path / "toy.json", {"environment": {"threads": 1}, "rows": rows})
+    timing = {"environment": {"threads": [1]}, "spread": {"1": 0.1}, "rows": rows, "processes": []}
+    write_json(tmp_path / "toy.json", timing)
     aggregate(
         entries,
-        {"toy": tmp_path / "toy.json"},
+        {"toy": Clock(tmp_path / "toy.json")},
         {"toy": LABELS},
-        summary=tmp_path / "summary.csv",
+        seeds=tmp_path / "seeds.csv",
         details=tmp_path / "details.json",
     )
-    table = pandas.read_csv(tmp_path / "summary.csv")
+    table = pandas.read_csv(tmp_path / "seeds.csv")
     return table, read_json(tmp_path / "details.json")
 
 
@@ -83,8 +83,8 @@ def row(table, variant, seed=0):
 
 def test_columns(written):
     table, _ = written
-    assert list(table.columns[:15]) == STABLE.split()
-    assert len(table) == 8
+    assert len(table) == 8 and list(table.columns[:3]) == ["dataset", "variant", "seed"]
+    assert set(table["threads"]) == {1} and table["all_threads"].isna().all()
 
 
 def test_accuracy(written):
@@ -134,4 +134,4 @@ def test_details(written):
 
 def test_nothing_to_aggregate(tmp_path):
     with pytest.raises(UserError, match="no variants"):
-        aggregate([], {}, {}, summary=tmp_path / "s.csv", details=tmp_path / "d.json")
+        aggregate([], {}, {}, seeds=tmp_path / "s.csv", details=tmp_path / "d.json")

@@ -207,7 +207,7 @@ def evaluate(folder, few, out, labels):
 def test_predictions_file(artifacts, few, tmp_path):
     evaluate(artifacts.bundles["linear"], few, tmp_path / "p.parquet", few.labels)
     frame = pandas.read_parquet(tmp_path / "p.parquet")
-    assert list(frame.columns) == ["id", "split", "label", *few.labels]
+    assert list(frame.columns) == ["id", "split", "noise", "label", *few.labels]
     assert frame["split"].value_counts().to_dict() == {"test": 60, "validation": 30}
     rows = frame[frame["split"] == "test"]
     source = pandas.read_parquet(few.train)

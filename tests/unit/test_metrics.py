@@ -42,6 +42,7 @@ def frame():
         {
             "id": [f"t{i}" for i in range(8)],
             "split": ["test"] * 6 + ["validation"] * 2,
+            "noise": 0.0,
             "label": TRUTH,
         }
     )
@@ -56,9 +57,25 @@ def test_from_a_predictions_file(tmp_path):
     assert found["test"].texts == 6
 
 
+def test_noisy_rows_do_not_count(tmp_path):
+    noisy = frame()[:6].assign(noise=0.1)
+    noisy[LABELS] = 0.0
+    noisy["anger"] = 1.0  # all wrong
+    pandas.concat([frame(), noisy]).to_parquet(tmp_path / "p.parquet")
+    found = read_scores(tmp_path / "p.parquet", LABELS)
+    assert set(found) == {"validation", "test"}
+    assert found["test"].texts == 6 and found["test"].accuracy == pytest.approx(4 / 6)
+
+
+def test_a_split_that_is_missing_is_named(tmp_path):
+    frame()[:6].to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(UserError, match=r"p\.parquet: no rows of split validation"):
+        read_scores(tmp_path / "p.parquet", LABELS)
+
+
 def test_other_label_order_is_refused(tmp_path):
     frame().to_parquet(tmp_path / "p.parquet")
     with pytest.raises(
-        UserError, match=r"p\.parquet: columns .*expected id, split, label, \['fear'"
+        UserError, match=r"p\.parquet: columns .*expected id, split, noise, label, \['fear'"
     ):
         read_scores(tmp_path / "p.parquet", ["fear", "joy", "anger"])

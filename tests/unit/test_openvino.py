@@ -334,6 +334,59 @@ def test_loading_without_openvino_names_the_extra(converted, monkeypatch):
         load(converted["bert", "fp32"])
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_reference_row_runs_the_onnx_file_itself(artifacts, expected, texts, name):
+    from emopress.runtime.openvino import load_onnx, reads_onnx
+
+    bundle = artifacts.bundles[name]
+    assert reads_onnx(read_bundle(bundle).manifest)
+    classifier = load_onnx(bundle, threads=1)
+    assert np.abs(classifier.predict_logits(texts) - expected[name]).max() < 1e-4
+    assert np.abs(classifier.predict_logits(texts, batch_size=7) - expected[name]).max() < 1e-4
+    assert classifier.single  # single texts have their graphs, as in a bundle of this runtime
+    compiled = classifier.any_shape.get_compiled_model()
+    assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+def test_the_reference_row_is_of_whole_fp32_graphs(artifacts, converted):
+    from emopress.runtime.openvino import load_onnx
+
+    folders = [artifacts.bundles["bert-static"], artifacts.bundles["linear"]]
+    for folder in [*folders, converted["bert", "fp32"]]:
+        with pytest.raises(UserError, match="OpenVINO reads a whole fp32 ONNX graph"):
+            load_onnx(folder, threads=1)
+
+
+def test_the_reference_row_is_timed_and_named(artifacts, demo, tmp_path):
+    from emopress.measure.timing import candidates_of, time_bundles
+
+    manifest = artifacts.bundles["bert"] / "bundle.json"
+    wanted = [("bert", 0, "bundle"), ("bert", 0, "openvino-reference")]
+    settings = {"rounds": 1, "texts": 3, "warmup": 3, "batch_size": 4, "cold_starts": 1}
+    out = tmp_path / "timing.json"
+    time_bundles(
+        candidates_of(wanted, [manifest, manifest]),
+        test=demo["en"].test,
+        settings=settings,
+        threads=[1],
+        out=out,
+    )
+    found = read_json(out)
+    assert [row["runtime"] for row in found["rows"]] == ["onnxruntime", "openvino-reference"]
+    assert [row["runtime"] for row in found["processes"]] == ["onnxruntime"]
+    assert found["environment"]["openvino"] is True
+    assert "openvino" in found["environment"]["versions"]
+
+
+def test_whether_it_is_installed(monkeypatch):
+    from emopress.runtime.openvino import installed
+
+    assert installed()
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert not installed()
+
+
 QUIET = """
 import sys
 from pathlib import Path

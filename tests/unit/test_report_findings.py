@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from emopress.report import sections
-from emopress.report.choice import in_short
 from emopress.report.engines import other_engines_table
 from emopress.report.findings import facts, findings_table, searches_table
-from emopress.report.results import last_sorts, per_variant
+from emopress.report.results import last_sorts
+from emopress.report.results import rows_of as rows_of_summary
 from emopress.report.scatter import pareto_figure
 from emopress.report.style import SORTS, looks_of
 
@@ -137,6 +137,15 @@ ROWS = {
     "big+bad": ("transformer", "onnxruntime", 0.80, 0.95, 1e6, 0.5),
     "linear": ("linear", "linear", 0.88, 0.88, 2e6, 0.1),
 }
+PYTORCH = {
+    "variant": "big",
+    "runtime": "pytorch",
+    "threads": 1,
+    "latency_ms_p50": 5.0,
+    "latency_ms_p95": 9.0,
+    "throughput": 9.0,
+}
+TIMING = {"environment": {"threads": [1, 2]}, "rows": [PYTORCH]}
 OPENVINO = {"kind": "openvino", "precision": "fp32"}
 STEPS = {
     "big+int8": [{"name": "int8", "kind": "quantize", "method": "static"}],
@@ -155,9 +164,11 @@ def summary(rows=ROWS):
         ]
     )
     return frame.assign(
-        dataset="d", seed=0, simulated=False, reference="big", params=1e6, nonzero_params=1e6,
+        dataset="d", seeds=1, simulated=False, reference="big", params=1e6, nonzero_params=1e6,
         compression=90e6 / frame["size_bytes"], speedup=8.0 / frame["latency_ms_p50"],
-        latency_ms_p95=9.0, throughput=9.0, macro_f1=0.5, micro_f1=frame["accuracy"],
+        latency_ms_p50_sd=np.nan, latency_ms_p95=9.0, throughput=9.0, speedup_shown=True,
+        macro_f1=0.5, macro_f1_sd=np.nan, macro_f1_low=0.4, macro_f1_high=0.6, accuracy_sd=np.nan,
+        accuracy_low=frame["accuracy"] - 0.02, accuracy_high=frame["accuracy"] + 0.02,
         speedup_over_pytorch=np.nan, bits_per_weight=32.0,
     )  # fmt: skip
 
@@ -167,7 +178,7 @@ def details_of(rows=ROWS):
 
 
 def test_speedups_in_another_engine_are_marked_and_split():
-    table = per_variant(summary(), "d")
+    table = rows_of_summary(summary(), "d")
     lines = sections.main_table(table, {}).splitlines()
     heads = [cell.strip() for cell in lines[0].strip("|").split("|")]
     engines = {row[0].strip("`"): row[heads.index("Engine")] for row in rows_of("\n".join(lines))}
@@ -175,43 +186,26 @@ def test_speedups_in_another_engine_are_marked_and_split():
         name: "other engine" if name in ("big+ov-fp32", "big+ov-int8", "linear") else "same"
         for name in ROWS
     }
-    split = {row[0]: row[2:] for row in rows_of(other_engines_table(table, details_of(), {}))}
+    found = other_engines_table(table, details_of(), TIMING, {}, "timing.json")
+    split = {row[0]: row[2:] for row in rows_of(found)}
     assert split == {  # 8 / 2.5 = 8 / 5 * 5 / 2.5
         "`big+ov-fp32`": ["1.6x", "`big+ov-fp32`", "1.6x", "1.0x"],
         "`big+ov-int8`": ["3.2x", "`big+ov-fp32`", "1.6x", "2.0x"],
     }
     few = {name: row for name, row in ROWS.items() if name != "big+ov-fp32"}
-    (row,) = rows_of(other_engines_table(per_variant(summary(few), "d"), details_of(few), {}))
-    assert row[2:] == ["3.2x", "not in the study", "–", "–"]
+    rows = rows_of_summary(summary(few), "d")
+    (row,) = rows_of(other_engines_table(rows, details_of(few), TIMING, {}, "timing.json"))
+    assert row[2:] == ["3.2x", "not timed", "–", "–"]
+    timed = {**TIMING, "rows": [{**PYTORCH, "runtime": "openvino-reference"}]}
+    (row,) = rows_of(other_engines_table(rows, details_of(few), timed, {}, "timing.json"))
+    assert row[2:] == ["3.2x", "the reference row", "1.6x", "2.0x"]
 
 
 def test_no_mark_where_there_is_one_engine():
     few = {name: ROWS[name] for name in ("big", "big+int8")}
-    table = per_variant(summary(few), "d")
+    table = rows_of_summary(summary(few), "d")
     assert "Engine" not in sections.main_table(table, {})
-    assert other_engines_table(table, details_of(few), {}) is None
-
-
-def test_the_headline_names_smallest_and_fastest_as_good_as_the_teacher():
-    lines = in_short(per_variant(summary(), "d"), 1000)["lines"]
-    assert [line.partition("`, ")[0] for line in lines] == [
-        "**Smallest within 1 point of `big`:** `big+int8",
-        "**Fastest within 1 point of `big`:** `big+ov-int8",
-        "**Most accurate:** `big",
-        "**Fastest of all, whatever it costs:** `linear",
-    ]
-    assert "3.2x faster (in another engine, openvino)." in lines[1]
-    assert "90.00 % accuracy" in lines[0] and "2.0x faster." in lines[0]  # test's, not validation's
-
-
-def test_where_a_linear_model_wins_the_transformers_have_lines_of_their_own():
-    good = {**ROWS, "linear": ("linear", "linear", 0.91, 0.91, 2e6, 0.1)}
-    lines = in_short(per_variant(summary(good), "d"), 1000)["lines"]
-    assert [line.partition("`, ")[0] for line in lines][:3] == [
-        "**Smallest and fastest within 1 point of `big`:** `linear",
-        "**Smallest transformer within 1 point of `big`:** `big+int8",
-        "**Fastest transformer within 1 point of `big`:** `big+ov-int8",
-    ]
+    assert other_engines_table(table, details_of(few), TIMING, {}, "timing.json") is None
 
 
 def test_colours_follow_kind_and_method_not_names():
@@ -235,7 +229,7 @@ def test_a_legend_with_every_sort_of_pass_fits_on_the_page():
     }
     sorts = dict(zip(rows, [*SORTS] * 2, strict=False))
     frame = summary(rows).assign(reference="m0")
-    figure = pareto_figure(frame, "d", "size", sorts=sorts, title="A title", n_test=2000)
+    figure = pareto_figure(frame.set_index("variant"), "size", sorts=sorts, title="A title")
     (box,) = figure.legends
     texts = [text.get_text() for text in box.get_texts()]
     assert len(texts) == len(set(texts)) == len({look[2] for look in SORTS.values()}) + 1

@@ -15,7 +15,7 @@ from emopress.measure.predict import predict_splits
 from emopress.measure.search import Choice, Trial, choose, misses, worst_excess
 from emopress.runtime.bundle import load, read_bundle
 
-TIMING = {"threads": 1, "rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4}
+TIMING = {"rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4, "cold_starts": 3}
 NAMES = {  # trial -> a bundle of the unit tests' artifacts
     "bert+static": "bert-static",
     "bert+dynamic": "bert-dynamic",
@@ -115,6 +115,7 @@ def search(tmp_path, artifacts, demo, few, filled):
             | {"name": "auto"},
             labels=few.labels,
             timing=TIMING,
+            threads=2,
             out=folder / "bundle",
             trials=folder / "trials.json",
         )
@@ -145,6 +146,7 @@ def test_the_smallest_is_copied_whole_and_logged_with_all_trials(search, artifac
     assert [row["variant"] for row in trials["rows"] if row["chosen"]] == [smallest]
     assert all(row["meets"] and row["latency_ms"] > 0 for row in trials["rows"])
     assert trials["environment"]["texts"] == 3 and trials["trials"] == 3
+    assert trials["environment"]["threads"] == [2]
     assert f"chose {smallest}, which meets the budget" in caplog.text
     assert all(variant in caplog.text for variant in NAMES)
 
@@ -221,7 +223,9 @@ def test_the_copy_predicts_the_same_in_a_fresh_process(search, texts, python):
     found = np.array(json.loads(python(code, out, json.dumps(texts)).stdout))
     parts = pandas.read_parquet(search.predictions[chosen]).query("split == 'test'")
     assert (
-        np.abs(found[:40] - parts.drop(columns=["id", "split", "label"])[:40]).to_numpy().max()
+        np.abs(found[:40] - parts.drop(columns=["id", "split", "noise", "label"])[:40])
+        .to_numpy()
+        .max()
         < 1e-6
     )
 

@@ -6,7 +6,8 @@ import pytest
 from snakemake.exceptions import MissingRuleException, WorkflowError
 
 ROOT = Path(__file__).parents[2]
-ONCE = ["time", "aggregate", "figures", "rulegraph", "render", "report"]
+ONCE = ["noise", "time", "judge", "aggregate", "figures", "rulegraph", "render", "report"]
+PER_DATASET = ("noise", "time", "judge")
 
 
 def test_miniature(plan, miniature):
@@ -44,14 +45,14 @@ def test_default_study(plan, default_config):
     variants = [v for block in default_config["study"] for v in block["variants"]]
     counts = plan(None).counts  # no config file given: the default one
     assert counts["finetune"] == counts["train_linear"] == counts["fetch_data"] == 2
-    assert counts["time"] == 2
+    assert all(counts[rule] == 2 for rule in PER_DATASET)
     assert counts["distill"] == 3  # tiny+kd-micro twice, linear+kd-micro
     ends = [v.split("+")[-1] for v in variants]
     assert counts["quantize"] == sum(end in ("int8-static", "int8-dynamic") for end in ends) + 2, (
         "two more for the orders that the search tries after trim"
     )
     assert counts["predict"] == len(variants) + 3, "the search's trials that are no variants"
-    assert all(counts[rule] == 1 for rule in ONCE if rule != "time")
+    assert all(counts[rule] == 1 for rule in ONCE if rule not in PER_DATASET)
 
 
 def test_shared_prefixes_are_made_once(plan, miniature):

@@ -236,7 +236,7 @@ rule search:
     conda:
         RUNTIMES
     # All cores: it times its trials, and nothing else may run beside that.
-    threads: max(CORES, STUDY.timing["threads"])
+    threads: TIMING_THREADS
     resources:
         mem_mb=6000,
     params:

@@ -16,6 +16,9 @@ except UserError as error:
 # workflow.cores raises where no --cores is needed (--report, --rulegraph).
 CORES = workflow.resource_settings.cores or 1
 
+# All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
+TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")])
+
 # Not params, since neither says what to make: jobs find them in the environment. (The number of threads
 # changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
 os.environ[CORES_VARIABLE] = str(CORES)

@@ -1,22 +1,63 @@
-# Predictions of every bundle; timing of all bundles of a data set in one exclusive job.
+# Predictions of every bundle, on noisy texts too; timing of all bundles of a data set in one exclusive job; statistics.
+
+
+def references_of(dataset):
+    """Return the transformers of a data set that others are compared with."""
+    found = {STUDY.reference(dataset, v) for v in STUDY.variants[dataset]}
+    return sorted(found & set(TRANSFORMERS))
 
 
 def timed(dataset):
-    """Return (variant, seed, runtime, manifest) of all that a data set's timing job times."""
-    found = [
-        (variant, seed, "bundle", bundle_of(dataset, variant, seed))
-        for variant in STUDY.variants[dataset]
+    """Return (variant, seed, runtime, manifest) of all that a data set's timing job times.
+
+    Beside the bundles: the references in other engines, and one of them a second time ("twin"), whose
+    difference to itself is what the job cannot tell apart.
+    """
+    variants = STUDY.variants[dataset]
+    bundles = [
+        (v, seed, "bundle", bundle_of(dataset, v, seed))
+        for v in variants
         for seed in STUDY.seeds
     ]
-    if STUDY.timing["pytorch"]:
-        references = {STUDY.reference(dataset, v) for v in STUDY.variants[dataset]}
-        found += [
-            (variant, seed, "pytorch", checkpoint_of(dataset, variant, seed))
-            for variant in sorted(references)
-            if variant in TRANSFORMERS
-            for seed in STUDY.seeds
-        ]
-    return found
+    eager = [
+        (v, seed, "pytorch", checkpoint_of(dataset, v, seed))
+        for v in references_of(dataset)
+        for seed in STUDY.seeds
+    ]
+    openvino = [
+        (v, seed, "openvino-reference", bundle_of(dataset, v, seed))
+        for v in references_of(dataset)
+        for seed in STUDY.seeds
+    ]
+    first, seed = STUDY.yardstick(dataset), STUDY.seeds[0]
+    twin = [(first, seed, "twin", bundle_of(dataset, first, seed))]
+    return (
+        bundles
+        + (eager if STUDY.timing["pytorch"] else [])
+        + (openvino if STUDY.timing["openvino"] else [])
+        + twin
+    )
+
+
+rule noise:
+    input:
+        test="results/data/{dataset}/test.parquet",
+        code=code_of("noise.py"),
+    output:
+        noise="results/data/{dataset}/noise.parquet",
+    log:
+        "results/logs/noise/{dataset}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        shares=STUDY.evaluate["noise"],
+    message:
+        "{wildcards.dataset}: noisy test texts"
+    script:
+        "../scripts/noise.py"
 
 
 rule predict:
@@ -24,6 +65,7 @@ rule predict:
         bundle="results/{dataset}/{variant}/seed{seed}/bundle/bundle.json",
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
+        noise="results/data/{dataset}/noise.parquet",
         code=code_of("predict.py"),
     output:
         predictions="results/{dataset}/{variant}/seed{seed}/predictions.parquet",
@@ -54,8 +96,7 @@ rule time:
         "results/logs/time/{dataset}.log",
     conda:
         RUNTIMES
-    # All cores: nothing else may run beside a timing job. The engines use timing.threads of them.
-    threads: max(CORES, STUDY.timing["threads"])
+    threads: TIMING_THREADS
     resources:
         mem_mb=6000,
     params:
@@ -63,7 +104,56 @@ rule time:
             list(entry[:3]) for entry in timed(wildcards.dataset)
         ],
         settings=STUDY.timing,
+        cores=CORES,
     message:
         "{wildcards.dataset}: time all bundles side by side, alone on the machine, progress in {log}"
     script:
         "../scripts/time_bundles.py"
+
+
+rule judge:
+    input:
+        predictions=lambda wildcards: [
+            predictions_of(wildcards.dataset, variant, seed)
+            for variant in STUDY.variants[wildcards.dataset]
+            for seed in STUDY.seeds
+        ],
+        test="results/data/{dataset}/test.parquet",
+        code=code_of("judge.py"),
+    output:
+        statistics="results/statistics/{dataset}.json",
+        flips=report(
+            "results/flips/{dataset}.csv",
+            caption="../report/flips.rst",
+            category="Results",
+            labels={"what": "texts whose label changed", "data set": "{dataset}"},
+        ),
+    log:
+        "results/logs/judge/{dataset}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        bundles=lambda wildcards: [
+            [variant, seed]
+            for variant in STUDY.variants[wildcards.dataset]
+            for seed in STUDY.seeds
+        ],
+        labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
+        teachers=lambda wildcards: {
+            variant: STUDY.teacher(wildcards.dataset, variant)
+            for variant in sorted(STUDY.variants[wildcards.dataset])
+        },
+        references=lambda wildcards: {
+            variant: STUDY.reference(wildcards.dataset, variant)
+            for variant in sorted(STUDY.variants[wildcards.dataset])
+        },
+        linears=lambda wildcards: STUDY.linears(wildcards.dataset),
+        yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
+        settings=STUDY.statistics,
+    message:
+        "{wildcards.dataset}: intervals, paired tests, calibration, progress in {log}"
+    script:
+        "../scripts/judge.py"

@@ -1,4 +1,9 @@
-# Aggregate -> figures -> report.md, from result files alone.
+# Aggregate -> figures -> report.md and report.html, from result files alone.
+
+import yaml
+
+from emopress.published import PUBLISHED
+from emopress.report.figure_names import figure_names
 
 CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
     str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
@@ -10,17 +15,31 @@ CURVED = [  # what was trained, and so has a training curve
     for dataset, variant, seed in BUNDLES
     if seed == STUDY.seeds[0] and STUDY.trains(variant)
 ]
-CURVED_DATASETS = sorted({dataset for dataset, _ in CURVED})
+CURVES = [checkpoint_of(*pair, STUDY.seeds[0]) for pair in CURVED]
+FIGURES = [
+    name
+    for dataset in STUDY.variants
+    for name in figure_names(
+        dataset,
+        training=dataset in dict(CURVED),
+        noise=bool(STUDY.evaluate["noise"]),
+    )
+] + ["rulegraph"]
+CONFIG_TEXT = yaml.safe_dump(
+    {key: value for key, value in config.items() if key != "mirror"},
+    sort_keys=False,
+    allow_unicode=True,
+    width=100,
+)
 
 
 rule aggregate:
     input:
         bundles=[bundle_of(*bundle) for bundle in BUNDLES],
-        predictions=[
-            predictions_of(dataset, variant, seed)
-            for dataset, variant, seed in BUNDLES
-        ],
+        predictions=[predictions_of(*bundle) for bundle in BUNDLES],
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
+        statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
+        schema=here("workflow/schemas/summary.schema.yaml"),
         code=code_of("aggregate.py"),
     output:
         summary=report(
@@ -29,7 +48,11 @@ rule aggregate:
             category="Results",
             labels={"what": "summary table"},
         ),
+        parquet="results/summary.parquet",
+        latex="results/summary.tex",
+        seeds="results/seeds.csv",
         details="results/details.json",
+        recommendation="results/recommendation.json",
     log:
         "results/logs/aggregate.log",
     conda:
@@ -43,6 +66,8 @@ rule aggregate:
             for dataset, variant, seed in BUNDLES
         ],
         labels={name: STUDY.datasets[name]["labels"] for name in STUDY.variants},
+        budgets=list(STUDY.budgets.items()),  # pairs: the order matters, the first heads the report
+        yardsticks={name: STUDY.yardstick(name) for name in STUDY.variants},
     message:
         "aggregate {} bundles into {{output.summary}}".format(len(BUNDLES))
     script:
@@ -94,43 +119,17 @@ rule figures:
     input:
         summary="results/summary.csv",
         details="results/details.json",
-        checkpoints=[
-            checkpoint_of(dataset, variant, STUDY.seeds[0])
-            for dataset, variant in CURVED
-        ],
+        statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
+        checkpoints=CURVES,
+        graph="results/rulegraph.mmd",
         code=code_of("figures.py"),
     output:
-        pareto=report(
-            expand(
-                "results/figures/{dataset}-accuracy-{axis}.svg",
-                dataset=STUDY.variants,
-                axis=["size", "latency"],
-            ),
-            caption="../report/pareto.rst",
-            category="Results",
-            labels={"what": "accuracy against size and latency"},
+        figures=report(
+            [f"results/figures/{name}.svg" for name in FIGURES],
+            caption="../report/figures.rst",
+            category="Figures",
         ),
-        confusion=report(
-            expand("results/figures/{dataset}-confusion.svg", dataset=STUDY.variants),
-            caption="../report/confusion.rst",
-            category="Results",
-            labels={"what": "confusion matrices"},
-        ),
-        training=report(
-            expand(
-                "results/figures/{dataset}-training.svg",
-                dataset=CURVED_DATASETS,
-            ),
-            caption="../report/training.rst",
-            category="Results",
-            labels={"what": "training curves"},
-        ),
-        png=expand(
-            "results/figures/{dataset}-{figure}.png",
-            dataset=STUDY.variants,
-            figure=["accuracy-size", "accuracy-latency", "confusion"],
-        )
-        + expand("results/figures/{dataset}-training.png", dataset=CURVED_DATASETS),
+        png=[f"results/figures/{name}.png" for name in FIGURES],
     log:
         "results/logs/figures.log",
     conda:
@@ -152,13 +151,16 @@ rule render:
     input:
         summary="results/summary.csv",
         details="results/details.json",
+        recommendation="results/recommendation.json",
+        statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
         cards=expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
-        pareto=rules.figures.output.pareto,
-        confusion=rules.figures.output.confusion,
-        training=rules.figures.output.training,
+        figures=[f"results/figures/{name}.svg" for name in FIGURES],
+        checkpoints=CURVES,
         graph="results/rulegraph.mmd",
+        published=here(PUBLISHED),
         template=here("workflow/report/report.md.j2"),
+        page=sorted(map(here, (ROOT / "workflow" / "report" / "page").iterdir())),
         code=code_of("render.py"),
     output:
         report=report(
@@ -166,6 +168,12 @@ rule render:
             caption="../report/report.rst",
             category="Report",
             labels={"what": "report"},
+        ),
+        page=report(
+            "results/report.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"what": "interactive report"},
         ),
     log:
         "results/logs/render.log",
@@ -180,12 +188,14 @@ rule render:
             "description": STUDY.description,
             "seeds": STUDY.seeds,
             "config_files": CONFIG_FILES,
+            "config_text": CONFIG_TEXT,
         },
         datasets={name: STUDY.datasets[name] for name in STUDY.variants},
         models=STUDY.models,
         passes=STUDY.passes,
-        curved=CURVED_DATASETS,
+        corresponding=STUDY.published,
+        curved=[list(pair) for pair in CURVED],
     message:
-        "write results/report.md"
+        "write {output.report} and {output.page}"
     script:
         "../scripts/render.py"

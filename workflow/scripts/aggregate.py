@@ -1,4 +1,4 @@
-"""Rule aggregate: summary and details from predictions, bundles and timing."""
+"""Rule aggregate: summary, details and recommendation from predictions, statistics, bundles and timing."""
 
 from pathlib import Path
 
@@ -8,7 +8,12 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake):
-        from emopress.measure.aggregate import Entry, aggregate
+        import pandas
+
+        from emopress.artifact import read_json, write_json
+        from emopress.measure.aggregate import Clock, Entry, aggregate
+        from emopress.measure.recommend import recommend
+        from emopress.measure.summary import summarise, write_summary
 
         entries = [
             Entry(dataset, variant, seed, reference, Path(bundle).parent, Path(predictions))
@@ -19,13 +24,34 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
                 strict=True,
             )
         ]
+        clocks = {Path(path).stem: Clock(Path(path)) for path in snakemake.input.timings}
         aggregate(
             entries,
-            {Path(path).stem: Path(path) for path in snakemake.input.timings},
+            clocks,
             dict(snakemake.params.labels),
-            summary=Path(snakemake.output.summary),
+            seeds=Path(snakemake.output.seeds),
             details=Path(snakemake.output.details),
         )
+        summary = summarise(
+            pandas.read_csv(snakemake.output.seeds),
+            {Path(path).stem: read_json(path) for path in snakemake.input.statistics},
+            {dataset: clock.main_spread for dataset, clock in clocks.items()},
+        )
+        write_summary(
+            summary,
+            csv=Path(snakemake.output.summary),
+            parquet=Path(snakemake.output.parquet),
+            latex=Path(snakemake.output.latex),
+        )
+        chosen = {
+            dataset: recommend(
+                rows.set_index("variant"),
+                budgets=dict(snakemake.params.budgets),
+                reference=snakemake.params.yardsticks[dataset],
+            )
+            for dataset, rows in summary.groupby("dataset", sort=False)
+        }
+        write_json(snakemake.output.recommendation, chosen)
 
 
 if __name__ == "__main__":

@@ -12,20 +12,18 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
         from emopress.artifact import read_json
         from emopress.report.figures import write_figures
+        from emopress.report.training_logs import read_logs
 
-        curves: dict[str, dict] = {}
-        for (dataset, variant), manifest in zip(
-            snakemake.params.curved, snakemake.input.checkpoints, strict=True
-        ):
-            curve = read_json(Path(manifest).with_name("training.json"))
-            curves.setdefault(dataset, {})[variant] = curve
+        given, params = snakemake.input, snakemake.params
         write_figures(
-            pandas.read_csv(snakemake.input.summary),
-            read_json(snakemake.input.details),
-            dict(snakemake.params.datasets),
-            curves,
-            Path(snakemake.output.pareto[0]).parent,
-            curve_seed=snakemake.params.curve_seed,
+            summary=pandas.read_csv(given.summary),
+            details=read_json(given.details),
+            statistics={Path(path).stem: read_json(path) for path in given.statistics},
+            datasets=dict(params.datasets),
+            curves=read_logs(params.curved, given.checkpoints),
+            rulegraph=Path(given.graph).read_text(encoding="utf-8"),
+            out=Path(snakemake.output.figures[0]).parent,
+            curve_seed=params.curve_seed,
         )
 
 

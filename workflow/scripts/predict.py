@@ -1,4 +1,4 @@
-"""Rule predict: a bundle's predictions for validation and test."""
+"""Rule predict: a bundle's predictions for validation, test and the noisy texts of test."""
 
 from pathlib import Path
 
@@ -13,6 +13,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         predict_splits(
             bundle=Path(snakemake.input.bundle).parent,
             splits={name: Path(snakemake.input[name]) for name in ("validation", "test")},
+            noise=Path(snakemake.input.noise),
             labels=list(snakemake.params.labels),
             batch_size=snakemake.params.batch_size,
             threads=threads,

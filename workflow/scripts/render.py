@@ -1,4 +1,4 @@
-"""Rule render: results/report.md."""
+"""Rule render: results/report.md and results/report.html."""
 
 import os
 from pathlib import Path
@@ -13,26 +13,54 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
         from emopress.artifact import read_json
         from emopress.report.environment import command_of, environment
-        from emopress.report.render import render_report
+        from emopress.report.page.data import page_data
+        from emopress.report.page.page import write_page
+        from emopress.report.published import load_published
+        from emopress.report.render import write_markdown
+        from emopress.report.training_logs import read_logs
+        from emopress.report.view import Results, Told, report_view
 
-        study = dict(snakemake.params.study)
+        given, params = snakemake.input, snakemake.params
+        study = dict(params.study)
         command = command_of(
             study["config_files"], os.environ.get(CORES_VARIABLE, "1"), mirror=bool(mirrors())
         )
-        render_report(
-            summary=pandas.read_csv(snakemake.input.summary),
-            details=read_json(snakemake.input.details),
-            timing={Path(path).stem: read_json(path) for path in snakemake.input.timings},
-            cards={Path(path).parent.name: read_json(path) for path in snakemake.input.cards},
-            datasets=dict(snakemake.params.datasets),
-            models=dict(snakemake.params.models),
-            passes=dict(snakemake.params.passes),
-            study={**study, "command": command},
-            environment=environment(Path(snakemake.input.template).parent),
-            rulegraph=Path(snakemake.input.graph).read_text(encoding="utf-8"),
-            template=snakemake.input.template,
-            out=snakemake.output.report,
-            training_figures=snakemake.params.curved,
+        curves = read_logs(params.curved, given.checkpoints)
+        results = Results(
+            summary=pandas.read_csv(given.summary),
+            details=read_json(given.details),
+            statistics={Path(path).stem: read_json(path) for path in given.statistics},
+            recommendation=read_json(given.recommendation),
+            timing={Path(path).stem: read_json(path) for path in given.timings},
+            cards={Path(path).parent.name: read_json(path) for path in given.cards},
+        )
+        view = report_view(
+            results,
+            Told(
+                study={**study, "command": command},
+                datasets=dict(params.datasets),
+                models=dict(params.models),
+                passes=dict(params.passes),
+                published=load_published(Path(given.published)),
+                corresponding=dict(params.corresponding),
+            ),
+            environment=environment(Path(given.template).parent),
+            rulegraph=Path(given.graph).read_text(encoding="utf-8"),
+            training_figures=curves,
+        )
+        write_markdown(view, template=given.template, out=snakemake.output.report)
+        write_page(
+            context=view,
+            data=page_data(
+                summary=results.summary,
+                details=results.details,
+                statistics=results.statistics,
+                recommendation=results.recommendation,
+                curves=curves,
+                datasets=dict(params.datasets),
+            ),
+            figures={Path(path).stem: Path(path).read_text("utf-8") for path in given.figures},
+            out=Path(snakemake.output.page),
         )
 
 

@@ -8,8 +8,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     timing = dict(snakemake.params.timing)
-    with job(snakemake, threads=timing["threads"]):
+    with job(snakemake, threads=1):  # but for the engines, which are told their own number
         from emopress.bundle.search import Candidate, search_bundle
+        from emopress.measure.machine import thread_counts, usable
 
         search_bundle(
             parent=Path(snakemake.input.parent).parent,
@@ -27,6 +28,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             step=dict(snakemake.params.step),
             labels=list(snakemake.params.labels),
             timing=timing,
+            threads=thread_counts(timing["threads"], usable(snakemake.threads))[0],
             out=Path(snakemake.output.bundle).parent,
             trials=Path(snakemake.output.trials),
         )

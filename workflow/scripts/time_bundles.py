@@ -5,24 +5,18 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.artifact import read_json
     from emopress.job import job
 
     settings = dict(snakemake.params.settings)
-    with job(snakemake, threads=settings["threads"]):
-        from emopress.measure.timing import Candidate, time_bundles
+    with job(snakemake, threads=1):  # but for the engines, which are told their own number
+        from emopress.measure.machine import thread_counts, usable
+        from emopress.measure.timing import candidates_of, time_bundles
 
-        candidates = []
-        for (variant, seed, runtime), manifest in zip(
-            snakemake.params.candidates, snakemake.input.manifests, strict=True
-        ):
-            if runtime == "bundle":
-                runtime = read_json(manifest)["runtime"]
-            candidates.append(Candidate(variant, seed, runtime, Path(manifest).parent))
         time_bundles(
-            candidates,
+            candidates_of(snakemake.params.candidates, snakemake.input.manifests),
             test=Path(snakemake.input.test),
             settings=settings,
+            threads=thread_counts(settings["threads"], usable(snakemake.params.cores)),
             out=Path(snakemake.output.timing),
         )
 

@@ -1,6 +1,7 @@
 """What is wrong with a config that its schema allows: entries that do not fit, idle keys, impossible variants."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,20 @@ def study_errors(config: dict[str, Any]) -> Iterator[str]:
                         f"study.{dataset}: variant {variant!r} is compared with {needed!r}, "
                         "which is not among the variants; add it, or set reference"
                     )
+
+
+def published_errors(config: dict[str, Any], published: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line per variant that is no variant of its data set, or whose published row is unknown.
+
+    `published`: that of `emopress.published.load_published`.
+    """
+    known = list(published["rows"])
+    for block in config["study"]:
+        where = f"study.{block['dataset']}.published"
+        for variant, entry in block["published"].items():
+            if variant not in block["variants"]:
+                yield f"{where}: {variant!r} is not among the variants: {', '.join(block['variants'])}"
+            if entry["row"] not in known:
+                close = difflib.get_close_matches(entry["row"], known, n=1)
+                hint = f"did you mean {close[0]!r}? Rows are" if close else "rows are"
+                yield f"{where}.{variant}.row: unknown row {entry['row']!r}; {hint}: {', '.join(known)}"

@@ -9,9 +9,10 @@ import yaml
 
 from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
-from emopress.checks import entry_errors, idle_keys, study_errors
+from emopress.checks import entry_errors, idle_keys, published_errors, study_errors
 from emopress.errors import UserError
-from emopress.schema import schema_errors, with_defaults
+from emopress.published import PUBLISHED, load_published
+from emopress.schema import schema, schema_errors, with_defaults
 
 CATALOGUE = Path("config") / "datasets.yaml"
 
@@ -28,6 +29,9 @@ class Study:
     passes: dict[str, dict[str, Any]]
     variants: dict[str, list[str]]
     references: dict[str, str | None]
+    published: dict[str, dict[str, dict[str, str]]]
+    budgets: dict[str, dict[str, Any]]
+    statistics: dict[str, Any]
     evaluate: dict[str, Any]
     timing: dict[str, Any]
     device: str = "auto"
@@ -44,6 +48,31 @@ class Study:
         """Return the variant that compression and speedup of `variant` refer to."""
         chosen = self.references[dataset]
         return recipe.reference_of(variant, self.variants[dataset], self.models, chosen)
+
+    def yardstick(self, dataset: str) -> str:
+        """Return the variant of a data set that budgets measure the loss of accuracy from."""
+        variants = self.variants[dataset]
+        return self.references[dataset] or self.reference(dataset, variants[0])
+
+    def teacher(self, dataset: str, variant: str) -> str | None:
+        """Return the variant that the predictions of `variant` are compared with, None for a root.
+
+        That is the model that the recipe starts from, where it is trained and among the variants;
+        else the reference of `variant`.
+        """
+        root = recipe.parse(variant).model
+        if root == variant:
+            return None
+        trained = self.models[root].get("train", {}).get("epochs") != 0
+        if root in self.variants[dataset] and trained:
+            return root
+        reference = self.reference(dataset, variant)
+        return reference if reference != variant else None
+
+    def linears(self, dataset: str) -> list[str]:
+        """Return the uncompressed linear models among the variants of a data set."""
+        linear = self.model_names("linear")
+        return [variant for variant in self.variants[dataset] if variant in linear]
 
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
@@ -102,13 +131,17 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
     config = {**config, "datasets": merged(known, config.get("datasets", {}))}
     if several_files:
         config = without_nulls(config)
+    given = config
     errors = [*schema_errors(config), *idle_keys(config.get("passes"))]
     if not errors:
         config = with_defaults(config)
         errors = [*entry_errors(config, root), *study_errors(config)]
+        if any(block["published"] for block in config["study"]):
+            errors += published_errors(config, load_published(root / PUBLISHED))
     if errors:
         raise UserError("\n".join(e if e.startswith("config:") else f"config: {e}" for e in errors))
     mirror = config["mirror"]
+    order = given.get("budgets") or schema()["properties"]["budgets"]["default"]
     return Study(
         name=config["name"],
         description=config["description"],
@@ -118,6 +151,9 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
         passes=config["passes"],
         variants={block["dataset"]: block["variants"] for block in config["study"]},
         references={block["dataset"]: block.get("reference") for block in config["study"]},
+        published={block["dataset"]: block["published"] for block in config["study"]},
+        budgets={name: config["budgets"][name] for name in order},
+        statistics=config["statistics"],
         evaluate=config["evaluate"],
         timing=config["timing"],
         device=config["device"],

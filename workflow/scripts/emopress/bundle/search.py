@@ -13,6 +13,7 @@ from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.bundle.manifest import KEPT, derived
 from emopress.errors import UserError
 from emopress.measure.metrics import Scores, scores
+from emopress.measure.predictions import COLUMNS
 from emopress.measure.search import UNITS, Choice, Trial, choose, misses
 from emopress.measure.timing import Candidate as Timed
 from emopress.measure.timing import time_bundles
@@ -39,13 +40,14 @@ def search_bundle(
     step: dict[str, Any],
     labels: list[str],
     timing: dict[str, Any],
+    threads: int,
     out: Path,
     trials: Path,
 ) -> None:
     """Copy the bundle of the best candidate to `out` and write every trial to the file `trials`.
 
     Scores are those of the validation rows of the predictions, latency is measured here, in
-    interleaved rounds on validation texts; nothing of the test split is read. Where no candidate
+    interleaved rounds on validation texts with `threads` threads; nothing of the test split is read. Where no candidate
     meets `step["budget"]` the nearest miss is kept, and manifest, trials and log say what it
     misses by how much. UserError if predictions are not of the validation texts, or if a candidate
     is simulated, since it has neither the size nor the latency that it would be chosen for.
@@ -59,7 +61,7 @@ def search_bundle(
             )
     base = validation_scores(parent_predictions, labels, ids)
     found = [validation_scores(one.predictions, labels, ids) for one in candidates]
-    clock = _latencies(candidates, bundles, validation, timing)
+    clock = _latencies(candidates, bundles, validation, timing, threads)
     tried = [
         Trial(
             variant=one.variant,
@@ -109,10 +111,9 @@ def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:
     The filter drops the rows of the test split before anything looks at them.
     """
     frame = pandas.read_parquet(path, filters=[("split", "==", "validation")])
-    if list(frame.columns) != ["id", "split", "label", *labels]:
-        raise UserError(
-            f"{path}: columns {list(frame.columns)}, expected id, split, label, {labels}"
-        )
+    if list(frame.columns) != [*COLUMNS, *labels]:
+        expected = ", ".join(COLUMNS)
+        raise UserError(f"{path}: columns {list(frame.columns)}, expected {expected}, {labels}")
     if frame["id"].tolist() != ids:
         raise UserError(f"{path}: its validation rows are not the validation texts; make it anew")
     return scores(frame["label"].to_numpy(), frame[labels].to_numpy().argmax(axis=1), labels)
@@ -129,16 +130,24 @@ def base_facts(parent: Path, found: Scores) -> dict[str, Any]:
 
 
 def _latencies(
-    candidates: list[Candidate], bundles: list[Bundle], validation: Path, timing: dict[str, Any]
+    candidates: list[Candidate],
+    bundles: list[Bundle],
+    validation: Path,
+    timing: dict[str, Any],
+    threads: int,
 ) -> dict[str, Any]:
-    """Return the content of a timing file on `validation` texts: environment, rows as candidates."""
+    """Return the content of a timing file on `validation` texts: environment, rows as candidates.
+
+    No fresh process is started: a budget limits neither memory nor cold starts.
+    """
     timed = [
         Timed(one.variant, bundle.manifest["seed"], bundle.manifest["runtime"], one.bundle)
         for one, bundle in zip(candidates, bundles, strict=True)
     ]
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "timing.json"
-        time_bundles(timed, test=validation, settings=timing, out=out)
+        settings = {**timing, "cold_starts": 0}
+        time_bundles(timed, test=validation, settings=settings, threads=[threads], out=out)
         return dict(read_json(out))
 
 

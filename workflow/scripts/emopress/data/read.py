@@ -20,8 +20,8 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     Columns: `id` (unique: name and row, and the split between them if the files are the splits),
     `row` (1-based row or line of the file; a header counts), `text` and `label` (str, unchanged),
     `given_split` (train, validation, test or None) and `numeric` (the text cell held a number,
-    which became text). The suffix decides the format: `.xlsx` (first sheet) and `.csv` have a
-    header with the columns of `dataset["columns"]`; a `.txt` line is `text;label`, split at its
+    which became text). The suffix decides the format: `.xlsx` (first sheet), `.csv` and `.tsv` have
+    a header with the columns of `dataset["columns"]`; a `.txt` line is `text;label`, split at its
     last semicolon. Rows of a sheet without any value are passed over. Anything else that is not a
     text with a label of `dataset["labels"]` is a UserError naming file, row, column and what is
     allowed.
@@ -30,17 +30,19 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     rows = []
     for entry in dataset["source"]["files"]:
         path, split = raw / entry["name"], entry.get("split")
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; delete {raw} to have it fetched again")
         prefix = f"{name}-{split}" if split else name
         text_column, label_column = _column_names(dataset, path)
-        for number, text, label in _records(path, text_column, label_column):
+        for number, text, label in records(path, text_column, label_column):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
             place = f"{path}, row {number}, column"
             rows.append(
                 (
                     f"{prefix}-{number:05d}",
                     number,
-                    _checked_text(text, f"{place} '{text_column}'"),
-                    _checked_label(label, labels, f"{place} '{label_column}'"),
+                    checked_text(text, f"{place} '{text_column}'"),
+                    checked_label(label, labels, f"{place} '{label_column}'"),
                     split,
                     numeric,
                 )
@@ -64,16 +66,15 @@ def _column_names(dataset: dict[str, Any], path: Path) -> tuple[str, str]:
     return columns.get("text", "text"), columns.get("label", "label")
 
 
-def _records(path: Path, text_column: str, label_column: str) -> Iterator[Record]:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; delete {path.parent} to have it fetched again")
+def records(path: Path, text_column: str, label_column: str) -> Iterator[Record]:
+    """Return row, text and label of a file as its cells hold them; UserError for what cannot be read."""
     if path.suffix == ".xlsx":
         return _table_records(_xlsx_rows(path), path, text_column, label_column)
-    if path.suffix == ".csv":
+    if path.suffix in (".csv", ".tsv"):
         return _table_records(_csv_rows(path), path, text_column, label_column)
     if path.suffix == ".txt":
         return _line_records(path)
-    raise UserError(f"{path}: unknown format '{path.suffix}'; allowed: .xlsx, .csv, .txt")
+    raise UserError(f"{path}: unknown format '{path.suffix}'; allowed: .xlsx, .csv, .tsv, .txt")
 
 
 def _table_records(
@@ -109,19 +110,22 @@ def _xlsx_rows(path: Path) -> Iterator[tuple[Any, ...]]:
 def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
     from io import StringIO
 
-    number = 0
+    number, delimiter = 0, "\t" if path.suffix == ".tsv" else ","
     try:
-        for number, row in enumerate(csv.reader(StringIO(_text_of(path), newline="")), start=1):
+        lines = StringIO(_text_of(path), newline="")
+        for number, row in enumerate(csv.reader(lines, delimiter=delimiter), start=1):
             if number == 1:
                 width = len(row)
             elif row and len(row) != width:
                 raise UserError(
                     f"{path}, row {number}: {len(row)} cells where the header has {width}; "
-                    "put a text with commas between double quotes"
+                    f"put a text with {'tabs' if delimiter != ',' else 'commas'} between double quotes"
                 )
             yield tuple(row) if row else (None,)
     except csv.Error as error:
-        raise UserError(f"{path}, row {number + 1}: not a readable .csv ({error})") from error
+        raise UserError(
+            f"{path}, row {number + 1}: not a readable {path.suffix} ({error})"
+        ) from error
 
 
 def _line_records(path: Path) -> Iterator[Record]:
@@ -142,7 +146,8 @@ def _text_of(path: Path) -> str:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from error
 
 
-def _checked_text(cell: Any, place: str) -> str:
+def checked_text(cell: Any, place: str) -> str:
+    """Return a cell's text, a number's as one writes it; UserError for an empty cell."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a workbook stores the number 1 as 1.0 but shows 1
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -154,7 +159,8 @@ def _checked_text(cell: Any, place: str) -> str:
     return cell
 
 
-def _checked_label(cell: Any, labels: list[str], place: str) -> str:
+def checked_label(cell: Any, labels: list[str], place: str) -> str:
+    """Return a cell that is one of `labels`; UserError for any other."""
     allowed = f"allowed: {', '.join(labels)}"
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise UserError(f"{place}: empty label; {allowed}")

@@ -1,4 +1,4 @@
-"""Joins predictions, bundles and timing into results/summary.csv and results/details.json."""
+"""Joins predictions, bundles and timing into results/seeds.csv and results/details.json, one row per seed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,6 @@ from emopress.artifact import read_json, replaced_file, write_json
 from emopress.errors import UserError
 from emopress.measure.metrics import read_scores
 from emopress.runtime.bundle import read_bundle
-
-COLUMNS = [
-    "dataset", "variant", "seed", "accuracy", "macro_f1", "micro_f1", "params", "nonzero_params",
-    "size_bytes", "compression", "latency_ms_p50", "latency_ms_p95", "throughput", "speedup",
-    "runtime", "validation_accuracy", "validation_macro_f1", "reference", "speedup_over_pytorch",
-    "bits_per_weight", "family", "simulated", "threads",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,24 +24,49 @@ class Entry:
     predictions: Path
 
 
-def timing_tables(paths: dict[str, Path]) -> dict[tuple[str, str, int, str], dict[str, Any]]:
-    """Return the timing rows by (dataset, variant, seed, runtime)."""
-    return {
-        (dataset, row["variant"], row["seed"], row["runtime"]): row
-        for dataset, path in paths.items()
-        for row in read_json(path)["rows"]
-    }
+class Clock:
+    """The timing of one data set: rows by (variant, seed, runtime, threads), processes without threads."""
+
+    def __init__(self, path: Path) -> None:
+        content = read_json(path)
+        self.threads: list[int] = content["environment"]["threads"]
+        self.main_spread: float = content["spread"][str(self.threads[0])]
+        self.rows = {
+            (row["variant"], row["seed"], row["runtime"], row["threads"]): row
+            for row in content["rows"]
+        }
+        self.processes = {
+            (row["variant"], row["seed"], row["runtime"]): row for row in content["processes"]
+        }
+
+    def latency(self, variant: str, seed: int, runtime: str) -> float | None:
+        """Return the median of one text in ms with the main number of threads, if it was timed."""
+        row = self.rows.get((variant, seed, runtime, self.threads[0]))
+        return row["latency_ms_p50"] if row else None
+
+    def columns(self, variant: str, seed: int, runtime: str) -> dict[str, Any]:
+        """Return what the clock tells of a bundle, by the names of the summary's columns."""
+        main = self.rows[variant, seed, runtime, self.threads[0]]
+        found = {key: main[key] for key in ("latency_ms_p50", "latency_ms_p95", "throughput")}
+        found["threads"] = self.threads[0]
+        several = len(self.threads) > 1
+        last = self.rows[variant, seed, runtime, self.threads[-1]] if several else {}
+        found["all_threads"] = self.threads[-1] if several else None
+        found["all_latency_ms_p50"] = last.get("latency_ms_p50")
+        found["all_throughput"] = last.get("throughput")
+        process = self.processes.get((variant, seed, runtime), {})
+        return found | {key: process.get(key) for key in ("peak_memory_bytes", "cold_start_ms")}
 
 
 def aggregate(
     entries: list[Entry],
-    timings: dict[str, Path],
+    clocks: dict[str, Clock],
     labels: dict[str, list[str]],
     *,
-    summary: Path,
+    seeds: Path,
     details: Path,
 ) -> None:
-    """Write the summary (one row per data set, variant and seed) and the details.
+    """Write the rows (one per data set, variant and seed) and the details.
 
     compression and speedup: the reference's size or latency over the row's own, each of the files
     as they ship. So where `runtime` is not the reference's, speedup mixes what the other engine gave
@@ -56,46 +74,41 @@ def aggregate(
     the row's own, empty where that was not timed. The details hold, by seed, what does not fit a
     row: scores per class, confusion, the recipe and what its passes found or did.
     """
-    clock = timing_tables(timings)
-    threads = {d: read_json(p)["environment"]["threads"] for d, p in timings.items()}
     bundles = {(e.dataset, e.variant, e.seed): read_bundle(e.bundle, verify=False) for e in entries}
     rows: list[dict[str, Any]] = []
     deep: dict[str, Any] = {}
     for entry in entries:
         bundle = bundles[entry.dataset, entry.variant, entry.seed]
         reference = bundles[entry.dataset, entry.reference, entry.seed]
-        facts = bundle.manifest
+        facts, clock = bundle.manifest, clocks[entry.dataset]
         found = read_scores(entry.predictions, labels[entry.dataset])
         test, validation = found["test"], found["validation"]
-        own = clock[entry.dataset, entry.variant, entry.seed, facts["runtime"]]
-        base = clock[entry.dataset, entry.reference, entry.seed, reference.manifest["runtime"]]
-        eager = clock.get((entry.dataset, entry.reference, entry.seed, "pytorch"))
-        latency = own["latency_ms_p50"]
+        timed = clock.columns(entry.variant, entry.seed, facts["runtime"])
+        latency = timed["latency_ms_p50"]
+        base = clock.latency(entry.reference, entry.seed, reference.manifest["runtime"])
+        eager = clock.latency(entry.reference, entry.seed, "pytorch")
         rows.append(
             {
                 "dataset": entry.dataset,
                 "variant": entry.variant,
                 "seed": entry.seed,
+                "family": facts["family"],
+                "runtime": facts["runtime"],
+                "reference": entry.reference,
+                "simulated": facts["simulated"],
                 "accuracy": test.accuracy,
                 "macro_f1": test.macro_f1,
                 "micro_f1": test.micro_f1,
+                "validation_accuracy": validation.accuracy,
+                "validation_macro_f1": validation.macro_f1,
                 "params": facts["params"],
                 "nonzero_params": facts["nonzero_params"],
                 "size_bytes": bundle.size_bytes,
-                "compression": reference.size_bytes / bundle.size_bytes,
-                "latency_ms_p50": latency,
-                "latency_ms_p95": own["latency_ms_p95"],
-                "throughput": own["throughput"],
-                "speedup": base["latency_ms_p50"] / latency,
-                "runtime": facts["runtime"],
-                "validation_accuracy": validation.accuracy,
-                "validation_macro_f1": validation.macro_f1,
-                "reference": entry.reference,
-                "speedup_over_pytorch": eager["latency_ms_p50"] / latency if eager else None,
                 "bits_per_weight": 8 * bundle.size_bytes / facts["params"],
-                "family": facts["family"],
-                "simulated": facts["simulated"],
-                "threads": threads[entry.dataset],
+                "compression": reference.size_bytes / bundle.size_bytes,
+                **timed,
+                "speedup": base / latency if base else None,
+                "speedup_over_pytorch": eager / latency if eager else None,
             }
         )
         deep.setdefault(entry.dataset, {}).setdefault(entry.variant, {})[str(entry.seed)] = {
@@ -104,9 +117,10 @@ def aggregate(
             "n_test": test.texts,
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),
+            "licences": facts.get("licences", []),
         }
     if not rows:
         raise UserError("aggregate: the study has no variants")
     write_json(details, deep)
-    with replaced_file(summary) as temporary:
-        pandas.DataFrame(rows)[COLUMNS].to_csv(temporary, index=False, float_format="%.6g")
+    with replaced_file(seeds) as temporary:
+        pandas.DataFrame(rows).to_csv(temporary, index=False, float_format="%.8g")

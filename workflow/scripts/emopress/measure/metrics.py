@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -13,7 +12,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from emopress.errors import UserError
+from emopress.measure.predictions import read_predictions
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,10 @@ def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Score
 
 
 def read_scores(path: Path, labels: list[str]) -> dict[str, Scores]:
-    """Return the scores per split of a predictions file; UserError if its columns do not fit."""
-    frame = pandas.read_parquet(path)
-    if list(frame.columns) != ["id", "split", "label", *labels]:
-        raise UserError(
-            f"{path}: columns {list(frame.columns)}, expected id, split, label, {labels}"
-        )
-    return {
-        str(name): scores(part["label"].to_numpy(), part[labels].to_numpy().argmax(axis=1), labels)
-        for name, part in frame.groupby("split")
-    }
+    """Return the scores of validation and test in a predictions file, of the clean texts alone.
+
+    UserError if it lacks one of them or has other columns.
+    """
+    found = read_predictions(path, labels)
+    parts = {split: found.part(split) for split in ("validation", "test")}
+    return {split: scores(part.truth, part.predicted, labels) for split, part in parts.items()}

@@ -1,5 +1,7 @@
 """Writes a bundle's predictions, from which every statistic of the report is computed."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas
@@ -7,6 +9,7 @@ import pandas
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
+from emopress.runtime.classifier import softmax
 
 
 def predict_splits(
@@ -17,22 +20,45 @@ def predict_splits(
     batch_size: int,
     threads: int,
     out: Path,
+    noise: Path | None = None,
 ) -> None:
-    """Write `out`: id, split, label (class index), and one probability column per label.
+    """Write `out`: id, split, noise, label (class index), and one probability column per label.
 
-    `splits` maps validation and test to their files. The bundle is loaded from disk as a user would
-    load it. UserError if its labels are not `labels` in this order.
+    `splits` maps validation and test to their files; `noise` is the file of the noisy texts of
+    test, if there are any. The bundle is loaded from disk as a user would load it. A batch holds
+    texts of one split and one share of noise only: the prediction of a clean text, which in dynamic
+    int8 may depend on its batch, is the same with and without noise. UserError if the bundle's
+    labels are not `labels` in this order.
     """
     classifier = load(bundle, threads=threads)
     if classifier.labels != labels:
         raise UserError(f"{bundle}: labels are {classifier.labels}, the data set has {labels}")
+    tables = {name: pandas.read_parquet(path) for name, path in splits.items()}
+    parts = [(name, 0.0, table) for name, table in tables.items()]
+    if noise is not None:
+        parts += [("test", share, table) for share, table in noisy_tables(noise, tables["test"])]
     frames = []
-    for name, path in splits.items():
-        texts = pandas.read_parquet(path)
-        logits = classifier.predict_proba(texts["text"].tolist(), batch_size=batch_size)
-        frame = pandas.DataFrame({"id": texts["id"], "split": name, "label": texts["label"]})
-        for index, label in enumerate(labels):
-            frame[label] = logits[:, index]
+    for name, share, table in parts:
+        logging.info("predict: %s, noise %g, %d texts", name, share, len(table))
+        logits = classifier.predict_logits(
+            table["text"].tolist(), batch_size=batch_size, progress=True
+        )
+        frame = pandas.DataFrame(
+            {"id": table["id"], "split": name, "noise": share, "label": table["label"]}
+        )
+        for index, column in enumerate(softmax(logits).T):
+            frame[labels[index]] = column
         frames.append(frame)
     with replaced_file(out) as temporary:
         pandas.concat(frames, ignore_index=True).to_parquet(temporary, index=False)
+
+
+def noisy_tables(path: Path, test: pandas.DataFrame) -> Iterator[tuple[float, pandas.DataFrame]]:
+    """Yield each share of a noise file and the table `test` with its noisy texts.
+
+    UserError if the file's texts are not those of `test`, in order.
+    """
+    for share, rows in pandas.read_parquet(path).groupby("noise", sort=False):
+        if rows["id"].tolist() != test["id"].tolist():
+            raise UserError(f"{path}: the texts at noise {share:g} are not the test texts")
+        yield float(share), test.assign(text=rows["text"].tolist())

@@ -60,18 +60,27 @@ def worst_excess(trial: Trial, budget: Mapping[str, float]) -> float:
     return max((over / scale[name] for name, over in misses(trial, budget).items()), default=0.0)
 
 
-def choose(trials: Sequence[Trial], *, budget: Mapping[str, float], prefer: str) -> Choice:
-    """Return the choice among `trials`, of which there must be one at least.
+def ranking(trials: Sequence[Trial], *, budget: Mapping[str, float], prefer: str) -> list[Trial]:
+    """Return `trials` from the best to the worst.
 
-    Of those that meet every limit of `budget` the one that is best by `prefer` (accuracy is macro
-    F1); where none does, the nearest miss, which has the smallest `worst_excess`. Of equals the
-    smaller file, then the name that comes first.
+    First those that meet every limit of `budget`, the best by `prefer` (accuracy is macro F1) ahead;
+    then the others, the smallest `worst_excess` ahead. Of equals the smaller file, then the higher
+    macro F1, then the lower latency, then the name that comes first.
     """
-    meeting = [trial for trial in trials if not misses(trial, budget)]
 
-    def order(trial: Trial) -> tuple[float, float, int, str]:
+    def order(trial: Trial) -> tuple[float | str, ...]:
         best = PREFERRED[prefer](trial)
-        return worst_excess(trial, budget), best, trial.size_bytes, trial.variant
+        ties = (trial.size_bytes, -trial.macro_f1, trial.latency_ms, trial.variant)
+        return (worst_excess(trial, budget), best, *ties)
 
-    chosen = min(meeting or trials, key=order)
-    return Choice(list(trials).index(chosen), bool(meeting), misses(chosen, budget))
+    return sorted(trials, key=order)
+
+
+def choose(trials: Sequence[Trial], *, budget: Mapping[str, float], prefer: str) -> Choice:
+    """Return the choice among `trials`, of which there must be one at least: the first of `ranking`.
+
+    Where none meets every limit of `budget` that is the nearest miss.
+    """
+    chosen = ranking(trials, budget=budget, prefer=prefer)[0]
+    over = misses(chosen, budget)
+    return Choice(list(trials).index(chosen), not over, over)

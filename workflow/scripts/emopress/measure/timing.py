@@ -1,9 +1,10 @@
 """Times all bundles of a data set side by side: interleaved rounds in one process, one bundle loaded at a time."""
 
-import platform
+import logging
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,75 +12,91 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
-from emopress.artifact import write_json
+from emopress.artifact import read_json, write_json
 from emopress.checkpoint import library_versions
-from emopress.runtime.bundle import load
+from emopress.measure.cold_start import open_classifier
+from emopress.measure.machine import cpu_facts
+from emopress.measure.process import start_processes
 from emopress.runtime.classifier import Classifier
+from emopress.runtime.openvino import installed, reads_onnx
 
-THROUGHPUT_SECONDS = 0.1  # at least, per round
+THROUGHPUT_SECONDS = 0.05  # at least, per round
 TEXT_SEED = 0  # the same test texts for every bundle, round and run
+REFERENCE_PACKAGES = {  # what a runtime needs beyond ONNX Runtime's and numpy
+    "openvino": ("openvino",),
+    "openvino-reference": ("openvino",),
+    "pytorch": ("torch", "transformers"),
+}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Candidate:
-    """Something to time: a bundle, or (runtime `pytorch`) a teacher's checkpoint."""
+    """Something to time: a bundle, or a reference in another engine (`open_classifier`).
+
+    A `twin` is a bundle that stands among the candidates already. It is timed like any other but is
+    no row: what it differs by from itself is the spread.
+    """
 
     variant: str
     seed: int
     runtime: str
     folder: Path
-    latencies_ms: list[float] = field(default_factory=list)
-    throughputs: list[float] = field(default_factory=list)
+    twin: bool = False
 
     def open(self, threads: int) -> Classifier:
         """Load it afresh from disk, without the seconds that hashing a large file takes."""
-        if self.runtime == "pytorch":
-            from emopress.runtime.pytorch import PytorchClassifier
-
-            return PytorchClassifier(self.folder, threads=threads)
-        return load(self.folder, threads=threads, verify=False)
-
-    def row(self) -> dict[str, Any]:
-        """Return the medians and the 95th percentile over all rounds."""
-        p50, p95 = np.percentile(self.latencies_ms, [50, 95])
-        return {
-            "variant": self.variant,
-            "seed": self.seed,
-            "runtime": self.runtime,
-            "latency_ms_p50": round(float(p50), 4),
-            "latency_ms_p95": round(float(p95), 4),
-            "throughput": round(float(np.median(self.throughputs)), 2),
-        }
+        return open_classifier(self.folder, self.runtime, threads=threads, verify=False)
 
 
-def cpu_facts() -> tuple[str, list[str]]:
-    """Return the processor's name and those of its flags that matter to int8 and bf16 arithmetic."""
-    name, flags = platform.processor() or platform.machine(), set()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                name = value.strip()
-            elif key.strip() == "flags":
-                flags = set(value.split())
-    telling = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-    return name, [flag for flag in telling if flag in flags]
+@dataclass(frozen=True)
+class Round:
+    """One round of one candidate: ms of each text at batch 1, texts per second in batches."""
+
+    latencies_ms: list[float]
+    throughput: float
 
 
-def time_once(candidate: Candidate, texts: list[str], settings: dict[str, Any]) -> None:
-    """Load a candidate, warm it up, and add one round's measurements to it.
+Measured = dict[tuple[Candidate, int], list[Round]]  # (candidate, threads) -> its rounds
+
+
+def candidates_of(
+    wanted: Sequence[tuple[str, int, str]], manifests: Sequence[str | Path]
+) -> list[Candidate]:
+    """Return what to time of (variant, seed, runtime) and, beside it, a manifest.
+
+    `runtime` is `bundle`; `twin` for a bundle that is entered twice; `pytorch` with a checkpoint's
+    manifest; or `openvino-reference`, which is left out where openvino is not installed or cannot
+    read the bundle's graph.
+    """
+    found = []
+    for (variant, seed, runtime), manifest in zip(wanted, manifests, strict=True):
+        folder, twin = Path(manifest).parent, runtime == "twin"
+        if runtime == "openvino-reference":
+            if not (installed() and reads_onnx(read_json(manifest))):
+                logging.info("timing: no row of %s in OpenVINO", variant)
+                continue
+        elif runtime != "pytorch":
+            runtime = read_json(manifest)["runtime"]
+        found.append(Candidate(variant, int(seed), runtime, folder, twin))
+    return found
+
+
+def time_once(
+    candidate: Candidate, texts: list[str], settings: dict[str, Any], *, threads: int
+) -> Round:
+    """Load a candidate for `threads` threads, warm it up, and return one round's measurements.
 
     Latency is one text through normalisation, tokenizer, model and softmax; throughput is the same
-    texts in batches.
+    texts in batches. The threads are the engine's; normalising and tokenizing keep to one.
     """
-    classifier = candidate.open(settings["threads"])
+    classifier = candidate.open(threads)
     for text in texts[: settings["warmup"]]:
         classifier.predict_proba([text])
+    latencies = []
     for text in texts:
         start = time.perf_counter()
         classifier.predict_proba([text])
-        candidate.latencies_ms.append((time.perf_counter() - start) * 1e3)
+        latencies.append((time.perf_counter() - start) * 1e3)
     size = settings["batch_size"]
     batch = (texts * (size // len(texts) + 1))[:size]
     classifier.predict_proba(batch, batch_size=size)
@@ -88,41 +105,146 @@ def time_once(candidate: Candidate, texts: list[str], settings: dict[str, Any]) 
         classifier.predict_proba(batch, batch_size=size)
         batches += 1
         elapsed = time.perf_counter() - start
-    candidate.throughputs.append(batches * size / elapsed)
+    return Round(latencies, batches * size / elapsed)
 
 
-def time_bundles(
-    candidates: list[Candidate], *, test: Path, settings: dict[str, Any], out: Path
-) -> None:
-    """Time every candidate in every round and write `out`.
+def row(candidate: Candidate, threads: int, rounds: Sequence[Round]) -> dict[str, Any]:
+    """Return the medians and the 95th percentile over all rounds."""
+    p50, p95 = np.percentile(_all_latencies(rounds), [50, 95])
+    return {
+        "variant": candidate.variant,
+        "seed": candidate.seed,
+        "runtime": candidate.runtime,
+        "threads": threads,
+        "latency_ms_p50": round(float(p50), 4),
+        "latency_ms_p95": round(float(p95), 4),
+        "throughput": round(float(np.median([one.throughput for one in rounds])), 2),
+    }
+
+
+def _all_latencies(rounds: Sequence[Round]) -> list[float]:
+    return [ms for one in rounds for ms in one.latencies_ms]
+
+
+def spread(first: Sequence[Round], second: Sequence[Round]) -> float:
+    """Return by what share a bundle, timed as `first` and as `second`, differs from itself.
+
+    The largest of larger median / smaller median - 1, for each round and for all rounds together,
+    of the ms of one text. A row's latency is a median over all rounds, which strays less than that
+    of most single ones: what lies within the spread may be chance, so a speedup counts as shown
+    only if it, or one over it, is above 1 + spread. A slow round can widen the spread, never narrow
+    it.
+    """
+    pairs = [(a.latencies_ms, b.latencies_ms) for a, b in zip(first, second, strict=True)]
+    pairs.append((_all_latencies(first), _all_latencies(second)))
+    medians = [sorted(float(np.median(side)) for side in pair) for pair in pairs]
+    return max(larger / smaller - 1 for smaller, larger in medians)
+
+
+def spreads(measured: Measured, counts: Sequence[int]) -> dict[str, float]:
+    """Return the spread by number of threads, the largest of all twins; empty without a twin."""
+    pairs = [
+        (one, candidate)
+        for candidate, _ in measured
+        if candidate.twin
+        for one, _ in measured
+        if not one.twin and (one.folder, one.runtime) == (candidate.folder, candidate.runtime)
+    ]
+    return {
+        str(threads): round(
+            max(spread(measured[a, threads], measured[b, threads]) for a, b in pairs), 6
+        )
+        for threads in counts
+        if pairs
+    }
+
+
+def chosen_texts(test: Path, texts: int) -> list[str]:
+    """Return `texts` of the test texts (all, if there are fewer), drawn with a fixed seed."""
+    everything = pandas.read_parquet(test, columns=["text"])["text"].tolist()
+    rng = np.random.default_rng(TEXT_SEED)
+    size = min(texts, len(everything))
+    return [everything[i] for i in rng.choice(len(everything), size=size, replace=False)]
+
+
+def time_rounds(
+    candidates: Sequence[Candidate],
+    texts: list[str],
+    settings: dict[str, Any],
+    counts: Sequence[int],
+) -> Measured:
+    """Time every candidate with every number of threads in every round.
 
     Each round has its own seeded order, so that no candidate always follows the same other one.
     """
-    all_texts = pandas.read_parquet(test, columns=["text"])["text"].tolist()
-    rng = np.random.default_rng(TEXT_SEED)
-    chosen = rng.choice(len(all_texts), size=min(settings["texts"], len(all_texts)), replace=False)
-    texts = [all_texts[i] for i in chosen]
-    with tqdm(
-        total=settings["rounds"] * len(candidates), desc="timing", file=sys.stderr, mininterval=2.0
-    ) as bar:
+    entries = [(candidate, threads) for candidate in candidates for threads in counts]
+    measured: Measured = {entry: [] for entry in entries}
+    total = settings["rounds"] * len(entries)
+    with tqdm(total=total, desc="timing", file=sys.stderr, mininterval=2.0) as bar:
         for turn in range(settings["rounds"]):
-            for index in np.random.default_rng([TEXT_SEED, turn]).permutation(len(candidates)):
-                candidate = candidates[index]
-                time_once(candidate, texts, settings)
+            for index in np.random.default_rng([TEXT_SEED, turn]).permutation(len(entries)):
+                candidate, threads = entries[index]
+                found = time_once(candidate, texts, settings, threads=threads)
+                measured[candidate, threads].append(found)
                 bar.update()
+    return measured
+
+
+def process_rows(
+    candidates: Sequence[Candidate], text: str, *, threads: int, times: int
+) -> list[dict[str, Any]]:
+    """Return peak memory and cold-start time of bundles and PyTorch references; none for 0 times."""
+    started = [c for c in candidates if not c.twin and c.runtime != "openvino-reference"]
+    pairs = [(candidate.folder, candidate.runtime) for candidate in started]
+    starts = start_processes(pairs, text=text, threads=threads, times=times) if times else []
+    return [
+        {
+            "variant": candidate.variant,
+            "seed": candidate.seed,
+            "runtime": candidate.runtime,
+            "peak_memory_bytes": start.peak_memory_bytes,
+            "cold_start_ms": round(start.cold_start_ms, 2),
+        }
+        for candidate, start in zip(started if times else [], starts, strict=True)
+    ]
+
+
+def time_bundles(
+    candidates: Sequence[Candidate],
+    *,
+    test: Path,
+    settings: dict[str, Any],
+    threads: Sequence[int],
+    out: Path,
+) -> None:
+    """Time every candidate with each number of `threads`, then fresh processes with the first; write `out`.
+
+    Rows are the candidates in order, each with every number of threads. `settings`: rounds, texts,
+    warmup, batch_size, and cold_starts (0: no processes). Their text is one of median length.
+    """
+    texts = chosen_texts(test, settings["texts"])
+    measured = time_rounds(candidates, texts, settings, threads)
+    middle = sorted(texts, key=len)[len(texts) // 2]
+    processes = process_rows(candidates, middle, threads=threads[0], times=settings["cold_starts"])
     cpu, flags = cpu_facts()
     packages = ["onnxruntime", "tokenizers", "numpy"]
-    if any(candidate.runtime == "openvino" for candidate in candidates):
-        packages.append("openvino")
-    if any(candidate.runtime == "pytorch" for candidate in candidates):
-        packages += ["torch", "transformers"]
+    for runtime in sorted({candidate.runtime for candidate in candidates}):
+        packages += REFERENCE_PACKAGES.get(runtime, ())
     environment = {
         "cpu": cpu,
         "cpu_flags": flags,
-        "threads": settings["threads"],
+        "threads": list(threads),
         "rounds": settings["rounds"],
         "texts": len(texts),
         "batch_size": settings["batch_size"],
+        "cold_starts": settings["cold_starts"],
+        "openvino": installed(),
         "versions": library_versions(*packages),
     }
-    write_json(out, {"environment": environment, "rows": [c.row() for c in candidates]})
+    content = {
+        "environment": environment,
+        "spread": spreads(measured, threads),
+        "rows": [row(*entry, rounds) for entry, rounds in measured.items() if not entry[0].twin],
+        "processes": processes,
+    }
+    write_json(out, content)

@@ -9,10 +9,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emopress.report.results import recipe_order
-from emopress.report.style import GREY, STYLE, add_axes, heading, new_figure, plain
+from emopress.report.style import (
+    GREY,
+    add_axes,
+    fitted,
+    heading,
+    new_figure,
+    note,
+    plain,
+    style_of,
+    text_width,
+    wrapped,
+)
 
 COLUMNS = 4
 CELL = 0.44  # inches
+MANY = 16  # variants; above this number cells are small and hold the percent alone
+MANY_COLUMNS = 6
+SMALL_CELL = 0.27
+BLANK = 0.005  # a smaller share is left blank where there are many matrices
+LABEL = 1.3  # inches that a label may take
 
 
 def summed_confusion(seeds: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
@@ -31,71 +47,73 @@ def row_shares(matrix: np.ndarray) -> np.ndarray:
 def confusion_figure(
     details: Mapping[str, Any], dataset: str, labels: Sequence[str], *, title: str | None = None
 ) -> Figure:
-    """Draw one matrix per variant: percent of the true label's texts, the count below it.
+    """Draw one matrix per variant: percent of the true label's texts, and the count below it.
 
     Rows are true labels, columns predicted ones, in the order of `labels`; counts are summed over
-    seeds.
+    seeds. Of more than MANY variants the matrices are smaller and have no counts.
     """
     variants = recipe_order(list(details[dataset]))
-    columns = min(COLUMNS, len(variants))
+    many = len(variants) > MANY
+    cell = SMALL_CELL if many else CELL
+    columns = min(MANY_COLUMNS if many else COLUMNS, len(variants))
     rows = -(-len(variants) // columns)
-    side = CELL * len(labels)
-    left, step_x = 1.0, side + 0.3
-    top, step_y = 1.0, side + 0.45
-    bottom = 0.5
-    width = max(left + columns * step_x + 0.75, 6.4)
-    height = top + rows * step_y + bottom
+    side = cell * len(labels)
     most = max(len(seeds) for seeds in details[dataset].values())
-    note = "Percent of the true label's texts, count below"
-    note += f" (summed over {most} seeds)" if most > 1 else ""
-    with rc_context(STYLE):
+    words = "Percent of the true label's texts" + (", blank below 0.5" if many else ", count below")
+    words += f" (summed over {most} seeds)" if most > 1 and not many else ""
+    with rc_context(style_of([title or dataset, *labels, *variants])):
+        probe = new_figure(1, 1)
+        names = [fitted(probe, label, LABEL, 8.0, least=8.0)[0] for label in labels]
+        widest = max(min(LABEL, text_width(probe, label, 8.0)) for label in labels)
+        left, step_x = 0.42 + widest, max(side + 0.22, 1.35)
+        top, step_y = 1.0, side + 0.5
+        bottom = 0.35 + 0.75 * widest
+        width = max(left + columns * step_x + 0.75, 6.4)
+        height = top + rows * step_y + bottom
         figure = new_figure(width, height)
         heading(figure, plain(title or dataset), "Confusion on the test split")
-        figure.text(0.012, 1 - 0.60 / height, note, va="top", fontsize=8.5, color=GREY)
+        note(figure, words)
         for index, variant in enumerate(variants):
             row, column = divmod(index, columns)
             axes = add_axes(
                 figure,
                 left + column * step_x,
-                height - top - row * step_y - side - 0.1,
+                height - top - row * step_y - side - 0.15,
                 side,
                 side,
             )
-            _matrix(axes, summed_confusion(details[dataset][variant]))
-            per_point = 0.64 * len(variant) / 72
-            size = min(8.5, (side + 0.2) / per_point)
-            axes.set_title(plain(variant), fontsize=size, loc="left", pad=4)
+            _matrix(axes, summed_confusion(details[dataset][variant]), counts=not many)
+            text, size = wrapped(figure, variant, step_x - 0.15, 7.6 if many else 8.5)
+            axes.set_title(text, fontsize=size, loc="left", pad=4, linespacing=1.05)
             ticks = range(len(labels))
-            names = [plain(label) for label in labels]
             axes.set_yticks(ticks, names if column == 0 else [])
             lowest = index + columns >= len(variants)
-            axes.set_xticks(ticks, names if lowest else [], rotation=45, ha="right")
-            axes.tick_params(length=0, pad=3, labelsize=8)
+            slant: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+            axes.set_xticks(ticks, names if lowest else [], **slant)
+            axes.tick_params(length=0, pad=3, labelsize=7 if many else 8)
             if column == 0:
                 axes.set_ylabel("true", color=GREY, fontsize=8)
             if lowest:
                 axes.set_xlabel("predicted", color=GREY, fontsize=8)
-        _colour_bar(figure, left + columns * step_x - 0.05, height - top - side - 0.1, side)
+        _colour_bar(figure, left + columns * step_x - 0.05, height - top - side - 0.15, side)
     return figure
 
 
-def _matrix(axes: Axes, counts: np.ndarray) -> None:
-    shares = row_shares(counts)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
+def _matrix(axes: Axes, matrix: np.ndarray, *, counts: bool) -> None:
+    shares = row_shares(matrix)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="none")
     axes.spines[:].set_visible(False)
     for (row, column), share in np.ndenumerate(shares):
-        number = int(counts[row, column])
+        number = int(matrix[row, column])
         colour = "white" if share > 0.55 else "#222222" if number else "#BBBBBB"
-        axes.text(
-            column,
-            row - 0.04,
-            f"{100 * share:.0f}",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color=colour,
-        )
-        axes.text(column, row + 0.08, str(number), ha="center", va="top", fontsize=6, color=colour)
+        look: Any = {"ha": "center", "color": colour}
+        percent = f"{100 * share:.0f}"
+        if counts:
+            axes.text(column, row - 0.04, percent, va="bottom", fontsize=8, **look)
+            axes.text(column, row + 0.08, str(number), va="top", fontsize=6, **look)
+        else:
+            if share >= BLANK:
+                axes.text(column, row, percent, va="center", fontsize=6.4, **look)
 
 
 def _colour_bar(figure: Figure, left: float, bottom: float, height: float) -> None:
@@ -106,6 +124,7 @@ def _colour_bar(figure: Figure, left: float, bottom: float, height: float) -> No
         vmin=0,
         vmax=1,
         aspect="auto",
+        interpolation="none",
         extent=(0, 1, 0, 100),
     )
     axes.set_xticks([])

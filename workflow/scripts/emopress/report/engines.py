@@ -12,53 +12,70 @@ from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
 
+ENGINES = {"pytorch": "PyTorch fp32 eager", "openvino-reference": "OpenVINO fp32"}
+
+
+def reference_times(timing: Mapping[str, Any], where: str) -> pd.DataFrame:
+    """Return the references' times with the main number of threads, means over seeds.
+
+    Indexed by (variant, runtime), runtime a key of ENGINES. UserError names a key that is missing.
+    """
+    frame = pd.DataFrame(timing.get("rows", []))
+    columns = ["latency_ms_p50", "latency_ms_p95", "throughput"]
+    absent = [c for c in ("variant", "runtime", "threads", *columns) if c not in frame.columns]
+    if absent:
+        raise UserError(f"{where}: rows have no key {', '.join(absent)}")
+    main = frame["threads"] == timing["environment"]["threads"][0]
+    frame = frame[main & frame["runtime"].isin(ENGINES)]
+    return frame.groupby(["variant", "runtime"], sort=False)[columns].mean()
+
+
 def engine_table(
     table: pd.DataFrame, timing: Mapping[str, Any], entry: Mapping[str, Any], where: str
 ) -> Markdown | None:
-    """Write the reference rows in PyTorch eager and what the other engine alone gave, or None.
-
-    The engine's share of a variant is PyTorch's median over the median of the same, uncompressed
-    variant in its bundle's runtime. Means over seeds.
-    """
-    frame = pd.DataFrame(timing.get("rows", []))
-    columns = ("variant", "runtime", "latency_ms_p50", "latency_ms_p95", "throughput")
-    absent = [column for column in columns if column not in frame.columns]
-    if absent:
-        raise UserError(f"{where}: rows have no key {', '.join(absent)}")
-    frame = frame[frame["runtime"] == "pytorch"]
-    if frame.empty:
-        return None
+    """Write what a change of engine alone gives the references, without any compression, or None."""
+    times = reference_times(timing, where)
     rows = []
-    for variant, own in frame.groupby("variant", sort=False):
-        p50, p95 = own["latency_ms_p50"].mean(), own["latency_ms_p95"].mean()
-        same = table.loc[variant] if variant in table.index else None
-        rows.append(
-            {
-                "Reference": t.code(variant),
-                "PyTorch p50 ms": t.decimals(p50),
-                "p95 ms": t.decimals(p95),
-                "Texts / s": t.count(own["throughput"].mean()),
-                "Bundle's runtime": t.EMPTY if same is None else same["runtime"],
-                "Its p50 ms": t.EMPTY if same is None else t.decimals(same["latency_ms_p50"]),
-                "Engine's share": t.EMPTY
-                if same is None
-                else t.ratio(p50 / same["latency_ms_p50"]),
-            }
-        )
-    left = ("Reference", "Bundle's runtime")
-    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
+    for variant in times.index.get_level_values("variant").unique():
+        own = {ENGINES[str(engine)]: row for engine, row in times.loc[variant].iterrows()}
+        if variant in table.index:
+            own[f"{table.loc[variant, 'runtime']} (its bundle)"] = table.loc[variant]
+        slowest = own.get(ENGINES["pytorch"])
+        for engine, row in own.items():
+            share = (
+                t.EMPTY
+                if slowest is None
+                else t.ratio(slowest["latency_ms_p50"] / row["latency_ms_p50"])
+            )
+            rows.append(
+                {
+                    "Reference": t.code(variant),
+                    "Engine": engine,
+                    "p50 ms": t.decimals(row["latency_ms_p50"]),
+                    "p95 ms": t.decimals(row["latency_ms_p95"]),
+                    "Texts / s": t.count(row["throughput"]),
+                    "Over PyTorch": share,
+                }
+            )
+    left = ("Reference", "Engine")
+    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None
 
 
 def other_engines_table(
-    table: pd.DataFrame, details: Mapping[str, Any], entry: Mapping[str, Any]
+    table: pd.DataFrame,
+    details: Mapping[str, Any],
+    timing: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    where: str,
 ) -> Markdown | None:
     """Split the speedup of each variant in another engine than its reference's, None if none is.
 
-    Where the study has the reference itself, uncompressed, in that engine, the product of the two
-    shares is the speedup: the reference's median over that row's is the engine's, that row's over
-    the variant's own is the compression's. Linear models have nothing of the reference in them to
-    split by. Means over seeds.
+    Where the reference itself, uncompressed, was timed in that engine, as a variant of the study or
+    as a reference row, the product of the two shares is the speedup: the reference's median over that
+    row's is the engine's, that row's over the variant's own is the compression's. Linear models have
+    nothing of the reference in them to split by. Means over seeds.
     """
+    times = reference_times(timing, where)
     rows = []
     for variant, row in table[table["other_engine"]].iterrows():
         reference = str(row["reference"])
@@ -66,13 +83,18 @@ def other_engines_table(
             continue
         same = _in_engine(reference, row["runtime"], table, details)
         base = table.loc[reference, "latency_ms_p50"]
-        p50 = None if same is None else table.loc[same, "latency_ms_p50"]
+        key = (reference, f"{row['runtime']}-reference")
+        p50, told = None, Markdown("not timed")
+        if same is not None:
+            p50, told = table.loc[same, "latency_ms_p50"], t.code(same)
+        elif key in times.index:
+            p50, told = times.loc[key, "latency_ms_p50"], Markdown("the reference row")
         rows.append(
             {
                 "Variant": t.code(variant),
                 "Engine": row["runtime"],
                 "Speedup": t.ratio(row["speedup"]),
-                "Uncompressed in that engine": "not in the study" if same is None else t.code(same),
+                "Uncompressed in that engine": told,
                 "Engine's share": t.EMPTY if p50 is None else t.ratio(base / p50),
                 "Compression's share": t.EMPTY
                 if p50 is None

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from emopress.report.style import GREY, plain
+from emopress.report.style import GREY, fitted
 
 LINE = 0.185  # inches between two names of the list
 LEGEND_COLUMNS = 4
@@ -47,8 +47,8 @@ def dot(
 def interval_bar(axes: Axes, top: float, half: float, n_test: int) -> None:
     """Draw, right of the axes, a 95 % interval of `half` points on either side, 2 `half` long.
 
-    Points closer in height than `half`, half the bar, are not shown to differ. `top` is the height
-    of the best point, beside which the bar stands; an axis that is too short for it cuts it.
+    `top` is the height of the best point, beside which the bar stands; an axis that is too short
+    for it cuts it.
     """
     low, high = axes.get_ylim()
     upper = min(high, max(top + half, low + 2 * half))  # inside the axes if it fits
@@ -111,9 +111,7 @@ def name_list(
 ) -> None:
     """List number, marker and name of every variant right of the plot, the front's in bold."""
     width, height = figure.get_size_inches()
-    room = 72 * (width - left - 0.5 - 0.1)
-    longest = max(len(name) for name in names)
-    size = min(8.2, room / (0.66 * longest))
+    room = width - left - 0.6
     top = height - 0.85
     figure.text(
         left / width, top / height, "bold: on the front", fontsize=7.5, color=GREY, va="center"
@@ -135,6 +133,5 @@ def name_list(
         mark = dot(colour, marker, hollow, (left + 0.33) / width, y)
         mark.set(transform=figure.transFigure, markersize=0.82 * mark.get_markersize())
         figure.add_artist(mark)
-        figure.text(
-            (left + 0.46) / width, y, plain(name), fontsize=size, va="center", fontweight=weight
-        )
+        text, size = fitted(figure, name, room, 8.2, weight=weight)
+        figure.text((left + 0.46) / width, y, text, fontsize=size, va="center", fontweight=weight)

@@ -10,15 +10,22 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from emopress.errors import UserError
 from emopress.report.marks import LINE, dot, interval_bar, legend, legend_height, name_list
 from emopress.report.pareto import front_steps, pareto_front
 from emopress.report.placement import place_labels
-from emopress.report.results import half_width, per_variant, yardstick
-from emopress.report.style import GREY, STYLE, add_axes, heading, looks_of, new_figure, plain
+from emopress.report.style import (
+    GREY,
+    add_axes,
+    fitted,
+    heading,
+    looks_of,
+    new_figure,
+    plain,
+    style_of,
+)
 
 COSTS = {
     "size": ("size_bytes", 1e-6, "Size of the shipped files, MB (log scale)"),
@@ -29,82 +36,86 @@ PLOT = (5.9, 4.1, 6.5)  # inches: width, least and greatest height
 
 
 def pareto_figure(
-    summary: pd.DataFrame,
-    dataset: str,
+    table: pd.DataFrame,
     x: str,
     *,
-    title: str | None = None,
+    title: str,
     sorts: Mapping[str, str] | None = None,
+    by_seed: Mapping[str, Sequence[float]] | None = None,
+    half_width: float | None = None,
     n_test: int | None = None,
 ) -> Figure:
     """Draw accuracy (percent) against a cost on a log axis, one point per variant (seeds' mean).
 
-    `x` is `size` or `latency`; `sorts` gives what colours a variant (its family where absent).
-    Small faint points are single seeds, the dashed line is the Pareto front, hollow points are
-    simulated variants. `n_test` adds a bar as long as the yardstick's 95 % interval.
+    `table`: one dataset's rows of the summary, indexed by variant; `x` is `size` or `latency`;
+    `sorts` gives what colours a variant (its family where absent). Small faint points are the
+    accuracies of single seeds (`by_seed`), the dashed line is the Pareto front, hollow points are
+    simulated variants. `half_width` (a fraction) of a 95 % interval on `n_test` texts adds a bar.
     """
     if x not in COSTS:
         raise UserError(f"figure: x is {x!r}; allowed: {', '.join(COSTS)}")
     column, unit, axis_label = COSTS[x]
-    table = per_variant(summary, dataset)
     names = [str(name) for name in table.index]
     xs, ys = (table[column] * unit).tolist(), (table["accuracy"] * 100).tolist()
-    sort_of = [(sorts or {}).get(name, table.loc[name, "family"]) for name in names]
+    sort_of = [(sorts or {}).get(name, str(table.loc[name, "family"])) for name in names]
+    simulated = [str(cell).lower() == "true" for cell in table["simulated"]]
     looks = looks_of(sort_of)
-    seeds = summary[summary["dataset"] == dataset]
+    single = [
+        (at_x, 100 * float(accuracy), looks[sort])
+        for name, at_x, sort in zip(names, xs, sort_of, strict=True)
+        for accuracy in _several((by_seed or {}).get(name, []))
+    ]
     numbered = len(names) > MAX_NAMES
-    with rc_context(STYLE):
-        handles = _handles(list(dict.fromkeys(looks.values())), table)
+    with rc_context(style_of([title, *names])):
+        handles = _handles(list(dict.fromkeys(looks.values())), any(simulated), bool(single))
         list_height = LINE * (len(names) + 1) if numbered else 0.0
         tall = min(max(PLOT[1], list_height), PLOT[2])
         height = max(tall + 1.32 + legend_height(len(handles)), list_height + 1.0)
         figure = new_figure(10.2 if numbered else 8.6, height)
         width = PLOT[0] if numbered else 7.3
         axes = add_axes(figure, 0.7, height - 0.85 - tall, width, tall)
-        _scale(axes, seeds[column].to_numpy(float) * unit, seeds["accuracy"].to_numpy(float) * 100)
-        for name, at_x, at_y, sort in zip(names, xs, ys, sort_of, strict=True):
+        heights = np.array([*ys, *(y for _, y, _ in single)])
+        _scale(axes, np.array(xs), heights)
+        for at_x, at_y, (colour, marker, _) in single:
+            style: Any = {"marker": marker, "markersize": 3.4, "markeredgewidth": 0, "alpha": 0.4}
+            axes.plot([at_x], [at_y], color=colour, ls="", **style)
+        for at_x, at_y, sort, hollow in zip(xs, ys, sort_of, simulated, strict=True):
             colour, marker, _ = looks[sort]
-            own = seeds[seeds["variant"] == name]
-            if len(own) > 1:
-                style: Any = {
-                    "marker": marker,
-                    "markersize": 3.4,
-                    "markeredgewidth": 0,
-                    "alpha": 0.4,
-                }
-                axes.plot(own[column] * unit, own["accuracy"] * 100, color=colour, ls="", **style)
-            axes.add_line(dot(colour, marker, bool(table.loc[name, "simulated"]), at_x, at_y))
+            axes.add_line(dot(colour, marker, hollow, at_x, at_y))
         steps = front_steps(xs, ys)
         front = ([*steps[0], axes.get_xlim()[1]], [*steps[1], steps[1][-1]])
         axes.plot(*front, c=GREY, lw=1.1, ls="--", zorder=1)
         axes.set_xlabel(axis_label, labelpad=6)
         axes.set_ylabel("Accuracy on the test split, %")
         axes.grid(color="#E8E8E8", linewidth=0.6)
-        heading(figure, plain(title or dataset), f"Accuracy against {x}")
-        if n_test:
-            half = 100 * half_width(yardstick(table)[1], n_test)
-            interval_bar(axes, max(ys), half, n_test)
+        heading(figure, plain(title), f"Accuracy against {x}")
+        if half_width and n_test:
+            interval_bar(axes, max(ys), 100 * half_width, n_test)
         optimal = pareto_front(xs, ys)
         texts = [str(number) for number in range(1, len(names) + 1)] if numbered else names
-        dots = np.column_stack([seeds[column] * unit, seeds["accuracy"] * 100])
+        dots = np.array([(at_x, at_y) for at_x, at_y, _ in single] or [(xs[0], ys[0])])
         _label_points(axes, np.column_stack([xs, ys]), texts, optimal, front, dots)
         if numbered:
             marks = [
-                (*looks[sort][:2], bool(table.loc[n, "simulated"]))
-                for n, sort in zip(names, sort_of, strict=True)
+                (*looks[sort][:2], hollow) for sort, hollow in zip(sort_of, simulated, strict=True)
             ]
             name_list(figure, 0.7 + PLOT[0] + 0.55, names, marks, optimal)
         legend(figure, handles, height - tall - 1.32)
     return figure
 
 
-def _handles(looks: Sequence[tuple[str, str, str]], table: pd.DataFrame) -> list[Line2D]:
+def _several(accuracies: Sequence[float]) -> Sequence[float]:
+    """Return the accuracies of the seeds, none if there is one seed: that is the mean itself."""
+    return accuracies if len(accuracies) > 1 else []
+
+
+def _handles(looks: Sequence[tuple[str, str, str]], simulated: bool, seeds: bool) -> list[Line2D]:
     """Return the entries of the legend: the looks that occur, and what else there is to explain."""
     handles = [dot(colour, marker, False, label=words) for colour, marker, words in looks]
     handles.append(Line2D([], [], color=GREY, lw=1.1, ls="--", label="Pareto front"))
-    if table["simulated"].any():
+    if simulated:
         handles.append(dot(GREY, "o", True, label="hollow: simulated"))
-    if (table["seeds"] > 1).any():
+    if seeds:
         seed = Line2D([], [], marker="o", color=GREY, ls="", ms=3.4, mew=0, alpha=0.5)
         seed.set_label("small: one seed")
         handles.append(seed)
@@ -135,15 +146,16 @@ def _label_points(
     dots: np.ndarray,
 ) -> None:
     """Write each point's label where it covers nothing, with a thin line to its point if far."""
-    figure = axes.figure
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    labels = [
-        axes.text(0, 0, plain(text), fontsize=8, fontweight="bold" if best else "normal")
-        for text, best in zip(texts, optimal, strict=True)
-    ]
+    figure: Any = axes.figure
+    renderer = figure.canvas.get_renderer()
+    ground: Any = {"boxstyle": "square,pad=0.02", "fc": "white", "ec": "none", "alpha": 0.7}
+    labels = []
+    for text, best in zip(texts, optimal, strict=True):
+        weight = "bold" if best else "normal"
+        words, size = fitted(figure, text, 3.2, 8.0, weight=weight)
+        labels.append(axes.text(0, 0, words, fontsize=size, fontweight=weight))
     for label in labels:
-        label.set(ha="center", va="center", color="#111111", zorder=5)
-        label.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+        label.set(ha="center", va="center", color="#111111", zorder=3.5, bbox=ground)
     boxes = [label.get_window_extent(renderer) for label in labels]
     sizes = np.array([[box.width, box.height] for box in boxes])
     pixels, dots = axes.transData.transform(points), axes.transData.transform(dots)

@@ -20,7 +20,7 @@ def note_of(entry: Mapping[str, Any]) -> str:
 
 
 def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
-    """Write the table of a dataset's variants; `table` is that of `results.per_variant`."""
+    """Write the table of a dataset's variants; `table` is that of `results.rows_of`."""
     gain = table["accuracy"].tolist()
     by_size = pareto_front(table["size_bytes"].tolist(), gain)
     by_latency = pareto_front(table["latency_ms_p50"].tolist(), gain)
@@ -32,18 +32,20 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
             {
                 "Variant": Markdown(name),
                 "Accuracy %": t.percent(row["accuracy"], row["accuracy_sd"]),
+                "Accuracy, 95 %": t.interval(row["accuracy_low"], row["accuracy_high"]),
                 "Macro F1 %": t.percent(row["macro_f1"], row["macro_f1_sd"]),
-                "Micro F1 %": t.percent(row["micro_f1"], row["micro_f1_sd"]),
-                "Parameters": t.short_count(row["params"]),
-                "Non-zero": t.short_count(row["nonzero_params"]),
+                "Macro F1, 95 %": t.interval(row["macro_f1_low"], row["macro_f1_high"]),
+                "On validation %": t.percent(row["validation_accuracy"]),
                 "Size": t.size(row["size_bytes"]),
-                "Bits / weight": t.decimals(row["bits_per_weight"], 1),
                 "Compression": t.ratio(row["compression"]),
                 "p50 ms": t.decimals(row["latency_ms_p50"], 2, row["latency_ms_p50_sd"]),
                 "p95 ms": t.decimals(row["latency_ms_p95"]),
                 "Texts / s": t.count(row["throughput"]),
-                "Speedup": t.ratio(row["speedup"]),
+                "Speedup": speedup(row),
                 "Over PyTorch": t.ratio(row["speedup_over_pytorch"]),
+                "Parameters": t.short_count(row["params"]),
+                "Non-zero": t.short_count(row["nonzero_params"]),
+                "Bits / weight": t.decimals(row["bits_per_weight"], 1),
                 "Runtime": row["runtime"],
             }
         )
@@ -51,11 +53,17 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
             rows[-1]["Engine"] = "other engine" if row["other_engine"] else "same"
         rows[-1]["Pareto front"] = " and ".join(fronts) or t.EMPTY
         if table["reference"].nunique() > 1:
-            rows[-1]["Reference"] = t.code(row["reference"]) if row["reference"] else t.EMPTY
+            rows[-1]["Reference"] = t.code(row["reference"])
         if table["seeds"].nunique() > 1:
             rows[-1]["Seeds"] = t.count(row["seeds"])
     left = ("Variant", "Runtime", "Engine", "Pareto front", "Reference")
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
+
+
+def speedup(row: Mapping[str, Any]) -> Markdown:
+    """Write a speedup, in brackets where it is within what timing cannot tell apart."""
+    told = t.ratio(row["speedup"])
+    return told if row["speedup_shown"] else Markdown(f"({told})")
 
 
 def class_table(
@@ -95,7 +103,7 @@ def datasets_table(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdo
                 "Language": entry.get("language") or t.EMPTY,
                 "Split": (entry.get("split") or {}).get("method", t.EMPTY),
                 "Variants": t.count(own["variant"].nunique()),
-                "Seeds": t.count(own["seed"].nunique()),
+                "Seeds": t.count(own["seeds"].max()),
                 "Demo corpus": "**yes: not real data**" if entry.get("demo") else "no",
             }
         )

@@ -67,6 +67,27 @@ def percent(value: float, sd: float | None = None) -> Markdown:
     return Markdown(f"{100 * value:.2f}{tail}")
 
 
+def interval(low: float, high: float) -> Markdown:
+    """Format an interval of fractions in percent: 91.5 to 93.7."""
+    if missing(low) or missing(high):
+        return Markdown(EMPTY)
+    return Markdown(f"{100 * low:.1f} to {100 * high:.1f}")
+
+
+def points_interval(low: float, high: float) -> Markdown:
+    """Format an interval of differences in percentage points, signed: −1.4 to +0.2."""
+    if missing(low) or missing(high):
+        return Markdown(EMPTY)
+    return Markdown(f"{100 * low:+.1f} to {100 * high:+.1f}".replace("-", "−"))
+
+
+def p_value(value: float) -> Markdown:
+    """Format a p-value with two significant digits, below 0.0001 as such."""
+    if missing(value):
+        return Markdown(EMPTY)
+    return Markdown("< 0.0001" if value < 1e-4 else f"{value:.2g}")
+
+
 def share(value: float) -> Markdown:
     """Format a fraction as a share: 25.2 %."""
     return Markdown(EMPTY if missing(value) else f"{100 * value:.1f} %")

@@ -14,6 +14,18 @@ if TYPE_CHECKING:  # a linear bundle needs no tokenizers
     from emopress.runtime.encoder import Encoder
 
 MANIFEST = "bundle.json"
+FORMAT = 1  # of the manifest; a newer emopress may write what this one cannot read
+KEYS: dict[str, type] = {  # what prediction asks of a manifest, and what it must be
+    "files": dict,
+    "labels": list,
+    "normalise": str,
+    "runtime": str,
+}
+RUNTIME_KEYS: dict[str, dict[str, type]] = {
+    "onnxruntime": {"max_length": int, "pad_id": int},
+    "openvino": {"max_length": int, "pad_id": int, "inference_precision": str},
+    "linear": {"analyzer": str, "ngrams": list},
+}
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,48 @@ class Bundle:
 
 
 def read_bundle(path: Path | str, *, verify: bool = True) -> Bundle:
-    """Open a bundle; UserError names a missing file, or (with `verify`) a damaged one."""
+    """Open a bundle; UserError says what is there instead, or names a missing or damaged file.
+
+    Files are read for their hashes only with `verify`.
+    """
     folder = Path(path)
+    if not (folder / MANIFEST).is_file():
+        raise UserError(_no_bundle(folder))
     manifest = read_json(folder / MANIFEST)
+    _check_manifest(folder / MANIFEST, manifest)
     if verify:
         check_files(folder, manifest["files"])
     return Bundle(folder, manifest)
+
+
+def _no_bundle(folder: Path) -> str:
+    """Return the one line that tells a user which folder to give instead of this one."""
+    expected = f"expected a bundle, a folder with {MANIFEST}"
+    if folder.is_file():
+        meant = f" (meant {folder.parent}?)" if folder.name == MANIFEST else ""
+        return f"{folder}: a file; {expected}{meant}"
+    nearby = [folder / "bundle", folder.parent / "bundle"]
+    found = next((path for path in nearby if (path / MANIFEST).is_file()), None)
+    meant = f" (meant {found}?)" if found else ""
+    if (folder / "checkpoint.json").is_file() or (folder / "config.json").is_file():
+        return f"{folder}: a checkpoint, which only training reads; {expected}{meant}"
+    return f"{folder / MANIFEST}: no such file; {expected}{meant}"
+
+
+def _check_manifest(path: Path, manifest: Any) -> None:
+    """Raise UserError if a manifest lacks what prediction needs."""
+    if not isinstance(manifest, dict):
+        raise UserError(f"{path}: damaged (not a JSON object); copy or make the bundle again")
+    if manifest.get("format", FORMAT) != FORMAT:
+        raise UserError(
+            f"{path}: format {manifest['format']!r}, this emopress reads {FORMAT}; "
+            "a newer emopress made it"
+        )
+    for key, kind in (KEYS | RUNTIME_KEYS.get(str(manifest.get("runtime")), {})).items():
+        if not isinstance(manifest.get(key), kind):
+            raise UserError(
+                f"{path}: damaged ('{key}' is no {kind.__name__}); copy or make the bundle again"
+            )
 
 
 def encoder_of(bundle: Bundle) -> "Encoder":

@@ -40,12 +40,18 @@ class Encoder:
 
 
 def session_options(threads: int) -> Any:
-    """Return ONNX Runtime's options for a quiet session of `threads` threads."""
+    """Return ONNX Runtime's options for a quiet session of `threads` threads.
+
+    On x86 processors without 8-bit dot products (VNNI), the products of unsigned activations and signed
+    weights are summed in 16 bits, which overflow: logits of int8 models were up to 14 % of their standard
+    deviation off. The option has the weights made unsigned there when the model is loaded, which is exact.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 

@@ -1,19 +1,37 @@
-"""Runs a transformer bundle of runtime openvino: `model.xml` and `model.bin` on the CPU."""
+"""Runs a transformer in OpenVINO on the CPU: `model.xml` and `model.bin`, or an fp32 `model.onnx`."""
 
+import importlib.util
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
+from emopress.runtime.bundle import encoder_of, read_bundle
 from emopress.runtime.classifier import Classifier, Normaliser
 from emopress.runtime.encoder import Encoder
 
 EXTRA = "runtime openvino is an extra: pip install -r requirements-openvino.lock"
 STEP = 8  # tokens
 SMALL_BYTES = 64 * 2**20
+
+
+def installed() -> bool:
+    """Return whether openvino is installed, without importing it."""
+    try:
+        return importlib.util.find_spec("openvino") is not None
+    except ValueError:  # a module without a spec stands in its place
+        return False
+
+
+def reads_onnx(manifest: Mapping[str, Any]) -> bool:
+    """Return whether OpenVINO can run a bundle's graph as it is: fp32, weights and all in one file."""
+    whole = manifest["runtime"] == "onnxruntime" and not manifest.get("packed")
+    return whole and manifest["weight_bits"] == 32
 
 
 def import_openvino() -> Any:
@@ -92,7 +110,8 @@ class OpenvinoClassifier(Classifier):
         self.encoder = encoder
         self.model = import_openvino().Core().read_model(str(model))
         self.compile = partial(compile_model, precision=precision, threads=threads, what=str(model))
-        self.small = model.with_suffix(".bin").stat().st_size <= SMALL_BYTES
+        weights = model.with_suffix(".bin") if model.suffix == ".xml" else model
+        self.small = weights.stat().st_size <= SMALL_BYTES
         self.any_shape = self.compile(self.model).create_infer_request()
         self.single: dict[int, Any] = {}  # tokens -> infer request for one text
 
@@ -124,3 +143,22 @@ class OpenvinoClassifier(Classifier):
             fixed.reshape({name: [1, tokens] for name in ("input_ids", "attention_mask")})
             self.single[tokens] = self.compile(fixed).create_infer_request()
         return self.single[tokens]
+
+
+def load_onnx(folder: Path, *, threads: int, verify: bool = True) -> OpenvinoClassifier:
+    """Load a bundle of ONNX Runtime in OpenVINO, computing in fp32; UserError unless it `reads_onnx`.
+
+    What a study's reference takes in this engine tells what the engine alone gives.
+    """
+    bundle = read_bundle(folder, verify=verify)
+    facts = bundle.manifest
+    if not reads_onnx(facts):
+        raise UserError(f"{folder}: OpenVINO reads a whole fp32 ONNX graph, and this is none")
+    return OpenvinoClassifier(
+        folder / "model.onnx",
+        encoder_of(bundle),
+        labels=facts["labels"],
+        normalise=partial(normalise_text, method=facts["normalise"]),
+        threads=threads,
+        precision="f32",
+    )

@@ -1,0 +1,213 @@
+"""`emopress compare`: two bundles on a user's own labelled file."""
+
+import csv
+import json
+
+import numpy as np
+import pandas
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from emopress.artifact import read_json
+from emopress.cli import main
+from emopress.cli.compare import class_of, compared, page
+from emopress.runtime.bundle import Bundle, load
+
+LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
+
+
+@pytest.fixture(scope="module")
+def labelled(demo, tmp_path_factory):
+    """The English test texts as a .csv with label names, and their labels."""
+    frame = demo["en"].frame[1050:]
+    frame = frame.assign(label=[LABELS[i] for i in frame["label"]])
+    path = tmp_path_factory.mktemp("labelled") / "test.csv"
+    frame[["text", "label"]].to_csv(path, index=False)
+    return path, frame
+
+
+def told(capsys, *words):
+    """Run `compare`, and return its status, output and errors."""
+    status = main(["compare", *map(str, words)])
+    return status, *capsys.readouterr()
+
+
+def test_scores_and_tests_are_those_of_the_libraries(artifacts, labelled, capsys):
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    path, frame = labelled
+    names = ["linear", "bert"]
+    folders = [artifacts.bundles[name] for name in names]
+    status, out, err = told(capsys, *folders, "--data", path, "--json")
+    assert status == 0 and not err
+    found = json.loads(out)
+    truth = frame["label"].map(LABELS.index).to_numpy()
+    right = []
+    for side, folder in zip("ab", folders, strict=True):
+        given = load(folder).predict_proba(frame["text"].tolist()).argmax(axis=1)
+        right.append(given == truth)
+        one = found[side]
+        assert one["bundle"] == str(folder)
+        assert one["accuracy"] == pytest.approx(accuracy_score(truth, given))
+        macro = f1_score(truth, given, average="macro", labels=range(6), zero_division=0)
+        assert one["macro_f1"] == pytest.approx(macro)
+        for name in ("accuracy", "macro_f1"):
+            assert one[f"{name}_low"] <= one[name] <= one[f"{name}_high"]
+        files = [file for file in folder.iterdir() if file.name != "bundle.json"]
+        assert one["size_bytes"] == sum(file.stat().st_size for file in files)
+    change = found["b_minus_a"]
+    only_a, only_b = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    assert (change["only_a_right"], change["only_b_right"]) == (only_a, only_b)
+    assert change["accuracy_difference"] == pytest.approx((only_b - only_a) / len(truth))
+    exact = mcnemar([[0, only_a], [only_b, 0]], exact=True).pvalue
+    assert change["accuracy_p"] == pytest.approx(exact)
+    # the linear model was trained; the transformer has random weights
+    assert change["accuracy_shown"] and change["accuracy_high"] < 0
+    assert found["texts"] == len(truth) and found["labels_without_texts"] == []
+
+
+def test_the_page(artifacts, labelled, capsys):
+    path, _ = labelled
+    linear, bert = artifacts.bundles["linear"], artifacts.bundles["bert"]
+    status, out, err = told(capsys, linear, bert, "--data", path)
+    assert status == 0 and not err
+    assert f"150 texts of {path}; 95 % intervals\nA  {linear}\nB  {bert}\n" in out
+    assert "accuracy: A is better (McNemar exact p < 0.001)" in out
+    assert "macro F1: A is better (paired bootstrap p < 0.001)" in out
+    status, out, _ = told(capsys, bert, linear, "--data", path)
+    assert "accuracy: B is better" in out and "macro F1: B is better" in out
+    status, out, _ = told(capsys, linear, linear, "--data", path)
+    assert "accuracy: no difference shown (McNemar exact p = 1.000)" in out
+    assert "macro F1: no difference shown (paired bootstrap p = 1.000)" in out
+    assert "A alone is right on 0 texts, B alone on 0." in out
+    assert "+0.0 points (+0.0 to +0.0)" in out and "+0.00 MB" in out
+
+
+def test_numbers_by_hand(tmp_path):
+    """Eight texts, six right by A and two by B, of which both share one."""
+    (tmp_path / "m").write_bytes(b"x" * 1_500_000)
+    bundle = Bundle(tmp_path, {"files": {"m": {}}})
+    truth = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    a = np.array([0, 0, 0, 0, 1, 1, 0, 0])
+    b = np.array([0, 1, 1, 1, 0, 0, 1, 0])
+    found = compared([bundle, bundle], ["x", "y", "z"], truth, [a, b], tmp_path / "f.csv")
+    assert found["a"]["accuracy"] == 0.75 and found["b"]["accuracy"] == 0.25
+    # A: F1 of x 8/10, of y 4/6; B: x 2/8, y 2/8; z has no text and counts as 0
+    assert found["a"]["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 3)
+    assert found["b"]["macro_f1"] == pytest.approx(0.5 / 3)
+    change = found["b_minus_a"]
+    assert (change["only_a_right"], change["only_b_right"]) == (5, 1)
+    assert change["accuracy_p"] == pytest.approx(2 * (1 + 6) / 2**6)  # two-sided binomial tail
+    assert change["accuracy_difference"] == -0.5 and not change["accuracy_shown"]
+    shown = page(found)
+    assert "Without a text, and so 0 in macro F1: z." in shown
+    assert "-50.0 points" in shown and "1.50 MB" in shown
+    assert "accuracy: no difference shown (McNemar exact p = 0.219)" in shown
+
+
+@pytest.mark.parametrize("form", ["tsv", "index", "columns", "xlsx", "bom"])
+def test_forms_of_the_same_file(artifacts, labelled, tmp_path, capsys, form):
+    path, frame = labelled
+    linear, int8 = artifacts.bundles["linear"], artifacts.bundles["linear-int8"]
+    frame, options = frame[["text", "label"]], []
+    other = tmp_path / f"file.{form if form in ('tsv', 'xlsx') else 'csv'}"
+    if form == "tsv":
+        frame.to_csv(other, sep="\t", index=False)
+    elif form == "index":
+        frame.assign(label=frame["label"].map(LABELS.index)).to_csv(other, index=False)
+    elif form == "columns":
+        columns = {"text": "what, they wrote", "label": "class"}
+        frame.rename(columns=columns).assign(more=1).to_csv(other, index=False)
+        options = ["--text-column", columns["text"], "--label-column", columns["label"]]
+    elif form == "xlsx":
+        frame.assign(label=frame["label"].map(LABELS.index)).to_excel(other, index=False)
+    else:
+        other.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    expected = json.loads(told(capsys, linear, int8, "--data", path, "--json")[1])
+    status, out, err = told(capsys, linear, int8, "--data", other, "--json", *options)
+    assert status == 0, err
+    assert {**json.loads(out), "data": str(path)} == expected
+
+
+def test_other_order_of_labels(artifacts, copied, labelled, capsys):
+    """A bundle whose outputs stand in another order is compared by name."""
+    path, _ = labelled
+    folder = copied("linear")
+    with np.load(folder / "model.npz") as arrays:
+        turned = {**arrays}
+    for name in ("weights", "bias"):
+        turned[name] = turned[name][..., ::-1]
+    np.savez(folder / "model.npz", **turned)
+    facts = read_json(folder / "bundle.json")
+    from emopress.artifact import file_table
+
+    (folder / "bundle.json").unlink()
+    facts |= {"labels": facts["labels"][::-1], "files": file_table(folder)}
+    (folder / "bundle.json").write_text(json.dumps(facts))
+    status, out, err = told(capsys, artifacts.bundles["linear"], folder, "--data", path, "--json")
+    found = json.loads(out)
+    assert status == 0 and not err and found["labels"] == LABELS
+    assert found["b_minus_a"]["only_a_right"] == found["b_minus_a"]["only_b_right"] == 0
+    assert found["a"]["accuracy"] == found["b"]["accuracy"] > 0.5
+
+
+def test_labels_by_name_before_index():
+    assert class_of("joy", LABELS, "x") == 1 and class_of(" 1 ", LABELS, "x") == 1
+    assert class_of(1.0, LABELS, "x") == class_of(1, LABELS, "x") == 1
+    assert class_of("1", ["2", "1", "0"], "x") == 1 and class_of("0", ["2", "1", "0"], "x") == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label\nhello,jo\n", "row 2, column 'label': unknown label 'jo' (meant 'joy'?)"),
+        ("text,label\nhello,6\n", "row 2, column 'label': unknown label '6'; allowed: sadness"),
+        ("text,label\nhello,\n", "row 2, column 'label': empty label; allowed: sadness"),
+        ("text,label\n,joy\n", "row 2, column 'text': empty; every row needs a text"),
+        ("text,class\nhello,joy\n", "no column 'label'; the header has 'text', 'class'"),
+        ("hello,joy\n", "no column 'text'; the header has 'hello', 'joy'"),
+        ("text,label\nhello, you,joy\n", "row 2: 3 cells where the header has 2"),
+        ("text,label\n", "no texts; expected a header and at least one row"),
+        ("", "no column 'text'; the header has nothing"),
+        (b"text,label\nh\xffllo,joy\n", "not UTF-8"),
+        (None, "no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)"),
+    ],
+)
+def test_files_that_do_not_fit(artifacts, tmp_path, capsys, content, message):
+    path = tmp_path / "mine.csv"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    linear = artifacts.bundles["linear"]
+    status, out, err = told(capsys, linear, linear, "--data", path)
+    assert status == 1 and not out and err.count("\n") == 1
+    assert err.startswith(f"error: {path}") and message in err
+
+
+def test_other_formats_and_bundles_that_do_not_fit(artifacts, copied, labelled, tmp_path, capsys):
+    path, _ = labelled
+    linear = artifacts.bundles["linear"]
+    (tmp_path / "mine.json").write_text("[]")
+    status, _, err = told(capsys, linear, linear, "--data", tmp_path / "mine.json")
+    assert status == 1 and "unknown format '.json'; allowed: .xlsx, .csv, .tsv, .txt" in err
+    status, _, err = told(capsys, linear, tmp_path, "--data", path)
+    assert status == 1 and "expected a bundle" in err
+    folder = copied("bert")
+    facts = read_json(folder / "bundle.json")
+    labels = [*LABELS[:5], "disgust"]
+    (folder / "bundle.json").write_text(json.dumps({**facts, "labels": labels}))
+    status, out, err = told(capsys, linear, folder, "--data", path)
+    assert status == 1 and not out and err.count("\n") == 1
+    assert "only models with the same labels can be compared" in err and "disgust" in err
+
+
+def test_a_text_of_several_lines_is_one_text(artifacts, tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        rows = [("text", "label"), ('i feel "so"\nhappy, really', "joy"), ("sad", "sadness")]
+        csv.writer(stream).writerows(rows)
+    assert len(pandas.read_csv(path)) == 2
+    linear = artifacts.bundles["linear"]
+    status, out, _ = told(capsys, linear, linear, "--data", path, "--json")
+    found = json.loads(out)
+    assert status == 0 and found["texts"] == 2
+    assert found["labels_without_texts"] == ["love", "anger", "fear", "surprise"]

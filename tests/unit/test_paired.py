@@ -1,0 +1,141 @@
+"""Paired tests: by hand, against scipy and statsmodels, and for models that do not differ."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
+from two_models import compare
+
+from emopress.measure.paired import (
+    bootstrap_p,
+    combined,
+    corrected,
+    holm,
+    mcnemar_exact,
+    single_counts,
+)
+
+
+def test_mcnemar_by_hand():
+    # 1 against 5: twice P(at most 1 of 6 heads) = 2 * (1 + 6) / 64
+    assert mcnemar_exact(1, 5) == mcnemar_exact(5, 1) == pytest.approx(14 / 64)
+    assert mcnemar_exact(0, 3) == pytest.approx(2 / 8)
+    assert mcnemar_exact(4, 4) == 1.0
+    assert mcnemar_exact(0, 0) == 1.0
+
+
+def test_mcnemar_is_the_exact_binomial_test():
+    for mine, theirs in np.random.default_rng(0).integers(0, 60, size=(30, 2)):
+        p = binomtest(int(mine), int(mine + theirs), 0.5).pvalue
+        assert mcnemar_exact(int(mine), int(theirs)) == pytest.approx(p)
+
+
+def test_seeds_are_combined():
+    assert combined([0.3]) == pytest.approx(0.3)
+    assert combined([0.01, 0.03]) == pytest.approx(0.04)
+    assert combined([0.9, 0.4, 0.8]) == 1.0
+
+
+def test_bootstrap_p_by_hand():
+    assert bootstrap_p(np.array([1.0] * 98 + [-1.0])) == pytest.approx(2 * 2 / 100)
+    assert bootstrap_p(np.array([-1.0] * 99)) == pytest.approx(2 * 1 / 100)
+    assert bootstrap_p(np.zeros(99)) == 1.0
+    assert bootstrap_p(np.array([1e-17] * 99)) == 1.0  # zero, but for the order of a sum
+    assert bootstrap_p(np.array([1.0, -1.0])) == 1.0
+    assert bootstrap_p(np.array([2.0] * 6 + [0.0] * 3)) == pytest.approx(2 * 4 / 10)
+
+
+def test_holm_by_hand():
+    # sorted 0.01 0.02 0.03 0.5 times 4 3 2 1 is 0.04 0.06 0.06 0.5, never below the one before
+    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert holm([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+    assert holm([0.4]) == [0.4] and holm([]) == []
+
+
+def test_a_family_is_corrected_together():
+    p_values = np.random.default_rng(1).random(12) ** 4
+    family = [{"mcnemar_p": p, "macro_f1_p": p / 2} for p in p_values]
+    corrected(family)
+    accepted, adjusted, *_ = multipletests(p_values, alpha=0.05, method="holm")
+    assert [member["mcnemar_p_holm"] for member in family] == pytest.approx(list(adjusted))
+    assert [member["shown"] for member in family] == list(accepted)
+    assert 0 < accepted.sum() < (p_values < 0.05).sum()  # the correction costs some
+    halves = multipletests(p_values / 2, method="holm")[1]
+    assert [member["macro_f1_p_holm"] for member in family] == pytest.approx(list(halves))
+
+
+def test_texts_that_one_alone_gets_right():
+    truth = np.array([0, 0, 1, 1, 2])
+    this = np.array([[0, 0, 1, 0, 0], [0, 0, 1, 1, 2]])
+    other = np.array([[0, 1, 0, 1, 1], [0, 0, 1, 1, 2]])
+    assert single_counts(truth, this, other).tolist() == [[2, 0], [1, 0]]
+
+
+def test_comparison_by_hand():
+    truth = np.repeat([0, 1], 20)
+    this, other = truth.copy(), truth.copy()
+    this[0] = 1  # of class 0 one wrong; the other model has 9 other ones of class 1 wrong
+    other[20:29] = 0
+    found = compare(truth, this, other, classes=2, resamples=4000)
+    assert (found["only_this_right"], found["only_other_right"]) == (9, 1)
+    assert found["accuracy_difference"] == pytest.approx(8 / 40)
+    assert found["mcnemar_p"] == pytest.approx(2 * (1 + 10) / 1024)
+    assert found["mcnemar_p_holm"] == found["mcnemar_p"] and found["shown"]
+    # F1 of this: 2 * 19 / (20 + 19) and 2 * 20 / (20 + 21); of the other 40 / 49 and 22 / 31
+    gap = (38 / 39 + 40 / 41) / 2 - (40 / 49 + 22 / 31) / 2
+    assert found["macro_f1_difference"] == pytest.approx(gap)
+    # the spread of the difference: 20 texts of class 0 with share 1/20, 20 of class 1 with 9/20
+    deviation = np.sqrt(20 * (0.05 * 0.95 + 0.45 * 0.55)) / 40
+    assert found["accuracy_low"] == pytest.approx(0.2 - 1.96 * deviation, abs=0.026)
+    assert found["accuracy_high"] == pytest.approx(0.2 + 1.96 * deviation, abs=0.026)
+    assert found["macro_f1_low"] < gap < found["macro_f1_high"]
+    assert 0 < found["macro_f1_p"] < 0.01
+
+
+def test_turning_the_models_round_turns_the_signs():
+    rng = np.random.default_rng(2)
+    truth, this, other = rng.integers(4, size=(3, 200))
+    one = compare(truth, this, other, classes=4, resamples=1000)
+    two = compare(truth, other, this, classes=4, resamples=1000)
+    for name in ("accuracy", "macro_f1"):
+        assert one[f"{name}_difference"] == pytest.approx(-two[f"{name}_difference"])
+        assert one[f"{name}_low"] == pytest.approx(-two[f"{name}_high"])
+        assert one[f"{name}_high"] == pytest.approx(-two[f"{name}_low"])
+    for name in ("macro_f1_p", "mcnemar_p"):
+        assert one[name] == pytest.approx(two[name])
+    assert one == compare(truth, this, other, classes=4, resamples=1000)
+
+
+def test_identical_models_do_not_differ():
+    rng = np.random.default_rng(3)
+    truth, this = rng.integers(3, size=(2, 120))
+    found = compare(truth, np.stack([this, this]), np.stack([this, this]), classes=3, resamples=500)
+    for name in ("accuracy", "macro_f1"):
+        assert [found[f"{name}_{part}"] for part in ("difference", "low", "high")] == [0, 0, 0]
+    assert found["macro_f1_p"] == found["mcnemar_p"] == found["mcnemar_p_holm"] == 1.0
+    assert found["only_this_right"] == found["only_other_right"] == 0
+    assert found["shown"] is False
+
+
+def test_several_seeds():
+    truth = np.zeros(40, dtype=int)
+    this = np.zeros((2, 40), dtype=int)
+    other = this.copy()
+    other[0, :6] = 1  # p 2 / 64 with the first seed
+    other[1, :5] = 1  # p 2 / 32 with the second
+    found = compare(truth, this, other, classes=2, resamples=500)
+    assert (found["only_this_right"], found["only_other_right"]) == (11, 0)
+    assert found["mcnemar_p"] == pytest.approx(2 * (2 / 64 + 2 / 32) / 2)
+    assert found["accuracy_difference"] == pytest.approx((6 + 5) / 80)
+
+
+def test_p_values_of_equal_models_are_even():
+    """Of two models that err alike, few comparisons show a difference: at most 5 of 100, and some."""
+    rng = np.random.default_rng(4)
+    truth = np.repeat([0, 1, 2], 100)
+    guess = rng.integers(3, size=(400, 2, 300))
+    given = np.where(rng.random(guess.shape) < 0.7, truth, guess)
+    found = [compare(truth, *pair, classes=3, resamples=200) for pair in given]
+    assert np.mean([each["mcnemar_p"] < 0.05 for each in found]) < 0.07
+    assert 0.02 < np.mean([each["macro_f1_p"] < 0.05 for each in found]) < 0.09
+    assert np.mean([each["macro_f1_p"] for each in found]) == pytest.approx(0.5, abs=0.06)

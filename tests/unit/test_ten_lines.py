@@ -1,0 +1,60 @@
+"""The ten lines of docs/plain_onnxruntime.py predict what emopress does, with no emopress at all."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "plain_onnxruntime.py"
+
+
+def test_it_is_ten_lines_and_imports_no_emopress():
+    code = ast.parse(SCRIPT.read_text(encoding="utf-8"))
+    docstring, *rest = code.body
+    imports = [node for node in rest if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines = {line for node in rest for line in range(node.lineno, node.end_lineno + 1)}
+    assert isinstance(docstring, ast.Expr) and len(lines) - len(imports) == 10
+    names = {(getattr(node, "module", None) or node.names[0].name) for node in imports}
+    assert names == {"json", "sys", "pathlib", "numpy", "onnxruntime", "tokenizers"}
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert-static", "electra-dynamic"])
+@pytest.mark.parametrize("place", [0, 7, -2, -1])  # two texts, odd letters, one that is cut
+def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, name, place):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    text = f"  {texts[place]}\t\n "
+    done = subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), str(artifacts.bundles[name]), text],
+        cwd=tmp_path,
+        env=kept,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    label, probability = done.stdout.split()
+    expected = probabilities[name][place]
+    from emopress.runtime.bundle import read_bundle
+
+    labels = read_bundle(artifacts.bundles[name]).manifest["labels"]
+    assert labels.index(label) == np.argmax(expected)
+    assert float(probability) == pytest.approx(expected.max(), abs=1e-5)
+
+
+def test_the_comment_on_bengali_is_true():
+    """normalise_text is importable where only Python is, and is not what joining the words does."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from emopress.data.normalise import normalise_text as n;"
+        "print(n('\\u09ac\\u09bc', 'bengali') != '\\u09ac\\u09bc', n(' a  b ', 'none'))"
+    )
+    library = SCRIPT.parents[1] / "workflow" / "scripts"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(library)], capture_output=True, text=True
+    )
+    assert done.stdout == "True a b\n", done.stderr

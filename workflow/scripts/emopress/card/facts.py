@@ -1,0 +1,177 @@
+"""Gathers what a model card tells: the bundle, its scores on the test texts, and its data."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from emopress.artifact import read_json
+from emopress.data.normalise import METHODS
+from emopress.errors import UserError
+from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
+
+if (
+    TYPE_CHECKING
+):  # scikit-learn takes seconds to import, and a card without metrics needs none of it
+    from emopress.measure.metrics import Scores
+    from emopress.measure.predictions import Part
+
+CATALOGUE = Path(__file__).parents[4] / "config" / "datasets.yaml"
+MANIFEST_KEYS = (
+    "labels", "language", "max_length", "normalise", "recipe", "licences", "params",
+    "nonzero_params", "runtime", "seed", "files",
+)  # fmt: skip
+CARD_KEYS = (
+    "dataset", "title", "demo", "labels", "licence", "licence_url", "citation", "split", "texts",
+    "counts", "label_shares", "lengths", "leakage",
+)  # fmt: skip
+MODEL_FILES = {  # what a user cannot do without, by runtime
+    "onnxruntime": ("model.onnx", "tokenizer.json"),
+    "openvino": ("model.xml", "model.bin", "tokenizer.json"),
+    "linear": ("model.npz",),
+}
+RESAMPLES = 10_000
+GIVE = "give it by {flag}, or leave the scores out by --without-metrics"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores on the clean test texts, and 95 % intervals [low, high] of accuracy and macro F1."""
+
+    scores: "Scores"
+    accuracy: tuple[float, float]
+    macro_f1: tuple[float, float]
+    never: list[str]  # labels that no test text was given
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a model card is written from."""
+
+    bundle: Bundle
+    variant: str
+    measured: Measured | None
+    data: dict[str, Any] | None  # the data card
+    hub_data: str | None  # the data set's hub repository
+
+
+def gather(
+    folder: Path,
+    *,
+    predictions: Path | None = None,
+    data_card: Path | None = None,
+    with_metrics: bool = True,
+) -> Facts:
+    """Read a bundle, check its files, and find and read the predictions and data card it has.
+
+    They are looked for where the workflow leaves them: predictions.parquet beside the bundle and
+    data/<dataset>/card.json in the results folder. UserError in one line if something lacks, is
+    damaged or does not belong to the bundle. `with_metrics=False` does without predictions, and
+    without a data card if there is none.
+    """
+    bundle = opened(folder)
+    labels, place = bundle.manifest["labels"], folder.resolve()
+    laid_out = place.name == "bundle" and re.fullmatch(r"seed\d+", place.parent.name)
+    if laid_out:
+        variant = place.parents[1].name
+        results, dataset = place.parents[3], place.parents[2].name
+        predictions = predictions or place.parent / "predictions.parquet"
+        found = results / "data" / dataset / "card.json"
+        if data_card is None and (with_metrics or found.is_file()):
+            data_card = found
+    else:
+        variant = "+".join(str(step["name"]) for step in bundle.manifest["recipe"])
+    measured = None
+    if with_metrics:
+        from emopress.measure.predictions import read_predictions
+
+        predictions = _there(predictions, folder, "predictions.parquet", "--predictions FILE")
+        data_card = _there(data_card, folder, "data card", "--data-card FILE")
+        measured = measure(read_predictions(predictions, labels).part("test"), labels)
+    data = _read_data_card(data_card, labels) if data_card else None
+    if measured and data:
+        support = {label: row["support"] for label, row in measured.scores.per_class.items()}
+        if support != data["counts"]["test"]:
+            raise UserError(
+                f"{predictions}: not of the test texts that {data_card} counts: {support} texts "
+                f"per label, not {data['counts']['test']}"
+            )
+    return Facts(bundle, variant, measured, data, _hub_data(data) if data else None)
+
+
+def opened(folder: Path) -> Bundle:
+    """Open a bundle and check its files; UserError if it is none or lacks what a user needs."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give the folder that holds {MANIFEST}")
+    manifest = read_json(folder / MANIFEST)
+    absent = [key for key in MANIFEST_KEYS if not isinstance(manifest, dict) or key not in manifest]
+    if absent:
+        raise UserError(f"{folder / MANIFEST}: no bundle's manifest, it has no {absent[0]!r}")
+    if manifest["normalise"] not in METHODS:
+        raise UserError(f"{folder / MANIFEST}: unknown normalise {manifest['normalise']!r}")
+    for name in manifest["files"]:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise UserError(f"{folder / MANIFEST}: names a file outside the bundle, {name!r}")
+    for name in MODEL_FILES.get(manifest["runtime"], ()):
+        if name not in manifest["files"]:
+            raise UserError(
+                f"{folder / MANIFEST}: lists no {name}, which runtime {manifest['runtime']} needs"
+            )
+    return read_bundle(folder)
+
+
+def measure(test: "Part", labels: list[str]) -> Measured:
+    """Return the scores of the test texts with their bootstrap intervals."""
+    from emopress.measure.intervals import interval, resampled
+    from emopress.measure.metrics import scores
+
+    said = test.predicted
+    drawn = resampled(
+        test.truth, said[None, None, :], classes=len(labels), resamples=RESAMPLES
+    )  # of one variant with one seed
+    given = set(said.tolist())
+    return Measured(
+        scores=scores(test.truth, said, labels),
+        accuracy=interval(drawn.accuracy[:, 0]),
+        macro_f1=interval(drawn.macro_f1[:, 0]),
+        never=[label for index, label in enumerate(labels) if index not in given],
+    )
+
+
+def _there(path: Path | None, folder: Path, what: str, flag: str) -> Path:
+    """Return `path` if it is a file; UserError says what to do if it is not."""
+    if path is None:
+        reason = f"{folder}: not in a results folder of the workflow, so its {what} is not found"
+    elif not path.is_file():
+        reason = f"{path}: no such file"
+    else:
+        return path
+    raise UserError(f"{reason}; {GIVE.format(flag=flag)}")
+
+
+def _read_data_card(path: Path, labels: list[str]) -> dict[str, Any]:
+    card = read_json(path)
+    absent = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+    if absent:
+        raise UserError(f"{path}: no data card, it has no {absent[0]!r}")
+    if card["labels"] != labels:
+        raise UserError(
+            f"{path}: of other data than the bundle: labels {card['labels']}, not {labels}"
+        )
+    return dict(card)
+
+
+def _hub_data(card: dict[str, Any]) -> str | None:
+    """Return the hub repository of a data set of the catalogue whose files are those of the card."""
+    import yaml
+
+    if not CATALOGUE.is_file():
+        return None
+    entry = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8")).get(card["dataset"])
+    if entry is None or "hub" not in entry["source"]:
+        return None
+    wanted = {file["name"]: file.get("sha256") for file in entry["source"]["files"]}
+    source = card.get("source") or {}
+    found = {name: facts.get("sha256") for name, facts in source.items()}
+    return str(entry["source"]["hub"]["repo"]) if wanted == found else None

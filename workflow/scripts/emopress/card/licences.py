@@ -1,0 +1,147 @@
+"""What the licences of base checkpoints and data allow, and which one decides for a model."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Licence:
+    """A licence: the hub's id, its name and text, how much it asks for, and what that is in words."""
+
+    id: str
+    name: str
+    url: str
+    strictness: int  # the larger decides
+    asks: str
+
+
+ASK_THE_OWNER = (
+    "what it allows is not known to emopress: read it, or ask the owner, before you use or pass on "
+    "the model"
+)
+OTHER = "other"
+KNOWN = {
+    licence.id: licence
+    for licence in (
+        Licence(
+            "mit",
+            "MIT",
+            "https://opensource.org/license/mit",
+            1,
+            "use, also commercial, and changes are allowed; its notice must go with every copy",
+        ),
+        Licence(
+            "apache-2.0",
+            "Apache License 2.0",
+            "https://www.apache.org/licenses/LICENSE-2.0",
+            2,
+            "use, also commercial, and changes are allowed; a copy of the licence and its notices "
+            "must go with every copy, and changed files must say that they were changed",
+        ),
+        Licence(
+            "cc-by-4.0",
+            "CC BY 4.0",
+            "https://creativecommons.org/licenses/by/4.0/",
+            3,
+            "use, also commercial, and changes are allowed; the authors must be credited, with a "
+            "link to the licence and a word on what was changed",
+        ),
+        Licence(
+            "cc-by-nc-sa-4.0",
+            "CC BY-NC-SA 4.0",
+            "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+            4,
+            "it forbids commercial use; whoever passes on the model, or one adapted from it "
+            "(fine-tuned, distilled, pruned, quantized), must credit the authors, say what was "
+            "changed, and put it under the same licence",
+        ),
+    )
+}
+UNSTATED = "not stated by "  # what train/finetune.py writes where a checkpoint names no licence
+# A checkpoint converted by hand has lost the model card that named its licence.
+CHECKPOINTS = {
+    "csebuetnlp/banglabert": "cc-by-nc-sa-4.0",
+    "distilbert/distilbert-base-multilingual-cased": "apache-2.0",
+    "distilbert/distilbert-base-uncased": "apache-2.0",
+    "google-bert/bert-base-multilingual-cased": "apache-2.0",
+    "google-bert/bert-base-uncased": "apache-2.0",
+    "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
+}
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A licence as stated somewhere, what it is a licence of, and which known one it is."""
+
+    text: str
+    of: str
+    known: Licence | None
+    url: str = ""
+
+
+def recognise(text: str) -> Licence | None:
+    """Return the known licence that `text` names: its id or name, with a remark in brackets at most."""
+    plain = re.sub(r"\s*\(.*\)\s*$", "", text).strip().lower()
+    named = {licence.name.lower(): licence for licence in KNOWN.values()}
+    named |= {"mit license": KNOWN["mit"], "apache 2.0": KNOWN["apache-2.0"]}
+    return KNOWN.get(plain.replace(" ", "-")) or named.get(plain)
+
+
+def checkpoint_licences(manifest: Mapping[str, Any]) -> list[Stated]:
+    """Return the licences of all checkpoints and tokenizers that a bundle was made from.
+
+    They are the manifest's `licences`; one that a checkpoint does not state is filled in where the
+    checkpoint is one of CHECKPOINTS. A student's tokenizer that came from another model counts.
+    """
+    hubs = hub_names(manifest)
+    found = []
+    for entry in manifest.get("licences") or []:
+        if entry.startswith(UNSTATED):
+            name = entry.removeprefix(UNSTATED)
+            repo = hubs.get(name, "")
+            if repo in CHECKPOINTS:
+                found.append(Stated(CHECKPOINTS[repo], repo, KNOWN[CHECKPOINTS[repo]]))
+            else:
+                found.append(Stated("not stated", repo or name, None))
+            continue
+        for text in (part.strip() for part in entry.split(", ")):
+            owners = [repo for repo in hubs.values() if CHECKPOINTS.get(repo) == text]
+            of = ", ".join(owners) or "a base checkpoint"
+            found.append(Stated(text, of, recognise(text)))
+    for name in _tokenizer_donors(manifest):
+        repo = hubs.get(name, name)
+        text = CHECKPOINTS.get(repo, "not stated")
+        found.append(Stated(text, f"the tokenizer of {repo}", recognise(text)))
+    return list(dict.fromkeys(found))
+
+
+def hub_names(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hub repositories of the pretrained models in a bundle's recipe, by model name."""
+    found = {step["name"]: step["hub"] for step in _models(manifest) if step.get("hub")}
+    base = manifest.get("base") or {}
+    if base.get("repo"):
+        found[base["name"]] = base["repo"]
+    return found
+
+
+def deciding(licences: Iterable[Stated]) -> Stated | None:
+    """Return the strictest licence: one that nobody knows, else the one that asks for most."""
+    return max(
+        licences,
+        key=lambda stated: stated.known.strictness if stated.known else len(KNOWN) + 1,
+        default=None,
+    )
+
+
+def _models(manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    steps = manifest["recipe"]
+    students = [step["student_model"] for step in steps if step.get("student_model")]
+    return [step for step in steps if "family" in step] + students
+
+
+def _tokenizer_donors(manifest: Mapping[str, Any]) -> list[str]:
+    """Return where the shipped tokenizer was taken from: that of the last model in the recipe."""
+    tokenizer = _models(manifest)[-1].get("tokenizer") or {}
+    return [str(tokenizer[key]) for key in ("model", "hub", "from_mirror") if key in tokenizer]

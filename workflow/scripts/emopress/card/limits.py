@@ -1,0 +1,97 @@
+"""Says what a model cannot do and what its scores do not show."""
+
+from emopress.card.facts import Facts
+from emopress.report import tables as t
+from emopress.report.tables import Markdown
+
+LANGUAGES = {"bn": "Bengali", "en": "English"}
+NEUTRAL = ("neutral", "none", "no emotion", "other", "others")
+IMBALANCED = 2.0  # largest over smallest share of a label among the training texts
+
+
+def language_of(facts: Facts) -> Markdown:
+    """Return the language's name, its code where the name is not known here."""
+    code = facts.bundle.manifest["language"]
+    return t.escape(LANGUAGES.get(code, code or "unknown language"))
+
+
+def limits(facts: Facts) -> list[Markdown]:
+    """Return the limits of a model, a sentence or two of Markdown each."""
+    manifest, data = facts.bundle.manifest, facts.data
+    title = t.escape(data["title"]) if data else Markdown("its training data")
+    found = [
+        Markdown(
+            f"Language: {language_of(facts)}. Texts in another language or script get a label too, "
+            "and it means nothing."
+        ),
+        Markdown(
+            f"Domain: it was trained and tested on texts like those of {title}. How good it is on "
+            "texts from elsewhere is not known; measure it on your own texts first "
+            "(`python -m emopress compare`)."
+        ),
+    ]
+    if manifest["runtime"] != "linear":
+        words = ""
+        if data:
+            words = f" (of its data, half the texts have at most {t.count(data['lengths']['words']['median'])} words)"
+        found.append(
+            Markdown(
+                f"Length: it reads the first {t.count(manifest['max_length'])} tokens of a text"
+                f"{words} and ignores the rest."
+            )
+        )
+    found.append(
+        Markdown(
+            "Meaning: a label is what an annotator read out of a text, not what its author felt. "
+            "Irony, quotations and mixed feelings are single labels here. Do not judge a person, "
+            "their health or their intentions by it."
+        )
+    )
+    if not any(str(label).lower() in NEUTRAL for label in manifest["labels"]):
+        found.append(
+            Markdown(
+                "Every text gets exactly one of the labels, one without any emotion too: there is "
+                "no label for that."
+            )
+        )
+    found.append(
+        Markdown(
+            "The probabilities are the model's own and may be too sure of themselves; choose a "
+            "threshold on your own texts."
+        )
+    )
+    if data:
+        found += _of_data(facts)
+    if facts.measured and facts.measured.never:
+        labels = t.join([t.code(label) for label in facts.measured.never])
+        found.append(Markdown(f"**It gave no test text these labels: {labels}.**"))
+    if manifest.get("simulated"):
+        found.append(
+            Markdown(
+                "Simulated: its arithmetic is that of its last pass, but the file stores and "
+                "computes more; neither size nor speed is what that pass promises."
+            )
+        )
+    return found
+
+
+def _of_data(facts: Facts) -> list[Markdown]:
+    data = facts.data or {}
+    shares = data["label_shares"]["train"]
+    most, least = max(shares, key=shares.get), min(shares, key=shares.get)
+    text = (
+        f"Labels: of the training texts {t.share(shares[most])} are {t.code(most)} and "
+        f"{t.share(shares[least])} {t.code(least)}"
+    )
+    if shares[most] > IMBALANCED * shares[least]:
+        text += "; expect it to miss rare labels more often than the accuracy suggests"
+    found = [Markdown(text + ".")]
+    leaked = data["leakage"]["letters_only"]["test_in_train_or_validation"]
+    if facts.measured and leaked:
+        found.append(
+            Markdown(
+                f"{t.count(leaked)} of the {t.count(data['texts']['test'])} test texts stand in "
+                "train or validation too (by letters only); the scores may be too good by that."
+            )
+        )
+    return found

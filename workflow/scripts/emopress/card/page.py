@@ -1,0 +1,211 @@
+"""Writes a model card: YAML front matter for the hub, then Markdown for people."""
+
+from typing import Any
+
+from emopress.card.facts import RESAMPLES, Facts
+from emopress.card.licences import (
+    ASK_THE_OWNER,
+    KNOWN,
+    OTHER,
+    Stated,
+    checkpoint_licences,
+    deciding,
+    recognise,
+)
+from emopress.card.limits import language_of, limits
+from emopress.card.template import BODY
+from emopress.card.words import recipe_lines
+from emopress.errors import UserError
+from emopress.report import tables as t
+from emopress.report.tables import Markdown
+
+LIBRARIES = {"onnxruntime": "onnx", "openvino": "openvino", "linear": "emopress"}
+EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
+PARTS = ("train", "validation", "test")
+
+
+def card_text(facts: Facts, *, repo: str | None = None) -> str:
+    """Return the model card of a bundle; `repo` is the hub repository that it goes to, if known."""
+    return f"---\n{_front_matter(facts)}\n---\n\n{_body(facts, repo)}"
+
+
+def all_licences(facts: Facts) -> list[Stated]:
+    """Return the licences of the checkpoints that a bundle was made from, and that of its data."""
+    data = facts.data
+    if data is None:
+        own = Stated("not known", "the training data", None)
+    else:
+        text = data["licence"] or "not stated"
+        own = Stated(text, data["title"], recognise(text), data["licence_url"] or "")
+    return [*checkpoint_licences(facts.bundle.manifest), own]
+
+
+def licence_id(facts: Facts) -> str:
+    """Return the hub's id of the licence that decides, `other` where that is none of the known."""
+    strictest = deciding(all_licences(facts))
+    return strictest.known.id if strictest and strictest.known else OTHER
+
+
+def _front_matter(facts: Facts) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    manifest, data, licence = facts.bundle.manifest, facts.data, licence_id(facts)
+    extra: dict[str, Any] = {}
+    if licence == OTHER:
+        extra["license_name"] = "see-model-card"
+        strictest = deciding(all_licences(facts))
+        if strictest and strictest.url.startswith("https://"):
+            extra["license_link"] = strictest.url
+    if facts.measured and data:
+        extra["model_name"] = facts.variant
+        extra["metrics"] = ["accuracy", "f1"]
+        values = (
+            ("accuracy", "Accuracy", facts.measured.scores.accuracy, None),
+            ("f1", "Macro F1", facts.measured.scores.macro_f1, {"average": "macro"}),
+        )
+        extra["eval_results"] = [
+            EvalResult(
+                task_type="text-classification",
+                task_name="Emotion classification",
+                dataset_type=facts.hub_data or data["dataset"],
+                dataset_name=data["title"],
+                dataset_split="test",
+                metric_type=kind,
+                metric_name=name,
+                metric_value=round(value, 4),
+                metric_args=arguments,
+            )
+            for kind, name, value, arguments in values
+        ]
+    tags = ["emotion-classification", "model-compression", "emopress"]
+    tags += sorted({str(step["kind"]) for step in manifest["recipe"] if "kind" in step})
+    return ModelCardData(
+        language=manifest["language"],
+        license=licence,
+        library_name=LIBRARIES.get(manifest["runtime"]),
+        pipeline_tag="text-classification",
+        tags=tags,
+        datasets=[facts.hub_data] if facts.hub_data else None,
+        base_model=(manifest.get("base") or {}).get("repo"),
+        **extra,
+    ).to_yaml()
+
+
+def _body(facts: Facts, repo: str | None) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    jinja = Environment(
+        undefined=StrictUndefined,
+        finalize=t.escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    template = jinja.from_string(BODY)
+    try:
+        return template.render(_view(facts, repo))
+    except (AttributeError, KeyError, TypeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"{facts.bundle.folder}: manifest or data card is damaged ({what})"
+        ) from error
+
+
+def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
+    bundle, data, measured = facts.bundle, facts.data, facts.measured
+    manifest = bundle.manifest
+    licences = all_licences(facts)
+    return {
+        "variant": t.code(facts.variant),
+        "title": data["title"] if data else None,
+        "demo": bool(data and data["demo"]),
+        "language": language_of(facts),
+        "labels": t.join([t.code(label) for label in manifest["labels"]]),
+        "seed": manifest["seed"],
+        "size": t.size(bundle.size_bytes),
+        "params": t.count(manifest["params"]),
+        "nonzero": t.count(manifest["nonzero_params"]),
+        "runtime": t.code(manifest["runtime"]),
+        "files": t.join([t.code(name) for name in manifest["files"]]),
+        "recipe": recipe_lines(manifest["recipe"]),
+        "versions": t.settings(manifest.get("versions") or {}),
+        "data_sha256": t.code(manifest.get("data_sha256") or "unknown"),
+        "repo": Markdown(repo) if repo else None,
+        "folder": Markdown("model" if repo else "FOLDER"),
+        "plain": manifest["runtime"] == "onnxruntime" and not manifest.get("packed"),
+        "normalise": Markdown(str(manifest["normalise"])),
+        "max_length": t.setting(int(manifest["max_length"])),
+        "example": Markdown(EXAMPLES.get(manifest["language"], "a text")),
+        "scores": _score_table(facts) if measured else None,
+        "per_label": _label_table(facts) if measured else None,
+        "texts": t.count(measured.scores.texts) if measured else None,
+        "resamples": t.count(RESAMPLES),
+        "data": _data_view(data) if data else None,
+        "limits": limits(facts),
+        "non_commercial": [
+            t.escape(one.of) for one in licences if one.known is KNOWN["cc-by-nc-sa-4.0"]
+        ],
+        "unknown": [t.escape(one.of) for one in licences if one.known is None],
+        "licences": _licence_table(licences),
+        "licence": licence_id(facts),
+    }
+
+
+def _score_table(facts: Facts) -> Markdown:
+    measured = facts.measured
+    assert measured is not None
+    rows = [
+        {"Score": name, "%": t.percent(value), "95 % interval": t.interval(*ends)}
+        for name, value, ends in (
+            ("Accuracy", measured.scores.accuracy, measured.accuracy),
+            ("Macro F1", measured.scores.macro_f1, measured.macro_f1),
+        )
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Score",))
+
+
+def _label_table(facts: Facts) -> Markdown:
+    assert facts.measured is not None
+    rows = [
+        {
+            "Label": label,
+            "Precision %": t.percent(values["precision"]),
+            "Recall %": t.percent(values["recall"]),
+            "F1 %": t.percent(values["f1"]),
+            "Test texts": t.count(values["support"]),
+        }
+        for label, values in facts.measured.scores.per_class.items()
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Label",))
+
+
+def _data_view(data: dict[str, Any]) -> dict[str, Any]:
+    rows = [
+        {"Label": label} | {part: t.count(data["counts"][part][label]) for part in PARTS}
+        for label in data["labels"]
+    ]
+    total = {"Label": "all"} | {part: t.count(data["texts"][part]) for part in PARTS}
+    return {
+        "title": data["title"],
+        "licence": t.link(data["licence"] or "not stated", data["licence_url"]),
+        "citation": data["citation"] or "not stated",
+        "split": t.settings(data["split"]),
+        "counts": t.markdown_table(t.frame_of([*rows, total]), left=("Label",)),
+    }
+
+
+def _licence_table(licences: list[Stated]) -> Markdown:
+    rows = [
+        {
+            "Of": one.of,
+            "Licence": t.link(one.known.name if one.known else one.text, one.url or _text(one)),
+            "What it asks": one.known.asks if one.known else ASK_THE_OWNER,
+        }
+        for one in licences
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Of", "Licence", "What it asks"))
+
+
+def _text(stated: Stated) -> str:
+    return stated.known.url if stated.known else ""

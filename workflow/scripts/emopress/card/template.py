@@ -1,0 +1,136 @@
+"""The Jinja template of a model card's body. It is a module so that it is there however emopress was installed.
+
+Every expression is escaped for Markdown unless it is Markdown already (page.py).
+"""
+
+BODY = """\
+# {{ variant }}: emotions in {{ language }} text
+
+{% if demo %}
+> **Demo corpus.** This model was trained and tested on texts written to show that the workflow works.
+> Its scores say nothing about real texts.
+
+{% endif %}
+{% for name in non_commercial %}
+> **Not for commercial use.** It was made from {{ name }}, which is under CC BY-NC-SA 4.0; so is
+> this model (see "Licences").
+
+{% endfor %}
+{% for name in unknown %}
+> **Ask before you use it.** What the licence of {{ name }} allows is not known here (see "Licences").
+
+{% endfor %}
+It gives each text one of the labels {{ labels }}, with a probability for each.
+{{ size }} to ship, {{ params }} parameters ({{ nonzero }} of them not zero), runtime {{ runtime }},
+files {{ files }} and `bundle.json`.
+
+## How it was made
+
+By emopress, step by step, with seed {{ seed }}:
+
+{% for line in recipe %}
+{{ loop.index }}. {{ line }}
+{% endfor %}
+
+All parameters stand in `bundle.json` too. Written with {{ versions }}. SHA-256 of the training data: {{ data_sha256 }}.
+
+## How to use it
+
+{% if repo %}
+```sh
+hf download {{ repo }} --local-dir {{ folder }}
+```
+
+{% endif %}
+With emopress ({{ folder }} is the folder that holds `bundle.json`):
+
+```sh
+python -m emopress predict {{ folder }} "{{ example }}"
+```
+
+{% if plain %}
+Or in plain ONNX Runtime, run in that folder:
+
+```python
+import json, numpy, onnxruntime, tokenizers
+{% if normalise != "none" %}
+from emopress.data.normalise import normalise_text  # needs the standard library only
+{% endif %}
+
+text = "{{ example }}"
+{% if normalise != "none" %}
+text = normalise_text(text, "{{ normalise }}")
+{% endif %}
+tokenizer = tokenizers.Tokenizer.from_file("tokenizer.json")
+tokenizer.enable_truncation({{ max_length }})
+options = onnxruntime.SessionOptions()
+options.add_session_config_entry("session.x64quantprecision", "1")  # exact int8 without VNNI
+session = onnxruntime.InferenceSession("model.onnx", options)
+tokens = tokenizer.encode(text)
+inputs = {"input_ids": [tokens.ids], "attention_mask": [tokens.attention_mask]}
+logits = session.run(["logits"], {k: numpy.array(v, dtype=numpy.int64) for k, v in inputs.items()})[0][0]
+probabilities = numpy.exp(logits - logits.max()) / numpy.exp(logits - logits.max()).sum()
+print(json.load(open("bundle.json", encoding="utf-8"))["labels"][probabilities.argmax()], probabilities.max())
+```
+{% if normalise != "none" %}
+
+It was trained on texts that were normalised (Unicode forms, quotation marks, spaces); without that some
+predictions differ.
+{% endif %}
+{% else %}
+Its files are read by emopress's own `load(folder).predict_proba(texts)` (`emopress.runtime.bundle`), not by
+plain ONNX Runtime.
+{% endif %}
+
+## Labels
+
+{{ labels }}, in the order of the model's outputs.
+
+## Results
+
+{% if scores %}
+{% if demo %}
+*Demo corpus: these numbers say nothing about real texts.*
+
+{% endif %}
+On the {{ texts }} test texts of {{ title }}, predicted by the files here, reloaded from disk:
+
+{{ scores }}
+
+The intervals are percentile bootstrap over the test texts ({{ resamples }} resamples, stratified by label).
+They do not hold what another training seed would change, nor how other texts differ from these.
+
+{{ per_label }}
+{% else %}
+This card was written without scores. Measure the model on texts of your own before you rely on it.
+{% endif %}
+
+## Training data
+
+{% if data %}
+{{ data.title }}. Licence: {{ data.licence }}. Citation: {{ data.citation }}
+
+Split: {{ data.split }}. Texts per label:
+
+{{ data.counts }}
+{% else %}
+This card was written without a data card; the bundle itself does not name its data.
+{% endif %}
+
+## Limits
+
+{% for line in limits %}
+- {{ line }}
+{% endfor %}
+
+## Licences
+
+{{ licences }}
+
+{% if licence == "other" %}
+Not all of these are licences that emopress knows; so the card names none for the model (`license: other`).
+{% else %}
+The strictest of them decides; so the card names `{{ licence }}` for the model.
+{% endif %}
+This is no legal advice.
+"""

@@ -1,0 +1,107 @@
+"""The commands for a shipped model: `python -m emopress predict | compare | card | push`.
+
+Each module named in COMMANDS has `add_parser(subparsers)` and `run(arguments) -> int`. Only the module of
+the command that was typed is imported, so that one command never needs what another one does.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+from emopress.errors import UserError
+
+# Command -> how to get the packages that it needs.
+COMMANDS = {
+    "predict": "pip install numpy onnxruntime tokenizers",
+    "compare": "install emopress with its extra `compare`",
+    "card": "install emopress with its extra `push`",
+    "push": "install emopress with its extra `push`",
+}
+TRACEBACK_VARIABLE = "EMOPRESS_TRACEBACK"  # set: an unforeseen error keeps its traceback
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one line, and lets options stand between positional arguments."""
+
+    mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does; a command's parser (argparse calls this for it) with mixed options."""
+        if self._subparsers or self.mixing:
+            return super().parse_known_args(args, namespace)
+        self.mixing = True  # the mixed parsing calls this method too
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixing = False
+
+    def error(self, message: str) -> NoReturn:
+        """End with 2, what is wrong, and where to look."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0: done; 1: an error, told in one line on stderr; 130: Ctrl-C; 141: the reader of the output went
+    away (`| head`). A mistake on the command line raises SystemExit(2), as argparse does.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in words if not word.startswith("-")), "")
+    try:
+        for stream, name in ((sys.stdout, "output"), (sys.stderr, "error")):
+            if stream is None:
+                raise UserError(f"standard {name} is closed")
+        status = _run(words, command)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        with suppress(OSError, ValueError):  # else Python complains when it flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except UserError as error:
+        return _told(str(error))
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        return _told(_one_line(error, command))
+
+
+def _run(words: list[str], command: str) -> int:
+    module = sys.argv[0].endswith("__main__.py")
+    parser = Parser(
+        prog="python -m emopress" if module else "emopress",
+        description="Use, judge and publish a model that emopress made. A bundle is the folder "
+        "`bundle` of a variant: results/DATASET/VARIANT/seed0/bundle, or a copy of it.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    modules = {
+        name: import_module(f"emopress.cli.{name}")
+        for name in ([command] if command in COMMANDS else COMMANDS)
+    }
+    for each in modules.values():
+        each.add_parser(subparsers)
+    arguments = parser.parse_args(words)
+    return int(modules[arguments.command].run(arguments))
+
+
+def _one_line(error: Exception, command: str) -> str:
+    """Return what to tell of an error that no code foresaw."""
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("emopress"):
+        return f"{command} needs the Python package {error.name}; {COMMANDS.get(command, '')}"
+    if isinstance(error, OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)"
+
+
+def _told(message: str) -> int:
+    """Print one line on stderr, and return the status of an error."""
+    if sys.stderr is not None:
+        print(f"error: {' '.join(message.splitlines())}", file=sys.stderr)
+    return 1

@@ -1,0 +1,140 @@
+"""`predict`: label and probability of texts from the command line or standard input.
+
+Needs numpy and the bundle's own runtime: onnxruntime and tokenizers, openvino, or nothing more.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from emopress.cli.lines import Lines
+from emopress.cli.options import add_bundle, add_threads, positive
+from emopress.errors import UserError
+
+if TYPE_CHECKING:
+    from emopress.runtime.classifier import Classifier
+
+DESCRIPTION = """\
+Print the most likely label of each text and its probability: one line per text, in the order of the
+texts, as soon as it is known. Without TEXT, texts are the lines of standard input:
+
+  %(prog)s BUNDLE "i feel wonderful" "leave me alone"
+  %(prog)s BUNDLE < texts.txt | paste - texts.txt
+  %(prog)s BUNDLE --json --all < texts.txt | jq .probabilities.joy
+
+Output is label, tab, probability (four digits); with --all the other labels follow, each with its
+probability, the most likely first. With --json each line is an object with text, label, probability, and
+with --all probabilities, an object with every label in the model's order.
+
+An empty line (or one of white space only) holds nothing to judge: its output line has an empty label and
+probability, with --json null, so that line n of the output always belongs to line n of the input.
+Input is UTF-8; bytes that are not become U+FFFD. Long texts are cut as in training, at the model's
+maximum number of tokens, and lines at a million bytes. A TEXT that starts with - goes after --.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `predict` to the commands."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="print label and probability of texts",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_bundle(parser)
+    parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="texts to judge")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--all", action="store_true", help="the probabilities of all labels")
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="up to so many texts per call of the model (default: 1, each text by itself, as "
+        "the report measured it; in a dynamic int8 model the texts of a batch share a range "
+        "of activations, which moves probabilities a little)",
+    )
+    add_threads(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line per text; UserError for what is no bundle."""
+    from emopress.runtime.bundle import load
+
+    classifier = load(arguments.bundle, threads=arguments.threads)
+    line = json_line if arguments.json else tsv_line
+    for texts in _batches(arguments.text, arguments.batch_size):
+        told = [
+            line(text, row, classifier.labels, every=arguments.all) + "\n"
+            for text, row in zip(texts, probabilities(classifier, texts), strict=True)
+        ]
+        sys.stdout.buffer.write("".join(told).encode("utf-8"))
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def probabilities(classifier: "Classifier", texts: list[str]) -> list[list[float] | None]:
+    """Return each text's probabilities in label order, or None for a text that holds nothing."""
+    full = [text for text in texts if classifier.normalise(text)]
+    if not full:
+        return [None] * len(texts)
+    rows = classifier.predict_proba(full, batch_size=len(full)).tolist()
+    if any(value != value for row in rows for value in row):
+        raise UserError("the model's output is not a number (NaN); it is of no use")
+    found = iter(rows)
+    return [next(found) if classifier.normalise(text) else None for text in texts]
+
+
+def tsv_line(text: str, row: list[float] | None, labels: list[str], *, every: bool) -> str:
+    """Return label and probability, and with `every` the other labels' too, the most likely first."""
+    count = len(labels) if every else 1
+    if row is None:
+        return "\t" * (2 * count - 1)
+    order = sorted(range(len(row)), key=lambda i: -row[i])[:count]
+    return "\t".join(f"{labels[i]}\t{row[i]:.4f}" for i in order)
+
+
+def json_line(text: str, row: list[float] | None, labels: list[str], *, every: bool) -> str:
+    """Return a JSON object: text, label, probability, and with `every` all probabilities."""
+    best = None if row is None else row.index(max(row))
+    shown: dict[str, Any] = {
+        "text": text,
+        "label": None if best is None else labels[best],
+        "probability": None if row is None or best is None else round(row[best], 6),
+    }
+    if every:
+        shown["probabilities"] = row and {
+            label: round(value, 6) for label, value in zip(labels, row, strict=True)
+        }
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _batches(texts: list[str], size: int) -> Iterator[list[str]]:
+    """Yield the texts of the command line, or else those of standard input."""
+    if texts:
+        readable = [_readable(text, number) for number, text in enumerate(texts, start=1)]
+        for start in range(0, len(readable), size):
+            yield readable[start : start + size]
+        return
+    if sys.stdin is None:
+        raise UserError("standard input is closed; give texts on the command line")
+    if sys.stdin.isatty():
+        print("one text a line; Ctrl-D ends", file=sys.stderr)
+    yield from Lines(sys.stdin, name="standard input", warn=_warn).batches(size)
+
+
+def _readable(text: str, number: int) -> str:
+    """Return a text of the command line, in which Python hides bad bytes as lone surrogates."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        _warn(f"TEXT {number}: not UTF-8; what cannot be read becomes U+FFFD")
+        return os.fsencode(text).decode("utf-8", "replace")
+    return text
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)

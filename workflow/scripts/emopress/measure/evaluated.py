@@ -1,0 +1,100 @@
+"""Reads the predictions of all variants of a data set side by side, and checks that they fit together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from emopress.errors import UserError
+from emopress.measure.predictions import Part, read_predictions
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What all variants of a data set said of its texts.
+
+    texts: id, text and label of the test split; noise: the shares, 0.0 first. By variant:
+    given[noise] and confidence[noise] [variants, seeds, N]: predicted label and its probability.
+    validation [variants]: accuracy, mean over seeds.
+    """
+
+    variants: list[str]
+    seeds: list[int]
+    labels: list[str]
+    texts: pandas.DataFrame
+    noise: list[float]
+    given: dict[float, np.ndarray]
+    confidence: dict[float, np.ndarray]
+    validation: np.ndarray
+    n_validation: int
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The true labels of the test texts, [N] class indices."""
+        return self.texts["label"].to_numpy()
+
+    def place(self, variant: str) -> int:
+        """Return a variant's place among the variants."""
+        return self.variants.index(variant)
+
+
+def same_texts(part: Part, other: Part, path: Path, other_path: Path, split: str) -> None:
+    """Raise UserError if two files do not hold the same texts with the same labels in one order."""
+    for what, mine, theirs in (
+        ("texts", part.ids, other.ids),
+        ("labels", part.truth, other.truth),
+    ):
+        if not np.array_equal(mine, theirs):
+            raise UserError(
+                f"{path} and {other_path}: not the same {what} of the {split} split; delete the "
+                "older one and run the workflow again"
+            )
+
+
+def read_all(predictions: dict[tuple[str, int], Path], test: Path, labels: list[str]) -> Evaluated:
+    """Read all predictions of a data set; UserError names two files that do not fit together."""
+    if not predictions:
+        raise UserError("statistics: no predictions")
+    variants = list(dict.fromkeys(variant for variant, _ in predictions))
+    seeds = sorted({seed for _, seed in predictions})
+    for key in ((variant, seed) for variant in variants for seed in seeds):
+        if key not in predictions:
+            raise UserError(f"statistics: {key[0]} was not evaluated with seed {key[1]}")
+    texts = pandas.read_parquet(test, columns=["id", "text", "label"])
+    known = Part(texts["id"].to_numpy(), texts["label"].to_numpy(), np.empty((0, 0)))
+    first_path = predictions[variants[0], seeds[0]]
+    first = read_predictions(first_path, labels)
+    first.part("test")  # the clean texts: without them there is nothing to compare noise with
+    shape = (len(variants), len(seeds), len(texts))
+    given = {noise: np.empty(shape, dtype=np.int16) for noise in first.noise}
+    confidence = {noise: np.empty(shape) for noise in first.noise}
+    validation = np.empty(shape[:2])
+    for i, variant in enumerate(variants):
+        for j, seed in enumerate(seeds):
+            path = predictions[variant, seed]
+            found = read_predictions(path, labels)
+            if found.noise != first.noise:
+                raise UserError(
+                    f"{path} and {first_path}: not the same shares of noise, {found.noise} and "
+                    f"{first.noise}; delete the older one and run the workflow again"
+                )
+            for noise in first.noise:
+                part = found.part("test", noise)
+                same_texts(part, known, path, test, "test")
+                given[noise][i, j] = part.predicted
+                confidence[noise][i, j] = part.confidence
+            held_out = found.part("validation")
+            same_texts(held_out, first.part("validation"), path, first_path, "validation")
+            validation[i, j] = (held_out.predicted == held_out.truth).mean()
+    return Evaluated(
+        variants,
+        seeds,
+        labels,
+        texts,
+        first.noise,
+        given,
+        confidence,
+        validation.mean(axis=1),
+        len(first.part("validation").ids),
+    )

@@ -1,0 +1,33 @@
+"""What of the machine a timing job uses, and what it says of it."""
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def usable(cores: int) -> int:
+    """Return how many of `cores` this process may really use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, min(cores, len(os.sched_getaffinity(0))))
+    return max(1, min(cores, os.cpu_count() or 1))
+
+
+def thread_counts(wanted: Sequence[int | str], cores: int) -> list[int]:
+    """Return the numbers of threads to time with; `all` is `cores`. Each once, the first first."""
+    return list(dict.fromkeys(cores if one == "all" else int(one) for one in wanted))
+
+
+def cpu_facts() -> tuple[str, list[str]]:
+    """Return the processor's name and those of its flags that matter to int8 and bf16 arithmetic."""
+    name, flags = platform.processor() or platform.machine(), set()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+            elif key.strip() == "flags":
+                flags = set(value.split())
+    telling = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    return name, [flag for flag in telling if flag in flags]

@@ -1,0 +1,106 @@
+"""Whether two models that predicted the same texts differ: McNemar's test, paired bootstrap, Holm's correction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from emopress.measure.intervals import Scored, interval, observed
+
+ALPHA = 0.05
+ROUNDING = 1e-12  # differences of F1 below it are sums in another order
+
+
+def mcnemar_exact(only_this: int, only_other: int) -> float:
+    """Return the two-sided exact p of McNemar's test (McNemar 1947).
+
+    Of the texts that one model alone labels right, each of two equally good models gets half: p is
+    twice the tail of Binomial(only_this + only_other, 1/2), and 1 where they never differ.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    return float(mcnemar([[0, only_this], [only_other, 0]], exact=True).pvalue)
+
+
+def combined(p_values: Sequence[float]) -> float:
+    """Return one p for the same comparison under several training seeds: min(1, 2 x their mean).
+
+    Valid however the seeds' tests depend on each other, which they do: they share the texts
+    (Rüschendorf 1982; Vovk & Wang 2020). A single seed's p stays as it is.
+    """
+    mean = float(np.mean(p_values))
+    return mean if len(p_values) == 1 else min(1.0, 2 * mean)
+
+
+def bootstrap_p(differences: np.ndarray) -> float:
+    """Return the two-sided bootstrap p of resampled differences [resamples].
+
+    Twice the share of resamples on the rarer side of zero, zero itself included, and the sample as
+    one more resample (Davison & Hinkley 1997, section 4.2), so that p is never 0; at most 1.
+    """
+    below = int((differences <= ROUNDING).sum())
+    above = int((differences >= -ROUNDING).sum())
+    return min(1.0, 2 * (1 + min(below, above)) / (1 + len(differences)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p values corrected for their number (Holm 1979), in the same order."""
+    if len(p_values) < 2:
+        return [float(p) for p in p_values]
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(p_values, alpha=ALPHA, method="holm")[1]]
+
+
+def single_counts(truth: np.ndarray, this: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return how many texts only `this` and only `other` label right, [2, seeds], from [seeds, N]."""
+    right, other_right = this == truth, other == truth
+    return np.stack([(right & ~other_right).sum(axis=1), (~right & other_right).sum(axis=1)])
+
+
+def difference(
+    truth: np.ndarray,
+    this: np.ndarray,
+    other: np.ndarray,
+    *,
+    classes: int,
+    drawn: tuple[Scored, Scored],
+) -> dict[str, Any]:
+    """Return the comparison of `this` with `other`, both [seeds, N]: differences are this less other.
+
+    Seeds are paired in order. `drawn` holds the scores of either over the same resamples,
+    [resamples] each. Scores are fractions, intervals of 95 %; p is not corrected yet.
+    """
+    pairs = single_counts(truth, this, other)
+    p_values = [mcnemar_exact(int(mine), int(theirs)) for mine, theirs in pairs.T]
+    points = observed(truth, np.stack([this, other]), classes)
+    found: dict[str, Any] = {}
+    for name in ("accuracy", "macro_f1"):
+        mine, theirs = getattr(points, name).mean(axis=1)
+        spread = getattr(drawn[0], name) - getattr(drawn[1], name)
+        low, high = interval(spread)
+        found |= {
+            f"{name}_difference": float(mine - theirs),
+            f"{name}_low": low,
+            f"{name}_high": high,
+        }
+    return {
+        **found,
+        "macro_f1_p": bootstrap_p(spread),
+        "only_this_right": int(pairs[0].sum()),
+        "only_other_right": int(pairs[1].sum()),
+        "mcnemar_p": combined(p_values),
+    }
+
+
+def corrected(family: Iterable[dict[str, Any]]) -> None:
+    """Complete the comparisons of one family with `mcnemar_p_holm`, `macro_f1_p_holm` and `shown`.
+
+    shown: the difference of accuracy is more than chance gives, at 5 % over the whole family.
+    """
+    members = list(family)
+    for name in ("mcnemar_p", "macro_f1_p"):
+        for member, p in zip(members, holm([member[name] for member in members]), strict=True):
+            member[f"{name}_holm"] = p
+    for member in members:
+        member["shown"] = member["mcnemar_p_holm"] < ALPHA

@@ -1,0 +1,87 @@
+"""Which variant a data set's users should ship, budget by budget: chosen on validation alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from emopress.errors import UserError
+from emopress.measure.search import Trial, misses, ranking
+
+NEEDED = ("validation_accuracy", "validation_macro_f1", "size_bytes", "latency_ms_p50")
+PREFER = "size"  # where a budget does not say
+
+
+def candidates(rows: pd.DataFrame, reference: str | None) -> list[Trial]:
+    """Return what may be recommended, of rows indexed by variant.
+
+    That is every variant that was measured and is not simulated: the size and the latency of a
+    simulated one are not those of what it simulates. The loss of accuracy is that on validation, in
+    points below `reference`; without a reference there is none to lose.
+    """
+    base = None if reference is None else float(rows.loc[reference, "validation_accuracy"])
+    return [
+        Trial(
+            variant=str(variant),
+            accuracy=float(row["validation_accuracy"]),
+            macro_f1=float(row["validation_macro_f1"]),
+            accuracy_loss=0.0 if base is None else 100 * (base - float(row["validation_accuracy"])),
+            size_bytes=row["size_bytes"],
+            latency_ms=float(row["latency_ms_p50"]),
+        )
+        for variant, row in rows.iterrows()
+        if not row["simulated"] and row[list(NEEDED)].notna().all()
+    ]
+
+
+def recommend(
+    rows: pd.DataFrame, *, budgets: Mapping[str, Mapping[str, Any]], reference: str | None
+) -> list[dict[str, Any]]:
+    """Return one recommendation per budget, in their order, for one data set.
+
+    `rows`: the summary's, indexed by variant; `budgets`: name -> limits and `prefer`, as in the
+    config; `reference`: the variant that the loss of accuracy is measured from. A recommendation
+    holds `budget`, `limits`, `prefer`, `reference`, `candidates` and `meeting` (how many there were,
+    how many meet every limit), `met`, `variant` and `misses` (limit -> by how much it is broken, in
+    its unit), `runner_up` and `runner_up_misses`, and `same_family`: where the chosen variant is of
+    another family than the reference, the best of the reference's that meets every limit. Size and
+    latency belong to the files and the machine, so they are those that the report prints. `variant`
+    is None where nothing may be recommended at all. UserError where a loss is limited and the
+    reference is unknown.
+    """
+    if reference is not None and reference not in rows.index:
+        raise UserError(f"budgets: the reference {reference!r} is not among the variants")
+    for name, budget in budgets.items():
+        if reference is None and "max_accuracy_loss" in budget:
+            raise UserError(f"budgets.{name}: max_accuracy_loss needs a reference to lose from")
+    trials = candidates(rows, reference)
+    families = rows["family"].to_dict()
+    own = [t for t in trials if reference and families[t.variant] == families[reference]]
+    return [
+        {"budget": name, "reference": reference, **_recommendation(trials, own, budget)}
+        for name, budget in budgets.items()
+    ]
+
+
+def _recommendation(
+    trials: Sequence[Trial], own: Sequence[Trial], budget: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the recommendation among `trials`; `own` are those of the reference's family."""
+    limits = {key: limit for key, limit in budget.items() if key != "prefer"}
+    prefer = budget.get("prefer", PREFER)
+    ranked = ranking(trials, budget=limits, prefer=prefer)
+    meeting = [trial for trial in ranked if not misses(trial, limits)]
+    first, second = [*ranked[:2], None, None][:2]
+    same = [trial.variant for trial in meeting if trial in own and first not in own]
+    return {
+        "limits": limits,
+        "prefer": prefer,
+        "met": bool(meeting),
+        "variant": first.variant if first else None,
+        "misses": misses(first, limits) if first else {},
+        "runner_up": second.variant if second else None,
+        "runner_up_misses": misses(second, limits) if second else {},
+        "same_family": same[0] if same else None,
+        "candidates": len(trials),
+        "meeting": len(meeting),
+    }

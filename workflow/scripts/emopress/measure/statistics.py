@@ -1,0 +1,203 @@
+"""Writes results/statistics/<dataset>.json: how good every variant is, how sure that is, and against whom."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+from tqdm import tqdm
+
+from emopress.artifact import write_json
+from emopress.errors import UserError
+from emopress.measure import paired
+from emopress.measure.evaluated import Evaluated, read_all
+from emopress.measure.flips import confident_flips, write_flips
+from emopress.measure.intervals import Scored, interval, observed, resampled
+from emopress.measure.reliability import calibration_error, reliability_bins
+
+Against = dict[str, str | None]  # variant -> whom it is compared with
+
+
+def points(by_seed: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
+    """Return mean, sd over seeds (null for one), 95 % interval of the mean, and the seeds' values."""
+    low, high = interval(drawn)
+    return {
+        "mean": float(by_seed.mean()),
+        "sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
+        "low": low,
+        "high": high,
+        "by_seed": by_seed.tolist(),
+    }
+
+
+def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
+    """Return a variant's scores with their intervals, and its calibration over all seeds."""
+    given = found.given[0.0][place]
+    scores = observed(found.truth, given, len(found.labels))
+    bins = reliability_bins(found.confidence[0.0][place], given == found.truth)
+    accuracy = points(scores.accuracy, drawn.accuracy[:, place])
+    return {
+        "accuracy": accuracy,
+        "macro_f1": points(scores.macro_f1, drawn.macro_f1[:, place]),
+        "micro_f1": accuracy,  # the same number where every text has one true and one predicted label
+        "ece": calibration_error(bins),
+        "reliability": bins,
+    }
+
+
+def comparison(
+    found: Evaluated, variant: str, other: str | None, drawn: Scored
+) -> dict[str, Any] | None:
+    """Return the paired comparison of a variant with another, None with none or with itself."""
+    if other is None or other == variant:
+        return None
+    places = [found.place(variant), found.place(other)]
+    this, that = (Scored(drawn.accuracy[:, place], drawn.macro_f1[:, place]) for place in places)
+    mine, theirs = (found.given[0.0][place] for place in places)
+    return {
+        "variant": other,
+        **paired.difference(
+            found.truth, mine, theirs, classes=len(found.labels), drawn=(this, that)
+        ),
+    }
+
+
+def baseline(found: Evaluated, linears: list[str]) -> str | None:
+    """Return which of `linears` has the highest validation accuracy, of equals the first."""
+    return max(linears, key=lambda name: found.validation[found.place(name)], default=None)
+
+
+def robustness(
+    found: Evaluated, draw: Callable[[np.ndarray], Scored], clean: Scored
+) -> list[list[dict[str, Any]]]:
+    """Return, by variant, accuracy with its interval and macro F1 at each share of noise."""
+    rows: list[list[dict[str, Any]]] = [[] for _ in found.variants]
+    for noise in found.noise:
+        drawn = draw(found.given[noise]) if noise else clean
+        scores = observed(found.truth, found.given[noise], len(found.labels))
+        for place, row in enumerate(rows):
+            low, high = interval(drawn.accuracy[:, place])
+            row.append(
+                {
+                    "noise": noise,
+                    "accuracy": float(scores.accuracy[place].mean()),
+                    "accuracy_low": low,
+                    "accuracy_high": high,
+                    "macro_f1": float(scores.macro_f1[place].mean()),
+                }
+            )
+    return rows
+
+
+def flips_of(
+    found: Evaluated, variant: str, teacher: str | None, limit: int
+) -> pandas.DataFrame | None:
+    """Return the most confident flips of a variant, None if it has no teacher."""
+    if teacher is None or teacher == variant:
+        return None
+    given, confidence = found.given[0.0], found.confidence[0.0]
+    own, taught = found.place(variant), found.place(teacher)
+    return confident_flips(
+        found.texts,
+        found.labels,
+        variant=variant,
+        teacher=teacher,
+        seeds=found.seeds,
+        given=(given[own], confidence[own]),
+        taught=(given[taught], confidence[taught]),
+        limit=limit,
+    )
+
+
+def statistics(
+    found: Evaluated,
+    *,
+    teachers: Against,
+    references: Against,
+    linear: str | None,
+    resamples: int,
+) -> dict[str, Any]:
+    """Return the statistics of every variant, all over the same resamples of the test texts."""
+    given = found.given[0.0]
+    total = len(found.noise) * resamples
+    with tqdm(total=total, desc="resamples", file=sys.stderr, mininterval=2.0) as bar:
+
+        def draw(predicted: np.ndarray) -> Scored:
+            return resampled(
+                found.truth,
+                predicted,
+                classes=len(found.labels),
+                resamples=resamples,
+                progress=bar.update,
+            )
+
+        clean = draw(given)
+        noisy = robustness(found, draw, clean)
+    table: dict[str, Any] = {}
+    for place, variant in enumerate(found.variants):
+        teacher = teachers.get(variant)
+        against = {"teacher": teacher, "linear": linear, "reference": references.get(variant)}
+        agreement = (given[place] == given[found.place(teacher)]).mean() if teacher else None
+        table[variant] = {
+            "teacher": teacher,
+            "seeds": found.seeds,
+            **quality(found, place, clean),
+            "agreement": None if agreement is None else float(agreement),
+            "against": {
+                kind: comparison(found, variant, other, clean) for kind, other in against.items()
+            },
+            "noise": noisy[place],
+        }
+    for kind in ("teacher", "linear", "reference"):
+        family = [entry["against"][kind] for entry in table.values()]
+        paired.corrected(member for member in family if member)
+    return table
+
+
+def write_statistics(
+    predictions: dict[tuple[str, int], Path],
+    *,
+    test: Path,
+    labels: list[str],
+    teachers: Against,
+    references: Against,
+    linears: list[str],
+    reference: str | None,
+    resamples: int,
+    flips: int,
+    out: Path,
+    flips_out: Path,
+) -> None:
+    """Write `out` and, of every variant, the `flips` most confident ones to `flips_out`.
+
+    `predictions`: (variant, seed) -> file; every variant has every seed. `teachers`: variant -> the
+    variant that it was made from or taught by, None for none; `references` likewise. `linears`: the
+    uncompressed linear models, of which the best on validation is the baseline. Whoever a variant
+    is compared with must be among the predictions. UserError names files that do not fit together.
+    """
+    found = read_all(predictions, test, labels)
+    for other in [*teachers.values(), *references.values(), *linears]:
+        if other is not None and other not in found.variants:
+            raise UserError(
+                f"statistics: {other}, which others are compared with, was not evaluated"
+            )
+    linear = baseline(found, linears)
+    table = statistics(
+        found, teachers=teachers, references=references, linear=linear, resamples=resamples
+    )
+    frames = [flips_of(found, name, teachers.get(name), flips) for name in found.variants]
+    write_flips([frame for frame in frames if frame is not None], flips_out)
+    write_json(
+        out,
+        {
+            "resamples": resamples,
+            "n_test": len(found.texts),
+            "n_validation": found.n_validation,
+            "linear": linear,
+            "reference": reference,
+            "noise": found.noise,
+            "variants": table,
+        },
+    )

@@ -1,0 +1,159 @@
+"""The summary, one row per variant: means over seeds, intervals and tests, as CSV, Parquet and LaTeX."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jsonschema import Draft202012Validator
+
+from emopress.artifact import replaced_file
+from emopress.errors import UserError
+
+SCHEMA_PATH = Path(__file__).parents[3] / "schemas" / "summary.schema.yaml"
+SCORES = ("accuracy", "macro_f1", "micro_f1")
+COMPARED = ("teacher", "linear", "reference")
+SAME = ("family", "runtime", "reference", "threads", "all_threads")  # for all seeds of a variant
+MEANS = (
+    "validation_accuracy", "validation_macro_f1", "params", "nonzero_params", "size_bytes",
+    "bits_per_weight", "compression", "latency_ms_p50", "latency_ms_p95", "throughput", "speedup",
+    "speedup_over_pytorch", "all_latency_ms_p50", "all_throughput", "peak_memory_bytes",
+    "cold_start_ms",
+)  # fmt: skip
+_SCORES = [f"{s}{end}" for s in SCORES for end in ("", "_sd", "_low", "_high")]
+_TESTS = [f"{o}_{what}" for o in COMPARED for what in ("difference", "low", "high", "p")]
+NUMBERS = {*MEANS, *_SCORES, *_TESTS, "ece", "agreement", "latency_ms_p50_sd", "all_threads"}
+DIGITS = 8  # significant ones, the same in every file
+LATEX = {  # column -> heading, what multiplies it, and its decimals
+    "accuracy": ("Accuracy \\%", 100, 2),
+    "accuracy_low": ("95 \\% from", 100, 1),
+    "accuracy_high": ("to", 100, 1),
+    "macro_f1": ("Macro F1 \\%", 100, 2),
+    "size_bytes": ("Size MB", 1e-6, 2),
+    "compression": ("Smaller", 1, 1),
+    "latency_ms_p50": ("Latency ms", 1, 2),
+    "speedup": ("Faster", 1, 1),
+}
+
+
+@cache
+def summary_schema() -> dict[str, Any]:
+    """Return the JSON schema of one row."""
+    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+
+
+def noise_column(share: float) -> str:
+    """Return the column for one share of noisy characters: accuracy_noise_5 for 0.05."""
+    return f"accuracy_noise_{100 * share:g}"
+
+
+def summarise(
+    seeds: pd.DataFrame, statistics: Mapping[str, Any], spread: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return the summary of rows by seed, one row per variant in the order of first mention.
+
+    `statistics`: data set -> content of results/statistics/<data set>.json; `spread`: data set ->
+    the share by which one bundle, timed twice under two names, differed from itself.
+    """
+    rows = []
+    for (dataset, variant), own in seeds.groupby(["dataset", "variant"], sort=False):
+        found = statistics[dataset]["variants"][variant]
+        row: dict[str, Any] = {"dataset": dataset, "variant": variant}
+        row |= {column: own[column].iloc[0] for column in SAME}
+        row |= {"teacher": found["teacher"], "linear": statistics[dataset]["linear"]}
+        row |= {"simulated": bool(own["simulated"].any()), "seeds": len(own)}
+        for score in SCORES:
+            values = found[score]
+            row |= {score: values["mean"], f"{score}_sd": values["sd"]}
+            row |= {f"{score}_low": values["low"], f"{score}_high": values["high"]}
+        row |= {"ece": found["ece"], "agreement": found["agreement"]}
+        for other in COMPARED:
+            row |= _comparison(other, found["against"][other])
+        row |= {column: own[column].mean() for column in MEANS}
+        row["latency_ms_p50_sd"] = own["latency_ms_p50"].std(ddof=1)
+        ratio = row["speedup"]
+        row["speedup_shown"] = bool(max(ratio, 1 / ratio) > 1 + spread[dataset])
+        for point in found["noise"]:
+            if point["noise"]:
+                row[noise_column(point["noise"])] = point["accuracy"]
+        rows.append({key: _rounded(value) for key, value in row.items()})
+    frame = pd.DataFrame(rows)
+    order = [column for column in summary_schema()["properties"] if column in frame.columns]
+    noisy = [column for column in frame.columns if column not in order]
+    return frame[order + noisy].astype({"all_threads": "Int64"})
+
+
+def _comparison(other: str, test: Mapping[str, Any] | None) -> dict[str, Any]:
+    keys = {
+        "difference": "accuracy_difference",
+        "low": "accuracy_low",
+        "high": "accuracy_high",
+        "p": "mcnemar_p_holm",
+        "shown": "shown",
+    }
+    return {f"{other}_{key}": test[source] if test else None for key, source in keys.items()}
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def summary_errors(frame: pd.DataFrame) -> list[str]:
+    """Return one line per cell that the schema does not allow: data set, variant, column, why."""
+    validator = Draft202012Validator(summary_schema())
+    lines = []
+    for record in records(frame):
+        where = f"data set {record.get('dataset')}, variant {record.get('variant')}"
+        for error in validator.iter_errors(record):
+            column = f", column {error.path[0]}" if error.path else ""
+            lines.append(f"{where}{column}: {error.message}")
+    return lines
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain dicts, None for empty cells, whole numbers as int."""
+    return [
+        {
+            key: None if pd.isna(value) else value.item() if hasattr(value, "item") else value
+            for key, value in row.items()
+        }
+        for row in frame.astype(object).to_dict("records")
+    ]
+
+
+def write_summary(frame: pd.DataFrame, *, csv: Path, parquet: Path, latex: Path) -> None:
+    """Write the summary as three files that hold the same numbers; UserError if one is not allowed."""
+    errors = summary_errors(frame)
+    if errors:
+        raise UserError(f"summary: {errors[0]}")
+    with replaced_file(csv) as temporary:
+        frame.to_csv(temporary, index=False)
+    with replaced_file(parquet) as temporary:
+        frame.to_parquet(temporary, index=False)
+    with replaced_file(latex) as temporary:
+        temporary.write_text(latex_table(frame), encoding="utf-8")
+
+
+def latex_table(frame: pd.DataFrame) -> str:
+    """Return the main columns as a LaTeX longtable (packages booktabs and longtable)."""
+    table = pd.DataFrame({"Data set": frame["dataset"], "Variant": frame["variant"]})
+    for column, (heading, scale, places) in LATEX.items():
+        table[heading] = [f"{scale * value:.{places}f}" for value in frame[column]]
+    for column in ("Data set", "Variant"):
+        table[column] = [_latex(text) for text in table[column]]
+    return table.to_latex(
+        index=False,
+        escape=False,
+        longtable=True,
+        column_format="ll" + "r" * len(LATEX),
+        caption="Test scores, size and speed per variant (emopress).",
+        label="tab:emopress",
+    )
+
+
+def _latex(text: str) -> str:
+    """Return `text` with LaTeX's special characters escaped."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

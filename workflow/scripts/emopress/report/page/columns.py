@@ -1,0 +1,152 @@
+"""The columns of the page's table: which group shows them, how they read, what is better."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from emopress.report import tables as t
+
+GROUPS = {
+    "overview": "Overview",
+    "scores": "Scores",
+    "cost": "Cost",
+    "speed": "Speed",
+    "tests": "Paired tests",
+    "noise": "Noise",
+}
+Row = Any  # a pandas Series
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `better` is "high", "low" or empty; `form` writes a row's cell.
+
+    `form` may write a second line after a newline, which is shown smaller.
+    """
+
+    key: str
+    label: str
+    groups: tuple[str, ...]
+    better: str
+    form: Callable[[Row], str]
+    about: str = ""
+
+
+def _score(key: str) -> Callable[[Row], str]:
+    def form(row: Row) -> str:
+        told = t.percent(row[key], row.get(f"{key}_sd"))
+        ends = t.interval(row.get(f"{key}_low"), row.get(f"{key}_high"))
+        return told if ends == t.EMPTY else f"{told}\n{ends}"
+
+    return form
+
+
+def _difference(other: str) -> Callable[[Row], str]:
+    def form(row: Row) -> str:
+        value, shown = row[f"{other}_difference"], row.get(f"{other}_shown")
+        if t.missing(value):
+            return t.EMPTY
+        ends = t.points_interval(row.get(f"{other}_low"), row.get(f"{other}_high"))
+        words = "shown" if str(shown).lower() in ("true", "1", "1.0") else "not shown"
+        return f"{t.points(value)}\n{'' if ends == t.EMPTY else f'{ends}, '}{words}"
+
+    return form
+
+
+def _speedup(row: Row) -> str:
+    told = str(t.ratio(row["speedup"]))
+    shown = str(row.get("speedup_shown", True)).lower() != "false" or row.name == row["reference"]
+    return told if shown or told == t.EMPTY else f"{told}\nwithin timing's spread"
+
+
+def _plain(key: str, form: Callable[[Any], str]) -> Callable[[Row], str]:
+    return lambda row: form(row[key])
+
+
+def _milliseconds(key: str) -> Callable[[Row], str]:
+    return lambda row: t.decimals(row[key], 2, row.get(f"{key}_sd"))
+
+
+COLUMNS = (
+    Column("accuracy", "Accuracy %", ("overview", "scores"), "high", _score("accuracy"),
+           "on the test texts, with its 95 % interval"),
+    Column("macro_f1", "Macro F1 %", ("overview", "scores"), "high", _score("macro_f1"),
+           "mean of the labels' F1, with its 95 % interval"),
+    Column("micro_f1", "Micro F1 %", ("scores",), "high", _score("micro_f1")),
+    Column("validation_accuracy", "Accuracy on validation %", ("scores",), "high",
+           _plain("validation_accuracy", t.percent), "what variants are chosen by"),
+    Column("ece", "Calibration error %", ("scores",), "low", _plain("ece", t.percent),
+           "expected calibration error: how far confidence is off accuracy"),
+    Column("agreement", "Agreement %", ("scores",), "high", _plain("agreement", t.percent),
+           "share of the test texts that get the teacher's label"),
+    Column("size_bytes", "Size", ("overview", "cost"), "low", _plain("size_bytes", t.size),
+           "bytes of the files that a user ships"),
+    Column("compression", "Smaller", ("overview", "cost"), "high", _plain("compression", t.ratio),
+           "the reference's size over this one's"),
+    Column("params", "Parameters", ("cost",), "low", _plain("params", t.short_count)),
+    Column("nonzero_params", "Non-zero", ("cost",), "low", _plain("nonzero_params", t.short_count)),
+    Column("bits_per_weight", "Bits / weight", ("cost",), "low",
+           _plain("bits_per_weight", lambda value: t.decimals(value, 1))),
+    Column("peak_memory_bytes", "Peak memory", ("cost",), "low",
+           _plain("peak_memory_bytes", t.size), "of a fresh process that predicts one text"),
+    Column("cold_start_ms", "Cold start ms", ("cost",), "low",
+           _plain("cold_start_ms", lambda value: t.decimals(value, 0)),
+           "start, load and first answer of a fresh process"),
+    Column("latency_ms_p50", "p50 ms", ("overview", "speed"), "low",
+           _milliseconds("latency_ms_p50"), "median time of one text"),
+    Column("latency_ms_p95", "p95 ms", ("speed",), "low", _milliseconds("latency_ms_p95"),
+           "19 of 20 texts take no longer"),
+    Column("throughput", "Texts / s", ("speed",), "high", _plain("throughput", t.count),
+           "in batches"),
+    Column("speedup", "Faster", ("overview", "speed"), "high", _speedup,
+           "the reference's median time over this one's"),
+    Column("speedup_over_pytorch", "Over PyTorch", ("speed",), "high",
+           _plain("speedup_over_pytorch", t.ratio), "the reference in PyTorch over this one"),
+    Column("all_latency_ms_p50", "p50 ms, all threads", ("speed",), "low",
+           _milliseconds("all_latency_ms_p50")),
+    Column("all_throughput", "Texts / s, all threads", ("speed",), "high",
+           _plain("all_throughput", t.count)),
+    Column("runtime", "Runtime", ("speed",), "", _plain("runtime", str)),
+    Column("reference_difference", "Against the reference", ("overview", "tests"), "high",
+           _difference("reference"), "points of accuracy, 95 % interval, difference shown or not"),
+    Column("teacher_difference", "Against its teacher", ("tests",), "high",
+           _difference("teacher"), "points of accuracy, 95 % interval, difference shown or not"),
+    Column("linear_difference", "Against linear", ("tests",), "high",
+           _difference("linear"), "points of accuracy, 95 % interval, difference shown or not"),
+)  # fmt: skip
+NEEDED = ("dataset", "variant", "accuracy", "macro_f1", "size_bytes", "latency_ms_p50")
+
+
+def columns_of(table: pd.DataFrame) -> list[Column]:
+    """Return the columns that a data set's rows have, those of noise in rising order of its share."""
+    found = [c for c in COLUMNS if c.key in table.columns and table[c.key].notna().any()]
+    return found + [_noise(key) for key in noise_keys(table) if table[key].notna().any()]
+
+
+def noise_keys(table: pd.DataFrame) -> list[str]:
+    """Return the names of the noise columns in rising order of their share."""
+    keys = [key for key in table.columns if key.startswith("accuracy_noise_")]
+    return sorted(keys, key=lambda key: float(key.rsplit("_", 1)[1]))
+
+
+def _noise(key: str) -> Column:
+    share = key.rsplit("_", 1)[1]
+    about = f"accuracy where {share} % of the characters were changed"
+    label = f"Accuracy %, {share} % noise"
+    return Column(key, label, ("noise",), "high", _plain(key, t.percent), about)
+
+
+def described(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return columns as the page embeds them."""
+    return [
+        {
+            "key": column.key,
+            "label": column.label,
+            "groups": list(column.groups),
+            "better": column.better,
+            "about": column.about,
+        }
+        for column in columns
+    ]

@@ -1,0 +1,228 @@
+"""What the page embeds: the numbers and words of its table, its figures and its explorer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emopress.errors import UserError
+from emopress.report import tables as t
+from emopress.report.findings import facts
+from emopress.report.page.charts import look_of
+from emopress.report.page.columns import GROUPS, NEEDED, Column, columns_of, described
+from emopress.report.page.text import plain_text
+from emopress.report.page.words import told_tests
+from emopress.report.pareto import front_steps
+from emopress.report.results import last_sorts, passes_of, recipe_of, recipe_order
+from emopress.report.style import looks_of
+
+Details = Mapping[str, Any]
+DIGITS = 8  # significant ones, those of the summary; figures need fewer
+COSTS = ("size_bytes", "latency_ms_p50")
+GAINS = ("accuracy", "macro_f1")
+
+
+def page_data(
+    *,
+    summary: pd.DataFrame,
+    details: Mapping[str, Details],
+    statistics: Mapping[str, Mapping[str, Any]],
+    recommendation: Mapping[str, Sequence[Mapping[str, Any]]],
+    curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]],
+    datasets: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return what `write_page` embeds, plain and rounded, data sets in the summary's order.
+
+    `summary` has one row per variant; `details`: data set -> variant -> seed -> entry; `curves`: data
+    set -> variant -> rows of epoch, loss and validation_macro_f1; `datasets`: the config's entries.
+    Statistics, recommendation and curves may lack a data set or a variant: it is then shown without.
+    """
+    absent = [column for column in NEEDED if column not in summary.columns]
+    if absent:
+        raise UserError(f"results/summary.csv: no column {', '.join(absent)}")
+    return {
+        "groups": GROUPS,
+        "datasets": [
+            _dataset(
+                name,
+                summary[summary["dataset"] == name],
+                details.get(name, {}),
+                statistics.get(name, {}),
+                recommendation.get(name, []),
+                curves.get(name, {}),
+                datasets.get(name, {}),
+            )
+            for name in summary["dataset"].unique()
+        ],
+    }
+
+
+def _dataset(
+    name: str,
+    rows: pd.DataFrame,
+    details: Details,
+    statistics: Mapping[str, Any],
+    chosen: Sequence[Mapping[str, Any]],
+    curves: Mapping[str, Sequence[Mapping[str, float | None]]],
+    entry: Mapping[str, Any],
+) -> dict[str, Any]:
+    lacking = [variant for variant in rows["variant"] if variant not in details]
+    if lacking:
+        raise UserError(f"results/details.json: {name}, {lacking[0]}: no such entry")
+    table = rows.set_index("variant").loc[recipe_order(list(rows["variant"]))]
+    families = (
+        dict(table["family"]) if "family" in table else dict.fromkeys(table.index, "transformer")
+    )
+    sorts = last_sorts(details, families)
+    looks = looks_of(list(dict.fromkeys(sorts.values())))
+    words = list(dict.fromkeys(look[2] for look in looks.values()))
+    columns = columns_of(table)
+    reference = statistics.get("reference") or _first(table.get("reference"))
+    named = _labelled(table.index, chosen, reference, statistics.get("linear"))
+    tested = statistics.get("variants", {})
+    return {
+        "name": name,
+        "title": entry.get("title") or name,
+        "language": entry.get("language") or "",
+        "demo": bool(entry.get("demo")),
+        "labels": list(entry.get("labels", [])),
+        "n_test": statistics.get("n_test"),
+        "reference": reference,
+        "linear": statistics.get("linear"),
+        "first": next((c["variant"] for c in chosen if c.get("variant") in table.index), None),
+        "columns": described(columns),
+        "looks": [look_of(look) for look in {look[2]: look for look in looks.values()}.values()],
+        "fronts": {x: {y: _front(table, x, y) for y in GAINS} for x in COSTS},
+        "rows": [
+            {
+                "variant": variant,
+                "look": words.index(looks[sorts[variant]][2]),
+                "runtime": str(row.get("runtime", "")),
+                "simulated": str(row.get("simulated", False)).lower() in ("true", "1"),
+                "badges": named.get(variant, []),
+                "values": [_value(row, column) for column in columns],
+                "texts": [str(column.form(row)) for column in columns],
+                "ends": [
+                    _rounded(row.get(f"{score}_{end}"))
+                    for score in GAINS
+                    for end in ("low", "high")
+                ],
+            }
+            for variant, row in table.iterrows()
+        ],
+        "variants": {
+            variant: _explained(
+                name,
+                variant,
+                details[variant],
+                tested.get(variant, {}),
+                curves.get(variant, []),
+                entry,
+            )
+            for variant in table.index
+        },
+    }
+
+
+def _explained(
+    dataset: str,
+    variant: str,
+    seeds: Mapping[str, Any],
+    tested: Mapping[str, Any],
+    curve: Sequence[Mapping[str, float | None]],
+    entry: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what the explorer shows of one variant; texts are counted over all seeds."""
+    labels = list(entry.get("labels", []))
+    try:
+        confusion = np.sum([seed["confusion"] for seed in seeds.values()], axis=0)
+        per_class = [
+            [
+                _rounded(np.mean([seed["per_class"][label][key] for seed in seeds.values()]), 4)
+                for key in ("precision", "recall", "f1", "support")
+            ]
+            for label in labels
+        ]
+    except KeyError as error:
+        raise UserError(f"results/details.json: {dataset}, {variant}: no key {error}") from None
+    reliability = tested.get("reliability") or {}
+    return {
+        "teacher": tested.get("teacher"),
+        "seeds": list(seeds),
+        "confusion": confusion.tolist(),
+        "per_class": per_class,
+        "noise": [
+            [_rounded(point.get(key), 5) for key in ("noise", "accuracy", "accuracy_low", "accuracy_high")]
+            for point in tested.get("noise") or []
+        ],
+        "reliability": [
+            [_rounded(value, 4) for value in point]
+            for point in zip(
+                *(reliability.get(key, []) for key in ("confidence", "accuracy", "count")), strict=True
+            )
+        ],
+        "tests": told_tests(variant, tested),
+        "recipe": [_step(step) for step in recipe_of(seeds)],
+        "findings": [
+            [step["name"], plain_text(facts(found))]
+            for step in passes_of(recipe_of(seeds))
+            if any(found := [seed["findings"].get(step["name"], {}) for seed in seeds.values()])
+        ],
+        "curve": [
+            [_rounded(row.get(key), 4) for key in ("epoch", "loss", "validation_macro_f1")]
+            for row in curve
+        ],
+    }  # fmt: skip
+
+
+def _step(step: Mapping[str, Any]) -> list[str]:
+    sort = " ".join(str(step[key]) for key in ("family", "kind", "method") if key in step)
+    settings = t.settings(step, skip=("name", "family", "kind", "method"))
+    return [str(step["name"]), sort, "" if settings == t.EMPTY else plain_text(settings)]
+
+
+def _labelled(
+    variants: Sequence[str],
+    chosen: Sequence[Mapping[str, Any]],
+    reference: str | None,
+    linear: str | None,
+) -> dict[str, list[str]]:
+    """Return what the figure and the table call a variant: the budgets it is chosen for, reference."""
+    named: dict[str, list[str]] = {}
+    for choice in chosen:
+        if choice.get("variant") in variants:
+            words = str(choice["budget"]) + ("" if choice.get("met", True) else " (nearest miss)")
+            named.setdefault(choice["variant"], []).append(words)
+    for variant, words in ((reference, "reference"), (linear, "linear baseline")):
+        if variant in variants and variant is not None:
+            named.setdefault(variant, []).append(words)
+    return named
+
+
+def _front(table: pd.DataFrame, cost: str, gain: str) -> list[list[float | None]]:
+    """Return the corners of the Pareto front; from the best on it runs flat to the highest cost."""
+    whole = table[[cost, gain]].dropna()
+    xs, ys = front_steps(whole[cost].tolist(), whole[gain].tolist())
+    if xs:
+        xs, ys = [*xs, float(whole[cost].max())], [*ys, ys[-1]]
+    return [[_rounded(x), _rounded(y)] for x, y in zip(xs, ys, strict=True)]
+
+
+def _value(row: Any, column: Column) -> float | str | None:
+    value = row[column.key]
+    return value if isinstance(value, str) else _rounded(value)
+
+
+def _rounded(value: Any, digits: int = DIGITS) -> float | int | None:
+    """Return a number with so many significant digits, a whole one as int; None where it is missing."""
+    if value is None or pd.isna(value):
+        return None
+    number = float(f"{float(value):.{digits}g}")
+    return int(number) if number.is_integer() else number
+
+
+def _first(cells: Any) -> str | None:
+    if cells is None or not len(cells) or pd.isna(cells.iloc[0]):
+        return None
+    return str(cells.iloc[0])

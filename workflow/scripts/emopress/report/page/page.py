@@ -1,0 +1,161 @@
+"""Writes results/report.html: one file with its styles, scripts, numbers and figures in it."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
+
+from emopress.artifact import replaced_file
+from emopress.errors import UserError
+from emopress.report.page import charts
+from emopress.report.page.answers import shown_answers
+from emopress.report.page.text import heading_of, html_of, inline_html_of
+
+TEMPLATES = Path(__file__).parents[4] / "report" / "page"
+MAX_BYTES = 3_000_000
+DRAWN_BY_THE_PAGE = (
+    "accuracy-size",
+    "accuracy-latency",
+    "confusion",
+    "noise",
+    "reliability",
+    "training",
+)
+CAPTIONS = {
+    "baseline": "Models without passes: accuracy and macro F1",
+    "speedup": "How much faster, by teacher",
+    "compression": "How much smaller, by teacher",
+    "techniques": "Six measures per technique",
+}
+POLICY = (  # nothing is loaded, nothing is sent, no string becomes code, only these scripts run
+    "default-src 'none'; script-src {scripts}; style-src {styles}; style-src-attr 'none'; "
+    "img-src data:; base-uri 'none'; form-action 'none'"
+)
+
+
+def write_page(
+    *,
+    context: Mapping[str, Any],
+    data: Mapping[str, Any],
+    figures: Mapping[str, str],
+    out: Path | str,
+) -> None:
+    """Write the page to `out`.
+
+    `context` is that of `view.report_view`; `data` that of `data.page_data`; `figures`: name -> SVG.
+    A figure called <data set>-<kind> stands with its data set unless the page draws that kind itself,
+    "rulegraph" under how the results are made, any other one among those of the whole study.
+    Where the file would pass MAX_BYTES, the largest figures are left out and the page names them.
+    """
+    pictures = {
+        name: _data_url(svg)
+        for name, svg in figures.items()
+        if not name.endswith(DRAWN_BY_THE_PAGE)
+    }
+    left_out: list[str] = []
+    page = _page(context, data, pictures, left_out)
+    while len(page.encode()) > MAX_BYTES and pictures:
+        largest = max(pictures, key=lambda name: len(pictures[name]))
+        del pictures[largest]
+        left_out.append(largest)
+        page = _page(context, data, pictures, left_out)
+    with replaced_file(out) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _page(
+    context: Mapping[str, Any],
+    data: Mapping[str, Any],
+    pictures: Mapping[str, str],
+    left_out: list[str],
+) -> str:
+    style, script, library = _read("report.css"), _read("report.js"), _library()
+    policy = POLICY.format(
+        scripts=" ".join(_hash(text) for text in (library, script)), styles=_hash(style)
+    )
+    names = [dataset["name"] for dataset in context["datasets"]]
+    embedded = {
+        **data,
+        "specs": charts.specs(),
+        "configs": {theme: charts.config(theme) for theme in charts.SURFACES},
+        "surfaces": charts.SURFACES,
+        "lines": charts.line_looks(),
+        "choices": charts.choices(),
+    }
+    placed: dict[str, list[dict[str, str]]] = {name: [] for name in [*names, ""]}
+    for name, url in pictures.items():
+        owner = max((n for n in names if name.startswith(f"{n}-")), key=len, default="")
+        kind = name.removeprefix(f"{owner}-")
+        caption = CAPTIONS.get(kind) or heading_of(kind)
+        if name != "rulegraph":
+            placed[owner].append({"name": name, "url": url, "caption": caption})
+    extra = {
+        "policy": policy,
+        "style": Markup(style),
+        "script": Markup(script),
+        "library": Markup(library),
+        "embedded": Markup(_json(embedded)),
+        "answers": shown_answers(context, data),
+        "placed": placed,
+        "rulegraph_url": pictures.get("rulegraph"),
+        "left_out": sorted(left_out),
+    }
+    try:
+        return _templates().get_template("report.html.j2").render({**context, **extra})
+    except TemplateError as error:
+        raise UserError(f"{TEMPLATES / 'report.html.j2'}: {error}") from None
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"md": html_of, "line": inline_html_of}
+    return environment
+
+
+@cache
+def _library() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script; it takes seconds, so only once."""
+    import vl_convert
+
+    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub lacks the default
+    if "</script" in script or "<!--" in script:
+        raise UserError(
+            "report: the plotting library cannot stand in a page; pin vl-convert-python"
+        )
+    return str(script)
+
+
+def _read(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return the source expression by which a policy allows exactly this inline text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """Return compact JSON that cannot end the element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _data_url(svg: str) -> str:
+    """Return an SVG as a data: address: as an image it runs no script and keeps its ids to itself."""
+    start = svg.find("<svg")
+    if start < 0:
+        raise UserError("report: a figure is no SVG")
+    return "data:image/svg+xml;base64," + base64.b64encode(svg[start:].encode()).decode()

@@ -1,0 +1,233 @@
+"""What both reports print, as escaped pieces of Markdown, from result files: no model, no torch."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from emopress.errors import UserError
+from emopress.report import judged, sections
+from emopress.report import tables as t
+from emopress.report.cards import card_view
+from emopress.report.engines import engine_table, other_engines_table
+from emopress.report.figure_names import figure_files
+from emopress.report.findings import findings_table, searches_table
+from emopress.report.published import published_table
+from emopress.report.recommendation import answer, recommendation_table
+from emopress.report.results import check_details, checked_summary, rows_of
+from emopress.report.tables import Markdown
+
+STUDY_KEYS = ("name", "seeds", "config_files", "config_text", "command")
+ENVIRONMENT_KEYS = (
+    "python",
+    "packages",
+    "cpu",
+    "cpu_flags",
+    "memory_gb",
+    "os",
+    "git_commit",
+    "git_dirty",
+)
+TIMING_KEYS = ("cpu", "cpu_flags", "threads", "rounds", "texts", "batch_size", "versions")
+FLAGS_THAT_MATTER = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The content of a study's result files; `statistics`, `timing` and `cards` by data set."""
+
+    summary: pd.DataFrame
+    details: Mapping[str, Any]
+    statistics: Mapping[str, Any]
+    recommendation: Mapping[str, Any]
+    timing: Mapping[str, Any]
+    cards: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the config says: entries by name, the budgets, and the published rows that it names.
+
+    `study` holds STUDY_KEYS (and `description`, which may be empty). `published`: the content of
+    config/published.yaml; `corresponding`: data set -> variant -> row and what differs.
+    """
+
+    study: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+    models: Mapping[str, Any]
+    passes: Mapping[str, Any]
+    published: Mapping[str, Any]
+    corresponding: Mapping[str, Any]
+
+
+def report_view(
+    results: Results,
+    told: Told,
+    *,
+    environment: Mapping[str, Any],
+    rulegraph: str,
+    training_figures: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return what the templates of both reports print; figures are linked as figures/<name>.svg.
+
+    `environment` holds ENVIRONMENT_KEYS; `rulegraph` is Mermaid source; `training_figures` names the
+    data sets that have a training figure. Input that lacks something is a UserError naming the file or
+    argument and the key.
+    """
+    study, datasets = told.study, told.datasets
+    for what, value, keys in (
+        ("study", study, STUDY_KEYS),
+        ("environment", environment, ENVIRONMENT_KEYS),
+    ):
+        absent = [key for key in keys if key not in value]
+        if absent:
+            raise UserError(f"report: {what} has no key {', '.join(absent)}")
+    table = checked_summary(results.summary, datasets)
+    check_details(results.details, table, datasets)
+    names = list(table["dataset"].unique())
+    variants = list(table["variant"].unique())
+    return {
+        "study": {"description": "", **study},
+        "seeds": t.join([t.code(seed) for seed in study["seeds"]]),
+        "config_files": t.join([t.code(name) for name in study["config_files"]]),
+        "config_text": _fenced(study["config_text"], "report: study.config_text"),
+        "command": _fenced(study["command"], "report: study.command"),
+        "demos": [
+            datasets[name].get("title") or name for name in names if datasets[name].get("demo")
+        ],
+        "all_demo": all(datasets[name].get("demo") for name in names),
+        "number_of_variants": len(table),
+        "number_of_rows": int(table["seeds"].sum()),
+        "datasets_table": sections.datasets_table(table, datasets),
+        "models_table": sections.models_table(
+            sections.models_used(variants, told.models, told.passes), told.models
+        ),
+        "passes_table": sections.passes_table(
+            sections.passes_used(variants, told.passes), told.passes
+        ),
+        "datasets": [
+            _dataset_view(name, table, results, told, name in training_figures) for name in names
+        ],
+        "environment": environment,
+        "packages": _versions(environment["packages"]),
+        "cpu_flags": _flags(environment["cpu_flags"]),
+        "rulegraph": _fenced(_mermaid(rulegraph), "report: rulegraph"),
+    }
+
+
+def _dataset_view(
+    name: str, table: pd.DataFrame, results: Results, told: Told, training: bool
+) -> dict[str, Any]:
+    entry, details = told.datasets[name], results.details[name]
+    where = f"results/timing/{name}.json"
+    for source, file in (
+        (results.timing, where),
+        (results.cards, f"results/data/{name}/card.json"),
+        (results.statistics, f"results/statistics/{name}.json"),
+        (results.recommendation, f"results/recommendation.json, {name}"),
+    ):
+        if name not in source:
+            raise UserError(f"{file}: not handed to the report")
+    timing = results.timing[name]
+    conditions = timing.get("environment", {})
+    absent = [key for key in TIMING_KEYS if key not in conditions]
+    if absent:
+        raise UserError(f"{where}: environment has no key {', '.join(absent)}")
+    rows = rows_of(table, name)
+    statistics, chosen = results.statistics[name], results.recommendation[name]
+    linear = statistics["linear"]
+    spread = timing["spread"][str(conditions["threads"][0])]
+    files = figure_files(name, training=training, noise=bool(statistics["noise"][1:]))
+    return {
+        "name": name,
+        "title": entry.get("title") or name,
+        "language": entry.get("language") or "",
+        "demo": bool(entry.get("demo")),
+        "demo_notice": sections.DEMO_NOTE,
+        "answer": answer(
+            name, entry, chosen, rows, statistics, details, licences=_licences(details)
+        ),
+        "recommendation_table": recommendation_table(chosen, rows, entry),
+        "n_test": t.count(statistics["n_test"]),
+        "resamples": t.count(statistics["resamples"]),
+        "linear": None if linear is None else t.code(linear),
+        "card": card_view(name, results.cards[name], entry),
+        "main_table": sections.main_table(rows, entry),
+        "tests_table": judged.tests_table(rows, entry),
+        "noise_table": judged.noise_table(rows, entry),
+        "running_table": judged.running_table(rows, entry),
+        "published_table": published_table(
+            told.corresponding.get(name, {}), told.published, rows, entry
+        ),
+        "several_seeds": bool((rows["seeds"] > 1).any()),
+        "seeds": t.join([t.count(n) for n in sorted(rows["seeds"].unique())], " or "),
+        "references": t.join([t.code(name) for name in dict.fromkeys(rows["reference"])]),
+        "several_references": rows["reference"].nunique() > 1,
+        "simulated": t.join([t.code(v) for v in rows.index[rows["simulated"]]]),
+        "any_simulated": bool(rows["simulated"].any()),
+        "unstructured": sections.prunes_single_weights(details),
+        "engine_table": engine_table(rows, timing, entry, where),
+        "any_other_engine": bool(rows["other_engine"].any()),
+        "other_engines_table": other_engines_table(rows, details, timing, entry, where),
+        "findings_table": findings_table(details, list(rows.index), entry),
+        "searches_table": searches_table(details, list(rows.index), entry),
+        "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
+        "threads": t.count(conditions["threads"][0]),
+        "spread": t.share(spread),
+        "timed_with": _versions(conditions["versions"]),
+        "figures": {kind: Markdown(f"figures/{file}") for kind, file in files.items()},
+        "flips": Markdown(f"flips/{name}.csv"),
+        "classes": [
+            {
+                "variant": _html(variant),
+                "table": sections.class_table(details[variant], entry, name, variant),
+            }
+            for variant in rows.index
+        ],
+    }
+
+
+def _licences(details: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the licences of the checkpoints that each variant was made from."""
+    return {
+        variant: list(next(iter(seeds.values())).get("licences", []))
+        for variant, seeds in details.items()
+    }
+
+
+def _fenced(text: str, where: str) -> Markdown:
+    """Return text for inside a fenced block, as it is; it must not end the block."""
+    if "```" in text:
+        raise UserError(f"{where}: holds ```")
+    return Markdown(text.strip())
+
+
+def _mermaid(source: str) -> str:
+    """Return Mermaid source from its first line on; what a program printed before it is cut off."""
+    lines = source.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith(("---", "flowchart", "graph "))]
+    if not starts:
+        raise UserError("report: rulegraph is no Mermaid flowchart")
+    return "\n".join(lines[starts[0] :])
+
+
+def _versions(packages: Mapping[str, str]) -> Markdown:
+    return t.join([Markdown(f"{t.escape(k)} {t.escape(v)}") for k, v in packages.items()])
+
+
+def _flags(flags: Collection[str]) -> Markdown:
+    """Name those CPU flags that decide how fast int8 and bf16 run."""
+    return t.join([t.code(flag) for flag in FLAGS_THAT_MATTER if flag in flags])
+
+
+def _html(text: str) -> Markdown:
+    return Markdown(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
