@@ -11,7 +11,6 @@ from emopress.report.results import passes_of, recipe_of
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
-
 ENGINES = {"pytorch": "PyTorch fp32 eager", "openvino-reference": "OpenVINO fp32"}
 
 
