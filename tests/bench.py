@@ -136,7 +136,7 @@ def real(mirrors: str) -> None:
         }
     timing = json.loads((ROOT / "results/timing/emotion.json").read_text(encoding="utf-8"))
     facts = timing["environment"]
-    print(f"      {facts['cpu']}, {' '.join(facts['cpu_flags'])}, {facts['threads']} thread(s)")
+    print(f"      {facts['cpu']}, {' '.join(facts['cpu_flags'])}, {facts['threads'][0]} thread(s)")
     teacher = rows[TEACHER]
     for name in ("int8-dynamic", "int8-static"):
         row = rows[f"{TEACHER}+{name}"]

@@ -100,3 +100,9 @@ def test_pins_are_written_under_their_hub_line():
 def test_a_pin_that_finds_no_line_is_an_error():
     with pytest.raises(UserError, match="revision: " + COMMIT):
         pin_revisions.pinned("models: {a: {hub: x/y}}\n", {"x/y": COMMIT})
+
+
+def test_readme_shows_the_plain_onnxruntime_code_that_is_tested():
+    code = (ROOT / "docs" / "plain_onnxruntime.py").read_text("utf-8")
+    body = code[code.index("folder, text =") :].strip()
+    assert body in (ROOT / "README.md").read_text("utf-8")

@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from emopress.measure.timing import cpu_facts
+from emopress.measure.machine import cpu_facts
 
 PACKAGES = (
     "snakemake", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "datasets",
-    "scikit-learn", "numpy", "pandas", "safetensors", "matplotlib", "jinja2",
+    "scikit-learn", "statsmodels", "numpy", "pandas", "safetensors", "matplotlib", "vl-convert-python",
+    "jinja2",
 )  # fmt: skip
 DEFAULT_CONFIG = "config/config.yaml"
 
