@@ -106,21 +106,118 @@ def rows_of(report, heading):
     return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
 
 
-def test_numbers_of_the_report_are_those_of_the_summary(report, summary):
-    rows = rows_of(report, "## Results: English demo corpus")
+def percent(value):
+    return f"{100 * value:.2f}"
+
+
+def signed(value, places=2):
+    return f"{100 * value:+.{places}f}".replace("-", "−")
+
+
+def signed_interval(low, high):
+    return f"{signed(low, 1)} to {signed(high, 1)}"
+
+
+def times(value):
+    return f"{value:.1f}x" if value >= 0.995 else f"{value:.2f}x"
+
+
+def bracketed(value, claimed):
+    return times(value) if claimed else f"({times(value)})"
+
+
+def size(value):
+    return f"{value / 1e3:.1f} kB" if value < 1e5 else f"{value / 1e6:.2f} MB"
+
+
+def short(value):
+    return f"{value / 1e6:.2f} M" if value >= 999_950 else f"{value / 1e3:.1f} k"
+
+
+def p_value(value):
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+CELLS = {  # heading of a table -> column of the report -> what the summary says
+    "## Results": {
+        "Accuracy %": lambda row: percent(row.accuracy),
+        "Accuracy, 95 %": lambda row: (
+            f"{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}"
+        ),
+        "Macro F1 %": lambda row: percent(row.macro_f1),
+        "Macro F1, 95 %": lambda row: (
+            f"{100 * row.macro_f1_low:.1f} to {100 * row.macro_f1_high:.1f}"
+        ),
+        "On validation %": lambda row: percent(row.validation_accuracy),
+        "Size": lambda row: size(row.size_bytes),
+        "Compression": lambda row: times(row.compression),
+        "p50 ms": lambda row: f"{row.latency_ms_p50:.2f}",
+        "p95 ms": lambda row: f"{row.latency_ms_p95:.2f}",
+        "Texts / s": lambda row: f"{row.throughput:,.0f}",
+        "Speedup": lambda row: bracketed(
+            row.speedup, row.speedup_shown or row.variant == row.reference
+        ),
+        "Over PyTorch": lambda row: bracketed(
+            row.speedup_over_pytorch,
+            abs(np.log(row.speedup_over_pytorch)) > np.log(1 + row.timing_spread),
+        ),
+        "ECE %": lambda row: percent(row.ece),
+        "Parameters": lambda row: short(row.params),
+        "Non-zero": lambda row: short(row.nonzero_params),
+        "Bits / weight": lambda row: f"{row.bits_per_weight:.1f}",
+        "Runtime": lambda row: row.runtime,
+    },
+    "### With typing errors": {
+        "0 %": lambda row: percent(row.accuracy),
+        "5 %": lambda row: percent(row.accuracy_noise_5),
+        "10 %": lambda row: percent(row.accuracy_noise_10),
+        "20 %": lambda row: percent(row.accuracy_noise_20),
+        "Points lost": lambda row: signed(row.accuracy_noise_20 - row.accuracy),
+    },
+    "### What it takes to run": {
+        "p50 ms, 1 thread(s)": lambda row: f"{row.latency_ms_p50:.2f}",
+        "Texts / s": lambda row: f"{row.throughput:,.0f}",
+        "Cold start ms": lambda row: f"{row.cold_start_ms:,.0f}",
+        "Peak memory": lambda row: size(row.peak_memory_bytes),
+    },
+}
+
+
+TESTS = {  # columns of the tables of paired tests, of a comparison's columns in the summary
+    "Points": lambda row, other: signed(row[f"{other}_difference"]),
+    "95 %": lambda row, other: signed_interval(row[f"{other}_low"], row[f"{other}_high"]),
+    "p": lambda row, other: p_value(row[f"{other}_p"]),
+    "Macro F1 points": lambda row, other: signed(row[f"{other}_macro_f1_difference"]),
+    "Macro F1, 95 %": lambda row, other: signed_interval(
+        row[f"{other}_macro_f1_low"], row[f"{other}_macro_f1_high"]
+    ),
+    "Macro F1 p": lambda row, other: p_value(row[f"{other}_macro_f1_p"]),
+}
+
+
+@pytest.mark.parametrize("heading", CELLS)
+def test_every_number_of_the_tables_is_that_of_the_summary(report, summary, heading):
+    rows = rows_of(report, f"{heading}: English demo corpus")
     assert [row["Variant"] for row in rows] == summary["variant"].tolist()
-    for shown, (_, row) in zip(rows, summary.iterrows(), strict=True):
-        assert shown["Accuracy %"] == f"{100 * row['accuracy']:.2f}"
-        assert shown["Macro F1 %"] == f"{100 * row['macro_f1']:.2f}"
-        low, high = 100 * row["accuracy_low"], 100 * row["accuracy_high"]
-        assert shown["Accuracy, 95 %"] == f"{low:.1f} to {high:.1f}"
-        assert shown["p50 ms"] == f"{row['latency_ms_p50']:.2f}"
-        assert shown["Runtime"] == row["runtime"]
-        assert float(shown["Compression"].rstrip("x")) == pytest.approx(
-            row["compression"], rel=0.05
-        )
-        assert shown["Speedup"].startswith("(") != row["speedup_shown"]
-        assert float(shown["Speedup"].strip("(x)")) == pytest.approx(row["speedup"], rel=0.06)
+    for shown, row in zip(rows, summary.itertuples(), strict=True):
+        for column, expected in CELLS[heading].items():
+            assert shown[column] == expected(row), (row.variant, column)
+
+
+@pytest.mark.parametrize(
+    ("heading", "other"), [("its own teacher", "teacher"), ("the linear baseline", "linear")]
+)
+def test_every_number_of_the_paired_tests_is_that_of_the_summary(report, summary, heading, other):
+    rows = rows_of(report, f"Against {heading}")
+    compared = summary[summary[f"{other}_p"].notna()].set_index("variant")
+    assert [row["Variant"] for row in rows] == compared.index.tolist()
+    for shown in rows:
+        row = compared.loc[shown["Variant"]]
+        for column, expected in TESTS.items():
+            assert shown[column] == expected(row, other), (shown["Variant"], column)
+        if other == "teacher":
+            assert shown["Against"] == row["teacher"]
+            assert shown["Agreement %"] == percent(row["agreement"])
 
 
 def test_figures(project, study):

@@ -136,6 +136,7 @@ def comparison(variant, other):
         "only_other_right": 9,
         "mcnemar_p": 0.01 if abs(difference) > 0.03 else 0.3,
         "mcnemar_p_holm": 0.04 if abs(difference) > 0.03 else 0.9,
+        "macro_f1_p_holm": 0.6,
         "shown": abs(difference) > 0.03,
     }
 

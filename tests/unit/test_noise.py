@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
+from emopress.errors import UserError
 from emopress.measure.noise import Alphabet, characters, edits, generator, noisy, write_noise
 
 KINDS = ["delete", "swap", "replace", "insert"]
@@ -172,6 +173,13 @@ def test_no_share_no_rows(table, tmp_path):
     found = pandas.read_parquet(tmp_path / "noise.parquet")
     assert list(found.columns) == ["id", "noise", "text"] and found.empty
     assert found["noise"].dtype == "float64" and found["id"].dtype == found["text"].dtype == "str"
+
+
+def test_texts_that_noise_cannot_be_drawn_from(tmp_path):
+    path = tmp_path / "test.parquet"
+    pandas.DataFrame({"id": ["a"], "text": ["্"]}).to_parquet(path)  # a mark alone
+    with pytest.raises(UserError, match="no test text has a character"):
+        write_noise(path, [0.1], tmp_path / "noise.parquet")
 
 
 def test_the_same_in_every_process(table, tmp_path, python):

@@ -13,6 +13,7 @@ import synthetic
 from emopress.errors import UserError
 from emopress.report import sections
 from emopress.report.figure_names import figure_names
+from emopress.report.judged import verdict
 from emopress.report.render import write_markdown
 from emopress.report.results import recipe_order
 from emopress.report.tables import ratio
@@ -86,7 +87,8 @@ def test_numbers_of_the_main_table_are_those_of_the_summary(inputs, report):
         assert told["Macro F1 %"].startswith(f"{100 * row['macro_f1']:.2f} ±")
         assert told["Compression"] == f"{row['compression']:.1f}x"
         speedup = ratio(row["speedup"])
-        assert told["Speedup"] == (speedup if row["speedup_shown"] else f"({speedup})")
+        sure = row["speedup_shown"] or row["variant"] == "teacher"
+        assert told["Speedup"] == (speedup if sure else f"({speedup})")
         assert told["p95 ms"] == f"{row['latency_ms_p95']:.2f}"
     assert table.loc["`teacher+mag30` (simulated)", "Speedup"] == "(0.99x)"
     assert table.loc["`linear+w8`", "Size"] == "52.0 kB"
@@ -99,10 +101,8 @@ def test_numbers_of_the_main_table_are_those_of_the_summary(inputs, report):
 
 
 def test_every_table_of_a_demo_corpus_has_the_notice_and_no_other(report):
-    tables = {
-        "Results": 6,
-        "Details": len(VARIANTS),
-    }  # main, engines, tests, noise, running, passes
+    # main, engines, three of tests, noise, running, passes
+    tables = {"Results": 8, "Details": len(VARIANTS)}
     for part, title in itertools.product(tables, ("Demo", "Real")):
         lines = part_of(report, f"{part}: {title}").splitlines()
         starts = [i for i, ln in enumerate(lines) if ln.startswith("| :") or ln.startswith("| -")]
@@ -166,8 +166,11 @@ def test_where_results_and_report_were_made_is_told_apart(report):
 
 def test_engine_share_words_for_pruning_and_simulation(report):
     results_part = part_of(report, "Results: Real")
-    assert "| `teacher` | PyTorch fp32 eager | 24.00 | 30.00 | 100 | 1.0x |" in results_part
-    assert "| `teacher` | onnxruntime (its bundle) | 8.00 | 12.00 | 250 | 3.0x |" in results_part
+    assert "| `teacher` | PyTorch fp32 eager | 24.00 | 30.00 | 100 | 1.0x | – | – |" in results_part
+    assert (
+        "| `teacher` | onnxruntime (its bundle) | 8.00 | 12.00 | 250 | 3.0x | – | – |"
+        in results_part
+    )
     assert "**Simulated:** `teacher+mag30`." in results_part
     assert "lowers neither latency nor file size" in results_part
     assert "Some CPU @ 2.0 GHz (`avx2`), 1 thread(s), 20 interleaved rounds" in results_part
@@ -285,16 +288,35 @@ def test_figures_are_linked_under_the_names_that_they_are_written_with(inputs, t
 
 
 def test_tests_are_told_in_words(report):
-    lines = part_of(report, "Results: Real").split("### How sure")[1].splitlines()
-    table = [cells(line) for line in lines if line.startswith("|")]
-    head = table[0]
-    rows = {row[0]: dict(zip(head, row, strict=True)) for row in table[2:] if len(row) == len(head)}
-    assert rows["`teacher`"]["Teacher: in words"] == "–"
-    row = rows["`teacher+kd+int8`"]  # 175 right against 180 of the teacher and 160 of the linear
-    assert (row["Teacher: points"], row["Teacher: in words"]) == ("−2.50", "no difference shown")
-    assert (row["Teacher: 95 %"], row["Teacher: p"]) == ("−5.5 to +0.5", "0.9")
-    assert (row["Linear: points"], row["Linear: in words"]) == ("+7.50", "better")
-    assert (row["Agreement %"], row["ECE %"]) == ("95.50", "3.40")
+    part = part_of(report, "Results: Real").split("### How sure")[1]
+    found = {}
+    for title in (
+        "Against its own teacher",
+        "Against the linear baseline",
+        "Against the reference",
+    ):
+        lines = part.split(f"{title}", 1)[1].split("\n\n")[1].splitlines()
+        head = cells(lines[0])
+        rows = [dict(zip(head, cells(line), strict=True)) for line in lines[2:]]
+        found[title.rsplit(maxsplit=1)[-1]] = {row["Variant"]: row for row in rows}
+    assert "`teacher`" not in found["teacher"] and "`linear`" not in found["baseline"]
+    assert list(found["reference"]) == [
+        "`linear`",
+        "`linear+w8`",
+    ]  # others stand among the teachers
+    row = found["teacher"]["`teacher+kd+int8`"]  # 175 right against 180 of the teacher
+    assert (row["Points"], row["95 %"]) == ("−2.50", "−5.5 to +0.5")
+    assert (row["p"], row["In words"]) == ("0.9", "no difference shown")
+    assert (row["Agreement %"], row["Macro F1 p"]) == ("95.50", "0.6")
+    row = found["baseline"]["`teacher+kd+int8`"]  # and 160 of the linear model
+    assert (row["Points"], row["In words"]) == ("+7.50", "better")
+
+
+def test_an_interval_without_zero_beside_no_difference_shown_is_explained():
+    assert verdict(-0.05, False, -0.1, -0.01) == "no difference shown (by itself worse)"
+    assert verdict(0.05, False, 0.01, 0.1) == "no difference shown (by itself better)"
+    assert verdict(0.05, False, -0.01, 0.1) == "no difference shown"
+    assert verdict(0.05, True, 0.01, 0.1) == "better"
 
 
 def test_noise_and_running_costs_stand_in_tables(report):

@@ -12,5 +12,5 @@ def compare(truth, this, other, *, classes, resamples):
     drawn = resampled(truth, both, classes=classes, resamples=resamples)
     columns = [Scored(drawn.accuracy[:, i], drawn.macro_f1[:, i]) for i in (0, 1)]
     found = difference(truth, *both, classes=classes, drawn=tuple(columns))
-    corrected([found])
+    corrected([[found]])
     return found

@@ -146,10 +146,6 @@ rule judge:
             variant: STUDY.teacher(wildcards.dataset, variant)
             for variant in sorted(STUDY.variants[wildcards.dataset])
         },
-        references=lambda wildcards: {
-            variant: STUDY.reference(wildcards.dataset, variant)
-            for variant in sorted(STUDY.variants[wildcards.dataset])
-        },
         linears=lambda wildcards: STUDY.linears(wildcards.dataset),
         yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
         settings=STUDY.statistics,

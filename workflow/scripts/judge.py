@@ -17,7 +17,6 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             test=Path(snakemake.input.test),
             labels=list(snakemake.params.labels),
             teachers=dict(snakemake.params.teachers),
-            references=dict(snakemake.params.references),
             linears=list(snakemake.params.linears),
             reference=snakemake.params.yardstick,
             resamples=settings["resamples"],

@@ -2,9 +2,9 @@
 
 from emopress.card.facts import Facts
 from emopress.report import tables as t
+from emopress.report.phrases import language_name
 from emopress.report.tables import Markdown
 
-LANGUAGES = {"bn": "Bengali", "en": "English"}
 NEUTRAL = ("neutral", "none", "no emotion", "other", "others")
 IMBALANCED = 2.0  # largest over smallest share of a label among the training texts
 
@@ -12,7 +12,7 @@ IMBALANCED = 2.0  # largest over smallest share of a label among the training te
 def language_of(facts: Facts) -> Markdown:
     """Return the language's name, its code where the name is not known here."""
     code = facts.bundle.manifest["language"]
-    return t.escape(LANGUAGES.get(code, code or "unknown language"))
+    return t.escape(language_name(code or "") or "unknown language")
 
 
 def limits(facts: Facts) -> list[Markdown]:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from emopress.runtime.bundle import Bundle
 
-RESAMPLES = 10_000
-ALPHA = 0.05
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 
 DESCRIPTION = """\
@@ -133,8 +131,9 @@ def compared(
     """Return all that is printed: scores as fractions, differences from the first bundle to the second."""
     import numpy as np
 
+    from emopress.card.facts import RESAMPLES
     from emopress.measure.intervals import Scored, interval, observed, resampled
-    from emopress.measure.paired import difference
+    from emopress.measure.paired import ALPHA, difference
 
     both = np.stack(given)[:, None]  # [bundles, seeds, N]
     drawn = resampled(truth, both, classes=len(labels), resamples=RESAMPLES)
@@ -176,6 +175,8 @@ def compared(
 
 def page(found: dict[str, Any]) -> str:
     """Return what `compared` gave, for reading."""
+    from emopress.report.phrases import told_p
+
     a, b, change = found["a"], found["b"], found["b_minus_a"]
     table: list[tuple[str, ...]] = [("", "A", "B", "B less A")]
     for name, title in METRICS.items():
@@ -204,9 +205,9 @@ def page(found: dict[str, Any]) -> str:
             "",
             f"A alone is right on {change['only_a_right']:,} texts, B alone on "
             f"{change['only_b_right']:,}.",
-            f"accuracy: {verdict(change, 'accuracy')} (McNemar exact {p_value(change['accuracy_p'])})",
+            f"accuracy: {verdict(change, 'accuracy')} (McNemar exact {told_p(change['accuracy_p'])})",
             f"macro F1: {verdict(change, 'macro_f1')} "
-            f"(paired bootstrap {p_value(change['macro_f1_p'])})",
+            f"(paired bootstrap {told_p(change['macro_f1_p'])})",
             *([f"Without a text, and so 0 in macro F1: {', '.join(without)}."] if without else []),
         ]
     )
@@ -217,8 +218,3 @@ def verdict(change: dict[str, Any], name: str) -> str:
     if not change[f"{name}_shown"]:
         return "no difference shown"
     return f"{'B' if change[f'{name}_difference'] > 0 else 'A'} is better"
-
-
-def p_value(value: float) -> str:
-    """Return a p value for reading."""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -5,6 +5,10 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+TELLING_FLAGS = (  # that decide how fast int8 and bf16 run
+    "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
+)  # fmt: skip
+
 
 def usable(cores: int) -> int:
     """Return how many of `cores` this process may really use."""
@@ -29,5 +33,4 @@ def cpu_facts() -> tuple[str, list[str]]:
                 name = value.strip()
             elif key.strip() == "flags":
                 flags = set(value.split())
-    telling = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-    return name, [flag for flag in telling if flag in flags]
+    return name, [flag for flag in TELLING_FLAGS if flag in flags]

@@ -19,6 +19,7 @@ import pandas
 import regex
 
 from emopress.artifact import replaced_file
+from emopress.errors import UserError
 
 SEED = 0  # the same noisy texts for every bundle, seed and run
 CLUSTER = regex.compile(r"\X")
@@ -121,6 +122,8 @@ def noise_frame(table: pandas.DataFrame, shares: Sequence[float]) -> pandas.Data
     """
     texts = table["text"].tolist()
     alphabet = Alphabet(texts)
+    if shares and not alphabet.characters:
+        raise UserError("noise: no test text has a character to put in; set evaluate.noise to []")
     rows = [
         (one, share, noisy(text, share, generator(index, share), alphabet))
         for share in shares

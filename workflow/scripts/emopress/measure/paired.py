@@ -93,14 +93,18 @@ def difference(
     }
 
 
-def corrected(family: Iterable[dict[str, Any]]) -> None:
+def corrected(family: Iterable[Sequence[dict[str, Any]]]) -> None:
     """Complete the comparisons of one family with `mcnemar_p_holm`, `macro_f1_p_holm` and `shown`.
 
-    shown: the difference of accuracy is more than chance gives, at 5 % over the whole family.
+    Each member holds the comparisons of one pair of models, which have the same p whoever is compared
+    with whom: a pair counts once. shown: the difference of accuracy is more than chance gives, at 5 %
+    over the whole family.
     """
-    members = list(family)
+    pairs = list(family)
     for name in ("mcnemar_p", "macro_f1_p"):
-        for member, p in zip(members, holm([member[name] for member in members]), strict=True):
-            member[f"{name}_holm"] = p
-    for member in members:
-        member["shown"] = member["mcnemar_p_holm"] < ALPHA
+        for pair, p in zip(pairs, holm([pair[0][name] for pair in pairs]), strict=True):
+            for comparison in pair:
+                comparison[f"{name}_holm"] = p
+    for pair in pairs:
+        for comparison in pair:
+            comparison["shown"] = comparison["mcnemar_p_holm"] < ALPHA

@@ -115,7 +115,7 @@ def statistics(
     found: Evaluated,
     *,
     teachers: Against,
-    references: Against,
+    reference: str | None,
     linear: str | None,
     resamples: int,
 ) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def statistics(
     table: dict[str, Any] = {}
     for place, variant in enumerate(found.variants):
         teacher = teachers.get(variant)
-        against = {"teacher": teacher, "linear": linear, "reference": references.get(variant)}
+        against = {"teacher": teacher, "linear": linear, "reference": reference}
         agreement = (given[place] == given[found.place(teacher)]).mean() if teacher else None
         table[variant] = {
             "teacher": teacher,
@@ -150,10 +150,17 @@ def statistics(
             },
             "noise": noisy[place],
         }
-    for kind in ("teacher", "linear", "reference"):
-        family = [entry["against"][kind] for entry in table.values()]
-        paired.corrected(member for member in family if member)
+    paired.corrected(distinct_pairs(table))
     return table
+
+
+def distinct_pairs(table: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the comparisons of all variants by pair of models, the teacher's and the reference's, say."""
+    pairs: dict[frozenset[str], list[dict[str, Any]]] = {}
+    for variant, entry in table.items():
+        for member in filter(None, entry["against"].values()):
+            pairs.setdefault(frozenset((variant, member["variant"])), []).append(member)
+    return list(pairs.values())
 
 
 def write_statistics(
@@ -162,7 +169,6 @@ def write_statistics(
     test: Path,
     labels: list[str],
     teachers: Against,
-    references: Against,
     linears: list[str],
     reference: str | None,
     resamples: int,
@@ -173,19 +179,20 @@ def write_statistics(
     """Write `out` and, of every variant, the `flips` most confident ones to `flips_out`.
 
     `predictions`: (variant, seed) -> file; every variant has every seed. `teachers`: variant -> the
-    variant that it was made from or taught by, None for none; `references` likewise. `linears`: the
-    uncompressed linear models, of which the best on validation is the baseline. Whoever a variant
-    is compared with must be among the predictions. UserError names files that do not fit together.
+    variant that it was made from or taught by, None for none. `reference`: whom all are compared with
+    too, None for nobody. `linears`: the uncompressed linear models, of which the best on validation
+    is the baseline. Whoever a variant is compared with must be among the predictions. UserError names files that do not fit
+    together.
     """
     found = read_all(predictions, test, labels)
-    for other in [*teachers.values(), *references.values(), *linears]:
+    for other in [*teachers.values(), reference, *linears]:
         if other is not None and other not in found.variants:
             raise UserError(
                 f"statistics: {other}, which others are compared with, was not evaluated"
             )
     linear = baseline(found, linears)
     table = statistics(
-        found, teachers=teachers, references=references, linear=linear, resamples=resamples
+        found, teachers=teachers, reference=reference, linear=linear, resamples=resamples
     )
     frames = [flips_of(found, name, teachers.get(name), flips) for name in found.variants]
     write_flips([frame for frame in frames if frame is not None], flips_out)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from emopress.report.results import speedup_claimed
 from emopress.report.style import (
     GREY,
     add_axes,
@@ -90,7 +91,7 @@ def speedup_figure(table: pd.DataFrame, *, title: str) -> Figure:
     for root, rows in _by_root(table[table["speedup"].notna()], "speedup"):
         group = []
         for name, row in rows.iterrows():
-            claimed = _claimed(row)
+            claimed = speedup_claimed(row)
             unclaimed |= not claimed
             words, behind = times(row["speedup"]), None
             if not pd.isna(row.get("speedup_over_pytorch", float("nan"))):
@@ -153,14 +154,6 @@ def _score(row: pd.Series, metric: str, colour: str) -> Bar:
     interval = None if pd.isna(low) or pd.isna(high) else (low, high)
     words += "" if interval is None else f"  ({low:.1f} to {high:.1f})"
     return Bar(100 * float(row[metric]), words, colour, interval=interval)
-
-
-def _claimed(row: pd.Series) -> bool:
-    """Say whether a speedup is one; a variant that is its own reference claims none to doubt."""
-    shown = row.get("speedup_shown")
-    if row.name == row.get("reference") or shown is None or pd.isna(shown):
-        return True
-    return str(shown).lower() in ("true", "1", "1.0")
 
 
 def _by_root(table: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:

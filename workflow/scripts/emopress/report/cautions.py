@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.card.licences import checkpoint_licences, recognise
+from emopress.measure.search import ROUNDING
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
 
@@ -19,35 +21,65 @@ def cautions(
     details: Mapping[str, Any],
     licences: Mapping[str, Sequence[str]],
 ) -> list[Markdown]:
-    """Return what a user must know before shipping the chosen variant, a sentence or two each."""
+    """Return what a user must know before shipping the chosen variant, a sentence or two each.
+
+    `details` (variant -> seed -> entry) has each variant's recipe, `licences` what the checkpoints that
+    it was made from state.
+    """
     variant = first["variant"]
     row, found = rows.loc[variant], []
     if entry.get("demo"):
-        found.append(Markdown("This is a demo corpus: its numbers say nothing about real texts."))
+        found.append("This is a demo corpus: its numbers say nothing about real texts.")
     if not first["met"]:
-        found.append(Markdown("No variant meets this budget; the one named is the nearest miss."))
+        found.append("No variant meets this budget; the one named is the nearest miss.")
+    found += _lost_on_test(first, row)
     for label, times, texts, seeds in never_found(details[variant]):
         when = "" if times == seeds else f" in {times} of {seeds} trainings"
         found.append(
-            Markdown(
-                f"It finds none of the {t.count(texts)} test texts with the label {t.code(label)}{when}."
-            )
+            f"It finds none of the {t.count(texts)} test texts with the label {t.code(label)}{when}."
         )
     if not t.missing(row["linear_p"]) and row["linear_shown"] and row["linear_difference"] < 0:
         better = f"{-100 * row['linear_difference']:.2f}"
         found.append(
-            Markdown(
-                f"The linear baseline {t.code(row['linear'])} is better by {better} points of accuracy."
-            )
+            f"The linear baseline {t.code(row['linear'])} is better by {better} points of accuracy."
         )
-    held = [
-        ("A checkpoint that it was made from", licence) for licence in licences.get(variant, ())
+    recipe = next(iter(details[variant].values()))["recipe"]
+    found += _of_licences(recipe, licences.get(variant, ()), entry.get("licence") or "not stated")
+    return [Markdown(sentence) for sentence in found]
+
+
+def _lost_on_test(first: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Say where the test texts lose more accuracy than the limit that the validation texts kept."""
+    limit, difference = first["limits"].get("max_accuracy_loss"), row["reference_difference"]
+    if limit is None or "max_accuracy_loss" in first["misses"] or t.missing(difference):
+        return []
+    loss = -100 * difference
+    if loss <= limit + ROUNDING:
+        return []
+    return [
+        f"On the test texts it loses {loss:.2f} points of accuracy, more than the {limit:g} that the "
+        "budget allows: budgets are met on validation texts."
     ]
-    held.append(("The data set that it learned from", entry.get("licence") or ""))
-    for what, licence in dict.fromkeys(held):
-        if RESTRICTED.search(licence):
-            found.append(Markdown(f"{what} has a licence that restricts use: {t.escape(licence)}."))
-    return found
+
+
+def _of_licences(
+    recipe: Sequence[Mapping[str, Any]], stated: Sequence[str], of_data: str
+) -> list[str]:
+    """Say which licence, of a checkpoint or of the data, restricts use or is not known."""
+    found = [
+        _of_licence(f"It was made from {t.escape(one.of)}, whose licence", one.text)
+        for one in checkpoint_licences({"recipe": recipe, "licences": stated})
+    ]
+    found.append(_of_licence("It learned from data whose licence", of_data))
+    return [sentence for sentence in dict.fromkeys(found) if sentence]
+
+
+def _of_licence(whose: str, text: str) -> str:
+    if RESTRICTED.search(text):
+        return f"{whose} restricts use: {t.escape(text)}."
+    if recognise(text) is None:
+        return f"{whose} is not known ({t.escape(text)}): read it, or ask, before you ship."
+    return ""
 
 
 def never_found(seeds: Mapping[str, Any]) -> list[tuple[str, int, int, int]]:

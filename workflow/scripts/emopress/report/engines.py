@@ -11,6 +11,7 @@ from emopress.report.results import passes_of, recipe_of
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
+NOT_STARTED = (float("nan"), float("nan"))
 ENGINES = {"pytorch": "PyTorch fp32 eager", "openvino-reference": "OpenVINO fp32"}
 
 
@@ -29,31 +30,44 @@ def reference_times(timing: Mapping[str, Any], where: str) -> pd.DataFrame:
     return frame.groupby(["variant", "runtime"], sort=False)[columns].mean()
 
 
+def reference_processes(timing: Mapping[str, Any]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return (peak memory in bytes, cold start in ms) by (variant, runtime), means over seeds."""
+    frame = pd.DataFrame(timing["processes"])
+    if frame.empty:
+        return {}
+    means = frame.groupby(["variant", "runtime"])[["peak_memory_bytes", "cold_start_ms"]].mean()
+    return {key: tuple(row) for key, row in zip(means.index, means.to_numpy(), strict=True)}
+
+
 def engine_table(
     table: pd.DataFrame, timing: Mapping[str, Any], entry: Mapping[str, Any], where: str
 ) -> Markdown | None:
     """Write what a change of engine alone gives the references, without any compression, or None."""
     times = reference_times(timing, where)
+    processes = reference_processes(timing)
     rows = []
     for variant in times.index.get_level_values("variant").unique():
-        own = {ENGINES[str(engine)]: row for engine, row in times.loc[variant].iterrows()}
+        own = {str(engine): row for engine, row in times.loc[variant].iterrows()}
         if variant in table.index:
-            own[f"{table.loc[variant, 'runtime']} (its bundle)"] = table.loc[variant]
-        slowest = own.get(ENGINES["pytorch"])
+            own[str(table.loc[variant, "runtime"])] = table.loc[variant]
+        slowest = own.get("pytorch")
         for engine, row in own.items():
             share = (
                 t.EMPTY
                 if slowest is None
                 else t.ratio(slowest["latency_ms_p50"] / row["latency_ms_p50"])
             )
+            memory, start = processes.get((variant, engine), NOT_STARTED)
             rows.append(
                 {
                     "Reference": t.code(variant),
-                    "Engine": engine,
+                    "Engine": ENGINES.get(engine, f"{engine} (its bundle)"),
                     "p50 ms": t.decimals(row["latency_ms_p50"]),
                     "p95 ms": t.decimals(row["latency_ms_p95"]),
                     "Texts / s": t.count(row["throughput"]),
                     "Over PyTorch": share,
+                    "Cold start ms": t.count(start),
+                    "Peak memory": t.size(memory),
                 }
             )
     left = ("Reference", "Engine")

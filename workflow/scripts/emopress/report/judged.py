@@ -12,35 +12,67 @@ from emopress.report.tables import Markdown
 NOT_SHOWN = "no difference shown"
 
 
-def verdict(difference: float, shown: object) -> str:
-    """Say in words what a paired test found."""
-    if not shown:
-        return NOT_SHOWN
-    return "better" if difference > 0 else "worse"
+def verdict(difference: float, shown: object, low: float, high: float) -> str:
+    """Say in words what a paired test found; `low` and `high` are the ends of its own interval.
+
+    An interval is not corrected for the number of comparisons: it may leave zero out although nothing
+    is shown.
+    """
+    word = "better" if difference > 0 else "worse"
+    if shown:
+        return word
+    return f"{NOT_SHOWN} (by itself {word})" if low > 0 or high < 0 else NOT_SHOWN
 
 
-def tests_table(rows: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
-    """Write the paired tests of each variant against its teacher and the linear baseline."""
-    found = []
-    for variant, row in rows.iterrows():
-        line: dict[str, object] = {
-            "Variant": t.code(variant),
-            "Teacher": t.EMPTY if t.missing(row["teacher"]) else t.code(row["teacher"]),
-            "Agreement %": t.percent(row["agreement"]),
-        }
-        for other, words in (("teacher", "Teacher"), ("linear", "Linear")):
-            none = t.missing(row[f"{other}_difference"])
-            difference = row[f"{other}_difference"]
-            judged = t.EMPTY if none else verdict(difference, row[f"{other}_shown"])
-            line |= {
-                f"{words}: points": t.EMPTY if none else t.points(difference),
-                f"{words}: 95 %": t.points_interval(row[f"{other}_low"], row[f"{other}_high"]),
-                f"{words}: p": t.p_value(row[f"{other}_p"]),
-                f"{words}: in words": judged,
-            }
-        found.append(line | {"ECE %": t.percent(row["ece"])})
-    left = ("Variant", "Teacher", "Teacher: in words", "Linear: in words")
-    return t.markdown_table(t.frame_of(found), left=left, note=note_of(entry))
+AGAINST = {
+    "teacher": "Against its own teacher",
+    "linear": "Against the linear baseline",
+    "reference": "Against the reference",
+}
+
+
+def tests_tables(rows: pd.DataFrame, entry: Mapping[str, Any]) -> dict[str, Markdown]:
+    """Write the paired tests of the variants, by whom they are against; a table without any is left out.
+
+    A variant whose reference is its teacher or the linear baseline stands in that table alone.
+    """
+    tables = {}
+    for other, title in AGAINST.items():
+        found = [
+            _tested(str(variant), row, other)
+            for variant, row in rows.iterrows()
+            if not t.missing(row[f"{other}_difference"]) and not _told_already(row, other)
+        ]
+        if found:
+            left = ("Variant", "Against", "In words")
+            tables[title] = t.markdown_table(t.frame_of(found), left=left, note=note_of(entry))
+    return tables
+
+
+def _told_already(row: pd.Series, other: str) -> bool:
+    columns = ("difference", "low", "high", "p")
+    return other == "reference" and any(
+        all(row[f"reference_{c}"] == row[f"{told}_{c}"] for c in columns)
+        for told in ("teacher", "linear")
+    )
+
+
+def _tested(variant: str, row: pd.Series, other: str) -> dict[str, object]:
+    difference, low, high = (row[f"{other}_{end}"] for end in ("difference", "low", "high"))
+    line: dict[str, object] = {"Variant": t.code(variant)}
+    if other == "teacher":
+        line |= {"Against": t.code(row["teacher"]), "Agreement %": t.percent(row["agreement"])}
+    return line | {
+        "Points": t.points(difference),
+        "95 %": t.points_interval(low, high),
+        "p": t.p_value(row[f"{other}_p"]),
+        "In words": verdict(difference, row[f"{other}_shown"], low, high),
+        "Macro F1 points": t.points(row[f"{other}_macro_f1_difference"]),
+        "Macro F1, 95 %": t.points_interval(
+            row[f"{other}_macro_f1_low"], row[f"{other}_macro_f1_high"]
+        ),
+        "Macro F1 p": t.p_value(row[f"{other}_macro_f1_p"]),
+    }
 
 
 def noise_table(rows: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown | None:

@@ -8,7 +8,7 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.published import load_published
 from emopress.report import tables as t
-from emopress.report.sections import note_of
+from emopress.report.sections import note_of, speedup
 from emopress.report.tables import Markdown
 
 __all__ = ["compared", "judged", "load_published", "published_table"]
@@ -162,7 +162,7 @@ def _costs_table(
             elif key == "speedup":
                 line |= {"Speedup published": printed(row, key)}
                 line |= {"our speedup": _speedup(own, rows)}
-                line |= {"ours over PyTorch": t.ratio(own["speedup_over_pytorch"])}
+                line |= {"ours over PyTorch": speedup(own, "speedup_over_pytorch")}
             else:
                 line |= {"Latency published, ms": printed(row, key)}
                 line |= {"our latency, ms": t.decimals(own["latency_ms_p50"])}
@@ -189,12 +189,9 @@ def _figure(key: str, value: float) -> str:
     return f"{value:,.10g}{unit}"
 
 
-def _speedup(own: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
-    """Write our speedup; in brackets where timing does not show it, with the engine if it is another."""
-    told = t.ratio(own["speedup"])
-    if not own["speedup_shown"]:
-        told = Markdown(f"({told})")
-    base = own["reference"]
+def _speedup(own: pd.Series, rows: pd.DataFrame) -> Markdown:
+    """Write our speedup, with the engine if it is another than the reference's."""
+    told, base = speedup(own), own["reference"]
     if base in rows.index and rows.loc[base, "runtime"] != own["runtime"]:
         told = Markdown(f"{told} in {t.escape(own['runtime'])}")
     return told

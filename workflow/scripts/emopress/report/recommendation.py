@@ -6,14 +6,17 @@ from typing import Any
 import pandas as pd
 
 from emopress.measure.search import UNITS
+from emopress.measure.summary import claimed
 from emopress.report import tables as t
 from emopress.report.cautions import cautions
+from emopress.report.phrases import language_name, told_p
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
-LANGUAGES = {"bn": "Bengali", "en": "English"}
-BEST = {"size": "smallest", "latency": "fastest", "accuracy": "most accurate"}
-COMPARED = ("reference", "teacher", "linear")  # whom the summary's paired tests are against
+FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
+EQUAL = 5e-5  # a difference that two decimals of a percent do not show
+NO_TEST = dict.fromkeys(("difference", "low", "high", "p", "shown"))
+BEST = {"size": "smallest", "latency": "fastest", "accuracy": "most accurate by macro F1"}
 
 
 def answer(
@@ -28,28 +31,34 @@ def answer(
 ) -> dict[str, Any]:
     """Return what heads the report for one data set, from its first budget, in Markdown.
 
-    `headline`, `cost`, `sure`, `runner_up` and `same_family` (each of both may be empty) and the list
+    `headline` and `why` (what to ship and by what rule), `cost`, `runner_up` and `same_family` (any of
+    these may be empty), and the lists of sentences `sure`, `caveats` (what may be read later) and
     `warnings`; beside them `dataset`, `title`, `language`, `demo`, `budget` and `variant`, as they are.
     `rows`: the summary's, indexed by variant; `details`: variant -> seed -> entry; `licences`: variant
-    -> licences of the checkpoints that it was made from.
+    -> licences as the checkpoints that it was made from state them.
     """
     first = recommendations[0]
     told: dict[str, Any] = {
         "dataset": dataset,
         "title": entry.get("title") or dataset,
-        "language": LANGUAGES.get(entry.get("language") or "", entry.get("language") or ""),
+        "language": language_name(entry.get("language") or ""),
         "demo": bool(entry.get("demo")),
         "budget": first["budget"],
         "variant": first["variant"],
     }
     if first["variant"] is None:
-        nothing = "Nothing can be recommended: every variant is simulated or was not measured."
-        empty = dict.fromkeys(("cost", "sure", "runner_up", "same_family"), Markdown(""))
-        return told | empty | {"headline": Markdown(nothing), "warnings": []}
+        return told | {
+            "headline": Markdown("Nothing can be recommended."),
+            "why": Markdown("Every variant is simulated or was not measured."),
+            **dict.fromkeys(("cost", "runner_up", "same_family"), Markdown("")),
+            **{key: [] for key in ("sure", "caveats", "warnings")},
+        }
     return told | {
         "headline": headline(first, rows, entry),
+        "why": why(first),
         "cost": cost(first["variant"], first["reference"], rows),
         "sure": sure(first, rows, statistics),
+        "caveats": caveats(first, rows, statistics),
         "runner_up": runner_up(first, rows),
         "same_family": same_family(first, rows),
         "warnings": cautions(first, rows, entry, details, licences or {}),
@@ -57,54 +66,75 @@ def answer(
 
 
 def headline(first: Mapping[str, Any], rows: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
-    """Say which variant to ship, what it is in three numbers, and by what rule it was chosen."""
-    facts = _facts(first["variant"], rows)
+    """Say which variant to ship, and what it is in three numbers."""
     if not first["met"]:
         lead = "Nothing fits. The nearest miss is"
-        why = f"Wanted was {_limits(first)}; it is over by {_misses(first['misses'])}."
     elif entry.get("demo"):
-        lead, why = "A demo corpus, so nothing to ship. The rule chooses", _rule(first)
+        lead = "A demo corpus, so nothing to ship. The rule chooses"
     else:
-        lead, why = "Ship", _rule(first)
-    return Markdown(f"{lead} {facts}. {why}")
+        lead = "Ship"
+    return Markdown(f"{lead} {_facts(first['variant'], rows)}.")
+
+
+def why(first: Mapping[str, Any]) -> Markdown:
+    """Say by what rule the variant was chosen, or what it misses."""
+    if not first["met"]:
+        return Markdown(f"Wanted was {_limits(first)}; it is over by {_misses(first['misses'])}.")
+    best = BEST[first["prefer"]]
+    if not first["limits"]:
+        return Markdown(
+            f"Of all {t.count(first['candidates'])} it is the {best} on validation texts."
+        )
+    return Markdown(f"It is the {best} with {_limits(first)}.")
 
 
 def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
-    """Say what a variant loses and gains against the reference; only what was shown is claimed."""
+    """Say what a variant loses and gains against the reference; no speed is claimed that was not shown."""
     if reference is None:
         return Markdown("There is no reference to compare with.")
     if variant == reference:
         return Markdown("Nothing is lost and nothing gained: this is the reference itself.")
     row, base = rows.loc[variant], rows.loc[reference]
-    gap = _difference(row, base, reference)["difference"]
-    told = [
-        f"{t.points(gap)} points of accuracy against {t.code(reference)} "
-        f"(from {t.percent(base['accuracy'])} to {t.percent(row['accuracy'])} %)"
-    ]
-    same = row["reference"] == reference  # the summary's ratios are against this one
-    smaller = row["compression"] if same else base["size_bytes"] / row["size_bytes"]
-    told.append(f"{_times(smaller, 'smaller', 'larger')} ({t.size(base['size_bytes'])} before)")
-    if not same:
-        return Markdown(f"{', '.join(told)}.")
-    told.append(_speed(row, base))
-    if not t.missing(row["speedup_over_pytorch"]):
-        faster = _times(row["speedup_over_pytorch"], "faster", "slower")
-        told.append(f"{faster} than {t.code(reference)} in PyTorch")
-    return Markdown(f"{', '.join(told)}.")
+    name, gap = t.code(reference), _difference(row, base)["difference"]
+    scores = f"from {t.percent(base['accuracy'])} to {t.percent(row['accuracy'])} %"
+    if abs(gap) < EQUAL:
+        accuracy = f"its accuracy is that of {name} ({t.percent(row['accuracy'])} %)"
+    else:
+        verb, against = ("gains", "over") if gap > 0 else ("loses", "against")
+        accuracy = f"it {verb} {100 * abs(gap):.2f} points of accuracy {against} {name} ({scores})"
+    smaller = base["size_bytes"] / row["size_bytes"]
+    told = [f"{_times(smaller, 'smaller', 'larger', 'as large')} ({t.size(base['size_bytes'])} before)"]
+    told += _speeds(row, base, name)
+    return Markdown(f"On the test texts {accuracy}; it is {', '.join(told)}.")
 
 
-def _speed(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    if not row["speedup_shown"]:
-        return "no difference in speed shown (a file timed twice differs by as much)"
-    faster = _times(row["speedup"], "faster", "slower")
-    if row["runtime"] == base["runtime"]:
-        return f"{faster} in the same engine ({t.escape(row['runtime'])})"
-    engines = f"{t.escape(row['runtime'])} instead of {t.escape(base['runtime'])}"
-    return f"{faster}, in another engine ({engines}), so not by compression alone"
+def _speeds(row: Mapping[str, Any], base: Mapping[str, Any], name: Markdown) -> list[str]:
+    """Say how fast a row is against the reference `base`: where timing shows it, and with its engine."""
+    same = row["reference"] == base.name  # the summary's ratios are against this one
+    ratio = row["speedup"] if same else base["latency_ms_p50"] / row["latency_ms_p50"]
+    engine = f"in the same engine ({t.escape(row['runtime'])})"
+    if row["runtime"] != base["runtime"]:
+        engines = f"{t.escape(row['runtime'])} instead of {t.escape(base['runtime'])}"
+        engine = f"in another engine ({engines}), so not by compression alone"
+    told = []
+    if claimed(ratio, row["timing_spread"]):
+        comma = "," if row["runtime"] != base["runtime"] else ""
+        told.append(f"{_times(ratio, 'faster', 'slower', 'as fast')}{comma} {engine}")
+    else:
+        told.append("not shown to be faster or slower (a file timed twice differs by as much)")
+    eager = row["speedup_over_pytorch"] if same else None
+    if not t.missing(eager):
+        if claimed(eager, row["timing_spread"]):
+            told.append(f"{_times(eager, 'faster', 'slower', 'as fast')} than {name} in PyTorch")
+        else:
+            told.append(f"not shown to be faster or slower than {name} in PyTorch")
+    return told
 
 
-def sure(first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]) -> Markdown:
-    """Say how sure the accuracy and the difference are, and what the choice was made on."""
+def sure(
+    first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
+) -> list[Markdown]:
+    """Say how sure the accuracy and the difference are, and what another training would change."""
     variant, reference = first["variant"], first["reference"]
     row = rows.loc[variant]
     told = [
@@ -112,21 +142,34 @@ def sure(first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, 
         f"(95 % interval {t.interval(row['accuracy_low'], row['accuracy_high'])})."
     ]
     if reference is not None and reference != variant:
-        told.append(_tested(_difference(row, rows.loc[reference], reference), reference))
-    meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
-    told.append(
-        f"It was chosen among {t.count(first['candidates'])} on "
-        f"{t.count(statistics['n_validation'])} validation texts{meeting}."
-    )
+        told.append(_tested(_difference(row, rows.loc[reference]), reference))
     if row["seeds"] > 1:
-        spread = f"{100 * row['accuracy_sd']:.2f} points"
-        trainings = f"{t.count(row['seeds'])} trainings with different seeds"
-        told.append(f"Over {trainings} the accuracy's standard deviation is {spread}.")
+        told.append(
+            f"Over {t.count(row['seeds'])} trainings with different seeds the accuracy's standard deviation "
+            f"is {100 * row['accuracy_sd']:.2f} points; intervals are over texts and leave that out."
+        )
     else:
         told.append(
-            "It was trained once: how much another training would differ is not known, and the intervals leave it out."
+            "Trained once: how much another training would differ is not known, and intervals leave it out."
         )
-    return Markdown(" ".join(told))
+    return [Markdown(sentence) for sentence in told]
+
+
+def caveats(
+    first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
+) -> list[Markdown]:
+    """Say what the choice was made on, and what the intervals do not say."""
+    meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
+    return [
+        Markdown(
+            f"It was chosen among {t.count(first['candidates'])} on "
+            f"{t.count(statistics['n_validation'])} validation texts{meeting}."
+        ),
+        Markdown(
+            "Intervals hold for texts with this test split's shares of labels and are not corrected for "
+            "the number of comparisons."
+        ),
+    ]
 
 
 def _tested(test: Mapping[str, Any], reference: str) -> str:
@@ -134,38 +177,48 @@ def _tested(test: Mapping[str, Any], reference: str) -> str:
     name = t.code(reference)
     if t.missing(test["p"]):
         return f"Its difference to {name} was not tested."
-    p = t.p_value(test["p"])
-    tail = f"(McNemar's test, p {p if p.startswith('<') else f'= {p}'} after Holm's correction)"
-    span = t.points_interval(test["low"], test["high"])
+    tail = f"(McNemar's test, {told_p(test['p'])} after Holm's correction)"
+    span = f"{t.points_interval(test['low'], test['high'])} points"
     if test["shown"]:
         what = "gain over" if test["difference"] > 0 else "loss against"
-        return f"A {what} {name} is shown {tail}: {span} points (95 % interval)."
+        return f"A {what} {name} is shown {tail}: {span} (95 % interval)."
+    if test["low"] > 0 or test["high"] < 0:
+        return (
+            f"By itself the 95 % interval of the difference to {name}, {span}, excludes 0; after correction "
+            f"for all comparisons of the data set no difference is shown {tail}."
+        )
     worst = -100 * test["low"]
     missed = f"; a loss of up to {worst:.1f} points could have been missed" if worst > 0 else ""
-    return f"No difference to {name} is shown {tail}: {span} points fit these texts (95 % interval){missed}."
+    return f"No difference to {name} is shown {tail}: {span} fit these texts (95 % interval){missed}."
 
 
 def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Say what would be chosen next and what it is short of, empty if there is nothing else."""
     if first["runner_up"] is None:
         return Markdown("")
-    over = first["runner_up_misses"]
+    over, tail = first["runner_up_misses"], ""
+    row, chosen = rows.loc[first["runner_up"]], rows.loc[first["variant"]]
     if over and not first["met"]:
-        why = f", over by {_misses(over)}"
+        tail = f", over by {_misses(over)}"
     elif over:
-        why = f", which does not meet the limits: over by {_misses(over)}"
-    else:
-        why = ""
-    return Markdown(f"Runner-up: {_facts(first['runner_up'], rows)}{why}.")
+        tail = f", which does not meet the limits: over by {_misses(over)}"
+    elif first["prefer"] == "latency" and not claimed(
+        row["latency_ms_p50"] / chosen["latency_ms_p50"], chosen["timing_spread"]
+    ):
+        tail = "; which of the two is faster is not shown (a file timed twice differs by as much)"
+    return Markdown(f"{_facts(first['runner_up'], rows)}{tail}.")
 
 
 def same_family(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Name the best of the reference's own family where the chosen one is of another, else nothing."""
-    if first["same_family"] is None:
+    variant, reference = first["same_family"], first["reference"]
+    if variant is None:
         return Markdown("")
-    family = t.escape(rows.loc[first["same_family"], "family"])
-    facts = _facts(first["same_family"], rows)
-    return Markdown(f"If it must be a {family} model, as {t.code(first['reference'])} is: {facts}.")
+    facts = f"{_facts(variant, rows)}. {cost(variant, reference, rows)}"
+    family = t.escape(rows.loc[variant, "family"])
+    if variant == reference:
+        return Markdown(f"If it must be a {family} model, the reference itself: {facts}")
+    return Markdown(f"If it must be a {family} model, as {t.code(reference)} is: {facts}")
 
 
 def recommendation_table(
@@ -181,19 +234,15 @@ def recommendation_table(
                 f"{BEST[item['prefer']]}{', ' if item['limits'] else ''}{_limits(item)}"
             ),
             "Chosen": t.EMPTY if variant is None else t.code(variant),
-            "Fits": "yes"
+            FITS: "yes"
             if item["met"]
             else Markdown(f"**no**, over by {_misses(item['misses'])}"),
         }
         if variant is None:
-            line["Fits"] = Markdown("**no**, nothing to choose from")
+            line[FITS] = Markdown("**no**, nothing to choose from")
         else:
             row = rows.loc[variant]
-            test = (
-                _no_test()
-                if reference is None
-                else _difference(row, rows.loc[reference], reference)
-            )
+            test = NO_TEST if reference is None else _difference(row, rows.loc[reference])
             line |= {
                 "Accuracy %": t.percent(row["accuracy"], row["accuracy_sd"]),
                 "95 %": t.interval(row["accuracy_low"], row["accuracy_high"]),
@@ -204,24 +253,18 @@ def recommendation_table(
                 "Size": t.size(row["size_bytes"]),
                 "p50 ms": t.decimals(row["latency_ms_p50"]),
             }
-        line["Fit"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
+        line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
         line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
         lines.append(line)
-    left = ("Budget", "Wanted", "Chosen", "Fits", "Runner-up")
+    left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
     return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
 
 
-def _difference(row: Mapping[str, Any], base: Mapping[str, Any], reference: str) -> dict[str, Any]:
-    """Return the summary's paired comparison of a row with `reference`; untested, the plain difference."""
-    for other in COMPARED:
-        if row[other] == reference and not t.missing(row[f"{other}_difference"]):
-            keys = ("difference", "low", "high", "p", "shown")
-            return {key: row[f"{other}_{key}"] for key in keys}
-    return _no_test() | {"difference": row["accuracy"] - base["accuracy"]}
-
-
-def _no_test() -> dict[str, Any]:
-    return {"difference": None, "low": None, "high": None, "p": None, "shown": None}
+def _difference(row: Mapping[str, Any], base: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the paired comparison with the data set's reference `base`; untested, the plain difference."""
+    if t.missing(row["reference_difference"]):
+        return {**NO_TEST, "difference": row["accuracy"] - base["accuracy"]}
+    return {key: row[f"reference_{key}"] for key in NO_TEST}
 
 
 def _facts(variant: str, rows: pd.DataFrame) -> str:
@@ -230,14 +273,6 @@ def _facts(variant: str, rows: pd.DataFrame) -> str:
         f"{t.code(variant)}: {t.size(row['size_bytes'])}, {t.decimals(row['latency_ms_p50'])} ms a text, "
         f"{t.percent(row['accuracy'])} % accuracy"
     )
-
-
-def _rule(first: Mapping[str, Any]) -> str:
-    """Say by what rule the chosen variant is the best."""
-    best = BEST[first["prefer"]] + (" by macro F1" if first["prefer"] == "accuracy" else "")
-    if not first["limits"]:
-        return f"Of all {t.count(first['candidates'])} it is the {best} on validation texts."
-    return f"It is the {best} with {_limits(first)}."
 
 
 def _limits(item: Mapping[str, Any]) -> str:
@@ -259,5 +294,9 @@ def _misses(misses: Mapping[str, float]) -> str:
     return " and ".join(f"{over:.3g} {UNITS[key]}" for key, over in misses.items())
 
 
-def _times(value: float, above: str, below: str) -> str:
-    return f"{t.ratio(value)} {above}" if value >= 1 else f"{t.ratio(1 / value)} {below}"
+def _times(value: float, above: str, below: str, equal: str) -> str:
+    """Say how many times more, or less; two decimals where one would hide the difference."""
+    times, word = (value, above) if value >= 1 else (1 / value, below)
+    if times < 1.005:
+        return f"about {equal}"
+    return f"{times:.{2 if times < 1.1 else 1}f}x {word}"

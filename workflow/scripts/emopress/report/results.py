@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.measure.summary import NUMBERS, summary_errors
+from emopress.measure.summary import NUMBERS, claimed, summary_errors
 
 SUMMARY = "results/summary.csv"
 DETAILS = "results/details.json"
@@ -100,6 +100,15 @@ def rows_of(summary: pd.DataFrame, dataset: str) -> pd.DataFrame:
         for own, reference in zip(rows["runtime"], rows["reference"], strict=True)
     ]
     return rows.loc[recipe_order(list(rows.index))]
+
+
+def speedup_claimed(row: pd.Series, column: str = "speedup") -> bool:
+    """Say whether a ratio of latencies (a row of `rows_of`) is outside what timing cannot tell apart.
+
+    A variant that is its own reference claims nothing to doubt, nor does an empty cell.
+    """
+    itself = column == "speedup" and row.name == row["reference"]
+    return itself or bool(pd.isna(row[column])) or claimed(row[column], row["timing_spread"])
 
 
 def passes_of(recipe: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

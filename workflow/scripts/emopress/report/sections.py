@@ -8,7 +8,7 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.report import tables as t
 from emopress.report.pareto import pareto_front
-from emopress.report.results import passes_of, recipe_of, sort_of
+from emopress.report.results import passes_of, recipe_of, sort_of, speedup_claimed
 from emopress.report.tables import Markdown
 
 DEMO_NOTE = Markdown("*Demo corpus: these numbers say nothing about real texts.*")
@@ -35,6 +35,7 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
                 "Accuracy, 95 %": t.interval(row["accuracy_low"], row["accuracy_high"]),
                 "Macro F1 %": t.percent(row["macro_f1"], row["macro_f1_sd"]),
                 "Macro F1, 95 %": t.interval(row["macro_f1_low"], row["macro_f1_high"]),
+                "ECE %": t.percent(row["ece"]),
                 "On validation %": t.percent(row["validation_accuracy"]),
                 "Size": t.size(row["size_bytes"]),
                 "Compression": t.ratio(row["compression"]),
@@ -42,13 +43,15 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
                 "p95 ms": t.decimals(row["latency_ms_p95"]),
                 "Texts / s": t.count(row["throughput"]),
                 "Speedup": speedup(row),
-                "Over PyTorch": t.ratio(row["speedup_over_pytorch"]),
+                "Over PyTorch": speedup(row, "speedup_over_pytorch"),
                 "Parameters": t.short_count(row["params"]),
                 "Non-zero": t.short_count(row["nonzero_params"]),
                 "Bits / weight": t.decimals(row["bits_per_weight"], 1),
                 "Runtime": row["runtime"],
             }
         )
+        if table["speedup_over_pytorch"].isna().all():
+            del rows[-1]["Over PyTorch"]
         if table["other_engine"].any():
             rows[-1]["Engine"] = "other engine" if row["other_engine"] else "same"
         rows[-1]["Pareto front"] = " and ".join(fronts) or t.EMPTY
@@ -60,10 +63,10 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
 
 
-def speedup(row: Mapping[str, Any]) -> Markdown:
+def speedup(row: pd.Series, column: str = "speedup") -> Markdown:
     """Write a speedup, in brackets where it is within what timing cannot tell apart."""
-    told = t.ratio(row["speedup"])
-    return told if row["speedup_shown"] else Markdown(f"({told})")
+    told = t.ratio(row[column])
+    return told if speedup_claimed(row, column) else Markdown(f"({told})")
 
 
 def class_table(

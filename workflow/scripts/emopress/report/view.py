@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
+from emopress.measure.machine import TELLING_FLAGS
 from emopress.report import judged, sections
 from emopress.report import tables as t
 from emopress.report.cards import card_view
+from emopress.report.cautions import never_found
 from emopress.report.engines import engine_table, other_engines_table
 from emopress.report.figure_names import figure_files
 from emopress.report.findings import findings_table, searches_table
@@ -30,15 +32,6 @@ ENVIRONMENT_KEYS = (
     "git_dirty",
 )
 TIMING_KEYS = ("cpu", "cpu_flags", "threads", "rounds", "texts", "batch_size", "versions")
-FLAGS_THAT_MATTER = (
-    "avx2",
-    "avx512f",
-    "avx512_vnni",
-    "avx_vnni",
-    "avx512_bf16",
-    "amx_int8",
-    "amx_bf16",
-)
 
 
 @dataclass(frozen=True)
@@ -162,7 +155,7 @@ def _dataset_view(
         "linear": None if linear is None else t.code(linear),
         "card": card_view(name, results.cards[name], entry),
         "main_table": sections.main_table(rows, entry),
-        "tests_table": judged.tests_table(rows, entry),
+        "tests_tables": judged.tests_tables(rows, entry),
         "noise_table": judged.noise_table(rows, entry),
         "running_table": judged.running_table(rows, entry),
         "published_table": published_table(
@@ -173,6 +166,7 @@ def _dataset_view(
         "references": t.join([t.code(name) for name in dict.fromkeys(rows["reference"])]),
         "several_references": rows["reference"].nunique() > 1,
         "simulated": t.join([t.code(v) for v in rows.index[rows["simulated"]]]),
+        "blind": _blind(details, rows.index),
         "any_simulated": bool(rows["simulated"].any()),
         "unstructured": sections.prunes_single_weights(details),
         "engine_table": engine_table(rows, timing, entry, where),
@@ -194,6 +188,16 @@ def _dataset_view(
             for variant in rows.index
         ],
     }
+
+
+def _blind(details: Mapping[str, Any], variants: Collection[str]) -> Markdown:
+    """Name the variants that find no text of some label, with these labels; empty if none does."""
+    found = []
+    for variant in variants:
+        labels = [t.escape(label) for label, *_ in never_found(details[variant])]
+        if labels:
+            found.append(Markdown(f"{t.code(variant)} ({', '.join(labels)})"))
+    return Markdown("; ".join(found))
 
 
 def _licences(details: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -226,7 +230,7 @@ def _versions(packages: Mapping[str, str]) -> Markdown:
 
 def _flags(flags: Collection[str]) -> Markdown:
     """Name those CPU flags that decide how fast int8 and bf16 run."""
-    return t.join([t.code(flag) for flag in FLAGS_THAT_MATTER if flag in flags])
+    return t.join([t.code(flag) for flag in TELLING_FLAGS if flag in flags])
 
 
 def _html(text: str) -> Markdown:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.measure.summary import claimed
 from emopress.report import tables as t
 
 GROUPS = {
@@ -55,10 +56,15 @@ def _difference(other: str) -> Callable[[Row], str]:
     return form
 
 
-def _speedup(row: Row) -> str:
-    told = str(t.ratio(row["speedup"]))
-    shown = str(row.get("speedup_shown", True)).lower() != "false" or row.name == row["reference"]
-    return told if shown or told == t.EMPTY else f"{told}\nwithin timing's spread"
+def _speedup(key: str) -> Callable[[Row], str]:
+    def form(row: Row) -> str:
+        told, spread = str(t.ratio(row[key])), row.get("timing_spread")
+        itself = key == "speedup" and row.name == row["reference"]
+        if t.missing(row[key]) or t.missing(spread) or itself or claimed(row[key], spread):
+            return told
+        return f"{told}\nwithin timing's spread"
+
+    return form
 
 
 def _plain(key: str, form: Callable[[Any], str]) -> Callable[[Row], str]:
@@ -100,10 +106,10 @@ COLUMNS = (
            "19 of 20 texts take no longer"),
     Column("throughput", "Texts / s", ("speed",), "high", _plain("throughput", t.count),
            "in batches"),
-    Column("speedup", "Faster", ("overview", "speed"), "high", _speedup,
+    Column("speedup", "Faster", ("overview", "speed"), "high", _speedup("speedup"),
            "the reference's median time over this one's"),
     Column("speedup_over_pytorch", "Over PyTorch", ("speed",), "high",
-           _plain("speedup_over_pytorch", t.ratio), "the reference in PyTorch over this one"),
+           _speedup("speedup_over_pytorch"), "the reference in PyTorch over this one"),
     Column("all_latency_ms_p50", "p50 ms, all threads", ("speed",), "low",
            _milliseconds("all_latency_ms_p50")),
     Column("all_throughput", "Texts / s, all threads", ("speed",), "high",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emopress.report import tables as t
+from emopress.report.phrases import told_p
 
 OTHERS = {
     "teacher": "its teacher",
@@ -29,12 +30,11 @@ def told_tests(variant: str, tested: Mapping[str, Any]) -> list[str]:
 def _sentence(words: str, test: Mapping[str, Any]) -> str:
     low, high = test["accuracy_low"], test["accuracy_high"]
     f1_low, f1_high = test["macro_f1_low"], test["macro_f1_high"]
-    p = t.p_value(test["mcnemar_p_holm"])
     verdict = "the difference is shown" if test["shown"] else "no difference shown"
     return (
         f"Against {words} {test['variant']}: {t.points(test['accuracy_difference'])} points of "
         f"accuracy (95 % interval {t.points_interval(low, high)}), {verdict} "
-        f"(McNemar, p {p if p.startswith('<') else f'= {p}'} after Holm). "
+        f"(McNemar, {told_p(test['mcnemar_p_holm'])} after Holm). "
         f"{t.points(test['macro_f1_difference'])} points of macro F1 "
         f"({t.points_interval(f1_low, f1_high)}). "
         f"{t.count(test['only_this_right'])} texts only this one has right, "
