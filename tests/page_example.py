@@ -265,7 +265,7 @@ def _answer(name, title, language, demo):
             "It is the smallest with at most 1 point of accuracy below `teacher` on validation texts."
         ),
         "cost": Markdown(
-            "On the test texts it loses 0.75 points of accuracy against `teacher` (from 93.00 to 92.25 %); it is "
+            "It loses 0.75 points of accuracy against `teacher` (from 93.00 to 92.25 %); it is "
             "21.1x smaller (91.45 MB before), 6.3x faster in the same engine (onnxruntime), 12.0x faster than "
             "`teacher` in PyTorch."
         ),
@@ -275,15 +275,13 @@ def _answer(name, title, language, demo):
                 "No difference to `teacher` is shown (McNemar's test, p = 0.61 after Holm's correction): −2.0 to "
                 "+0.5 points fit these texts (95 % interval); a loss of up to 2.0 points could have been missed."
             ),
-            Markdown(
-                "Trained once: how much another training would differ is not known, and intervals leave it out."
-            ),
+            Markdown("Trained once: what another training would change is not known."),
         ],
         "caveats": [
             Markdown("It was chosen among 6 on 200 validation texts; 4 met the limits."),
             Markdown(
-                "Intervals hold for texts with this test split's shares of labels and are not corrected for the "
-                "number of comparisons."
+                "The intervals are over texts with this test split's shares of labels: they leave out the spread "
+                "between trainings, and they are not corrected for the number of comparisons."
             ),
         ],
         "runner_up": Markdown("`teacher+int8`: 23.55 MB, 2.52 ms a text, 92.75 % accuracy."),

@@ -170,6 +170,7 @@ def test_markdown_without_html_without_images_without_styles():
     assert 'style="' not in table and '<td class="right">1</td>' in table and "&lt;b&gt;" in table
     assert table.startswith('<div class="scroll" tabindex="0" role="region"')
     assert inline_html_of("**a** `b`, 4.3 MB") == "<strong>a</strong> <code>b</code>, 4.3\u00a0MB"
+    assert inline_html_of("p < 0.01, p = 1") == "p\u00a0&lt;\u00a00.01, p\u00a0=\u00a01"
     for raw in ("a*b_c`d|e<f>&g\\h", "1. x", "=1+1", "<b>"):
         assert plain_text(escape(raw)) == raw
     assert plain_text(code("teacher+kd")) == "teacher+kd"
@@ -318,7 +319,7 @@ def test_cautions_and_what_is_not_known_stand_outside_of_what_is_folded(text):
     open_part, folded = answer.split("<details")
     assert "whose licence restricts use: cc-by-nc-sa-4.0" in open_part
     seen, rest = open_part.split('<span class="rest">')
-    assert "Trained once: how much another" in seen and "not corrected" in rest.split("</span>")[0]
+    assert "Trained once: what another" in seen and "not corrected" in rest.split("</span>")[0]
     assert "restricts use" not in folded and "teacher+int8" in folded
 
 

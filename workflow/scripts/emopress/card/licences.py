@@ -92,8 +92,9 @@ def recognise(text: str) -> Licence | None:
 def checkpoint_licences(manifest: Mapping[str, Any]) -> list[Stated]:
     """Return the licences of all checkpoints and tokenizers that a bundle was made from.
 
-    Of its manifest `recipe`, `licences` and, where it has one, `base` are read. The licences are the manifest's `licences`; one that a checkpoint does not state is filled in where the
-    checkpoint is one of CHECKPOINTS. A student's tokenizer that came from another model counts.
+    Of the manifest it takes `recipe`, `licences` and, where there is one, `base`. A licence that a
+    checkpoint does not state is filled in where the checkpoint is one of CHECKPOINTS. A student's
+    tokenizer that came from another model counts.
     """
     hubs = hub_names(manifest)
     found = []

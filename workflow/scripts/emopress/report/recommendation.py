@@ -15,7 +15,11 @@ from emopress.report.tables import Markdown
 
 FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
 EQUAL = 5e-5  # a difference that two decimals of a percent do not show
-NO_TEST = dict.fromkeys(("difference", "low", "high", "p", "shown"))
+NO_TEST: dict[str, Any] = dict.fromkeys(("difference", "low", "high", "p", "shown"))
+INTERVALS = (
+    "The intervals are over texts with this test split's shares of labels: they leave out the spread "
+    "between trainings, and they are not corrected for the number of comparisons."
+)
 BEST = {"size": "smallest", "latency": "fastest", "accuracy": "most accurate by macro F1"}
 
 
@@ -58,7 +62,7 @@ def answer(
         "why": why(first),
         "cost": cost(first["variant"], first["reference"], rows),
         "sure": sure(first, rows, statistics),
-        "caveats": caveats(first, rows, statistics),
+        "caveats": caveats(first, statistics),
         "runner_up": runner_up(first, rows),
         "same_family": same_family(first, rows),
         "warnings": cautions(first, rows, entry, details, licences or {}),
@@ -98,17 +102,19 @@ def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
     name, gap = t.code(reference), _difference(row, base)["difference"]
     scores = f"from {t.percent(base['accuracy'])} to {t.percent(row['accuracy'])} %"
     if abs(gap) < EQUAL:
-        accuracy = f"its accuracy is that of {name} ({t.percent(row['accuracy'])} %)"
+        accuracy = f"Its accuracy is that of {name} ({t.percent(row['accuracy'])} %)"
     else:
         verb, against = ("gains", "over") if gap > 0 else ("loses", "against")
-        accuracy = f"it {verb} {100 * abs(gap):.2f} points of accuracy {against} {name} ({scores})"
+        accuracy = f"It {verb} {100 * abs(gap):.2f} points of accuracy {against} {name} ({scores})"
     smaller = base["size_bytes"] / row["size_bytes"]
-    told = [f"{_times(smaller, 'smaller', 'larger', 'as large')} ({t.size(base['size_bytes'])} before)"]
+    told = [
+        f"{_times(smaller, 'smaller', 'larger', 'as large')} ({t.size(base['size_bytes'])} before)"
+    ]
     told += _speeds(row, base, name)
-    return Markdown(f"On the test texts {accuracy}; it is {', '.join(told)}.")
+    return Markdown(f"{accuracy}; it is {', '.join(told)}.")
 
 
-def _speeds(row: Mapping[str, Any], base: Mapping[str, Any], name: Markdown) -> list[str]:
+def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
     """Say how fast a row is against the reference `base`: where timing shows it, and with its engine."""
     same = row["reference"] == base.name  # the summary's ratios are against this one
     ratio = row["speedup"] if same else base["latency_ms_p50"] / row["latency_ms_p50"]
@@ -122,8 +128,8 @@ def _speeds(row: Mapping[str, Any], base: Mapping[str, Any], name: Markdown) -> 
         told.append(f"{_times(ratio, 'faster', 'slower', 'as fast')}{comma} {engine}")
     else:
         told.append("not shown to be faster or slower (a file timed twice differs by as much)")
-    eager = row["speedup_over_pytorch"] if same else None
-    if not t.missing(eager):
+    eager = row["speedup_over_pytorch"]
+    if same and not t.missing(eager):
         if claimed(eager, row["timing_spread"]):
             told.append(f"{_times(eager, 'faster', 'slower', 'as fast')} than {name} in PyTorch")
         else:
@@ -146,18 +152,14 @@ def sure(
     if row["seeds"] > 1:
         told.append(
             f"Over {t.count(row['seeds'])} trainings with different seeds the accuracy's standard deviation "
-            f"is {100 * row['accuracy_sd']:.2f} points; intervals are over texts and leave that out."
+            f"is {100 * row['accuracy_sd']:.2f} points."
         )
     else:
-        told.append(
-            "Trained once: how much another training would differ is not known, and intervals leave it out."
-        )
+        told.append("Trained once: what another training would change is not known.")
     return [Markdown(sentence) for sentence in told]
 
 
-def caveats(
-    first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
-) -> list[Markdown]:
+def caveats(first: Mapping[str, Any], statistics: Mapping[str, Any]) -> list[Markdown]:
     """Say what the choice was made on, and what the intervals do not say."""
     meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
     return [
@@ -165,10 +167,7 @@ def caveats(
             f"It was chosen among {t.count(first['candidates'])} on "
             f"{t.count(statistics['n_validation'])} validation texts{meeting}."
         ),
-        Markdown(
-            "Intervals hold for texts with this test split's shares of labels and are not corrected for "
-            "the number of comparisons."
-        ),
+        Markdown(INTERVALS),
     ]
 
 
@@ -189,7 +188,9 @@ def _tested(test: Mapping[str, Any], reference: str) -> str:
         )
     worst = -100 * test["low"]
     missed = f"; a loss of up to {worst:.1f} points could have been missed" if worst > 0 else ""
-    return f"No difference to {name} is shown {tail}: {span} fit these texts (95 % interval){missed}."
+    return (
+        f"No difference to {name} is shown {tail}: {span} fit these texts (95 % interval){missed}."
+    )
 
 
 def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
@@ -234,9 +235,7 @@ def recommendation_table(
                 f"{BEST[item['prefer']]}{', ' if item['limits'] else ''}{_limits(item)}"
             ),
             "Chosen": t.EMPTY if variant is None else t.code(variant),
-            FITS: "yes"
-            if item["met"]
-            else Markdown(f"**no**, over by {_misses(item['misses'])}"),
+            FITS: "yes" if item["met"] else Markdown(f"**no**, over by {_misses(item['misses'])}"),
         }
         if variant is None:
             line[FITS] = Markdown("**no**, nothing to choose from")

@@ -13,6 +13,7 @@ _ALIGNED = {"text-align:left": "left", "text-align:right": "right", "text-align:
 
 LONG = 40  # characters of a cell that needs a wide column
 _UNIT = re.compile(r"(\d) (?=%|MB|kB|ms\b)")
+_P = re.compile(r"\bp (=|&lt;) (?=\d)")
 
 
 @cache
@@ -39,7 +40,8 @@ def html_of(markdown: str) -> Markup:
 
 def inline_html_of(markdown: str) -> Markup:
     """Return one line of Markdown as HTML without a paragraph around it; numbers keep their units."""
-    return Markup(_UNIT.sub("\\1\u00a0", _parser().renderInline(markdown)))
+    html = _UNIT.sub("\\1\u00a0", _parser().renderInline(markdown))
+    return Markup(_P.sub("p\u00a0\\1\u00a0", html))
 
 
 def plain_text(markdown: str) -> str:
