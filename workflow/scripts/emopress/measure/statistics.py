@@ -181,8 +181,8 @@ def write_statistics(
     `predictions`: (variant, seed) -> file; every variant has every seed. `teachers`: variant -> the
     variant that it was made from or taught by, None for none. `reference`: whom all are compared with
     too, None for nobody. `linears`: the uncompressed linear models, of which the best on validation
-    is the baseline. Whoever a variant is compared with must be among the predictions. UserError names files that do not fit
-    together.
+    is the baseline. Whoever a variant is compared with must be among the predictions.
+    UserError names files that do not fit together.
     """
     found = read_all(predictions, test, labels)
     for other in [*teachers.values(), reference, *linears]:
