@@ -159,6 +159,7 @@ def study(variants, seeds=1, labels=LABELS, noise=(0.0, 0.05, 0.1)):
                 "latency_ms_p95": 9.0,
                 "throughput": 100.0,
                 "speedup": 1 + 0.5 * number,
+                "timing_spread": 0.05 if number != 2 else 99.0,
                 "speedup_shown": number != 2,
                 "speedup_over_pytorch": 2 + number if family == "transformer" else None,
                 "all_threads": 2,
@@ -268,9 +269,8 @@ def test_no_text_is_cut_off_or_covers_another(case):
 
 def test_files_are_those_named_and_small(tmp_path):
     given = inputs(MANY, labels=["sadness", "joy", "love", "anger", "fear", "surprise"])
-    graph = "noise\nflowchart TB\n\tid0[report]\n\tid1[figures]\n\tid1 --> id0\n"
-    paths = write_figures(**given, rulegraph=graph, out=tmp_path)
-    names = [*figure_names("d", training=True, noise=True), "rulegraph"]
+    paths = write_figures(**given, out=tmp_path)
+    names = figure_names("d", training=True, noise=True)
     assert [p.name for p in paths] == [f"{n}.{end}" for n in names for end in ("svg", "png")]
     for path in paths:
         if path.suffix == ".svg":
@@ -284,7 +284,10 @@ def test_files_are_those_named_and_small(tmp_path):
 
 def test_figures_are_the_same_bytes_again(tmp_path):
     first, second = (
-        write_figures(**inputs(FEW, seeds=2), rulegraph=random_rules(9, 14, 0), out=tmp_path / name)
+        [
+            *write_figures(**inputs(FEW, seeds=2), out=tmp_path / name),
+            *save_figure(rulegraph_figure(random_rules(9, 14, 0)), tmp_path / name / "rulegraph"),
+        ]
         for name in "ab"
     )
     assert len(first) == 22
@@ -314,7 +317,6 @@ def test_names_need_no_matplotlib_and_leave_out_what_a_dataset_has_not(tmp_path)
         (lambda i: i["statistics"].clear(), r"results/statistics/d\.json: not handed"),
         (lambda i: i["statistics"]["d"]["variants"].pop("linear"), "no variant 'linear'"),
         (lambda i: i["curves"].update(e={}), "training curves: 'e' is no dataset"),
-        (lambda i: i.update(rulegraph="Traceback"), "no rule in it"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, spoil, message):
@@ -349,7 +351,7 @@ def test_baselines_are_the_models_without_passes_with_their_intervals():
 def test_speedups_are_grouped_by_teacher_sorted_and_unclaimed_ones_hatched():
     table = study(["a", "a+kd", "a+int8", "b", "b+int8"])[0].set_index("variant")
     table["speedup"] = [1.0, 2.0, 3.0, 1.05, 4.0]
-    table["speedup_shown"] = [False, True, True, False, True]
+    table["timing_spread"] = 0.1
     table["speedup_over_pytorch"] = [2.0, 4.0, 6.0, np.nan, 8.0]
     figure = speedup_figure(table, title="")
     texts = [text.get_text() for text in figure.axes[0].texts]
@@ -607,6 +609,8 @@ def test_rules_stand_below_what_they_need_and_cycles_are_told():
     assert "Dashed" in notes
     with pytest.raises(UserError, match="edge a --> q names no rule"):
         read_rulegraph("flowchart TB\n a[x]\n a --> q\n")
+    with pytest.raises(UserError, match="no rule in it"):
+        rulegraph_figure("Traceback")
 
 
 def test_the_order_of_rows_uncrosses_edges():

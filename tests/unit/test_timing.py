@@ -136,16 +136,20 @@ def test_percentiles_by_hand():
 
 
 def test_spread_by_hand():
-    # medians by round 10, 20, 8 and 11, 16, 8: ratios 1.1, 1.25, 1.0, whichever is above;
-    # all together 9, 10, 90, 20, 8 and 11, 16, 7, 9: 10 and 10
-    first = rounds_of([9.0, 10.0, 90.0], [20.0], [8.0])
-    second = rounds_of([11.0], [16.0], [7.0, 9.0])
-    assert spread(first, second) == pytest.approx(0.25)
-    assert spread(second, first) == pytest.approx(0.25)
+    first, second = rounds_of([9.0, 10.0, 90.0], [20.0]), rounds_of([11.0], [16.0, 30.0])
+    assert spread(second, first) == spread(first, second)
     assert spread(first, first) == 0.0
-    # rounds 2 and 2, 4 and 4, but all together 2, 2, 2, 4 and 2, 4, 4, 4: 2 and 4
-    skewed = rounds_of([2.0, 2.0, 2.0], [4.0]), rounds_of([2.0], [4.0, 4.0, 4.0])
-    assert spread(*skewed) == pytest.approx(1.0)
+    # two rounds: both alike, so every redraw has 2 against 3
+    assert spread(rounds_of([2.0], [2.0]), rounds_of([3.0], [3.0])) == pytest.approx(0.5)
+    # a round of each kind: 1.0 and 2.0 together; redrawn, half the time only one of them
+    assert spread(rounds_of([4.0], [4.0]), rounds_of([4.0], [8.0])) == pytest.approx(1.0)
+    assert spread(rounds_of([4.0]), rounds_of([6.0])) == pytest.approx(0.5)  # nothing to redraw
+
+
+def test_one_slow_round_of_many_does_not_widen_the_spread_of_medians_much():
+    calm = [[10.0 + 0.01 * i] * 9 for i in range(9)]
+    slow = [*calm[:-1], [30.0] * 9]
+    assert spread(rounds_of(*calm), rounds_of(*slow)) < 0.01
 
 
 def test_spread_is_no_narrower_than_what_the_rows_differ_by():

@@ -6,8 +6,18 @@ import pytest
 from snakemake.exceptions import MissingRuleException, WorkflowError
 
 ROOT = Path(__file__).parents[2]
-ONCE = ["noise", "time", "judge", "aggregate", "figures", "rulegraph", "render", "report"]
-PER_DATASET = ("noise", "time", "judge")
+ONCE = [
+    "noise",
+    "time",
+    "judge",
+    "aggregate",
+    "figures",
+    "rulegraph",
+    "draw_rules",
+    "render",
+    "report",
+]
+PER_DATASET = ("noise", "time", "judge", "figures")
 
 
 def test_miniature(plan, miniature):
@@ -46,7 +56,7 @@ def test_default_study(plan, default_config):
     counts = plan(None).counts  # no config file given: the default one
     assert counts["finetune"] == counts["train_linear"] == counts["fetch_data"] == 2
     assert all(counts[rule] == 2 for rule in PER_DATASET)
-    assert counts["distill"] == 3  # tiny+kd-micro twice, linear+kd-micro
+    assert counts["distill"] == 2  # tiny+kd-micro on both
     ends = [v.split("+")[-1] for v in variants]
     assert counts["quantize"] == sum(end in ("int8-static", "int8-dynamic") for end in ends) + 2, (
         "two more for the orders that the search tries after trim"

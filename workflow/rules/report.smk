@@ -15,16 +15,21 @@ CURVED = [  # what was trained, and so has a training curve
     for dataset, variant, seed in BUNDLES
     if seed == STUDY.seeds[0] and STUDY.trains(variant)
 ]
-CURVES = [checkpoint_of(*pair, STUDY.seeds[0]) for pair in CURVED]
-FIGURES = [
-    name
-    for dataset in STUDY.variants
-    for name in figure_names(
-        dataset,
-        training=dataset in dict(CURVED),
-        noise=bool(STUDY.evaluate["noise"]),
-    )
-] + ["rulegraph"]
+# The figures of a data set, by the wildcard's name: the same kinds for all.
+FIGURES = figure_names(
+    "{dataset}", training=bool(CURVED), noise=bool(STUDY.evaluate["noise"])
+)
+
+
+def curves_of(wildcards):
+    """Return the checkpoints beside which the training logs of a data set lie."""
+    return [
+        checkpoint_of(*pair, STUDY.seeds[0])
+        for pair in CURVED
+        if pair[0] == wildcards.dataset
+    ]
+
+
 CONFIG_TEXT = yaml.safe_dump(
     {key: value for key, value in config.items() if key != "mirror"},
     sort_keys=False,
@@ -115,34 +120,55 @@ rule rulegraph:
         " --rulegraph mermaid-js -- report > {output.graph} 2> {log}"
 
 
+rule draw_rules:
+    input:
+        graph="results/rulegraph.mmd",
+        code=code_of("draw_rules.py"),
+    output:
+        svg="results/figures/rulegraph.svg",
+        png="results/figures/rulegraph.png",
+    log:
+        "results/logs/draw_rules.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    message:
+        "draw the rules"
+    script:
+        "../scripts/draw_rules.py"
+
+
 rule figures:
     input:
         summary="results/summary.csv",
         details="results/details.json",
-        statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
-        checkpoints=CURVES,
-        graph="results/rulegraph.mmd",
+        statistics="results/statistics/{dataset}.json",
+        checkpoints=curves_of,
         code=code_of("figures.py"),
     output:
         figures=report(
             [f"results/figures/{name}.svg" for name in FIGURES],
             caption="../report/figures.rst",
             category="Figures",
+            subcategory="{dataset}",
         ),
         png=[f"results/figures/{name}.png" for name in FIGURES],
     log:
-        "results/logs/figures.log",
+        "results/logs/figures/{dataset}.log",
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
     params:
-        datasets={name: STUDY.datasets[name] for name in STUDY.variants},
-        curved=[list(pair) for pair in CURVED],
+        entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
+        curved=lambda wildcards: [
+            list(pair) for pair in CURVED if pair[0] == wildcards.dataset
+        ],
+        training=bool(CURVED),
         curve_seed=STUDY.seeds[0] if len(STUDY.seeds) > 1 else None,
     message:
-        "draw the figures"
+        "{wildcards.dataset}: draw the figures"
     script:
         "../scripts/figures.py"
 
@@ -155,8 +181,12 @@ rule render:
         statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
         cards=expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
-        figures=[f"results/figures/{name}.svg" for name in FIGURES],
-        checkpoints=CURVES,
+        figures=expand(
+            [f"results/figures/{name}.svg" for name in FIGURES],
+            dataset=STUDY.variants,
+        )
+        + ["results/figures/rulegraph.svg"],
+        checkpoints=[checkpoint_of(*pair, STUDY.seeds[0]) for pair in CURVED],
         graph="results/rulegraph.mmd",
         published=here(PUBLISHED),
         template=here("workflow/report/report.md.j2"),

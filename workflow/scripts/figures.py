@@ -1,4 +1,4 @@
-"""Rule figures: every figure of the report, as SVG and PNG."""
+"""Rule figures: every figure of a data set, as SVG and PNG."""
 
 from pathlib import Path
 
@@ -15,13 +15,15 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.report.training_logs import read_logs
 
         given, params = snakemake.input, snakemake.params
+        dataset, summary = snakemake.wildcards.dataset, pandas.read_csv(given.summary)
         write_figures(
-            summary=pandas.read_csv(given.summary),
+            summary=summary[summary["dataset"] == dataset],
             details=read_json(given.details),
-            statistics={Path(path).stem: read_json(path) for path in given.statistics},
-            datasets=dict(params.datasets),
-            curves=read_logs(params.curved, given.checkpoints),
-            rulegraph=Path(given.graph).read_text(encoding="utf-8"),
+            statistics={dataset: read_json(given.statistics)},
+            datasets={dataset: dict(params.entry)},
+            curves={dataset: {}} | read_logs(params.curved, given.checkpoints)
+            if params.training
+            else {},
             out=Path(snakemake.output.figures[0]).parent,
             curve_seed=params.curve_seed,
         )

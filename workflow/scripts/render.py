@@ -46,7 +46,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             ),
             environment=environment(Path(given.template).parent),
             rulegraph=Path(given.graph).read_text(encoding="utf-8"),
-            training_figures=curves,
+            training_figures=results.cards if curves else [],
         )
         write_markdown(view, template=given.template, out=snakemake.output.report)
         write_page(

@@ -22,7 +22,6 @@ from emopress.report.results import (
     rows_of,
     test_texts,
 )
-from emopress.report.rulegraph import rulegraph_figure
 from emopress.report.scatter import pareto_figure
 from emopress.report.style import save_figure
 from emopress.report.training import training_figure
@@ -38,7 +37,6 @@ def write_figures(
     datasets: Mapping[str, Any],
     curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]],
     out: Path | str,
-    rulegraph: str | None = None,
     curve_seed: int | None = None,
 ) -> list[Path]:
     """Write every figure as SVG and PNG into the folder `out` and return the paths.
@@ -46,15 +44,13 @@ def write_figures(
     `summary` has one row per variant, `statistics` is dataset -> statistics file. `curves`: dataset
     -> variant -> training log; a dataset that is in it gets a training figure, even if none of its
     variants has a log; `curve_seed` is the seed of the logs where the study has several. A dataset
-    gets a noise figure if its statistics have noise. `rulegraph`: Mermaid source, drawn as
-    rulegraph.svg. The same input gives the same bytes.
+    gets a noise figure if its statistics have noise. The same input gives the same bytes.
     """
     table = checked_summary(summary, datasets)
     check_details(details, table, datasets)
     unknown = sorted(set(curves) - set(datasets))
     if unknown:
         raise UserError(f"training curves: {unknown[0]!r} is no dataset of the config")
-    rules = None if rulegraph is None else rulegraph_figure(rulegraph)
     paths: list[Path] = []
     for dataset in table["dataset"].unique():
         own, entry = rows_of(table, dataset), datasets[dataset]
@@ -68,8 +64,6 @@ def write_figures(
         files = figure_files(dataset, training=dataset in curves, noise="noise" in figures)
         for kind, name in files.items():
             paths += save_figure(figures[kind], Path(out) / name)
-    if rules is not None:
-        paths += save_figure(rules, Path(out) / "rulegraph")
     return paths
 
 
