@@ -148,7 +148,8 @@ CELLS = {  # heading of a table -> column of the report -> what the summary says
         "Macro F1, 95 %": lambda row: (
             f"{100 * row.macro_f1_low:.1f} to {100 * row.macro_f1_high:.1f}"
         ),
-        "On validation %": lambda row: percent(row.validation_accuracy),
+        "Validation: accuracy %": lambda row: percent(row.validation_accuracy),
+        "Validation: macro F1 %": lambda row: percent(row.validation_macro_f1),
         "Size": lambda row: size(row.size_bytes),
         "Compression": lambda row: times(row.compression),
         "p50 ms": lambda row: f"{row.latency_ms_p50:.2f}",

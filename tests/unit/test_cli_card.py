@@ -334,8 +334,11 @@ def test_predictions_and_data_of_other_labels_are_refused(shipped, tmp_path, ref
 
 
 def test_wrong_and_damaged_bundles_are_refused(shipped, tmp_path, refused):
-    assert "no such folder" in refused("card", tmp_path / "nowhere")
+    assert "no such file; expected a bundle" in refused("card", tmp_path / "nowhere")
     assert "bundle.json: no such file" in refused("card", tmp_path)
+    (tmp_path / "checkpoint.json").write_text("{}")
+    assert "a checkpoint, which only training reads" in refused("card", tmp_path)
+    assert "a file; expected a bundle" in refused("card", tmp_path / "checkpoint.json")
     bundle = shipped()
     path = bundle / "bundle.json"
     good = json.loads(path.read_text("utf-8"))
@@ -350,7 +353,7 @@ def test_wrong_and_damaged_bundles_are_refused(shipped, tmp_path, refused):
     del good["files"]["tokenizer.json"]
     assert "lists no tokenizer.json" in refusal()
     path.write_text("[]")
-    assert "no bundle's manifest" in refused("card", bundle)
+    assert "damaged (not a JSON object)" in refused("card", bundle)
     path.write_text(json.dumps(good))
 
 

@@ -104,5 +104,5 @@ def test_a_pin_that_finds_no_line_is_an_error():
 
 def test_readme_shows_the_plain_onnxruntime_code_that_is_tested():
     code = (ROOT / "docs" / "plain_onnxruntime.py").read_text("utf-8")
-    body = code[code.index("folder, text =") :].strip()
+    body = code[code.index("import json") :].strip()
     assert body in (ROOT / "README.md").read_text("utf-8")

@@ -101,10 +101,8 @@ def gather(
 
 def opened(folder: Path) -> Bundle:
     """Open a bundle and check its files; UserError if it is none or lacks what a user needs."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give the folder that holds {MANIFEST}")
-    manifest = read_json(folder / MANIFEST)
-    absent = [key for key in MANIFEST_KEYS if not isinstance(manifest, dict) or key not in manifest]
+    manifest = read_bundle(folder, verify=False).manifest
+    absent = [key for key in MANIFEST_KEYS if key not in manifest]
     if absent:
         raise UserError(f"{folder / MANIFEST}: no bundle's manifest, it has no {absent[0]!r}")
     if manifest["normalise"] not in METHODS:

@@ -231,9 +231,6 @@ def recommendation_table(
         variant, reference = item["variant"], item["reference"]
         line: dict[str, object] = {
             "Budget": t.code(item["budget"]),
-            "Wanted": Markdown(
-                f"{BEST[item['prefer']]}{', ' if item['limits'] else ''}{_limits(item)}"
-            ),
             "Chosen": t.EMPTY if variant is None else t.code(variant),
             FITS: "yes" if item["met"] else Markdown(f"**no**, over by {_misses(item['misses'])}"),
         }
@@ -245,6 +242,7 @@ def recommendation_table(
             line |= {
                 "Accuracy %": t.percent(row["accuracy"], row["accuracy_sd"]),
                 "95 %": t.interval(row["accuracy_low"], row["accuracy_high"]),
+                "Macro F1 %": t.percent(row["macro_f1"], row["macro_f1_sd"]),
                 "Points": t.EMPTY
                 if variant == reference or reference is None
                 else t.points(test["difference"]),
@@ -252,8 +250,11 @@ def recommendation_table(
                 "Size": t.size(row["size_bytes"]),
                 "p50 ms": t.decimals(row["latency_ms_p50"]),
             }
-        line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
         line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
+        line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
+        line["Wanted"] = Markdown(
+            f"{BEST[item['prefer']]}{', ' if item['limits'] else ''}{_limits(item)}"
+        )
         lines.append(line)
     left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
     return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
