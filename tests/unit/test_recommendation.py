@@ -372,12 +372,13 @@ def test_the_table_has_a_row_per_budget():
     assert "| Chosen | Fits (validation) | Accuracy % |" in lines[0]
     assert "| p50 ms | Runner-up | Met by | Wanted |" in lines[0]
     assert lines[2] == (
-        "| `smallest` | smallest, at most 1 point of accuracy below `big` on validation texts | `small` | yes | "
-        "92.50 | 91.5 to 93.5 | −0.50 | −1.6 to −0.2 | 4.50 MB | 1.00 | 3 of 3 | `big+int8` |"
+        "| `smallest` | `small` | yes | 92.50 | 91.5 to 93.5 | 90.50 | −0.50 | −1.6 to −0.2 | 4.50 MB | 1.00 "
+        "| `big+int8` | 3 of 3 | smallest, at most 1 point of accuracy below `big` on validation texts |"
     )
-    assert "| fastest, at most 0.5 MB | `small` | **no**, over by 4 MB |" in lines[3]
+    assert lines[3].startswith("| `watch` | `small` | **no**, over by 4 MB |")
+    assert lines[3].endswith("| fastest, at most 0.5 MB |")
     assert (
-        "| most accurate by macro F1 | `big` | yes | 93.00 | 92.0 to 94.0 | – | – | 90.00 MB | 6.00 | 3 of 3 |"
+        "| `best` | `big` | yes | 93.00 | 92.0 to 94.0 | 91.00 | – | – | 90.00 MB | 6.00 |"
         in lines[4]
     )
     assert recommendation_table(chosen, rows, {"demo": True}).startswith("*Demo corpus")
