@@ -243,7 +243,14 @@ def test_memory_does_not_grow_with_the_input(linear, tmp_path):
 
 def test_a_reader_that_goes_away(linear):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*COMMAND, str(linear)], env=ENVIRONMENT, **pipes) as process:
+
+    def listen():
+        """Let the process hear SIGINT though this one, in a shell's background, may not."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        [*COMMAND, str(linear)], env=ENVIRONMENT, preexec_fn=listen, **pipes
+    ) as process:
         process.stdin.write(b"hello\n")
         process.stdin.flush()
         assert process.stdout.readline()
@@ -255,7 +262,14 @@ def test_a_reader_that_goes_away(linear):
 
 def test_an_interrupt_is_quiet(linear):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*COMMAND, str(linear)], env=ENVIRONMENT, **pipes) as process:
+
+    def listen():
+        """Let the process hear SIGINT though this one, in a shell's background, may not."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        [*COMMAND, str(linear)], env=ENVIRONMENT, preexec_fn=listen, **pipes
+    ) as process:
         process.stdin.write(b"hello\n")
         process.stdin.flush()
         assert process.stdout.readline()
