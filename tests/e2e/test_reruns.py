@@ -19,9 +19,10 @@ def split(messages):
 REPORTING = {
     f"{DATASET}: time all bundles side by side, alone on the machine, progress in "
     f"results/logs/time/{DATASET}.log",
+    f"{DATASET}: intervals, paired tests, calibration, progress in results/logs/judge/{DATASET}.log",
     "aggregate 12 bundles into results/summary.csv",
-    "draw the figures",
-    "write results/report.md",
+    f"{DATASET}: draw the figures",
+    "write results/report.md and results/report.html",
 }
 SEARCH = {
     "search tiny -> +auto (seed 0), trials in results/demo-en/tiny+auto/seed0/trials.json",
@@ -94,7 +95,7 @@ def test_a_library_module(project):
 def test_a_module_of_the_report(project):
     tables = Path("workflow") / "scripts" / "emopress" / "report" / "tables.py"
     with project.changed(tables, lambda text: text + "\n# a change\n"):
-        assert project.planned() == ["write results/report.md"]
+        assert project.planned() == ["write results/report.md and results/report.html"]
 
 
 def test_key_order(project, backwards):
@@ -123,7 +124,9 @@ def test_another_variant_makes_only_that(project):
     with project.changed("miniature.yaml", one_more):
         variants, others = split(project.planned())
     assert variants == {"evaluate tiny+mag50 (seed 0)"}
-    assert "draw the figures" in others and not any(m.startswith(TRAINING) for m in others)
+    assert f"{DATASET}: draw the figures" in others and not any(
+        m.startswith(TRAINING) for m in others
+    )
 
 
 @pytest.mark.parametrize("variant", ["linear+int8-weights", "tiny+int8-static"])

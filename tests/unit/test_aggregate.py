@@ -24,6 +24,12 @@ def bundle(folder, runtime, size):
     (folder / "tokenizer.json").write_bytes(b"y" * 10)
     facts = {
         "runtime": runtime,
+        "labels": LABELS,
+        "normalise": "none",
+        "max_length": 8,
+        "pad_id": 0,
+        "analyzer": "word",
+        "ngrams": [1, 1],
         "params": 1000,
         "nonzero_params": 900,
         "family": "linear" if runtime == "linear" else "transformer",

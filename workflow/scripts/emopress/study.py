@@ -49,6 +49,31 @@ class Study:
         chosen = self.references[dataset]
         return recipe.reference_of(variant, self.variants[dataset], self.models, chosen)
 
+    def as_config(self) -> dict[str, Any]:
+        """Return what a config file of this study says, defaults and all, but for its data sets."""
+        blocks = [
+            {
+                "dataset": dataset,
+                **({"reference": self.references[dataset]} if self.references[dataset] else {}),
+                "variants": variants,
+                "published": self.published[dataset],
+            }
+            for dataset, variants in self.variants.items()
+        ]
+        return {
+            "name": self.name,
+            "description": self.description,
+            "seeds": self.seeds,
+            "study": blocks,
+            "budgets": self.budgets,
+            "models": self.models,
+            "passes": self.passes,
+            "evaluate": self.evaluate,
+            "statistics": self.statistics,
+            "timing": self.timing,
+            "device": self.device,
+        }
+
     def yardstick(self, dataset: str) -> str:
         """Return the variant of a data set that budgets measure the loss of accuracy from."""
         variants = self.variants[dataset]
