@@ -62,14 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        with suppress(OSError, ValueError):  # else Python complains when it flushes at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 141
     except UserError as error:
         return _told(str(error))
     except Exception as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
+        if isinstance(error, OSError):
+            _forget_output()  # on a full disk
         return _told(_one_line(error, command))
 
 
@@ -98,6 +99,12 @@ def _one_line(error: Exception, command: str) -> str:
     if isinstance(error, OSError):
         return str(error)
     return f"{type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)"
+
+
+def _forget_output() -> None:
+    """Lead standard output nowhere, else Python complains when it flushes what it could not write."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(message: str) -> int:
