@@ -243,14 +243,7 @@ def test_memory_does_not_grow_with_the_input(linear, tmp_path):
 
 def test_a_reader_that_goes_away(linear):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-
-    def listen():
-        """Let the process hear SIGINT though this one, in a shell's background, may not."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    with subprocess.Popen(
-        [*COMMAND, str(linear)], env=ENVIRONMENT, preexec_fn=listen, **pipes
-    ) as process:
+    with subprocess.Popen([*COMMAND, str(linear)], env=ENVIRONMENT, **pipes) as process:
         process.stdin.write(b"hello\n")
         process.stdin.flush()
         assert process.stdout.readline()

@@ -12,10 +12,10 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         import pandas
 
         from emopress.artifact import read_json
+        from emopress.published import load_published
         from emopress.report.environment import command_of, environment
         from emopress.report.page.data import page_data
         from emopress.report.page.page import write_page
-        from emopress.report.published import load_published
         from emopress.report.render import write_markdown
         from emopress.report.training_logs import read_logs
         from emopress.report.view import Results, Told, report_view

@@ -92,17 +92,9 @@ def _front_matter(facts: Facts) -> str:
 
 
 def _body(facts: Facts, repo: str | None) -> str:
-    from jinja2 import Environment, StrictUndefined
+    from emopress.report.render import markdown_environment
 
-    jinja = Environment(
-        undefined=StrictUndefined,
-        finalize=t.escape,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    template = jinja.from_string(BODY)
+    template = markdown_environment().from_string(BODY)
     try:
         return template.render(_view(facts, repo))
     except (AttributeError, KeyError, TypeError) as error:

@@ -6,12 +6,9 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.published import load_published
 from emopress.report import tables as t
 from emopress.report.sections import note_of, speedup
 from emopress.report.tables import Markdown
-
-__all__ = ["compared", "judged", "load_published", "published_table"]
 
 SCORES = {"accuracy": "Accuracy %", "macro_f1": "Macro F1 %"}
 WORDS = {

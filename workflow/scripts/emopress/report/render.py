@@ -18,9 +18,9 @@ def write_markdown(view: Mapping[str, Any], *, template: Path | str, out: Path |
         temporary.write_text(text, encoding="utf-8")
 
 
-def _render(template: Path, context: Mapping[str, Any]) -> str:
-    """Render a template in which every expression that is not Markdown yet is escaped."""
-    jinja = Environment(
+def markdown_environment() -> Environment:
+    """Return a Jinja environment that escapes every expression which is not Markdown yet."""
+    return Environment(
         undefined=StrictUndefined,
         finalize=t.escape,
         trim_blocks=True,
@@ -28,14 +28,18 @@ def _render(template: Path, context: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+
+
+def _render(template: Path, context: Mapping[str, Any]) -> str:
+    """Render a template, with at most one blank line in a row."""
     try:
-        text = jinja.from_string(template.read_text(encoding="utf-8")).render(context)
+        text = (
+            markdown_environment().from_string(template.read_text(encoding="utf-8")).render(context)
+        )
     except FileNotFoundError:
         raise UserError(f"{template}: no such file") from None
     except TemplateError as error:
         raise UserError(f"{template}: {error}") from None
     lines = [line.rstrip() for line in text.splitlines()]
-    kept = [
-        line for number, line in enumerate(lines) if line or (number and lines[number - 1])
-    ]  # at most one blank line in a row
+    kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
     return "\n".join(kept).strip() + "\n"
