@@ -55,7 +55,7 @@ def _test(variant, right, other, shown):
     }
 
 
-def _statistics():
+def _statistics(labels):
     found = {}
     for variant, (right, *_) in VARIANTS.items():
         accuracy = right / 400
@@ -66,7 +66,8 @@ def _statistics():
             "seeds": [1, 2],
             **dict.fromkeys(("accuracy", "macro_f1", "micro_f1"), score),
             "ece": 0.034,
-            "agreement": 0.97,
+            "class_f1": {label: {"low": 0.55, "high": 0.85} for label in labels},
+            "agreement": {"mean": 0.97, "low": 0.95, "high": 0.98},
             "reliability": {
                 "low": [0.4, 0.6, 0.8],
                 "high": [0.6, 0.8, 1.0],
@@ -117,7 +118,7 @@ def _row(dataset, variant):
     for score in ("accuracy", "macro_f1", "micro_f1"):
         row |= {score: accuracy, f"{score}_sd": 0.0025}
         row |= {f"{score}_low": accuracy - 0.025, f"{score}_high": accuracy + 0.024}
-    statistics = _statistics()["variants"][variant]["against"]
+    statistics = _statistics(HOSTILE)["variants"][variant]["against"]
     for other, test in statistics.items():
         row |= {
             f"{other}_difference": test and test["accuracy_difference"],
@@ -130,6 +131,8 @@ def _row(dataset, variant):
         "validation_accuracy": accuracy + 0.004,
         "ece": 0.034,
         "agreement": None if variant == "teacher" else 0.97,
+        "agreement_low": None if variant == "teacher" else 0.95,
+        "agreement_high": None if variant == "teacher" else 0.98,
         "params": size / 4,
         "nonzero_params": size / 5,
         "size_bytes": size,
@@ -311,7 +314,7 @@ def example():
     data = page_data(
         summary=pd.DataFrame([_row(name, variant) for name in sets for variant in VARIANTS]),
         details={name: _details(labels) for name, (_, _, labels) in sets.items()},
-        statistics={name: _statistics() for name in sets},
+        statistics={name: _statistics(labels) for name, (_, _, labels) in sets.items()},
         recommendation={name: budgets for name in sets},
         curves={
             name: {"teacher": curve, "teacher+trim+kd+int8": curve[:4], "linear": []}

@@ -117,6 +117,10 @@ def signed(value, places=2):
     return f"{100 * value:+.{places}f}".replace("-", "−")
 
 
+def interval(low, high):
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
 def signed_interval(low, high):
     return f"{signed(low, 1)} to {signed(high, 1)}"
 
@@ -222,6 +226,7 @@ def test_every_number_of_the_paired_tests_is_that_of_the_summary(report, summary
         if other == "teacher":
             assert shown["Against"] == row["teacher"]
             assert shown["Agreement %"] == percent(row["agreement"])
+            assert shown["Agreement, 95 %"] == interval(row["agreement_low"], row["agreement_high"])
 
 
 def test_figures(project, study):

@@ -165,6 +165,7 @@ def statistics():
             "teacher": teacher,
             "seeds": [1, 2],
             **scores,
+            "class_f1": {label: {"mean": 0.85, "low": 0.78, "high": 0.91} for label in LABELS},
             "ece": 0.034,
             "reliability": {
                 "low": [0.4, 0.8],
@@ -173,7 +174,7 @@ def statistics():
                 "confidence": [0.5, 0.93],
                 "accuracy": [0.45, 0.95],
             },
-            "agreement": 0.955 if teacher else None,
+            "agreement": {"mean": 0.955, "low": 0.92, "high": 0.98} if teacher else None,
             "against": {
                 "teacher": comparison(variant, teacher),
                 "linear": comparison(variant, "linear"),

@@ -118,7 +118,7 @@ def study(variants, seeds=1, labels=LABELS, noise=(0.0, 0.05, 0.1)):
                 "confidence": (low + 0.05).tolist(),
                 "accuracy": (low + 0.02).tolist(),
             },
-            "agreement": 0.9 if passes else None,
+            "agreement": {"mean": 0.9, "low": 0.8, "high": 0.95} if passes else None,
             "against": {"teacher": None, "linear": None, "reference": None},
             "noise": curve,
         }

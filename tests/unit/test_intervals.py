@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from emopress.measure import intervals
-from emopress.measure.intervals import interval, observed, resampled
+from emopress.measure.intervals import interval, observed, resampled, resampled_shares
 
 # joy: 3 of 4 right, one taken for fear; fear: 1 of 2, one taken for anger; anger: 0 of 2, both joy
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 2, 2])
@@ -26,6 +26,7 @@ def test_observed_by_hand():
     found = observed(TRUTH, PREDICTED, 3)
     assert found.accuracy == pytest.approx(4 / 8)
     # F1 of joy 2 * 3 / (4 + 5), of fear 2 * 1 / (2 + 2), of anger 0
+    assert found.f1 == pytest.approx([2 / 3, 1 / 2, 0])
     assert found.macro_f1 == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
 
 
@@ -68,6 +69,17 @@ def test_resamples_are_those_of_a_plain_stratified_bootstrap():
         accuracy, macro = plain_bootstrap(truth, predicted[variant], 5, 25, 3)
         assert found.accuracy[:, variant] == pytest.approx(accuracy)
         assert found.macro_f1[:, variant] == pytest.approx(macro)
+
+
+def test_shares_are_counted_over_the_same_resamples():
+    truth, predicted = random_models(60, 4, variants=2, seeds=3)
+    right = resampled(truth, predicted, classes=4, resamples=25)
+    shares = resampled_shares(truth, predicted == truth, resamples=25)
+    assert shares == pytest.approx(right.accuracy)  # being right is a thing that holds or not
+    same = predicted == predicted[::-1]
+    agreed = resampled_shares(truth, same, resamples=25)
+    assert np.array_equal(agreed[:, 0], agreed[:, 1])
+    assert agreed.mean() == pytest.approx(same[0].mean(), abs=0.05)
 
 
 def test_resamples_depend_neither_on_blocks_nor_on_the_other_variants(monkeypatch):

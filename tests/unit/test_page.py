@@ -224,7 +224,7 @@ def test_the_numbers_are_those_of_the_summary_and_read_as_in_the_report(reader):
     assert dataset["fronts"]["size_bytes"]["accuracy"][-1] == [91_451_424, 0.93]
     explained = dataset["variants"]["teacher+trim+kd+int8"]
     assert explained["confusion"] == [[400, 62, 0], [0, 238, 0], [0, 0, 100]]  # both seeds
-    assert explained["per_class"][1] == [0.9, 0.8, 0.7, 100]
+    assert explained["per_class"][1] == [0.9, 0.8, 0.7, 100, 0.55, 0.85]
     assert explained["noise"][3] == [0.2, 0.6225, 0.5975, 0.6475]
     assert explained["reliability"][2] == [0.97, 0.95, 700] and len(explained["curve"]) == 4
     assert explained["recipe"][2] == ["kd", "distill", "student: tiny; temperature: 2"]

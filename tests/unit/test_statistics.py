@@ -106,8 +106,8 @@ def test_shape(write):
     assert list(found["variants"]) == list(SKILL)
     entry = found["variants"]["big+int8"]
     assert list(entry) == [
-        "teacher", "seeds", "accuracy", "macro_f1", "micro_f1", "ece", "reliability", "agreement",
-        "against", "noise",
+        "teacher", "seeds", "accuracy", "macro_f1", "micro_f1", "class_f1", "ece", "reliability",
+        "agreement", "against", "noise",
     ]  # fmt: skip
     assert list(entry["accuracy"]) == ["mean", "sd", "low", "high", "by_seed"]
     assert sorted(entry["against"]["teacher"]) == sorted(COMPARED)
@@ -119,13 +119,20 @@ def test_scores_are_those_of_scikit_learn(write, files):
         entry, seeds = found["variants"][variant], given(files, variant)
         accuracy = [accuracy_score(TRUTH, each) for each in seeds]
         macro = [f1_score(TRUTH, each, average="macro") for each in seeds]
+        by_label = [f1_score(TRUTH, each, average=None) for each in seeds]
+        for i, label in enumerate(LABELS):
+            own = entry["class_f1"][label]
+            assert own["by_seed"] == pytest.approx([scores[i] for scores in by_label])
+            assert own["low"] <= own["mean"] <= own["high"] and own["low"] < own["high"]
         for name, values in (("accuracy", accuracy), ("macro_f1", macro), ("micro_f1", accuracy)):
             assert entry[name]["by_seed"] == pytest.approx(values)
             assert entry[name]["mean"] == pytest.approx(np.mean(values))
             assert entry[name]["sd"] == pytest.approx(np.std(values, ddof=1))
             assert entry[name]["low"] < entry[name]["mean"] < entry[name]["high"]
     agree = (given(files, "big") == given(files, "big+int8")).mean()
-    assert found["variants"]["big+int8"]["agreement"] == pytest.approx(agree)
+    agreement = found["variants"]["big+int8"]["agreement"]
+    assert agreement["mean"] == pytest.approx(agree)
+    assert agreement["low"] < agree < agreement["high"]
     assert found["variants"]["svm"]["agreement"] is None
 
 
@@ -208,7 +215,7 @@ def test_flips(write, files):
     place = int(first["id"].removeprefix("test-"))
     assert first["text"] == f"text {place}" and first["label"] == LABELS[TRUTH[place]]
     assert first["variant_label"] == LABELS[given(files, "big+int8")[first["seed"], place]]
-    assert found["variants"]["big+int8"]["agreement"] < 1
+    assert found["variants"]["big+int8"]["agreement"]["mean"] < 1
 
 
 def test_one_seed_and_no_linear_model(write, files):

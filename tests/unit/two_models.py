@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emopress.measure.intervals import Scored, resampled
+from emopress.measure.intervals import resampled
 from emopress.measure.paired import corrected, difference
 
 
@@ -10,7 +10,7 @@ def compare(truth, this, other, *, classes, resamples):
     """Return the comparison of two models, each [N] or [seeds, N], as a family of its own."""
     both = np.stack([np.atleast_2d(this), np.atleast_2d(other)])
     drawn = resampled(truth, both, classes=classes, resamples=resamples)
-    columns = [Scored(drawn.accuracy[:, i], drawn.macro_f1[:, i]) for i in (0, 1)]
+    columns = [drawn.column(i) for i in (0, 1)]
     found = difference(truth, *both, classes=classes, drawn=tuple(columns))
     corrected([[found]])
     return found

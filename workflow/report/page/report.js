@@ -205,9 +205,9 @@
       })));
     const classes = el("table", {}, el("caption", {}, `Scores per label of ${one.variant}`),
       el("thead", {}, el("tr", {}, ...["Label", "Texts", "Precision", "Recall", "F1"].map((words, i) => el("th", { scope: "col", class: i ? "num" : null }, words)))),
-      el("tbody", {}, ...more.per_class.map(([precision, recall, f1, support], i) => el("tr", {}, el("th", { scope: "row" }, labels[i]),
+      el("tbody", {}, ...more.per_class.map(([precision, recall, f1, support, low, high], i) => el("tr", {}, el("th", { scope: "row" }, labels[i]),
         el("td", { class: "num" }, String(support)), el("td", { class: "num" }, percent(precision)), el("td", { class: "num" }, percent(recall)),
-        shaded(el("td", { class: "num meter" }, percent(f1)), f1)))));
+        shaded(el("td", { class: "num meter" }, percent(f1), low === null ? null : el("small", {}, `${percent(low)} to ${percent(high)}`)), f1)))));
     const recipe = el("ol", { class: "steps" }, ...more.recipe.map(([name, sort, settings]) => el("li", {}, el("strong", {}, name), ` ${sort}`, settings ? el("div", { class: "sub" }, settings) : null)));
     const tests = more.tests.length ? more.tests : ["This variant has nothing to be compared with, or was not compared."];
     $("explorer").replaceChildren(el("div", { class: "parts" },

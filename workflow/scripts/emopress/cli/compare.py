@@ -132,12 +132,12 @@ def compared(
     import numpy as np
 
     from emopress.card.facts import RESAMPLES
-    from emopress.measure.intervals import Scored, interval, observed, resampled
+    from emopress.measure.intervals import interval, observed, resampled
     from emopress.measure.paired import ALPHA, difference
 
     both = np.stack(given)[:, None]  # [bundles, seeds, N]
     drawn = resampled(truth, both, classes=len(labels), resamples=RESAMPLES)
-    columns = [Scored(drawn.accuracy[:, i], drawn.macro_f1[:, i]) for i in (0, 1)]
+    columns = [drawn.column(i) for i in (0, 1)]
     sides = []
     for bundle, classes, column in zip(bundles, given, columns, strict=True):
         points = observed(truth, classes, len(labels))

@@ -1,6 +1,6 @@
 """How sure a score is: accuracy and macro F1 over bootstrap resamples of the texts, stratified by label."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,22 @@ MANY_TEXTS = 20_000  # of one label: drawing outcomes instead of texts then pays
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores as fractions, two arrays of one shape.
+    """Scores as fractions: `accuracy` of any shape, and of the same with the labels as last axis, `f1`.
 
     Micro F1 is none of its own: with one true and one predicted label per text it is the accuracy.
     """
 
     accuracy: np.ndarray
-    macro_f1: np.ndarray
+    f1: np.ndarray
+
+    @property
+    def macro_f1(self) -> np.ndarray:
+        """The mean of the labels' F1, of the shape of `accuracy`."""
+        return self.f1.mean(axis=-1)
+
+    def column(self, place: int) -> "Scored":
+        """Return the scores of one variant of [..., variants]."""
+        return Scored(self.accuracy[..., place], self.f1[..., place, :])
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ def scored(hits: np.ndarray, predicted: np.ndarray, support: np.ndarray) -> Scor
     """
     total = support + predicted
     f1 = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
-    return Scored(hits.sum(axis=-1) / support.sum(), f1.mean(axis=-1))
+    return Scored(hits.sum(axis=-1) / support.sum(), f1)
 
 
 def observed(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Scored:
@@ -107,10 +116,9 @@ def resampled(
     strata = stratify(truth, predicted.reshape(models, -1), classes, seed)
     support = np.bincount(truth, minlength=classes)
     accuracy = np.empty((resamples, variants))
-    macro_f1 = np.empty((resamples, variants))
-    block = max(1, CELLS // max(models * classes, int(support.max())))
-    for start in range(0, resamples, block):
-        size = min(block, resamples - start)
+    f1 = np.empty((resamples, variants, classes))
+    for rows in _blocks(resamples, max(models * classes, int(support.max()))):
+        size = rows.stop - rows.start
         hits = np.zeros((size, models, classes))
         given = np.zeros((size, models, classes))
         for stratum in strata:
@@ -119,12 +127,38 @@ def resampled(
             hits[..., stratum.label] = counts[..., stratum.label]
             given += counts
         found = scored(hits, given, support)
-        rows = slice(start, start + size)
         accuracy[rows] = found.accuracy.reshape(size, variants, seeds).mean(axis=2)
-        macro_f1[rows] = found.macro_f1.reshape(size, variants, seeds).mean(axis=2)
+        f1[rows] = found.f1.reshape(size, variants, seeds, classes).mean(axis=2)
         if progress:
             progress(size)
-    return Scored(accuracy, macro_f1)
+    return Scored(accuracy, f1)
+
+
+def resampled_shares(
+    truth: np.ndarray, holds: np.ndarray, *, resamples: int, seed: int = SEED
+) -> np.ndarray:
+    """Return in what share of the texts something holds over bootstrap resamples, [resamples, variants].
+
+    `holds` [variants, seeds, N], of bools; the share is the mean over training seeds. The resamples
+    are drawn as in `resampled`, stratified by `truth` [N].
+    """
+    variants, seeds, texts = holds.shape
+    models = variants * seeds
+    strata = stratify(truth, holds.reshape(models, -1).astype(np.int64), 2, seed)
+    shares = np.empty((resamples, variants))
+    for rows in _blocks(resamples, max(2 * models, int(np.bincount(truth).max()))):
+        size = rows.stop - rows.start
+        counts = sum(s.draw(size).astype(np.float32) @ s.one_hot for s in strata)
+        held = np.reshape(counts, (size, variants, seeds, 2))[..., 1]
+        shares[rows] = held.mean(axis=2, dtype=np.float64) / texts
+    return shares
+
+
+def _blocks(resamples: int, width: int) -> Iterator[slice]:
+    """Yield the resamples that are counted at a time, `width` numbers for each."""
+    block = max(1, CELLS // width)
+    for start in range(0, resamples, block):
+        yield slice(start, min(start + block, resamples))
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:

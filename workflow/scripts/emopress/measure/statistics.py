@@ -14,7 +14,13 @@ from emopress.errors import UserError
 from emopress.measure import paired
 from emopress.measure.evaluated import Evaluated, read_all
 from emopress.measure.flips import confident_flips, write_flips
-from emopress.measure.intervals import Scored, interval, observed, resampled
+from emopress.measure.intervals import (
+    Scored,
+    interval,
+    observed,
+    resampled,
+    resampled_shares,
+)
 from emopress.measure.reliability import calibration_error, reliability_bins
 
 Against = dict[str, str | None]  # variant -> whom it is compared with
@@ -33,18 +39,48 @@ def points(by_seed: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
 
 
 def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
-    """Return a variant's scores with their intervals, and its calibration over all seeds."""
+    """Return a variant's scores with their intervals, and its calibration over all seeds.
+
+    The calibration error has no interval: resampling texts only adds to it, so that percentiles of
+    the bootstrap leave out the true value of a well calibrated model (in simulation, always).
+    """
     given = found.given[0.0][place]
     scores = observed(found.truth, given, len(found.labels))
     bins = reliability_bins(found.confidence[0.0][place], given == found.truth)
-    accuracy = points(scores.accuracy, drawn.accuracy[:, place])
+    own = drawn.column(place)
+    accuracy = points(scores.accuracy, own.accuracy)
     return {
         "accuracy": accuracy,
-        "macro_f1": points(scores.macro_f1, drawn.macro_f1[:, place]),
+        "macro_f1": points(scores.macro_f1, own.macro_f1),
         "micro_f1": accuracy,  # the same number where every text has one true and one predicted label
+        "class_f1": {
+            label: points(scores.f1[:, i], own.f1[:, i]) for i, label in enumerate(found.labels)
+        },
         "ece": calibration_error(bins),
         "reliability": bins,
     }
+
+
+def agreements(
+    found: Evaluated, teachers: Against, resamples: int
+) -> dict[str, dict[str, float] | None]:
+    """Return by variant in what share of the texts it gives its teacher's label, None without one."""
+    given = found.given[0.0]
+    taught = {name: teachers[name] for name in found.variants if teachers.get(name)}
+    if not taught:
+        return {}
+    agree = np.stack(
+        [
+            given[found.place(name)] == given[found.place(str(other))]
+            for name, other in taught.items()
+        ]
+    )
+    drawn = resampled_shares(found.truth, agree, resamples=resamples)
+    shares: dict[str, dict[str, float] | None] = {}
+    for place, name in enumerate(taught):
+        low, high = interval(drawn[:, place])
+        shares[name] = {"mean": float(agree[place].mean()), "low": low, "high": high}
+    return shares
 
 
 def comparison(
@@ -54,7 +90,7 @@ def comparison(
     if other is None or other == variant:
         return None
     places = [found.place(variant), found.place(other)]
-    this, that = (Scored(drawn.accuracy[:, place], drawn.macro_f1[:, place]) for place in places)
+    this, that = (drawn.column(place) for place in places)
     mine, theirs = (found.given[0.0][place] for place in places)
     return {
         "variant": other,
@@ -135,16 +171,16 @@ def statistics(
 
         clean = draw(given)
         noisy = robustness(found, draw, clean)
+    agreed = agreements(found, teachers, resamples)
     table: dict[str, Any] = {}
     for place, variant in enumerate(found.variants):
         teacher = teachers.get(variant)
         against = {"teacher": teacher, "linear": linear, "reference": reference}
-        agreement = (given[place] == given[found.place(teacher)]).mean() if teacher else None
         table[variant] = {
             "teacher": teacher,
             "seeds": found.seeds,
             **quality(found, place, clean),
-            "agreement": None if agreement is None else float(agreement),
+            "agreement": agreed.get(variant),
             "against": {
                 kind: comparison(found, variant, other, clean) for kind, other in against.items()
             },

@@ -25,7 +25,8 @@ MEANS = (
 _SCORES = [f"{s}{end}" for s in SCORES for end in ("", "_sd", "_low", "_high")]
 _TESTED = ("difference", "low", "high", "p")
 _TESTS = [f"{o}_{score}{what}" for o in COMPARED for score in ("", "macro_f1_") for what in _TESTED]
-_OTHERS = ("ece", "agreement", "latency_ms_p50_sd", "all_threads", "timing_spread")
+_AGREED = ("agreement", "agreement_low", "agreement_high")
+_OTHERS = ("ece", *_AGREED, "latency_ms_p50_sd", "all_threads", "timing_spread")
 NUMBERS = {*MEANS, *_SCORES, *_TESTS, *_OTHERS}
 DIGITS = 8  # significant ones, the same in every file
 LATEX = {  # column -> heading, what multiplies it, and its decimals
@@ -70,7 +71,9 @@ def summarise(
             values = found[score]
             row |= {score: values["mean"], f"{score}_sd": values["sd"]}
             row |= {f"{score}_low": values["low"], f"{score}_high": values["high"]}
-        row |= {"ece": found["ece"], "agreement": found["agreement"]}
+        agreed = found["agreement"] or {}
+        row |= {"ece": found["ece"], "agreement": agreed.get("mean")}
+        row |= {f"agreement_{end}": agreed.get(end) for end in ("low", "high")}
         for other in COMPARED:
             row |= _comparison(other, found["against"][other])
         row |= {column: own[column].mean() for column in MEANS}

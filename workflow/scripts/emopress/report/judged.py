@@ -62,6 +62,7 @@ def _tested(variant: str, row: pd.Series, other: str) -> dict[str, object]:
     line: dict[str, object] = {"Variant": t.code(variant)}
     if other == "teacher":
         line |= {"Against": t.code(row["teacher"]), "Agreement %": t.percent(row["agreement"])}
+        line["Agreement, 95 %"] = t.interval(row["agreement_low"], row["agreement_high"])
     return line | {
         "Points": t.points(difference),
         "95 %": t.points_interval(low, high),

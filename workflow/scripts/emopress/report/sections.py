@@ -71,9 +71,16 @@ def speedup(row: pd.Series, column: str = "speedup") -> Markdown:
 
 
 def class_table(
-    seeds: Mapping[str, Any], entry: Mapping[str, Any], dataset: str, variant: str
+    seeds: Mapping[str, Any],
+    tested: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    dataset: str,
+    variant: str,
 ) -> Markdown:
-    """Write precision, recall and F1 per label of one variant (means over seeds) and support."""
+    """Write precision, recall and F1 per label of one variant (means over seeds) and support.
+
+    `seeds`: the variant's entry in the details; `tested`: its entry in the statistics.
+    """
     rows = []
     for label in entry["labels"]:
         try:
@@ -89,6 +96,7 @@ def class_table(
                 "Precision %": t.percent(means["precision"]),
                 "Recall %": t.percent(means["recall"]),
                 "F1 %": t.percent(means["f1"]),
+                "F1, 95 %": t.interval(*(tested["class_f1"][label][e] for e in ("low", "high"))),
                 "Test texts": t.count(means["support"]),
             }
         )

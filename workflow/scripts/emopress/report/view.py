@@ -183,7 +183,9 @@ def _dataset_view(
         "classes": [
             {
                 "variant": _html(variant),
-                "table": sections.class_table(details[variant], entry, name, variant),
+                "table": sections.class_table(
+                    details[variant], statistics["variants"][variant], entry, name, variant
+                ),
             }
             for variant in rows.index
         ],

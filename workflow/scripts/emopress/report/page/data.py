@@ -134,7 +134,7 @@ def _explained(
     entry: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what the explorer shows of one variant; texts are counted over all seeds."""
-    labels = list(entry.get("labels", []))
+    labels, sure = list(entry.get("labels", [])), tested.get("class_f1") or {}
     try:
         confusion = np.sum([seed["confusion"] for seed in seeds.values()], axis=0)
         per_class = [
@@ -142,6 +142,7 @@ def _explained(
                 _rounded(np.mean([seed["per_class"][label][key] for seed in seeds.values()]), 4)
                 for key in ("precision", "recall", "f1", "support")
             ]
+            + [_rounded(sure.get(label, {}).get(end), 4) for end in ("low", "high")]
             for label in labels
         ]
     except KeyError as error:
