@@ -27,6 +27,7 @@ def test_miniature(plan, miniature):
         "describe_data": 1,
         "finetune": 1,
         "train_linear": 1,
+        "train_dense": 1,
         "teacher_logits": 3,  # tiny; of tiny+trim and tiny+trim+kd-layer for their children
         "distill": 1,
         "distill_whitebox": 1,
@@ -40,13 +41,15 @@ def test_miniature(plan, miniature):
         # tiny, +mag50, +kd-micro, +lora, +trim, +trim+kd-layer, +trim+kd-layer+cut50
         "export": 7,
         "export_linear": 1,
+        "export_dense": 1,
         "quantize": 3,  # tiny+int8-dynamic for the search alone
         "quantize_blocks": 1,
         "quantize_half": 1,
         "quantize_linear": 1,
+        "quantize_dense": 1,
         "pack": 1,
         "search": 1,
-        "predict": 13,
+        "predict": 15,
         **dict.fromkeys(ONCE, 1),
     }
 
@@ -87,7 +90,7 @@ def test_a_teacher_of_two_students_gives_its_logits_once(plan, miniature):
 def test_every_seed_is_made(plan, miniature):
     miniature["seeds"] = [0, 1, 2]
     counts = plan(miniature).counts
-    assert counts["finetune"] == 3 and counts["predict"] == 3 * 13
+    assert counts["finetune"] == 3 and counts["predict"] == 3 * 15
     assert counts["prepare_data"] == counts["time"] == counts["aggregate"] == 1
 
 
