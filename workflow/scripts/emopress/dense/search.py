@@ -104,11 +104,11 @@ def quantized_layers(
     if "search" not in step:
         pairs = [coded(layer, step, step["percentile"]) for layer in layers]
         by_layer = {layer.name: facts for layer, facts in pairs}
-        return [layer for layer, _ in pairs], {"layers": by_layer}
+        return [layer for layer, _ in pairs], {"quantized_layers": by_layer}
     loss = validation_loss(parent, validation)
     found, by_layer = search_layers(layers, step, loss)
     return found, {
         "validation_loss_before": loss(layers),
         "validation_loss_after": loss(found),
-        "layers": by_layer,
+        "quantized_layers": by_layer,
     }
