@@ -20,7 +20,9 @@ class DenseModel(nn.Module):
     """Maps entries [B, T] to logits [B, C].
 
     Entry 0 is padding; the vector of entry i is the mean of the rows `pieces[i]` of `table` [R, D].
-    `layers` are the widths of the hidden layers; `dropout` acts on what each layer reads. With
+    `layers` are the widths of the hidden layers; `dropout` acts on what each layer reads. Averaged
+    vectors make a deep averaging network (Iyyer, Manjunatha, Boyd-Graber, Daumé 2015), as does
+    `word_dropout`, the share of the words of a training text that are left out at random. With
     pooling `flatten` the vectors of the first `max_length` words stand side by side.
     """
 
@@ -32,13 +34,14 @@ class DenseModel(nn.Module):
         layers: Sequence[int],
         classes: int,
         dropout: float,
+        word_dropout: float,
         pooling: str,
         max_length: int,
         trained_vectors: bool,
     ) -> None:
         super().__init__()
         self.vectors = nn.Parameter(table, requires_grad=trained_vectors)
-        self.pooling, self.max_length = pooling, max_length
+        self.pooling, self.max_length, self.word_dropout = pooling, max_length, word_dropout
         width = table.shape[1] * (1 if pooling == AVERAGE else max_length)
         widths = [width, *layers]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, layers, strict=False))
@@ -63,9 +66,12 @@ class DenseModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Output:
         """Return the logits of a batch; the mask is 1 for words, 0 for padding."""
-        found = self.words(input_ids)
+        found, kept = self.words(input_ids), attention_mask
+        if self.training and self.word_dropout:
+            kept = kept * (torch.rand(kept.shape, device=kept.device) >= self.word_dropout)
+            found = found * kept.unsqueeze(-1)
         if self.pooling == AVERAGE:
-            features = found.sum(1) / attention_mask.sum(1, keepdim=True)
+            features = found.sum(1) / kept.sum(1, keepdim=True).clamp(min=1)
         else:
             features = F.pad(found, (0, 0, 0, self.max_length - found.shape[1])).flatten(1)
         for layer in self.hidden:

@@ -137,6 +137,7 @@ def train_dense(
         layers=step["layers"],
         classes=classes,
         dropout=step["dropout"],
+        word_dropout=step["word_dropout"],
         pooling=step["pooling"],
         max_length=max_length,
         trained_vectors=entry.get("trained", True),
