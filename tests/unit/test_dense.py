@@ -83,6 +83,7 @@ def torch_logits(model, texts):
         layers=model.step["layers"],
         classes=len(facts["labels"]),
         dropout=0.3,
+        word_dropout=0.3,
         pooling=facts["pooling"],
         max_length=facts["max_length"],
         trained_vectors=True,
@@ -128,7 +129,7 @@ def test_codes_are_packed_and_stand_for_the_rounded_weights(trained, filled, tmp
     _, facts = quantized(model, filled, tmp_path / "q", bits=bits, symmetric=False, percentile=99.5)
     _, before = read_model(model.folder / "bundle" / "model.npz")
     _, after = read_model(tmp_path / "q" / "model.npz")
-    findings = facts["findings"]["q"]["layers"]
+    findings = facts["findings"]["q"]["quantized_layers"]
     with np.load(tmp_path / "q" / "model.npz") as arrays:
         for old, new in zip(before, after, strict=True):
             stored = arrays[new.name]
@@ -159,7 +160,7 @@ def test_the_search_looks_at_validation_and_loses_no_more_than_min_max(trained, 
 
     assert found["validation_loss_before"] == pytest.approx(loss(model.folder / "bundle"), abs=1e-5)
     assert found["validation_loss_after"] == pytest.approx(loss(tmp_path / "s"), abs=1e-5)
-    for facts in found["layers"].values():
+    for facts in found["quantized_layers"].values():
         trials = facts["validation_loss_by_percentile"]
         assert set(trials) == {f"{p:g}" for p in percentiles}
         assert trials[f"{facts['percentile']:g}"] == min(trials.values())
@@ -185,6 +186,7 @@ def test_model_by_hand():
         layers=[1],
         classes=2,
         dropout=0.5,
+        word_dropout=0.5,
         pooling="average",
         max_length=8,
         trained_vectors=True,

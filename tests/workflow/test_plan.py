@@ -112,6 +112,40 @@ def test_a_variant_outside_the_study_can_be_asked_for_by_path(plan, miniature):
     assert plan(miniature, path).counts["distill"] == 1
 
 
+def test_a_dense_bundle_alone(plan, miniature):
+    path = "results/demo-en/dense+q4/seed0/bundle/bundle.json"
+    made = plan(miniature, path)
+    assert set(made.counts) == {
+        "fetch_data",
+        "prepare_data",
+        "train_dense",
+        "export_dense",
+        "quantize_dense",
+    }
+
+
+def test_two_models_fetch_their_file_of_vectors_once(plan, miniature):
+    vectors = {"source": "glove", "file": "v.zip", "licence": "MIT"}
+    for size in (50, 100):
+        miniature["models"][f"glove-{size}"] = {
+            "family": "dense",
+            "vectors": {**vectors, "dimension": size, "member": f"v.{size}d.txt"},
+            "train": {"epochs": 1, "learning_rate": 0.01},
+        }
+    miniature["study"][0]["variants"] = ["glove-50", "glove-100", "glove-100+q4", "dense"]
+    made = plan(miniature, "bundles")
+    assert (made.counts["fetch_vectors"], made.counts["train_dense"]) == (1, 3)
+    assert "results/vectors/v.zip/manifest.json" in made.made
+    alone = plan(miniature, "results/demo-en/dense/seed0/bundle/bundle.json")
+    assert alone.counts["fetch_vectors"] == 0
+
+
+def test_a_dense_model_can_teach(plan, miniature):
+    path = "results/demo-en/dense+kd-micro+mag50/seed0/bundle/bundle.json"
+    counts = plan(miniature, path).counts
+    assert (counts["distill"], counts["export_dense"], counts["export"]) == (1, 1, 1)
+
+
 @pytest.mark.parametrize("target", ["bundles", "data"])
 def test_other_targets(plan, miniature, target):
     counts = plan(miniature, target).counts
