@@ -137,11 +137,11 @@ def test_quantized_layers_have_a_table_of_their_own():
     assert rows_of(ranges_table(details, list(details), {})) == [
         [
             *("`big+q4`", "`vectors`", "4", "99.5", "0.51 %", "25 %", "1.2e-05", "20.1 dB"),
-            *("-1.5 to 2.2", "▂·██", "·▃·█"),
+            *("-1.5 to 2.2", "▁·▇█", "·▂·█"),
         ],
         [
             *("`big+q4`", "`output`", "4", "100", "0.51 %", "25 %", "1.2e-05", "–"),
-            *("-1.5 to 2.2", "▂·██", "·▃·█"),
+            *("-1.5 to 2.2", "▁·▇█", "·▂·█"),
         ],
     ]
     assert ranges_table({"big": {"0": seed()}}, ["big"], {}) is None

@@ -15,8 +15,7 @@ KEY = "quantized_layers"
 def bars(counts: Sequence[int]) -> str:
     """Draw counts as a row of bars, the highest full; an empty bin is a dot."""
     top = max(counts, default=0)
-    steps = len(BARS) - 1
-    return "".join(BARS[-(-count * steps // top)] if count else "·" for count in counts)
+    return "".join(BARS[-(-count * len(BARS) // top) - 1] if count else "·" for count in counts)
 
 
 def ranges_table(
