@@ -180,6 +180,13 @@ def test_shipped_study(plan, name):
     assert plan(ROOT / "config" / f"{name}.yaml").counts["fetch_model"] > 0
 
 
+def test_word_vectors_study(plan):
+    counts = plan(ROOT / "config" / "glove.yaml").counts
+    assert counts["train_dense"] == 5 and counts["fetch_vectors"] == 0
+    glove = "results/emotion/glove-100+int4-best/seed0/bundle/bundle.json"
+    assert plan(ROOT / "config" / "glove.yaml", glove).counts["fetch_vectors"] == 1
+
+
 def test_figures_and_report_are_not_planned_for_unknown_names(plan, miniature):
     with pytest.raises((MissingRuleException, WorkflowError)):
         plan(miniature, "results/demo-en/tiny+squash/seed0/bundle/bundle.json")
