@@ -149,7 +149,14 @@ def train_dense(
         step["train"],
         seed=seed,
         identity=training_identity(
-            step=step, data=data, seed=seed, texts=sha256, first=first.findings, words=first.words
+            step=step,
+            data=data,
+            seed=seed,
+            texts=sha256,
+            first=first.findings,
+            words=first.words,
+            # How texts are cut stands in another folder than the code that trains.
+            cut=[entries.pieces, fit_texts.ids, held_out_texts.ids],
         ),
         device=where,
         state=state,
