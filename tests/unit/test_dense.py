@@ -20,6 +20,7 @@ from emopress.runtime.dense import pooled
 from emopress.runtime.layers import VECTORS, Layer, read_model
 from emopress.runtime.words import Lexicon, words_of
 from emopress.train.data import Split, read_split
+from emopress.train.loop import Trainer
 
 SUBWORD = {"source": "subword", "dimension": 12, "buckets": 300, "min_count": 2}
 TRAIN = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
@@ -93,8 +94,9 @@ def torch_logits(model, texts):
         return built.eval()(**encoded.batch(range(len(texts)), torch.device("cpu"))).logits.numpy()
 
 
-@pytest.mark.parametrize("language", ["en", "bn"])
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(
+    ("name", "language"), [("average", "en"), ("average", "bn"), ("flatten", "en"), ("bare", "en")]
+)
 def test_the_bundle_computes_what_was_trained(trained, texts, name, language):
     model = trained(name, language)
     several = [*texts, *model.corpus.frame["text"][1050:1080], "zzyzx goood , gooood"]
@@ -205,56 +207,51 @@ def test_model_by_hand():
     assert model(ids, mask).logits.tolist() == [[4, 5], [2, 5]]
 
 
-def test_same_seed_same_files_and_another_seed_others(trained, tmp_path):
-    first = trained("average")
-    files = ("model.safetensors", "words.json", "training.json")
-    for seed, same in ((0, True), (1, False)):
+@pytest.fixture
+def job(few, filled, training, tmp_path):
+    """Return a function that trains a small model on few texts and returns its checkpoint's folder."""
+    step = filled("dense", family="dense", **SHAPES["average"], train=training(**TRAIN))
+
+    def run(name, seed=0):
         train_dense(
-            step=first.step,
-            data=first.corpus.data,
+            step=step,
+            data=few.data,
             seed=seed,
             device="cpu",
-            train=first.corpus.train,
-            validation=first.corpus.validation,
+            train=few.train,
+            validation=few.validation,
             vectors=None,
             state=tmp_path / "state",
-            out=tmp_path / str(seed),
+            out=tmp_path / name,
         )
-        pairs = [(first.folder / "checkpoint" / f, tmp_path / str(seed) / f) for f in files]
-        assert (sha256_of(pairs[0][0]) == sha256_of(pairs[0][1])) is same
-        assert (sha256_of(pairs[1][0]) == sha256_of(pairs[1][1])) is True
-        assert not (tmp_path / "state").exists()
+        return tmp_path / name
+
+    return run
 
 
-def test_a_training_that_was_cut_off_goes_on(trained, tmp_path, monkeypatch):
-    from emopress.train.loop import Trainer
+def test_same_seed_same_files_and_another_seed_others(job, tmp_path):
+    first, again, other = job("first"), job("again"), job("other", seed=1)
+    for file in ("model.safetensors", "words.json", "training.json"):
+        assert sha256_of(first / file) == sha256_of(again / file)
+    assert sha256_of(first / "model.safetensors") != sha256_of(other / "model.safetensors")
+    assert sha256_of(first / "words.json") == sha256_of(other / "words.json")
+    assert not (tmp_path / "state").exists()
 
-    whole, record = trained("average"), Trainer._record
+
+def test_a_training_that_was_cut_off_goes_on(job, tmp_path, monkeypatch):
+    whole, record = job("whole"), Trainer._record
 
     def cut_off(self, epoch, loss, score):
         record(self, epoch, loss, score)
         if epoch == 2:
             raise KeyboardInterrupt
 
-    job = {
-        "step": whole.step,
-        "data": whole.corpus.data,
-        "seed": 0,
-        "device": "cpu",
-        "train": whole.corpus.train,
-        "validation": whole.corpus.validation,
-        "vectors": None,
-        "state": tmp_path / "state",
-        "out": tmp_path / "out",
-    }
     monkeypatch.setattr(Trainer, "_record", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        train_dense(**job)
+        job("out")
     assert (tmp_path / "state" / "state.json").is_file() and not (tmp_path / "out").exists()
     monkeypatch.setattr(Trainer, "_record", record)
-    train_dense(**job)
-    found, expected = (f / "model.safetensors" for f in (job["out"], whole.folder / "checkpoint"))
-    assert sha256_of(found) == sha256_of(expected)
+    assert sha256_of(job("out") / "model.safetensors") == sha256_of(whole / "model.safetensors")
 
 
 @pytest.fixture
