@@ -8,6 +8,7 @@ import pandas
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json, sha256_of, write_json
 from emopress.bundle.dense import export_dense, quantize_dense
@@ -148,26 +149,26 @@ def test_codes_are_packed_and_stand_for_the_rounded_weights(trained, filled, tmp
     assert facts["params"] == sum(layer.params for layer in after)
 
 
-def test_the_search_looks_at_validation_and_loses_no_more_than_min_max(trained, filled, tmp_path):
+def test_the_search_looks_at_validation(trained, filled, tmp_path):
     model = trained("average")
     percentiles = [100, 99.5, 98, 95]
     _, searched = quantized(model, filled, tmp_path / "s", bits=2, search=percentiles)
     found = searched["findings"]["q"]
     split = read_split(model.corpus.validation)
 
-    def loss(folder):
-        logits = load(folder).predict_logits(split.texts).astype(float)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return -logits[np.arange(len(split.labels)), split.labels].mean()
+    def macro_f1(folder):
+        predicted = load(folder).predict_proba(split.texts).argmax(axis=1)
+        return f1_score(split.labels, predicted, average="macro", zero_division=0)
 
-    assert found["validation_loss_before"] == pytest.approx(loss(model.folder / "bundle"), abs=1e-5)
-    assert found["validation_loss_after"] == pytest.approx(loss(tmp_path / "s"), abs=1e-5)
+    assert found["validation_macro_f1_before"] == pytest.approx(macro_f1(model.folder / "bundle"))
+    assert found["validation_macro_f1_after"] == pytest.approx(macro_f1(tmp_path / "s"))
     for facts in found["quantized_layers"].values():
-        trials = facts["validation_loss_by_percentile"]
+        trials = {p: tuple(loss.values()) for p, loss in facts["validation_by_percentile"].items()}
         assert set(trials) == {f"{p:g}" for p in percentiles}
         assert trials[f"{facts['percentile']:g}"] == min(trials.values())
-    quantized(model, filled, tmp_path / "m", bits=2, percentile=100)
-    assert loss(tmp_path / "s") <= loss(tmp_path / "m") + 1e-6
+    last = found["quantized_layers"]["output"]
+    chosen = last["validation_by_percentile"][f"{last['percentile']:g}"]
+    assert 1 - chosen["macro_f1_error"] == pytest.approx(found["validation_macro_f1_after"])
 
 
 def test_pooling_by_hand():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emopress.dense.quantization import quantize, told, weight_range
-from emopress.dense.search import coded, negative_log_likelihood, search_layers
+from emopress.dense.search import Loss, coded, divergence, search_layers
 from emopress.errors import UserError
 from emopress.runtime.layers import OUTPUT, VECTORS, Layer
 
@@ -105,12 +105,13 @@ def test_facts_by_hand():
     assert told(np.array([-1.0, 1.0]), exact, low=-1.0, high=1.0)["signal_to_noise_db"] is None
 
 
-def test_likelihood_by_hand():
-    logits = np.array([[np.log(4), 0.0], [0.0, 0.0]], dtype=np.float32)
-    # softmax: (0.8, 0.2) and (0.5, 0.5)
-    assert negative_log_likelihood(logits, np.array([1, 0])) == pytest.approx(
-        -(np.log(0.2) + np.log(0.5)) / 2
-    )
+def test_divergence_by_hand():
+    # softmax: (0.8, 0.2) and (0.5, 0.5); KL = 0.8 ln 1.6 + 0.2 ln 0.4, and 0 for the second text
+    full = np.array([[np.log(4), 0.0], [7.0, 7.0]], dtype=np.float32)
+    other = np.array([[900.0, 900.0], [0.0, 0.0]], dtype=np.float32)
+    expected = (0.8 * np.log(1.6) + 0.2 * np.log(0.4)) / 2
+    assert divergence(full, other) == pytest.approx(expected, abs=1e-6)
+    assert divergence(full, full) == 0
 
 
 STEP = {"name": "q", "bits": 2, "symmetric": True}
@@ -135,21 +136,37 @@ def test_the_search_takes_what_loses_least_layer_by_layer():
         vectors, hidden, output = (layer.weights() for layer in found)
         small = np.array([0, 1])
         others = np.square(hidden[0, small] - [2, -2]) + np.square(output[0, small] - [1, -1])
-        return float((vectors[0, 3] - 9) ** 2 + others.sum())
+        return Loss(float((vectors[0, 3] - 9) ** 2 + others.sum()), 0.0)
 
     found, facts = search_layers(layers(), {**STEP, "search": [60, 100]}, loss)
     assert [facts[name]["percentile"] for name in (VECTORS, "hidden0", OUTPUT)] == [100, 60, 60]
     assert [layer.bits for layer in found] == [2, 2, 2]
     # each trial on top of the layers chosen before, those after it in full precision
     assert seen == [[2, 32, 32]] * 2 + [[2, 2, 32]] * 2 + [[2, 2, 2]] * 2
-    trials = facts["hidden0"]["validation_loss_by_percentile"]
-    assert list(trials) == ["100", "60"] and trials["60"] < trials["100"]
+    trials = facts["hidden0"]["validation_by_percentile"]
+    assert list(trials) == ["100", "60"]
+    assert trials["60"]["macro_f1_error"] < trials["100"]["macro_f1_error"]
     assert facts[VECTORS]["clipped_share"] == 0 and facts[OUTPUT]["clipped_share"] == 0.25
 
 
 def test_of_equal_percentiles_the_one_that_clips_least_is_taken():
-    _, facts = search_layers(layers(), {**STEP, "search": [60, 99, 100]}, lambda found: 1.0)
+    _, facts = search_layers(
+        layers(), {**STEP, "search": [60, 99, 100]}, lambda found: Loss(0.5, 0.1)
+    )
     assert {one["percentile"] for one in facts.values()} == {100}
+
+
+def test_of_equal_macro_f1_the_smaller_divergence_decides():
+    def steps(found):
+        return float(sum(layer.scale for layer in found if layer.bits == 2))
+
+    for sign, chosen in ((-1, 100), (1, 60)):
+        _, facts = search_layers(
+            layers(),
+            {**STEP, "search": [60, 100]},
+            lambda found, sign=sign: Loss(0.5, sign * steps(found)),
+        )
+        assert {one["percentile"] for one in facts.values()} == {chosen}
 
 
 def test_an_empty_range_names_pass_and_layer():

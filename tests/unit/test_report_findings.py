@@ -126,12 +126,12 @@ def test_quantized_layers_have_a_table_of_their_own():
     q4 = {"name": "q4", "kind": "quantize", "method": "affine"}
     layers = {"vectors": layer(99.5), "output": layer(100, signal_to_noise_db=None)}
     found = {
-        "validation_loss_before": 0.41,
-        "validation_loss_after": 0.5,
+        "validation_macro_f1_before": 0.8123,
+        "validation_macro_f1_after": 0.7,
         "quantized_layers": layers,
     }
     assert facts([found]) == (
-        "loss on validation: 0.41 → 0.50; percentile by layer: vectors 99.5, output 100"
+        "macro F1 on validation: 81.2 % → 70 %; percentile by layer: vectors 99.5, output 100"
     )
     details = {"big": {"0": seed()}, "big+q4": {"0": seed(q4, q4=found), "1": seed(q4, q4={})}}
     assert rows_of(ranges_table(details, list(details), {})) == [

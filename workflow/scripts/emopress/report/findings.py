@@ -104,7 +104,7 @@ WORDS: dict[
     "words_in_the_file": ("of them in the file of vectors", t.count),
     "words_not_in_it": ("training words that it lacks", t.count),
     "vectors_sha256": ("its sha256", shown),
-    "validation_loss": ("loss on validation", t.decimals),
+    "validation_macro_f1": ("macro F1 on validation", _share),
     "quantized_layers": ("percentile by layer", _percentiles),
 }
 
