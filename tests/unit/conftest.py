@@ -59,10 +59,12 @@ def write_checkpoint(folder, architecture, corpus):
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory, demo, few, filled, training):
     """`checkpoints` and `bundles` by name: three architectures, and every pass on BERT."""
+    from emopress.bundle.dense import export_dense, quantize_dense
     from emopress.bundle.export import export_linear, export_transformer
     from emopress.bundle.linear import quantize_linear
     from emopress.bundle.quantize import quantize_bundle
     from emopress.compress.prune import prune_checkpoint
+    from emopress.dense.train import train_dense
     from emopress.linear.train import train_linear
     from emopress.train.finetune import train_encoder
     from emopress.train.logits import write_logits
@@ -140,6 +142,27 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         step=filled("quantize", kind="quantize", method="weight-only"),
         out=bundles["linear-int8"],
     )
+    checkpoints["dense"] = root / "dense" / "checkpoint"
+    vectors = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
+    train_dense(
+        step=filled("dense", family="dense", vectors=vectors, train=training(epochs=1)),
+        data=corpus.data,
+        vectors=None,
+        state=root / "state",
+        out=checkpoints["dense"],
+        **job,
+    )
+    bundles["dense"] = root / "dense" / "bundle"
+    export_dense(checkpoints["dense"], bundles["dense"])
+    for bits in (8, 3):
+        name = f"dense-int{bits}"
+        bundles[name] = root / name / "bundle"
+        quantize_dense(
+            parent=bundles["dense"],
+            step=filled("affine", kind="quantize", method="affine", bits=bits, percentile=99.5),
+            validation=few.validation,
+            out=bundles[name],
+        )
     return SimpleNamespace(checkpoints=checkpoints, bundles=bundles, steps=steps)
 
 

@@ -20,7 +20,8 @@ from emopress.runtime.pytorch import PytorchClassifier
 
 ENCODERS = ["bert", "distilbert", "electra"]
 INT8 = [f"{name}-{method}" for name in ENCODERS for method in ("static", "dynamic")]
-OTHERS = ["pruned", "distilled", "pruned-static", "linear", "linear-int8"]
+NUMPY = ["linear", "linear-int8", "dense", "dense-int8", "dense-int3"]
+OTHERS = ["pruned", "distilled", "pruned-static", *NUMPY]
 RELOAD = """
 import json, sys
 import numpy as np
@@ -113,8 +114,8 @@ def test_most_weights_are_int8_and_the_file_holds_them(artifacts, name):
 def test_size_is_that_of_the_files_on_disk(artifacts, name):
     folder = artifacts.bundles[name]
     files = {path.name for path in folder.iterdir()}
-    model = "model.npz" if name.startswith("linear") else "model.onnx"
-    tokenizer = set() if name.startswith("linear") else {"tokenizer.json"}
+    model = "model.npz" if name in NUMPY else "model.onnx"
+    tokenizer = set() if name in NUMPY else {"tokenizer.json"}
     assert files == {"bundle.json", model, *tokenizer}
     expected = sum((folder / f).stat().st_size for f in files - {"bundle.json"})
     assert read_bundle(folder).size_bytes == expected

@@ -126,7 +126,9 @@ def test_the_installed_package_is_whole_and_asks_for_three_packages(wheel):
     }
 
 
-@pytest.mark.parametrize("name", ["bert", "electra-dynamic", "distilbert-static", "linear-int8"])
+@pytest.mark.parametrize(
+    "name", ["bert", "electra-dynamic", "distilbert-static", "linear-int8", "dense-int3"]
+)
 def test_the_command_predicts_without_torch(artifacts, texts, probabilities, lean, name):
     filled = [i for i, text in enumerate(texts) if text]
     lines = "".join(f"{texts[i]}\n" for i in filled)
@@ -138,7 +140,11 @@ def test_the_command_predicts_without_torch(artifacts, texts, probabilities, lea
 
 @pytest.mark.parametrize(
     ("name", "loaded"),
-    [("bert", "emopress numpy onnxruntime tokenizers"), ("linear", "emopress numpy")],
+    [
+        ("bert", "emopress numpy onnxruntime tokenizers"),
+        ("linear", "emopress numpy"),
+        ("dense-int8", "emopress numpy"),
+    ],
 )
 def test_predict_imports_what_its_bundle_needs(artifacts, python, name, loaded):
     done = python(LOADED, "predict", artifacts.bundles[name], "hello")

@@ -8,7 +8,6 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
-from emopress.train.finetune import distillation_objective
 from emopress.train.losses import (
     attention_loss,
     average_log_probabilities,
@@ -20,6 +19,7 @@ from emopress.train.losses import (
     scheduled_temperature,
     soft_loss,
 )
+from emopress.train.objectives import distillation_objective
 
 LN4, LN16 = math.log(4), math.log(16)
 LOGITS = torch.tensor([[LN4, 0.0], [LN4, 0.0]])

@@ -26,9 +26,10 @@ from emopress.compress.qat import FakeQuantization, input_groups, train_qat
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.train.encoder import load_encoder, replace_module
-from emopress.train.finetune import encode_data, label_objective
+from emopress.train.finetune import encode_data
 from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer, logits_of
+from emopress.train.objectives import label_objective
 
 CPU = torch.device("cpu")
 STEPS = {

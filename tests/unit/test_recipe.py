@@ -17,12 +17,14 @@ MODELS = {
     "big": {"family": "transformer"},
     "small": {"family": "transformer"},
     "svm": {"family": "linear"},
+    "glove": {"family": "dense"},
 }
 PASSES = {
     "kd": {"kind": "distill", "student": "small"},
     "mag": {"kind": "prune", "method": "magnitude"},
     "int8": {"kind": "quantize", "method": "static"},
     "int8d": {"kind": "quantize", "method": "dynamic"},
+    "q4": {"kind": "quantize", "method": "affine", "bits": 4},
     "w8": {"kind": "quantize", "method": "weight-only"},
     "trim": {"kind": "trim"},
     "cut": {"kind": "prune", "method": "structured"},
@@ -48,6 +50,7 @@ def test_parts_of_a_name():
 
 
 LEGAL = """
+    glove glove+q4 glove+kd glove+kd+mag+int8
     big svm big+kd svm+kd big+mag+mag big+mag+kd big+kd+kd big+int8 big+int8d svm+w8
     big+kd+mag+int8 svm+kd+mag+int8
     big+trim+kd3+cut+svd+mag+int8+pack big+cut+trim+q8 big+mag+pack big+mag+int8+pack big+svd+q8
@@ -72,6 +75,15 @@ ILLEGAL = {
     "svm+kd+w8": ["'w8' (quantize weight-only) cannot be applied to 'svm+kd', a transformer model"],
     "svm+mag": ["(prune magnitude) cannot be applied to 'svm', a linear model", "takes: transfor"],
     "svm+int8": ["'int8' (quantize static) cannot be applied to 'svm', a linear model"],
+    "big+q4": ["(quantize affine) cannot be applied to 'big', a transformer model", "takes: dense"],
+    "svm+q4": ["(quantize affine) cannot be applied to 'svm', a linear model"],
+    "glove+kd+q4": ["(quantize affine) cannot be applied to 'glove+kd', a transformer model"],
+    "glove+q4+q4": ["'q4' (quantize affine) cannot follow 'q4'"],
+    "glove+w8": ["(quantize weight-only) cannot be applied to 'glove', a dense model", "linear"],
+    "glove+int8": ["'int8' (quantize static) cannot be applied to 'glove', a dense model"],
+    "glove+mag": ["(prune magnitude) cannot be applied to 'glove', a dense model"],
+    "glove+trim": ["'trim' (trim) cannot be applied to 'glove', a dense model"],
+    "glove+kd3": ["(distill layers) cannot be applied to 'glove', a dense model"],
     "svm+kd3": ["(distill layers) cannot be applied to 'svm', a linear model"],
     "svm+hidden": ["cannot be applied to 'svm', a linear model"],
     "svm+trim": ["'trim' (trim) cannot be applied to 'svm', a linear model"],
@@ -88,8 +100,8 @@ ILLEGAL = {
     "big+int4+pack": ["'pack' (pack) cannot follow 'int4' (quantize int4)", "final bundle"],
     "big+mag+ov+pack": ["'pack' (pack) cannot follow 'ov' (openvino)"],
     "big+auto+int8": ["'int8' (quantize static) cannot follow 'auto' (search)"],
-    "huge": ["unknown model 'huge'; models are: big, small, svm"],
-    "big+qat": ["unknown pass 'qat'; passes are: kd, mag, int8, int8d, w8, trim"],
+    "huge": ["unknown model 'huge'; models are: big, small, svm, glove"],
+    "big+qat": ["unknown pass 'qat'; passes are: kd, mag, int8, int8d, q4, w8, trim"],
     "big+small": ["unknown pass 'small'"],
     "kd": ["unknown model 'kd'"],
     "big+": ["unknown pass ''"],
@@ -137,5 +149,7 @@ def test_reference():
     assert reference_of("big+kd+int8", siblings, MODELS, None) == "big"
     assert reference_of("svm+w8", siblings, MODELS, None) == "small"
     assert reference_of("svm+kd", siblings, MODELS, None) == "small"
+    assert reference_of("glove+q4", siblings, MODELS, None) == "small"
+    assert reference_of("glove+q4", ["svm", "glove"], MODELS, None) == "glove"
     assert reference_of("svm+w8", ["svm"], MODELS, None) == "svm"
     assert reference_of("big+kd", siblings, MODELS, "svm") == "svm"

@@ -7,6 +7,7 @@ import pytest
 from emopress.report import sections
 from emopress.report.engines import other_engines_table
 from emopress.report.findings import facts, findings_table, searches_table
+from emopress.report.ranges import bars, ranges_table
 from emopress.report.results import last_sorts
 from emopress.report.results import rows_of as rows_of_summary
 from emopress.report.scatter import pareto_figure
@@ -110,6 +111,41 @@ def test_a_search_tells_its_choice_its_budget_and_what_it_missed():
     assert [row[1] for row in rows_of(table)] == ["0", "1"]
     assert rows_of(table)[1][-2:] == ["`big+int4`", "yes"]
     assert searches_table({"big": {"0": seed()}}, ["big"], {}) is None
+
+
+def layer(percentile, **changes):
+    return {
+        "percentile": percentile, "bits": 4, "clipped_share": 0.0051, "zero_share": 0.25,
+        "mean_squared_error": 1.234e-5, "signal_to_noise_db": 20.06,
+        "histogram": {"edges": [-1.5, 2.25], "before": [1, 0, 7, 8], "after": [0, 4, 0, 16]},
+        **changes,
+    }  # fmt: skip
+
+
+def test_quantized_layers_have_a_table_of_their_own():
+    q4 = {"name": "q4", "kind": "quantize", "method": "affine"}
+    layers = {"vectors": layer(99.5), "output": layer(100, signal_to_noise_db=None)}
+    found = {
+        "validation_macro_f1_before": 0.8123,
+        "validation_macro_f1_after": 0.7,
+        "quantized_layers": layers,
+    }
+    assert facts([found]) == (
+        "macro F1 on validation: 81.2 % → 70 %; percentile by layer: vectors 99.5, output 100"
+    )
+    details = {"big": {"0": seed()}, "big+q4": {"0": seed(q4, q4=found), "1": seed(q4, q4={})}}
+    assert rows_of(ranges_table(details, list(details), {})) == [
+        [
+            *("`big+q4`", "`vectors`", "4", "99.5", "0.51 %", "25 %", "1.2e-05", "20.1 dB"),
+            *("-1.5 to 2.2", "▁·▇█", "·▂·█"),
+        ],
+        [
+            *("`big+q4`", "`output`", "4", "100", "0.51 %", "25 %", "1.2e-05", "–"),
+            *("-1.5 to 2.2", "▁·▇█", "·▂·█"),
+        ],
+    ]
+    assert ranges_table({"big": {"0": seed()}}, ["big"], {}) is None
+    assert bars([]) == "" and bars([0, 0]) == "··"
 
 
 @pytest.mark.parametrize(

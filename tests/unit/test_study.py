@@ -56,8 +56,9 @@ def test_default_study_has_every_sort_of_pass_and_the_main_ones_in_both_language
         assert {"distill", "prune magnitude"} <= sorts
         assert {"quantize static", "quantize dynamic", "quantize weight-only"} <= sorts
         everywhere |= sorts
-    # openvino is an extra; the hidden states' losses are in the demo's distill layers
-    assert everywhere == set(recipe.PASSES) - {"openvino", "distill hidden"}
+    # openvino is an extra, dense models have config/glove.yaml; the hidden states' losses are in the
+    # demo's distill layers
+    assert everywhere == set(recipe.PASSES) - {"openvino", "quantize affine", "distill hidden"}
 
 
 def test_what_rules_ask(config):
@@ -293,6 +294,61 @@ def test_a_key_that_would_change_nothing_is_refused(config, name):
         entry = {**entry, "train": {"learning_rate": 0.0001}}
     config["passes"][name] = entry
     assert f"passes.{name}: {line}" in refused(config)
+
+
+DENSE = {"family": "dense", "train": {"epochs": 1, "learning_rate": 0.01}}
+GLOVE = {"source": "glove", "dimension": 50, "file": "v.txt", "licence": "PDDL 1.0"}
+SUBWORD = {"source": "subword", "dimension": 50}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"vectors": {**SUBWORD, "ngrams": [5, 3]}}, "models.d.vectors.ngrams: shortest first"),
+        (
+            {"vectors": SUBWORD, "pooling": "flatten"},
+            "models.d: pooling: flatten needs max_tokens",
+        ),
+        (
+            {"vectors": SUBWORD, "max_tokens": 9},
+            "models.d: 'max_tokens' changes nothing without pooling: flatten",
+        ),
+        ({"vectors": {**GLOVE, "file": "v.zip"}}, "models.d.vectors.member: name the text file"),
+        ({"vectors": {**GLOVE, "member": "v.txt"}}, "models.d.vectors.member: "),
+        (
+            {"vectors": {**GLOVE, "url": "https://example.org/v.txt"}},
+            "models.d.vectors: 'url' needs 'sha256' beside it",
+        ),
+        ({"vectors": {**SUBWORD, "file": "v.txt"}}, "models.d.vectors: unknown key 'file'"),
+        ({"vectors": {"source": "elmo"}}, "'elmo' is not one of glove, subword, random"),
+        ({"vectors": {"source": "glove"}}, "models.d.vectors: missing key 'dimension', 'file'"),
+        (
+            {"vectors": SUBWORD, "train": {"epochs": 1}},
+            "models.d.train: missing key 'learning_rate'",
+        ),
+    ],
+)
+def test_mistakes_in_a_dense_model(config, changes, line):
+    config["models"]["d"] = {**DENSE, **changes}
+    assert line in refused(config)
+
+
+def test_a_file_of_vectors_has_one_origin(config):
+    with_hash = {**GLOVE, "sha256": "0" * 64}
+    config["models"] |= {n: {**DENSE, "vectors": v} for n, v in (("d", GLOVE), ("e", with_hash))}
+    assert "models.e.vectors: models.d has another url or sha256 for 'v.txt'" in refused(config)
+    config["models"]["e"] = {**DENSE, "vectors": {**GLOVE, "dimension": 100}}
+    assert study(config).model_names("dense") == ["d", "e"]
+
+
+def test_affine_takes_a_percentile_or_searches_one(config):
+    affine = {"kind": "quantize", "method": "affine", "bits": 4}
+    config["passes"]["q4"] = affine
+    assert "passes.q4: give exactly one of percentile, search" in refused(config)
+    config["passes"]["q4"] = {**affine, "percentile": 99, "search": [99, 100]}
+    assert "passes.q4: give exactly one of percentile, search" in refused(config)
+    config["passes"]["q4"] = {**affine, "bits": 9, "percentile": 99}
+    assert "passes.q4.bits: 9 is greater than the maximum of 8" in refused(config)
 
 
 def test_null_in_a_single_file_is_a_mistake(config):

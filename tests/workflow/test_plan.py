@@ -27,6 +27,7 @@ def test_miniature(plan, miniature):
         "describe_data": 1,
         "finetune": 1,
         "train_linear": 1,
+        "train_dense": 1,
         "teacher_logits": 3,  # tiny; of tiny+trim and tiny+trim+kd-layer for their children
         "distill": 1,
         "distill_whitebox": 1,
@@ -40,13 +41,15 @@ def test_miniature(plan, miniature):
         # tiny, +mag50, +kd-micro, +lora, +trim, +trim+kd-layer, +trim+kd-layer+cut50
         "export": 7,
         "export_linear": 1,
+        "export_dense": 1,
         "quantize": 3,  # tiny+int8-dynamic for the search alone
         "quantize_blocks": 1,
         "quantize_half": 1,
         "quantize_linear": 1,
+        "quantize_dense": 1,
         "pack": 1,
         "search": 1,
-        "predict": 13,
+        "predict": 15,
         **dict.fromkeys(ONCE, 1),
     }
 
@@ -87,7 +90,7 @@ def test_a_teacher_of_two_students_gives_its_logits_once(plan, miniature):
 def test_every_seed_is_made(plan, miniature):
     miniature["seeds"] = [0, 1, 2]
     counts = plan(miniature).counts
-    assert counts["finetune"] == 3 and counts["predict"] == 3 * 13
+    assert counts["finetune"] == 3 and counts["predict"] == 3 * 15
     assert counts["prepare_data"] == counts["time"] == counts["aggregate"] == 1
 
 
@@ -107,6 +110,40 @@ def test_one_bundle_alone(plan, miniature):
 def test_a_variant_outside_the_study_can_be_asked_for_by_path(plan, miniature):
     path = "results/demo-en/linear+kd-micro+mag50/seed7/bundle/bundle.json"
     assert plan(miniature, path).counts["distill"] == 1
+
+
+def test_a_dense_bundle_alone(plan, miniature):
+    path = "results/demo-en/dense+q4/seed0/bundle/bundle.json"
+    made = plan(miniature, path)
+    assert set(made.counts) == {
+        "fetch_data",
+        "prepare_data",
+        "train_dense",
+        "export_dense",
+        "quantize_dense",
+    }
+
+
+def test_two_models_fetch_their_file_of_vectors_once(plan, miniature):
+    vectors = {"source": "glove", "file": "v.zip", "licence": "MIT"}
+    for size in (50, 100):
+        miniature["models"][f"glove-{size}"] = {
+            "family": "dense",
+            "vectors": {**vectors, "dimension": size, "member": f"v.{size}d.txt"},
+            "train": {"epochs": 1, "learning_rate": 0.01},
+        }
+    miniature["study"][0]["variants"] = ["glove-50", "glove-100", "glove-100+q4", "dense"]
+    made = plan(miniature, "bundles")
+    assert (made.counts["fetch_vectors"], made.counts["train_dense"]) == (1, 3)
+    assert "results/vectors/v.zip/manifest.json" in made.made
+    alone = plan(miniature, "results/demo-en/dense/seed0/bundle/bundle.json")
+    assert alone.counts["fetch_vectors"] == 0
+
+
+def test_a_dense_model_can_teach(plan, miniature):
+    path = "results/demo-en/dense+kd-micro+mag50/seed0/bundle/bundle.json"
+    counts = plan(miniature, path).counts
+    assert (counts["distill"], counts["export_dense"], counts["export"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("target", ["bundles", "data"])
@@ -141,6 +178,13 @@ def test_two_config_files(plan):
 @pytest.mark.parametrize("name", ["paper-grid", "emotion-quantization", "real-cpu", "study"])
 def test_shipped_study(plan, name):
     assert plan(ROOT / "config" / f"{name}.yaml").counts["fetch_model"] > 0
+
+
+def test_word_vectors_study(plan):
+    counts = plan(ROOT / "config" / "glove.yaml").counts
+    assert counts["train_dense"] == 5 and counts["fetch_vectors"] == 0
+    glove = "results/emotion/glove-100+int4-best/seed0/bundle/bundle.json"
+    assert plan(ROOT / "config" / "glove.yaml", glove).counts["fetch_vectors"] == 1
 
 
 def test_figures_and_report_are_not_planned_for_unknown_names(plan, miniature):

@@ -39,6 +39,25 @@ rule export_linear:
         "../scripts/export_linear.py"
 
 
+rule export_dense:
+    input:
+        checkpoint="results/{dataset}/{dense}/seed{seed}/checkpoint/checkpoint.json",
+        code=code_of("export_dense.py"),
+    output:
+        bundle="results/{dataset}/{dense}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/export_dense/{dataset}/{dense}.seed{seed}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "{wildcards.dataset}: export {wildcards.dense} (seed {wildcards.seed})"
+    script:
+        "../scripts/export_dense.py"
+
+
 rule quantize:
     input:
         bundle=parent_bundle,
@@ -130,6 +149,30 @@ rule quantize_linear:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
     script:
         "../scripts/quantize_linear.py"
+
+
+rule quantize_dense:
+    input:
+        bundle=parent_bundle,
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("quantize_dense.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/quantize_dense/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize affine"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/quantize_dense.py"
 
 
 rule to_openvino:

@@ -39,6 +39,7 @@ def any_of(names):
 
 TRANSFORMERS = STUDY.model_names("transformer")
 LINEARS = STUDY.model_names("linear")
+DENSES = STUDY.model_names("dense")
 # A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
 TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
@@ -59,9 +60,10 @@ wildcard_constraints:
     seed=r"\d+",
     model=any_of(TRANSFORMERS),
     linear=any_of(LINEARS),
+    dense=any_of(DENSES),
     step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
-    encoder=rf"({any_of(TRANSFORMERS)}){TRAINED_PASS}*|({any_of(LINEARS)}){TRAINED_PASS}+",
+    encoder=rf"({any_of(TRANSFORMERS)}){TRAINED_PASS}*|({any_of(LINEARS + DENSES)}){TRAINED_PASS}+",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 

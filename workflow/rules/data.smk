@@ -1,4 +1,4 @@
-# Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints and tokenizers.
+# Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
 
 DESCRIBED = (
@@ -98,6 +98,38 @@ rule describe_data:
         "{wildcards.dataset}: data card"
     script:
         "../scripts/describe_data.py"
+
+
+VECTOR_FILES = {  # models that share a file agree on its url and sha256
+    entry["vectors"]["file"]: {
+        "name": entry["vectors"]["file"],
+        **{key: entry["vectors"][key] for key in ("url", "sha256") if key in entry["vectors"]},
+    }
+    for entry in STUDY.models.values()
+    if "file" in entry.get("vectors", {})
+}
+
+
+rule fetch_vectors:
+    input:
+        code=code_of("fetch_vectors.py"),
+    output:
+        manifest="results/vectors/{file}/manifest.json",
+    log:
+        "results/logs/fetch_vectors/{file}.log",
+    wildcard_constraints:
+        file=any_of(VECTOR_FILES),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        file=lambda wildcards: VECTOR_FILES[wildcards.file],
+    message:
+        "{wildcards.file}: fetch the word vectors"
+    script:
+        "../scripts/fetch_vectors.py"
 
 
 rule fetch_model:

@@ -1,4 +1,4 @@
-# Teachers: linear models, fine-tuned and from-scratch transformers; teacher logits, once for all students.
+# Teachers: linear and dense models, fine-tuned and from-scratch transformers; teacher logits, once for all students.
 
 
 rule train_linear:
@@ -22,6 +22,39 @@ rule train_linear:
         "{wildcards.dataset}: train {wildcards.linear} (seed {wildcards.seed})"
     script:
         "../scripts/train_linear.py"
+
+
+def vectors_inputs(wildcards):
+    """Return the fetched file of vectors (its manifest) of a dense model that starts from one."""
+    vectors = STUDY.models[wildcards.dense]["vectors"]
+    if "file" not in vectors:
+        return {}
+    return {"vectors": f"results/vectors/{vectors['file']}/manifest.json"}
+
+
+rule train_dense:
+    input:
+        unpack(vectors_inputs),
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("train_dense.py"),
+    output:
+        checkpoint="results/{dataset}/{dense}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/train_dense/{dataset}/{dense}.seed{seed}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.dense),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: train {wildcards.dense} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/train_dense.py"
 
 
 rule finetune:

@@ -14,7 +14,8 @@ OPENING = """\
 # The config
 
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for
-two CPU cores, `study.yaml` the full one, `paper-grid.yaml` and `emotion-quantization.yaml` published studies;
+two CPU cores, `study.yaml` the full one, `glove.yaml` word vectors and dense layers, `paper-grid.yaml` and
+`emotion-quantization.yaml` published studies;
 `datasets.yaml` holds the data sets that all of them know by name, `published.yaml` the printed figures that a study's
 `published:` refers to, with the sources' own errors.
 
@@ -56,12 +57,17 @@ has a `sha256`. It does not touch data files of this repository, and changing it
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
     DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
+    DIR/vectors/<file>          the file of a dense model's vectors
 
 """
 SECTIONS = {
     "datasets.<name>": "dataset",
     "models.<name>, family transformer": "transformer",
     "models.<name>, family linear": "linear",
+    "models.<name>, family dense": "dense",
+    "models.<name>, family dense: vectors, source glove": "glove",
+    "models.<name>, family dense: vectors, source subword": "subword",
+    "models.<name>, family dense: vectors, source random": "random",
     "passes.<name>, kind distill": "distill",
     "passes.<name>, kind trim": "trim",
     "passes.<name>, kind prune, method magnitude": "magnitude",
@@ -76,6 +82,7 @@ SECTIONS = {
     "passes.<name>, kind quantize, method fp16": "fp16",
     "passes.<name>, kind quantize, method bf16": "bf16",
     "passes.<name>, kind quantize, method weight-only": "weight_only",
+    "passes.<name>, kind quantize, method affine": "affine",
     "passes.<name>, kind openvino": "openvino",
     "passes.<name>, kind pack": "pack",
     "passes.<name>, kind search": "search",
@@ -153,11 +160,15 @@ def order_rules() -> str:
     ]
     for sort, rule in PASSES.items():
         refused = f"{', '.join(rule.not_after)}: {rule.why_not}" if rule.not_after else ""
-        families = " or ".join(f"a {family}" for family in rule.families)
+        families = _either([f"a {family}" for family in rule.families])
         lines.append(
             f"| `{sort}` | {families} model | {rule.reads} | {rule.leaves} | {refused} | {rule.needs} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 def page() -> str:

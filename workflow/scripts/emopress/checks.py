@@ -8,7 +8,15 @@ from typing import Any
 from emopress import recipe
 
 Entries = dict[str, dict[str, Any]]
-RESERVED = ("data", "figures", "logs", "models", "timing", "tokenizers")  # folders of results/
+RESERVED = (
+    "data",
+    "figures",
+    "logs",
+    "models",
+    "timing",
+    "tokenizers",
+    "vectors",
+)  # folders of results/
 
 
 def idle_keys(passes: Any) -> list[str]:
@@ -73,8 +81,37 @@ def entry_errors(config: dict[str, Any], root: Path) -> Iterator[str]:
             yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
         if entry["family"] == "linear" and entry["ngrams"][0] > entry["ngrams"][1]:
             yield f"models.{name}.ngrams: shortest first, then longest"
+        if entry["family"] == "dense":
+            yield from (f"models.{name}{error}" for error in _dense_errors(entry))
+    yield from _vector_files(models)
     for name, entry in passes.items():
         yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+
+
+def _dense_errors(entry: dict[str, Any]) -> Iterator[str]:
+    vectors = entry["vectors"]
+    if "ngrams" in vectors and vectors["ngrams"][0] > vectors["ngrams"][1]:
+        yield ".vectors.ngrams: shortest first, then longest"
+    if entry["pooling"] == "flatten" and "max_tokens" not in entry:
+        yield ": pooling: flatten needs max_tokens"
+    if entry["pooling"] != "flatten" and "max_tokens" in entry:
+        yield ": 'max_tokens' changes nothing without pooling: flatten"
+    if vectors["source"] == "glove" and vectors["file"].endswith(".zip") != ("member" in vectors):
+        yield ".vectors.member: name the text file in it for a .zip file, and for no other"
+
+
+def _vector_files(models: Entries) -> Iterator[str]:
+    """Yield one line per file of vectors that two models describe differently."""
+    origins: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    for name, entry in models.items():
+        vectors = entry.get("vectors", {})
+        if "file" not in vectors:
+            continue
+        origin = vectors.get("url"), vectors.get("sha256")
+        first, known = origins.setdefault(vectors["file"], (name, origin))
+        if known != origin:
+            file = vectors["file"]
+            yield f"models.{name}.vectors: models.{first} has another url or sha256 for {file!r}"
 
 
 def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Iterator[str]:

@@ -112,7 +112,7 @@ class Study:
         """Return whether the last step of `variant` trains by epochs, and so has a curve."""
         steps = recipe.parse(variant)
         if not steps.passes:
-            return bool(self.models[steps.model]["family"] == "transformer")
+            return bool(self.models[steps.model]["family"] != "linear")
         last = self.passes[steps.passes[-1]]
         return last["kind"] in ("distill", "adapt", "qat") or "recover" in last
 

@@ -27,6 +27,8 @@ KEPT = (
     "nonzero_params",
     "analyzer",
     "ngrams",
+    "pooling",
+    "buckets",
     "pad_id",
     "runtime",
     "weight_bits",

@@ -29,6 +29,7 @@ MODEL_FILES = {  # what a user cannot do without, by runtime
     "onnxruntime": ("model.onnx", "tokenizer.json"),
     "openvino": ("model.xml", "model.bin", "tokenizer.json"),
     "linear": ("model.npz",),
+    "dense": ("model.npz",),
 }
 RESAMPLES = 10_000
 GIVE = "give it by {flag}, or leave the scores out by --without-metrics"

@@ -26,6 +26,13 @@ KNOWN = {
     licence.id: licence
     for licence in (
         Licence(
+            "pddl",
+            "PDDL 1.0",
+            "https://opendatacommons.org/licenses/pddl/1-0/",
+            0,
+            "use, also commercial, and changes are allowed; it asks for nothing",
+        ),
+        Licence(
             "mit",
             "MIT",
             "https://opensource.org/license/mit",
@@ -90,13 +97,13 @@ def recognise(text: str) -> Licence | None:
 
 
 def checkpoint_licences(manifest: Mapping[str, Any]) -> list[Stated]:
-    """Return the licences of all checkpoints and tokenizers that a bundle was made from.
+    """Return the licences of all checkpoints, tokenizers and vectors that a bundle was made from.
 
     Of the manifest it takes `recipe`, `licences` and, where there is one, `base`. A licence that a
     checkpoint does not state is filled in where the checkpoint is one of CHECKPOINTS. A student's
     tokenizer that came from another model counts.
     """
-    hubs = hub_names(manifest)
+    hubs, vectors = hub_names(manifest), _vector_files(manifest)
     found = []
     for entry in manifest.get("licences") or []:
         if entry.startswith(UNSTATED):
@@ -109,6 +116,7 @@ def checkpoint_licences(manifest: Mapping[str, Any]) -> list[Stated]:
             continue
         for text in (part.strip() for part in entry.split(", ")):
             owners = [repo for repo in hubs.values() if CHECKPOINTS.get(repo) == text]
+            owners += vectors.get(text, [])
             of = ", ".join(owners) or "a base checkpoint"
             found.append(Stated(text, of, recognise(text)))
     for name in _tokenizer_donors(manifest):
@@ -140,6 +148,16 @@ def _models(manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     steps = manifest["recipe"]
     students = [step["student_model"] for step in steps if step.get("student_model")]
     return [step for step in steps if "family" in step] + students
+
+
+def _vector_files(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the files of word vectors in a recipe by their licence."""
+    found: dict[str, list[str]] = {}
+    for step in _models(manifest):
+        vectors = step.get("vectors") or {}
+        if "file" in vectors:
+            found.setdefault(vectors["licence"], []).append(f"the word vectors {vectors['file']}")
+    return found
 
 
 def _tokenizer_donors(manifest: Mapping[str, Any]) -> list[str]:

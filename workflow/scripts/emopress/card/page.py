@@ -19,7 +19,12 @@ from emopress.errors import UserError
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
 
-LIBRARIES = {"onnxruntime": "onnx", "openvino": "openvino", "linear": "emopress"}
+LIBRARIES = {
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "linear": "emopress",
+    "dense": "emopress",
+}
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
 PARTS = ("train", "validation", "test")
 

@@ -23,9 +23,16 @@ PASSES = {
     "quantize fp16": "stores weights in half precision",
     "quantize bf16": "stores weights in bfloat16",
     "quantize weight-only": "stores the weights of the linear model in int8",
+    "quantize affine": "stores vectors and matrices as packed integers of a few bits, rounded layer by layer",
     "openvino": "converts for the OpenVINO runtime",
     "pack": "stores the zeros of pruned weights as one bit each",
     "search": "chose the passes after it, on the validation texts",
+}
+
+SOURCES = {  # of a dense model's vectors
+    "glove": "published word vectors",
+    "subword": "vectors of words and their character n-grams",
+    "random": "word vectors",
 }
 
 
@@ -49,6 +56,8 @@ def _what(step: Mapping[str, Any]) -> Markdown:
         return t.escape(PASSES.get(sort, sort))
     if step["family"] == "linear":
         return Markdown("a linear SVM over TF-IDF weights of n-grams, trained on the texts")
+    if step["family"] == "dense":
+        return Markdown(f"{SOURCES[step['vectors']['source']]}, dense layers, trained on the texts")
     trained = (step.get("train") or {}).get("epochs") != 0  # 0: adapters follow
     return Markdown(f"{_origin(step)}{', trained on the texts' if trained else ''}")
 

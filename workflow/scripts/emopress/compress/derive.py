@@ -21,13 +21,12 @@ from emopress.train.data import training_identity
 from emopress.train.encoder import count_parameters
 from emopress.train.finetune import (
     PACKAGES,
-    distillation_objective,
     encode_data,
-    label_objective,
     save_transformer,
 )
 from emopress.train.logits import read_logits
 from emopress.train.loop import AfterStep, Trainer, nothing, pick_device
+from emopress.train.objectives import distillation_objective, label_objective
 
 
 def recovery(

@@ -8,6 +8,10 @@ from typing import Any
 from emopress.artifact import replaced_folder, sha256_of, write_json
 from emopress.errors import UserError
 
+VECTORS = (
+    "vectors"  # no data set may be called so; the folder of a mirror that files of vectors lie in
+)
+
 
 def fetch_dataset(
     name: str,
@@ -46,7 +50,7 @@ def fetch_dataset(
         for entry in source["files"]:
             file, expected = entry["name"], entry.get("sha256")
             if Path(file).name != file or file == "manifest.json":
-                raise UserError(f"data set '{name}': '{file}' is not a plain file name")
+                raise UserError(f"{_whose(name)}: '{file}' is not a plain file name")
             target = folder / file
             if entry.get("path"):
                 origin = _copy_own(name, root / entry["path"], target)
@@ -63,7 +67,7 @@ def fetch_dataset(
                 _write_lines(name, entry, hub_splits, origin, labels, target)
             else:
                 raise UserError(
-                    f"data set '{name}': no place to get '{file}' from; its source needs one of "
+                    f"{_whose(name)}: no place to get '{file}' from; its source needs one of "
                     f"path, url, hub, or {_mirror_hint(name, file)}"
                 )
             found = sha256_of(target)
@@ -79,6 +83,10 @@ def fetch_dataset(
     shutil.rmtree(cache, ignore_errors=True)  # only what is now in dest
 
 
+def _whose(name: str) -> str:
+    return "word vectors" if name == VECTORS else f"data set '{name}'"
+
+
 def _mirror_hint(name: str, file: str) -> str:
     return f"a mirror: --config mirror=DIR reads DIR/{name}/{file}"
 
@@ -91,14 +99,14 @@ def _failure(
     hashes += f", found {found}" if found else ""
     why = " ".join(why.split())
     return UserError(
-        f"data set '{name}', file '{file}': {why}; from {origin}{hashes}; "
+        f"{_whose(name)}, file '{file}': {why}; from {origin}{hashes}; "
         f"try again, or use {_mirror_hint(name, file)}"
     )
 
 
 def _copy_own(name: str, path: Path, target: Path) -> str:
     if not path.is_file():
-        raise UserError(f"data set '{name}': no file {path}; the config's `path` names it")
+        raise UserError(f"{_whose(name)}: no file {path}; the config's `path` names it")
     shutil.copyfile(path, target)
     return f"file {path.name} of this repository"
 
@@ -111,7 +119,7 @@ def _copy_mirrored(name: str, file: str, mirrors: Sequence[Path], target: Path) 
             return f"mirror {place}"
     looked_at = ", ".join(str(place) for place in places)
     raise UserError(
-        f"data set '{name}': no mirror has '{file}'; looked at {looked_at}; "
+        f"{_whose(name)}: no mirror has '{file}'; looked at {looked_at}; "
         "put it there, or leave out --config mirror=DIR to download it"
     )
 
@@ -132,9 +140,7 @@ def _download(
     from emopress.data.download import ResumingDownloader, reason_of
 
     if expected is None:
-        raise UserError(
-            f"data set '{name}': '{file}' has a url but no sha256; add it to the config"
-        )
+        raise UserError(f"{_whose(name)}: '{file}' has a url but no sha256; add it to the config")
     cache.mkdir(parents=True, exist_ok=True)
     for last in (False, True):
         downloader = ResumingDownloader(cache / f"{file}.part", **options)
@@ -182,7 +188,7 @@ def _write_lines(
     """Write one split of a hub data set as lines `text;label`, as it was first published."""
     file, split, expected = entry["name"], entry.get("split"), entry.get("sha256")
     if expected is None:
-        raise UserError(f"data set '{name}': '{file}' is from the hub but has no sha256; add it")
+        raise UserError(f"{_whose(name)}: '{file}' is from the hub but has no sha256; add it")
     if split not in splits:
         raise _failure(name, file, origin, f"has no split '{split}'", expected)
     rows = splits[split]

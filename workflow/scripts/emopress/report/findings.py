@@ -47,6 +47,12 @@ def _cut(items: Sequence[Markdown]) -> Markdown:
     return t.join([*items[:LONGEST_LIST], *([Markdown(f"… {more} more")] if more > 0 else [])])
 
 
+def _percentiles(layers: Any) -> Markdown:
+    return t.join(
+        [Markdown(f"{t.escape(k)} {facts['percentile']:g}") for k, facts in layers.items()]
+    )
+
+
 WORDS: dict[
     str, tuple[str, Format]
 ] = {  # a pair *_before, *_after stands here once, without the end
@@ -94,6 +100,12 @@ WORDS: dict[
     "dense_size_bytes": ("their dense size", t.size),
     "stored_size_bytes": ("their stored size", t.size),
     "inference_precision": ("computes in", shown),
+    "words": ("words with a vector", t.count),
+    "words_in_the_file": ("of them in the file of vectors", t.count),
+    "words_not_in_it": ("training words that it lacks", t.count),
+    "vectors_sha256": ("its sha256", shown),
+    "validation_macro_f1": ("macro F1 on validation", _share),
+    "quantized_layers": ("percentile by layer", _percentiles),
 }
 
 
@@ -131,7 +143,8 @@ def _over(values: Sequence[Any], form: Format) -> Markdown:
         low, high = form(min(values)), form(max(values))
         return low if low == high else Markdown(f"{low} to {high}")
     texts = dict.fromkeys(
-        form(value) if isinstance(value, (int, float)) else shown(value) for value in values
+        form(value) if isinstance(value, (int, float, Mapping)) else shown(value)
+        for value in values
     )
     return t.join(list(texts), " / ")
 

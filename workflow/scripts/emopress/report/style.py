@@ -39,6 +39,7 @@ HALF = ("#F5A15B", "s", "quantize, 16 bit")
 SORTS = {
     "transformer": ("#000000", "o", "none: transformer"),
     "linear": ("#999999", "s", "none: linear model"),
+    "dense": ("#8A8A8A", "h", "none: word vectors, dense layers"),
     "distill": ("#0072B2", "^", "distill"),
     "trim": ("#0072B2", "<", "trim vocabulary"),
     "prune structured": ("#009E73", "P", "prune, structured"),
@@ -51,6 +52,7 @@ SORTS = {
     "quantize static": INT8,
     "quantize dynamic": INT8,
     "quantize weight-only": INT8,
+    "quantize affine": ("#B8651B", "d", "quantize, 2 to 8 bit"),
     "quantize int4": INT4,
     "quantize nf4": INT4,
     "quantize fp16": HALF,

@@ -16,6 +16,7 @@ from emopress.report.engines import engine_table, other_engines_table
 from emopress.report.figure_names import figure_files
 from emopress.report.findings import findings_table, searches_table
 from emopress.report.published import published_table
+from emopress.report.ranges import ranges_table
 from emopress.report.recommendation import answer, recommendation_table
 from emopress.report.results import check_details, checked_summary, rows_of
 from emopress.report.tables import Markdown
@@ -173,6 +174,7 @@ def _dataset_view(
         "any_other_engine": bool(rows["other_engine"].any()),
         "other_engines_table": other_engines_table(rows, details, timing, entry, where),
         "findings_table": findings_table(details, list(rows.index), entry),
+        "ranges_table": ranges_table(details, list(rows.index), entry),
         "searches_table": searches_table(details, list(rows.index), entry),
         "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
         "threads": t.count(conditions["threads"][0]),

@@ -25,6 +25,7 @@ RUNTIME_KEYS: dict[str, dict[str, type]] = {
     "onnxruntime": {"max_length": int, "pad_id": int},
     "openvino": {"max_length": int, "pad_id": int, "inference_precision": str},
     "linear": {"analyzer": str, "ngrams": list},
+    "dense": {"pooling": str, "max_length": int, "buckets": int, "ngrams": list},
 }
 
 
@@ -139,7 +140,19 @@ def load(path: Path | str, *, threads: int = 1, verify: bool = True) -> Classifi
                 kind=facts["analyzer"],
                 ngrams=facts["ngrams"],
             )
+        case "dense":
+            from emopress.runtime.dense import DenseClassifier
+
+            return DenseClassifier(
+                bundle.folder / "model.npz",
+                labels=labels,
+                normalise=normalise,
+                pooling=facts["pooling"],
+                max_length=facts["max_length"],
+                buckets=facts["buckets"],
+                ngrams=facts["ngrams"],
+            )
     raise UserError(
         f"{bundle.folder / MANIFEST}: unknown runtime {facts['runtime']!r} "
-        "(known: onnxruntime, openvino, linear); a newer emopress made it"
+        f"(known: {', '.join(RUNTIME_KEYS)}); a newer emopress made it"
     )

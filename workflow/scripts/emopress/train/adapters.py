@@ -21,8 +21,9 @@ from emopress.errors import UserError
 from emopress.train.batches import Encoded
 from emopress.train.data import training_identity
 from emopress.train.encoder import load_encoder, replace_module
-from emopress.train.finetune import encode_data, label_objective
+from emopress.train.finetune import encode_data
 from emopress.train.loop import Trainer, logits_of, pick_device
+from emopress.train.objectives import label_objective
 
 PACKAGES = ("peft", "bitsandbytes")
 HEAD = ("pooler", "pre_classifier", "classifier")  # what stands between the encoder and the logits

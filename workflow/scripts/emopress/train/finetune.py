@@ -15,13 +15,8 @@ from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.logits import read_logits, teacher_licences
-from emopress.train.loop import Objective, Trainer, pick_device
-from emopress.train.losses import (
-    class_weights,
-    distillation_loss,
-    hard_loss,
-    scheduled_temperature,
-)
+from emopress.train.loop import Trainer, pick_device
+from emopress.train.objectives import distillation_objective, label_objective
 from emopress.train.tokenizer import embedding_rows, model_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -54,46 +49,6 @@ def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[
         for s in splits
     ]
     return Texts(encoded[0], encoded[1], splits[0].ids, data_hash(train, validation))
-
-
-def label_objective(
-    labels: Tensor, settings: dict[str, Any], classes: int, device: torch.device
-) -> Objective:
-    """Return the objective of fine-tuning: cross-entropy on the labels."""
-    weights = class_weights(labels, classes).to(device) if settings["class_weights"] else None
-
-    def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
-        logits = output.logits.float()
-        return hard_loss(logits, labels[indices].to(device), kind="cross_entropy", weights=weights)
-
-    return objective
-
-
-def distillation_objective(
-    labels: Tensor, teacher: Tensor, distill: dict[str, Any], device: torch.device
-) -> Objective:
-    """Return the objective of response-based distillation from `teacher` logits.
-
-    They are [N, C], or [K, N, C] of K teachers that are averaged. With `temperature_end` in
-    `distill` the temperature moves there while training.
-    """
-    weighted = distill["train"]["class_weights"]
-    weights = class_weights(labels, teacher.shape[-1]).to(device) if weighted else None
-
-    def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
-        return distillation_loss(
-            output.logits.float(),
-            teacher[..., indices, :].to(device),
-            labels[indices].to(device),
-            temperature=scheduled_temperature(
-                distill["temperature"], distill.get("temperature_end"), progress
-            ),
-            alpha=distill["alpha"],
-            kind=distill["hard_loss"],
-            weights=weights,
-        )
-
-    return objective
 
 
 def save_transformer(

@@ -22,7 +22,6 @@ from emopress.train.data import read_split, training_identity
 from emopress.train.encoder import count_parameters, load_encoder
 from emopress.train.finetune import (
     NewModel,
-    distillation_objective,
     encode_data,
     new_model,
     read_teachers,
@@ -32,6 +31,7 @@ from emopress.train.layers import layer_pairs, student_of_layers
 from emopress.train.logits import teacher_licences
 from emopress.train.loop import Objective, Trainer, pick_device, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
+from emopress.train.objectives import distillation_objective
 
 
 class WhiteBoxStudent(nn.Module):

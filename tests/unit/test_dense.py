@@ -1,0 +1,415 @@
+"""The dense family: what is shipped is what was trained, in 8 bits and in 2; vectors from every source."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import f1_score
+
+from emopress.artifact import read_json, sha256_of, write_json
+from emopress.bundle.dense import export_dense, quantize_dense
+from emopress.checkpoint import read_checkpoint
+from emopress.dense.model import DenseModel
+from emopress.dense.train import Entries, first_vectors, train_dense
+from emopress.errors import UserError
+from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.dense import pooled
+from emopress.runtime.layers import VECTORS, Layer, read_model
+from emopress.runtime.words import Lexicon, words_of
+from emopress.train.data import Split, read_split
+from emopress.train.loop import Trainer
+
+SUBWORD = {"source": "subword", "dimension": 12, "buckets": 300, "min_count": 2}
+TRAIN = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
+SHAPES = {
+    "average": {"vectors": SUBWORD, "layers": [16]},
+    "flatten": {"vectors": SUBWORD, "pooling": "flatten", "max_tokens": 6, "layers": [16, 8]},
+    "bare": {"vectors": {"source": "random", "dimension": 12}, "layers": []},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, demo, filled, training):
+    """Return a function that trains a model of some shape once and returns its folder's parts."""
+    made = {}
+
+    def train(name, language="en", **changes):
+        key = name, language, json.dumps(changes)
+        if key in made:
+            return made[key]
+        corpus, folder = demo[language], tmp_path_factory.mktemp("dense")
+        step = {**SHAPES[name], **changes, "train": training(**TRAIN)}
+        step = filled("dense", family="dense", **step)
+        train_dense(
+            step=step,
+            data=corpus.data,
+            seed=0,
+            device="cpu",
+            train=corpus.train,
+            validation=corpus.validation,
+            vectors=None,
+            state=folder / "state",
+            out=folder / "checkpoint",
+        )
+        export_dense(folder / "checkpoint", folder / "bundle")
+        made[key] = SimpleNamespace(folder=folder, step=step, corpus=corpus)
+        return made[key]
+
+    return train
+
+
+def quantized(model, filled, out, **changes):
+    step = filled("affine", name="q", kind="quantize", method="affine", **changes)
+    quantize_dense(
+        parent=model.folder / "bundle", step=step, validation=model.corpus.validation, out=out
+    )
+    return load(out), read_bundle(out).manifest
+
+
+def torch_logits(model, texts):
+    """Compute the logits of the checkpoint with PyTorch, from its files, as the training did."""
+    facts = read_checkpoint(model.folder / "checkpoint").manifest
+    words = read_json(model.folder / "checkpoint" / "words.json")
+    weights = load_file(model.folder / "checkpoint" / "model.safetensors")
+    lexicon = Lexicon(words, buckets=facts["buckets"], ngrams=facts["ngrams"])
+    entries = Entries(lexicon, words, facts["max_length"])
+    normal = load(model.folder / "bundle").normalise
+    encoded = entries.encode(Split([], [normal(t) for t in texts], [0] * len(texts)))
+    built = DenseModel(
+        weights["vectors"],
+        entries.pieces,
+        layers=model.step["layers"],
+        classes=len(facts["labels"]),
+        dropout=0.3,
+        word_dropout=0.3,
+        pooling=facts["pooling"],
+        max_length=facts["max_length"],
+        trained_vectors=True,
+    )
+    built.load_state_dict(weights)
+    with torch.inference_mode():
+        return built.eval()(**encoded.batch(range(len(texts)), torch.device("cpu"))).logits.numpy()
+
+
+@pytest.mark.parametrize(
+    ("name", "language"), [("average", "en"), ("average", "bn"), ("flatten", "en"), ("bare", "en")]
+)
+def test_the_bundle_computes_what_was_trained(trained, texts, name, language):
+    model = trained(name, language)
+    several = [*texts, *model.corpus.frame["text"][1050:1080], "zzyzx goood , gooood"]
+    found = load(model.folder / "bundle").predict_logits(several, batch_size=5)
+    assert np.abs(found - torch_logits(model, several)).max() < 1e-4
+
+
+@pytest.mark.parametrize("language", ["en", "bn"])
+def test_it_learns(trained, language):
+    model = trained("average", language)
+    split = read_split(model.corpus.test)
+    predicted = load(model.folder / "bundle").predict_proba(split.texts).argmax(axis=1)
+    assert np.mean(predicted == np.array(split.labels)) > 0.5
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_eight_bits_change_little_and_two_are_smaller(trained, filled, tmp_path, name):
+    model = trained(name)
+    texts = read_split(model.corpus.test).texts
+    full = load(model.folder / "bundle").predict_proba(texts)
+    eight, _ = quantized(model, filled, tmp_path / "8", bits=8, percentile=100)
+    assert np.abs(eight.predict_proba(texts) - full).max() < 0.05
+    quantized(model, filled, tmp_path / "2", bits=2, percentile=99)
+    size = {n: read_bundle(f).size_bytes for n, f in (("8", tmp_path / "8"), ("2", tmp_path / "2"))}
+    whole = read_bundle(model.folder / "bundle").size_bytes
+    assert size["2"] < size["8"] < 0.45 * whole
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_codes_are_packed_and_stand_for_the_rounded_weights(trained, filled, tmp_path, bits):
+    model = trained("average")
+    _, facts = quantized(model, filled, tmp_path / "q", bits=bits, symmetric=False, percentile=99.5)
+    _, before = read_model(model.folder / "bundle" / "model.npz")
+    _, after = read_model(tmp_path / "q" / "model.npz")
+    findings = facts["findings"]["q"]["quantized_layers"]
+    with np.load(tmp_path / "q" / "model.npz") as arrays:
+        for old, new in zip(before, after, strict=True):
+            stored = arrays[new.name]
+            assert stored.dtype == np.uint8 and stored.size == -(-old.matrix.size * bits // 8)
+            told = findings[new.name]
+            clipped = np.clip(old.weights(), told["low"], told["high"])
+            assert np.abs(new.weights() - clipped).max() <= 1.01 * told["scale"]
+            error = np.mean(np.square(new.weights() - old.weights()))
+            assert told["mean_squared_error"] == pytest.approx(error, rel=1e-4)
+            if old.bias is not None:
+                assert np.array_equal(old.bias, new.bias)
+    assert facts["weight_bits"] == bits
+    assert facts["nonzero_params"] == sum(layer.nonzero_params for layer in after)
+    assert facts["params"] == sum(layer.params for layer in after)
+
+
+def test_the_search_looks_at_validation(trained, filled, tmp_path):
+    model = trained("average")
+    percentiles = [100, 99.5, 98, 95]
+    _, searched = quantized(model, filled, tmp_path / "s", bits=2, search=percentiles)
+    found = searched["findings"]["q"]
+    split = read_split(model.corpus.validation)
+
+    def macro_f1(folder):
+        predicted = load(folder).predict_proba(split.texts).argmax(axis=1)
+        return f1_score(split.labels, predicted, average="macro", zero_division=0)
+
+    assert found["validation_macro_f1_before"] == pytest.approx(macro_f1(model.folder / "bundle"))
+    assert found["validation_macro_f1_after"] == pytest.approx(macro_f1(tmp_path / "s"))
+    for facts in found["quantized_layers"].values():
+        trials = {p: tuple(loss.values()) for p, loss in facts["validation_by_percentile"].items()}
+        assert set(trials) == {f"{p:g}" for p in percentiles}
+        assert trials[f"{facts['percentile']:g}"] == min(trials.values())
+    last = found["quantized_layers"]["output"]
+    chosen = last["validation_by_percentile"][f"{last['percentile']:g}"]
+    assert 1 - chosen["macro_f1_error"] == pytest.approx(found["validation_macro_f1_after"])
+
+
+def test_pooling_by_hand():
+    table = Layer(VECTORS, np.array([[1.0, 0.0], [3.0, 2.0], [0.0, 4.0]], dtype=np.float32))
+    texts = [[[0], [1]], [[1, 2]], []]  # two words; one unseen word of two n-grams; nothing known
+    found = pooled(texts, table, pooling="average", max_length=9)
+    assert found.tolist() == [[2.0, 1.0], [1.5, 3.0], [0.0, 0.0]]
+    side = pooled(texts, table, pooling="flatten", max_length=3)
+    assert side.tolist() == [[1, 0, 3, 2, 0, 0], [1.5, 3, 0, 0, 0, 0], [0] * 6]
+    both = pooled([[[0], [1, 2], [2]]], table, pooling="flatten", max_length=3)
+    assert both.tolist() == [[1, 0, 1.5, 3, 0, 4]]
+
+
+def test_model_by_hand():
+    model = DenseModel(
+        torch.tensor([[1.0, -1.0], [3.0, 1.0]]),
+        [[], [0], [0, 1]],
+        layers=[1],
+        classes=2,
+        dropout=0.5,
+        word_dropout=0.5,
+        pooling="average",
+        max_length=8,
+        trained_vectors=True,
+    ).eval()
+    with torch.no_grad():
+        model.hidden[0].weight.copy_(torch.tensor([[1.0, 1.0]]))
+        model.hidden[0].bias.fill_(-1.0)
+        model.output.weight.copy_(torch.tensor([[2.0], [0.0]]))
+        model.output.bias.copy_(torch.tensor([0.0, 5.0]))
+    ids, mask = torch.tensor([[1, 2], [1, 0]]), torch.tensor([[1, 1], [1, 0]])
+    assert model.words(ids).tolist() == [[[1, -1], [2, 0]], [[1, -1], [0, 0]]]
+    # means (1.5, -0.5) and (1, -1); minus 1: 0 and -1, cut off at 0
+    assert model(ids, mask).logits.tolist() == [[0, 5], [0, 5]]
+    with torch.no_grad():
+        model.hidden[0].bias.fill_(1.0)
+    assert model(ids, mask).logits.tolist() == [[4, 5], [2, 5]]
+
+
+@pytest.fixture
+def job(few, filled, training, tmp_path):
+    """Return a function that trains a small model on few texts and returns its checkpoint's folder."""
+    step = filled("dense", family="dense", **SHAPES["average"], train=training(**TRAIN))
+
+    def run(name, seed=0):
+        train_dense(
+            step=step,
+            data=few.data,
+            seed=seed,
+            device="cpu",
+            train=few.train,
+            validation=few.validation,
+            vectors=None,
+            state=tmp_path / "state",
+            out=tmp_path / name,
+        )
+        return tmp_path / name
+
+    return run
+
+
+def test_same_seed_same_files_and_another_seed_others(job, tmp_path):
+    first, again, other = job("first"), job("again"), job("other", seed=1)
+    for file in ("model.safetensors", "words.json", "training.json"):
+        assert sha256_of(first / file) == sha256_of(again / file)
+    assert sha256_of(first / "model.safetensors") != sha256_of(other / "model.safetensors")
+    assert sha256_of(first / "words.json") == sha256_of(other / "words.json")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_training_that_was_cut_off_goes_on(job, tmp_path, monkeypatch):
+    whole, record = job("whole"), Trainer._record
+
+    def cut_off(self, epoch, loss, score):
+        record(self, epoch, loss, score)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_record", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        job("out")
+    assert (tmp_path / "state" / "state.json").is_file() and not (tmp_path / "out").exists()
+    monkeypatch.setattr(Trainer, "_record", record)
+    assert sha256_of(job("out") / "model.safetensors") == sha256_of(whole / "model.safetensors")
+
+
+@pytest.fixture
+def glove(tmp_path, demo):
+    """A fetched file of vectors that has every second word of the English training texts."""
+    words = sorted({w for t in read_split(demo["en"].train).texts for w in words_of(t)})
+    kept = words[::2]
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    with open(folder / "tiny.4d.txt", "w", encoding="utf-8") as stream:
+        for word in kept:
+            stream.write(" ".join([word, *(f"{x:.4f}" for x in rng.normal(size=4))]) + "\n")
+    entry = {"sha256": sha256_of(folder / "tiny.4d.txt")}
+    write_json(folder / "manifest.json", {"tiny.4d.txt": entry})
+    return SimpleNamespace(folder=folder, words=words, kept=kept)
+
+
+def glove_step(filled, training, **changes):
+    vectors = {
+        "source": "glove",
+        "dimension": 4,
+        "file": "tiny.4d.txt",
+        "licence": "PDDL-1.0",
+        **changes,
+    }
+    train = training(**{**TRAIN, "epochs": 1})
+    return filled("dense", family="dense", vectors=vectors, train=train)
+
+
+@pytest.mark.parametrize("missing", ["random", "drop"])
+def test_words_that_the_file_lacks(glove, demo, filled, training, missing):
+    step = glove_step(filled, training, missing=missing)
+    texts = read_split(demo["en"].train).texts
+    found = first_vectors(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
+    assert found.words == (glove.kept if missing == "drop" else glove.words)
+    lines = (glove.folder / "tiny.4d.txt").read_text("utf-8").splitlines()
+    for line in lines:
+        word, *numbers = line.split(" ")
+        row = found.table[found.words.index(word)]
+        assert row.tolist() == pytest.approx([float(n) for n in numbers])
+    assert found.findings["words_in_the_file"] == len(glove.kept)
+    assert found.findings["words_not_in_it"] == len(glove.words) - len(glove.kept)
+    if missing == "random":
+        others = [
+            row for w, row in zip(found.words, found.table, strict=True) if w not in glove.kept
+        ]
+        assert 0.08 < float(torch.stack(others).std()) < 0.12
+
+
+def train_on(glove, few, step, out):
+    train_dense(
+        step=step,
+        data=few.data,
+        seed=0,
+        device="cpu",
+        train=few.train,
+        validation=few.validation,
+        vectors=glove.folder,
+        state=out.with_name("state"),
+        out=out,
+    )
+    export_dense(out, out.with_name("bundle"))
+    return read_bundle(out.with_name("bundle"))
+
+
+@pytest.mark.parametrize("trained_on", [True, False])
+def test_vectors_of_a_file_are_trained_on_or_kept(
+    glove, few, filled, training, tmp_path, trained_on
+):
+    step = glove_step(filled, training, trained=trained_on)
+    bundle = train_on(glove, few, step, tmp_path / "checkpoint")
+    texts = read_split(few.train).texts
+    first = first_vectors(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
+    words, (vectors, *_) = read_model(bundle.folder / "model.npz")
+    assert words == first.words
+    assert np.array_equal(vectors.matrix, first.table.numpy()) is not trained_on
+    assert bundle.manifest["licences"] == ["PDDL-1.0"]
+    assert bundle.manifest["findings"]["a-name"]["words_in_the_file"] > 0
+
+
+def test_a_damaged_file_of_vectors_is_one_line(glove, few, filled, training, tmp_path):
+    with open(glove.folder / "tiny.4d.txt", "a", encoding="utf-8") as stream:
+        stream.write("more 1 2 3 4\n")
+    with pytest.raises(UserError, match=r"tiny\.4d\.txt: damaged"):
+        train_on(glove, few, glove_step(filled, training), tmp_path / "checkpoint")
+
+
+def test_no_word_left_is_one_line(demo, filled, training):
+    vectors = {"source": "random", "dimension": 4, "min_count": 100000}
+    step = filled("dense", name="strict", family="dense", vectors=vectors, train=training())
+    with pytest.raises(UserError, match=r"models\.strict\.vectors: no word .*\(min_count 100000\)"):
+        first_vectors(step, read_split(demo["en"].train).texts, seed=0, file=None)
+
+
+def test_subwords_alone_can_do(demo, filled, training):
+    vectors = {**SUBWORD, "min_count": 100000}
+    step = filled("dense", family="dense", vectors=vectors, train=training())
+    found = first_vectors(step, read_split(demo["en"].train).texts, seed=0, file=None)
+    assert found.words == [] and found.table.shape == (300, 12)
+
+
+def test_unseen_words_have_a_vector_by_their_ngrams_and_without_them_none(trained):
+    by_subword = load(trained("average").folder / "bundle")
+    assert np.ptp(by_subword.predict_logits(["wonderfullly", "dreadfulll", ""]), axis=0).max() > 0
+    bare = load(trained("bare").folder / "bundle")
+    found = bare.predict_logits(["wonderfullly", "zzyzx", ""])
+    assert np.array_equal(found, np.stack([bare.layers[-1].bias] * 3))
+
+
+def test_flatten_reads_max_tokens_words_and_no_more(trained):
+    model = load(trained("flatten").folder / "bundle")
+    assert read_bundle(trained("flatten").folder / "bundle").manifest["max_length"] == 6
+    one, other = model.predict_logits(["a b c d e f g", "a b c d e f good"])
+    assert np.array_equal(one, other)
+
+
+def test_a_file_that_does_not_fit_its_manifest_is_one_line(trained, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(trained("average").folder / "bundle", tmp_path / "bundle")
+    facts = read_json(folder / "bundle.json")
+    write_json(folder / "bundle.json", {**facts, "buckets": 7})
+    with pytest.raises(UserError, match=r"model\.npz: does not fit its bundle\.json"):
+        load(folder)
+
+
+def test_the_curve_is_kept(trained):
+    folder = trained("average").folder / "checkpoint"
+    rows = read_json(folder / "training.json")
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    assert read_checkpoint(folder).manifest["trained_on"]["device"] == "cpu"
+
+
+def test_odd_texts(trained):
+    texts = ["", " ", "😱", "very " * 5000, "\u0000"]
+    for name in SHAPES:
+        found = load(trained(name).folder / "bundle").predict_proba(texts)
+        assert np.isfinite(found).all() and found.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_text_of_validation_without_a_known_word_can_be_trained_on(
+    demo, filled, training, tmp_path
+):
+    frame = pandas.read_parquet(demo["en"].train)[:50]
+    frame.loc[frame.index[:3], "text"] = ["", "😱", " "]
+    frame.to_parquet(tmp_path / "split.parquet")
+    vectors = {"source": "random", "dimension": 4, "min_count": 2}
+    train_dense(
+        step=filled("dense", family="dense", vectors=vectors, train=training(epochs=1)),
+        data=demo["en"].data,
+        seed=0,
+        device="cpu",
+        train=tmp_path / "split.parquet",
+        validation=tmp_path / "split.parquet",
+        vectors=None,
+        state=tmp_path / "state",
+        out=tmp_path / "checkpoint",
+    )
+    assert read_checkpoint(tmp_path / "checkpoint").manifest["params"] > 0

@@ -1,0 +1,1 @@
+"""Word vectors and dense layers: a small classifier and its own quantization."""

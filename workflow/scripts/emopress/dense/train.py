@@ -1,0 +1,192 @@
+"""Trains a dense classifier: its vectors (from a file, by subwords, or from nothing) and its layers."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from emopress.artifact import check_files, read_json, replaced_folder, sha256_of, write_json
+from emopress.checkpoint import library_versions, write_manifest
+from emopress.dense.model import DenseModel
+from emopress.dense.vectors import read_vectors
+from emopress.dense.vocabulary import frequent_words
+from emopress.errors import UserError
+from emopress.runtime.dense import FLATTEN
+from emopress.runtime.words import Lexicon
+from emopress.train.batches import Encoded
+from emopress.train.data import Split, data_hash, read_split, training_identity
+from emopress.train.loop import Trainer, pick_device
+from emopress.train.objectives import label_objective
+
+WEIGHTS, WORDS = "model.safetensors", "words.json"
+SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
+
+
+class Vectors(NamedTuple):
+    """The words with a vector of their own, the table [R, D] (words, then buckets), what was found."""
+
+    words: list[str]
+    table: torch.Tensor
+    findings: dict[str, Any]
+
+
+def first_vectors(
+    step: dict[str, Any], texts: list[str], *, seed: int, file: Path | None
+) -> Vectors:
+    """Return the vectors before training, of the words of the training texts and of the buckets.
+
+    `file`: the fetched file of vectors, for source glove. Words that it lacks get random vectors or
+    none, as `vectors.missing` says. UserError if no word is left.
+    """
+    entry = step["vectors"]
+    words = frequent_words(texts, min_count=entry["min_count"], max_words=entry["max_words"])
+    findings: dict[str, Any] = {}
+    known: dict[str, np.ndarray] = {}
+    if file is not None:
+        known = read_vectors(file, words, dimension=entry["dimension"], member=entry.get("member"))
+        findings = {"words_in_the_file": len(known), "words_not_in_it": len(words) - len(known)}
+        findings["vectors_sha256"] = sha256_of(file)
+        if entry["missing"] == "drop":
+            words = [word for word in words if word in known]
+    buckets = entry.get("buckets", 0)
+    if not words and not buckets:
+        raise UserError(
+            f"models.{step['name']}.vectors: no word of the training texts has a vector "
+            f"(min_count {entry['min_count']})"
+        )
+    rng = np.random.default_rng([seed, len(words), buckets])
+    table = rng.normal(0, SPREAD, (len(words) + buckets, entry["dimension"])).astype(np.float32)
+    for row, word in enumerate(words):
+        if word in known:
+            table[row] = known[word]
+    return Vectors(words, torch.from_numpy(table), {"words": len(words), **findings})
+
+
+class Entries:
+    """Numbers the distinct words of some texts, from 1 on; 0 is padding.
+
+    `pieces[i]` are the rows whose mean is the vector of entry i while training: those of a word's
+    n-grams, and its own where it has one.
+    """
+
+    def __init__(self, lexicon: Lexicon, words: list[str], max_length: int) -> None:
+        self.lexicon, self.words, self.max_length = lexicon, words, max_length
+        self.pieces: list[list[int]] = [[]]
+        self._numbers: dict[tuple[int, ...], int] = {}
+
+    def encode(self, split: Split) -> Encoded:
+        """Return the entries of each text; a text without any known word is one padding."""
+        ids = []
+        for text in split.texts:
+            cut = self.lexicon.cut(text, self.max_length)
+            ids.append([self._number(tuple(rows)) for rows in cut] or [0])
+        return Encoded(ids, torch.tensor(split.labels, dtype=torch.long), 0)
+
+    def _number(self, rows: tuple[int, ...]) -> int:
+        if rows not in self._numbers:
+            own = len(rows) == 1 and rows[0] < len(self.words)
+            more = self.lexicon.pieces(self.words[rows[0]]) if own else []
+            self._numbers[rows] = len(self.pieces)
+            self.pieces.append([*rows, *more])
+        return self._numbers[rows]
+
+
+def longest_text(step: dict[str, Any], data: dict[str, Any]) -> int:
+    """Return how many words of a text the model reads at most."""
+    limit = int(data["max_length"])
+    return min(limit, int(step["max_tokens"])) if step["pooling"] == FLATTEN else limit
+
+
+def vectors_file(folder: Path, step: dict[str, Any]) -> Path:
+    """Return the fetched file of vectors in `folder`, checked against its manifest."""
+    name = step["vectors"]["file"]
+    check_files(folder, {name: read_json(folder / "manifest.json")[name]})
+    return folder / name
+
+
+def train_dense(
+    *,
+    step: dict[str, Any],
+    data: dict[str, Any],
+    seed: int,
+    device: str,
+    train: Path,
+    validation: Path,
+    vectors: Path | None,
+    state: Path,
+    out: Path,
+) -> None:
+    """Train the dense model of config entry `step` and write it as a checkpoint to `out`.
+
+    `vectors` is the folder of the fetched file that `step` names; `data` holds DATA_KEYS; `state` is
+    where an unfinished training waits. The same seed, threads and machine give the same weights.
+    """
+    fit, held_out = read_split(train), read_split(validation)
+    file = vectors_file(vectors, step) if vectors else None
+    first = first_vectors(step, fit.texts, seed=seed, file=file)
+    entry, classes, max_length = step["vectors"], len(data["labels"]), longest_text(step, data)
+    buckets, ngrams = entry.get("buckets", 0), entry.get("ngrams", [])
+    entries = Entries(Lexicon(first.words, buckets=buckets, ngrams=ngrams), first.words, max_length)
+    fit_texts, held_out_texts = entries.encode(fit), entries.encode(held_out)
+    torch.manual_seed(seed)
+    model = DenseModel(
+        first.table,
+        entries.pieces,
+        layers=step["layers"],
+        classes=classes,
+        dropout=step["dropout"],
+        word_dropout=step["word_dropout"],
+        pooling=step["pooling"],
+        max_length=max_length,
+        trained_vectors=entry.get("trained", True),
+    )
+    where, sha256 = pick_device(device), data_hash(train, validation)
+    trainer = Trainer(
+        model,
+        label_objective(fit_texts.labels, step["train"], classes, where),
+        step["train"],
+        seed=seed,
+        identity=training_identity(
+            step=step,
+            data=data,
+            seed=seed,
+            texts=sha256,
+            first=first.findings,
+            words=first.words,
+            # How texts are cut stands in another folder than the code that trains.
+            cut=[entries.pieces, fit_texts.ids, held_out_texts.ids],
+        ),
+        device=where,
+        state=state,
+    )
+    trainer.fit(fit_texts, held_out_texts, classes)
+    weights = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
+    with replaced_folder(out) as folder:
+        save_file(weights, folder / WEIGHTS)
+        write_json(folder / WORDS, first.words)
+        write_json(folder / "training.json", trainer.history)
+        write_manifest(
+            folder,
+            {
+                "family": "dense",
+                **data,
+                "max_length": max_length,
+                "pooling": step["pooling"],
+                "buckets": buckets,
+                "ngrams": ngrams,
+                "recipe": [step],
+                "findings": {step["name"]: first.findings},
+                "seed": seed,
+                "parent": None,
+                "base": None,
+                "licences": [entry["licence"]] if "licence" in entry else [],
+                "data_sha256": sha256,
+                "params": sum(value.numel() for value in weights.values()),
+                "nonzero_params": sum(int(value.count_nonzero()) for value in weights.values()),
+                "versions": library_versions("torch", "safetensors", "numpy"),
+                "trained_on": trainer.facts(),
+            },
+        )
+    trainer.forget()

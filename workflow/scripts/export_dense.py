@@ -1,0 +1,16 @@
+"""Rule export_dense: a dense checkpoint as an fp32 bundle."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.bundle.dense import export_dense
+    from emopress.job import job
+
+    with job(snakemake):
+        export_dense(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,22 @@
+"""Rule fetch_vectors: a file of pretrained word vectors, checked."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and fetch."""
+    from emopress.data.fetch import VECTORS, fetch_dataset
+    from emopress.job import job, mirrors
+
+    with job(snakemake):
+        fetch_dataset(
+            VECTORS,
+            {"files": [dict(snakemake.params.file)]},
+            mirrors=mirrors(),
+            root=Path(__file__).parents[2],
+            dest=Path(snakemake.output.manifest).parent,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821
