@@ -103,7 +103,11 @@ rule describe_data:
 VECTOR_FILES = {  # models that share a file agree on its url and sha256
     entry["vectors"]["file"]: {
         "name": entry["vectors"]["file"],
-        **{key: entry["vectors"][key] for key in ("url", "sha256") if key in entry["vectors"]},
+        **{
+            key: entry["vectors"][key]
+            for key in ("url", "sha256")
+            if key in entry["vectors"]
+        },
     }
     for entry in STUDY.models.values()
     if "file" in entry.get("vectors", {})
