@@ -53,7 +53,7 @@ run.
 none: what a study needs must all be there. Data files are checked by sha256 all the same, checkpoints where their entry
 has a `sha256`. It does not touch data files of this repository, and changing it reruns nothing.
 
-    DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files
+    DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
     DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
     DIR/vectors/<file>          the file of a dense model's vectors

@@ -10,6 +10,7 @@ import yaml
 from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
 from emopress.checks import entry_errors, idle_keys, published_errors, study_errors
+from emopress.checks_data import dataset_errors, idle_columns
 from emopress.errors import UserError
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
@@ -157,10 +158,18 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
     if several_files:
         config = without_nulls(config)
     given = config
-    errors = [*schema_errors(config), *idle_keys(config.get("passes"))]
+    errors = [
+        *schema_errors(config),
+        *idle_keys(config.get("passes")),
+        *idle_columns(config["datasets"]),
+    ]
     if not errors:
         config = with_defaults(config)
-        errors = [*entry_errors(config, root), *study_errors(config)]
+        errors = [
+            *dataset_errors(config["datasets"], root),
+            *entry_errors(config),
+            *study_errors(config),
+        ]
         if any(block["published"] for block in config["study"]):
             errors += published_errors(config, load_published(root / PUBLISHED))
     if errors:

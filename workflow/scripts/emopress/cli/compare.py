@@ -88,7 +88,7 @@ def read_labelled(
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)")
     texts, classes = [], []
-    for row, text, label in records(path, text_column, label_column):
+    for row, (text, label) in records(path, [text_column, label_column]):
         place = f"{path}, row {row}, column"
         texts.append(checked_text(text, f"{place} '{text_column}'"))
         classes.append(class_of(label, labels, f"{place} '{label_column}'"))
@@ -99,7 +99,7 @@ def read_labelled(
 
 def class_of(cell: Any, labels: list[str], place: str) -> int:
     """Return the class that a cell names, by its label or by its index."""
-    from emopress.data.read import checked_label
+    from emopress.data.labels import checked_label
 
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a workbook stores the number 1 as 1.0
