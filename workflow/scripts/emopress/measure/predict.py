@@ -9,7 +9,7 @@ import pandas
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
-from emopress.runtime.classifier import softmax
+from emopress.tasks import softmax
 
 
 def predict_splits(
