@@ -14,6 +14,7 @@ from emopress.checks_data import dataset_errors, idle_columns
 from emopress.errors import UserError
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
+from emopress.tasks import task_facts
 
 CATALOGUE = Path("config") / "datasets.yaml"
 
@@ -103,7 +104,7 @@ class Study:
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]
-        return {key: entry[key] for key in DATA_KEYS}
+        return {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
 
     def pass_names(self, *sorts: str) -> list[str]:
         """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""

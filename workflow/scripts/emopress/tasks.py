@@ -17,6 +17,11 @@ def task_of(facts: Mapping[str, Any]) -> str:
     return str(facts.get("task", SINGLE))
 
 
+def task_facts(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """Return what manifests say of the task of a data set's entry in the config."""
+    return {"task": MULTI} if dataset.get("multilabel") else {}
+
+
 def label_array(labels: Sequence[Any], classes: int) -> np.ndarray:
     """Return the labels of a prepared table: class indices [N], or for lists of them bools [N, C]."""
     if not len(labels) or np.ndim(labels[0]) == 0:

@@ -13,6 +13,7 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.dense import DenseClassifier, forward, pooled
 from emopress.runtime.layers import Layer, read_model
+from emopress.tasks import label_array
 
 Loss = Callable[[Sequence[Layer]], float]
 
@@ -32,7 +33,13 @@ def coded(layer: Layer, step: dict[str, Any], percentile: float) -> tuple[Layer,
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean of -log softmax(logits)[label] for logits [N, C] and class indices [N]."""
+    """Return the mean of -log softmax(logits)[label] for logits [N, C] and class indices [N].
+
+    For sets of labels, bools [N, C]: the mean binary cross-entropy of the sigmoids.
+    """
+    if labels.ndim == 2:
+        signed = np.where(labels, -logits, logits).astype(np.float64)
+        return float(np.logaddexp(0, signed).mean())
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     likelihood = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1))
     return -float(likelihood.mean())
@@ -82,7 +89,7 @@ def validation_loss(parent: Path, validation: Path) -> Loss:
     assert isinstance(classifier, DenseClassifier)  # the recipe grammar lets no other through
     frame = pandas.read_parquet(validation, columns=["text", "label"])
     cut = classifier.cut([classifier.normalise(text) for text in frame["text"]])
-    labels = frame["label"].to_numpy()
+    labels = label_array(frame["label"].tolist(), len(classifier.labels))
     limit, pooling = classifier.max_length, classifier.pooling
 
     @lru_cache(maxsize=1)  # most trials change another layer than the vectors
