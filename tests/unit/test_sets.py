@@ -32,6 +32,7 @@ def test_by_hand():
         [[2, 0], [1, 1]],
         [[3, 1], [0, 0]],
     ]
+    assert sets.crossed(TRUTH, GIVEN).tolist() == [[2, 0, 0], [1, 1, 1], [0, 0, 0]]
     assert sets.cooccurrence(TRUTH).tolist() == [[2, 1, 0], [1, 2, 0], [0, 0, 0]]
 
 
@@ -41,13 +42,15 @@ def test_like_scikit_learn():
     labels = list("abcdef")
     found = scores(truth, given, labels)
     assert found.accuracy == pytest.approx(reference.accuracy_score(truth, given))
-    assert found.hamming_loss == pytest.approx(reference.hamming_loss(truth, given))
+    assert found.several["hamming_loss"] == pytest.approx(reference.hamming_loss(truth, given))
     for average, value in (("macro", found.macro_f1), ("micro", found.micro_f1)):
         expected = reference.f1_score(truth, given, average=average, zero_division=0)
         assert value == pytest.approx(expected)
     expected = reference.f1_score(truth, given, average="samples", zero_division=1)
-    assert found.sample_f1 == pytest.approx(expected)
-    assert found.confusion == reference.multilabel_confusion_matrix(truth, given).tolist()
+    assert found.several["sample_f1"] == pytest.approx(expected)
+    expected = reference.multilabel_confusion_matrix(truth, given).tolist()
+    assert found.several["label_confusion"] == expected
+    assert np.diag(found.confusion).tolist() == [row[1][1] for row in expected]
     columns = reference.precision_recall_fscore_support(truth, given, zero_division=0)
     for i, label in enumerate(labels):
         expected = [float(column[i]) for column in columns]
@@ -61,7 +64,7 @@ def test_one_label_each_is_the_single_label_case():
     several = scores(np.eye(4, dtype=bool)[truth], np.eye(4, dtype=bool)[given], list("abcd"))
     for name in ("accuracy", "macro_f1", "micro_f1"):
         assert getattr(several, name) == pytest.approx(getattr(single, name))
-    assert several.sample_f1 == pytest.approx(single.accuracy)
+    assert several.several["sample_f1"] == pytest.approx(single.accuracy)
 
 
 def test_resamples():

@@ -1,6 +1,6 @@
 """Scores of one variant, from its predictions alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,18 @@ class Scores:
     """Scores as fractions; `confusion[i][j]` counts texts of class i predicted as j.
 
     Where texts have any number of labels `accuracy` is the share of texts whose whole set is right,
-    `confusion` holds a 2 x 2 table per label instead (`sets.label_confusions`), and the fields with
-    a None here have values: `cooccurrence[i][j]` counts the texts with true labels i and j.
+    `confusion[i][j]` counts the texts that have label i and are given label j (`sets.crossed`), and
+    `several` holds what only they have: sample_f1, hamming_loss, label_confusion (a 2 x 2 table per
+    label) and cooccurrence (of the true labels).
     """
 
     accuracy: float
     macro_f1: float
     micro_f1: float
     per_class: dict[str, dict[str, float]]
-    confusion: list[Any]
+    confusion: list[list[int]]
     texts: int
-    sample_f1: float | None = None
-    hamming_loss: float | None = None
-    cooccurrence: list[list[int]] | None = None
+    several: dict[str, Any] = field(default_factory=dict)
 
 
 def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Scores:
@@ -85,11 +84,14 @@ def _set_scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> 
         macro_f1=float(found.macro_f1),
         micro_f1=float(found.micro_f1),
         per_class=per_class,
-        confusion=confusion.tolist(),
+        confusion=sets.crossed(truth, predicted).tolist(),
         texts=len(truth),
-        sample_f1=float(found.sample_f1),
-        hamming_loss=float(found.hamming_loss),
-        cooccurrence=sets.cooccurrence(truth).tolist(),
+        several={
+            "sample_f1": float(found.sample_f1),
+            "hamming_loss": float(found.hamming_loss),
+            "label_confusion": confusion.tolist(),
+            "cooccurrence": sets.cooccurrence(truth).tolist(),
+        },
     )
 
 

@@ -61,10 +61,17 @@ def label_confusions(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.stack([neither, given - both, true - both, both], axis=1).reshape(-1, 2, 2)
 
 
+def crossed(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return in how many texts that have label i label j is predicted, [C, C] for both [N, C].
+
+    What a confusion matrix is for one label per text, but a text counts in every row of its labels.
+    """
+    return truth.astype(np.int64).T @ predicted.astype(np.int64)
+
+
 def cooccurrence(labels: np.ndarray) -> np.ndarray:
     """Return in how many texts two labels stand together, [C, C]; the diagonal counts each label."""
-    counts = labels.astype(np.int64)
-    return counts.T @ counts
+    return crossed(labels, labels)
 
 
 def scored(
