@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emopress.cli.options import add_bundle, add_threads
 from emopress.errors import UserError
+from emopress.tasks import SINGLE, task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
     labels = common_labels(bundles)
+    for bundle in bundles:
+        if task_of(bundle.manifest) != SINGLE:
+            raise UserError(
+                f"{bundle.folder}: gives any number of labels per text; compare takes models that "
+                "give one (the workflow's report compares the others)"
+            )
     texts, truth = read_labelled(
         arguments.data, arguments.text_column, arguments.label_column, labels
     )
