@@ -14,9 +14,9 @@ OPENING = """\
 # The config
 
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for
-two CPU cores, `study.yaml` the full one, `paper-grid.yaml` and `emotion-quantization.yaml` published studies;
-`datasets.yaml` holds the data sets that all of them know by name, `published.yaml` the printed figures that a study's
-`published:` refers to, with the sources' own errors.
+two CPU cores, `study.yaml` the full one, `paper-grid.yaml` and `emotion-quantization.yaml` published studies,
+`multilabel.yaml` one of texts with any number of labels; `datasets.yaml` holds the data sets that all of them know by
+name, `published.yaml` the printed figures that a study's `published:` refers to, with the sources' own errors.
 
 ```sh
 snakemake --cores 4 report                                              # the demo
