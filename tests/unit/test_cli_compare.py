@@ -166,7 +166,7 @@ def test_labels_by_name_before_index():
         ("text,label\n,joy\n", "row 2, column 'text': empty; every row needs a text"),
         ("text,class\nhello,joy\n", "no column 'label'; the header has 'text', 'class'"),
         ("hello,joy\n", "no column 'text'; the header has 'hello', 'joy'"),
-        ("text,label\nhello, you,joy\n", "row 2: 3 cells where the header has 2"),
+        ("text,label\nhello, you,joy\n", "row 2: 3 cells where row 1 has 2"),
         ("text,label\n", "no texts; expected a header and at least one row"),
         ("", "no column 'text'; the header has nothing"),
         (b"text,label\nh\xffllo,joy\n", "not UTF-8"),
@@ -188,7 +188,9 @@ def test_other_formats_and_bundles_that_do_not_fit(artifacts, copied, labelled, 
     linear = artifacts.bundles["linear"]
     (tmp_path / "mine.json").write_text("[]")
     status, _, err = told(capsys, linear, linear, "--data", tmp_path / "mine.json")
-    assert status == 1 and "unknown format '.json'; allowed: .xlsx, .csv, .tsv, .txt" in err
+    assert (
+        status == 1 and "unknown format '.json'; allowed: .xlsx, .csv, .tsv, .parquet, .txt" in err
+    )
     status, _, err = told(capsys, linear, tmp_path, "--data", path)
     assert status == 1 and "expected a bundle" in err
     folder = copied("bert")

@@ -80,8 +80,7 @@ def fetch(tmp_path, source, mirrors=(), **options):
         mirrors=list(mirrors),
         root=tmp_path,
         dest=tmp_path / "demo" / "raw",
-        labels=LABELS,
-        **fast | options,
+        **{"labels": LABELS} | fast | options,
     )
     return tmp_path / "demo" / "raw"
 
@@ -306,6 +305,27 @@ def test_hub_labels_in_another_order(tmp_path, monkeypatch):
     patch_hub(monkeypatch, hub_splits(names=["joy", "sadness"]))
     message = failure(tmp_path, hub_source())
     assert "its labels are ['joy', 'sadness'], the config's are ['sadness', 'joy']" in message
+
+
+def test_hub_rows_of_several_labels(tmp_path, monkeypatch):
+    import datasets
+
+    written = '"say ""no"" "\t1,0\tx1\nfine\t1\tx2\n'
+    features = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "labels": datasets.Sequence(datasets.ClassLabel(names=list(LABELS))),
+            "id": datasets.Value("string"),
+        }
+    )
+    columns = {"text": ['say "no" ', "fine"], "labels": [[1, 0], [1]], "id": ["x1", "x2"]}
+    rows = datasets.Dataset.from_dict(columns, features=features)
+    patch_hub(monkeypatch, datasets.DatasetDict({"train": rows}))
+    digest = hashlib.sha256(written.encode()).hexdigest()
+    source = hub_source() | {"files": [{"name": "a.tsv", "split": "train", "sha256": digest}]}
+    assert (fetch(tmp_path, source) / "a.tsv").read_bytes() == written.encode()
+    message = failure(tmp_path / "b", source, labels=["joy", "sadness"])
+    assert "its labels are ['sadness', 'joy'], the config's are ['joy', 'sadness']" in message
 
 
 def test_hub_without_the_split(tmp_path, monkeypatch):

@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from emopress.artifact import read_json, sha256_of, write_json
 from emopress.data.card import data_card, leakage
@@ -14,6 +16,9 @@ from emopress.data.read import read_rows
 from emopress.data.split import SPLITS, make_splits
 from emopress.errors import UserError
 
+CATALOGUE = yaml.safe_load(
+    (Path(__file__).parents[2] / "config" / "datasets.yaml").read_text(encoding="utf-8")
+)
 UBMEC_FILE = "UBMEC Corpus_Sakib(updated).xlsx"
 UBMEC = {
     "labels": ["anger", "disgust", "fear", "joy", "sadness", "surprise"],
@@ -193,6 +198,54 @@ def test_clean_split_of_ubmec_leaks_nothing(tmp_path):
     assert card["texts"] == {"train": 8088, "validation": 899, "test": 3852}
     assert not any(card["leakage"]["letters_only"].values())
     assert card["duplicates"]["all"]["letters_only_contradicting_texts"] == 0
+
+
+def test_tables_and_card_of_several_labels(tmp_path):
+    lines = [f"text {i};{'fear' if i % 3 else 'joy,fear'}" for i in range(60)]
+    (tmp_path / "demo.txt").write_text("\n".join([*lines, lines[0], "text 1;joy", "none;"]))
+    dataset = {
+        "labels": ["fear", "joy"],
+        "multilabel": True,
+        "unlabelled": True,
+        "source": {"files": [{"name": "demo.txt"}]},
+        "columns": {"separator": ","},
+        "split": {"method": "paper", "test_size": 0.3, "validation_size": 0.2, "seed": 1},
+        "normalise": "none",
+    }
+    prepare_dataset("demo", dataset, tmp_path, tmp_path / "demo")
+    card = read_json(tmp_path / "demo" / "counts.json")
+    train = pq.read_table(tmp_path / "demo" / "train.parquet")
+    assert str(train.schema.field("label").type) == "list<element: int64>"
+    everything = [pq.read_table(tmp_path / "demo" / f"{p}.parquet").to_pylist() for p in SPLITS]
+    labels = {row["text"]: row["label"] for part in everything for row in part}
+    assert labels["text 0"] == [0, 1] and labels["none"] == []
+    assert card["raw"]["exact_duplicates"] == 1 and card["raw"]["contradicting_texts"] == 1
+    assert sum(card["counts"][part]["joy"] for part in SPLITS) == 21
+    assert sum(card["labels_per_text"][part]["texts"].get("2", 0) for part in SPLITS) == 20
+    assert sum(card["labels_per_text"][part]["texts"].get("0", 0) for part in SPLITS) == 1
+    shares = card["label_shares"]["train"]
+    assert shares["joy"] == pytest.approx(card["counts"]["train"]["joy"] / len(train), abs=1e-4)
+
+
+def test_published_counts_of_goemotions(tmp_path):
+    raw = mirrored("goemotions")
+    for name in ("goemotions", "goemotions-ekman"):
+        for file in CATALOGUE[name]["source"]["files"]:
+            assert sha256_of(raw / file["name"]) == file["sha256"]
+        prepare_dataset(name, CATALOGUE[name], raw, tmp_path / name)
+        card = read_json(tmp_path / name / "counts.json")
+        assert card["texts"] == {"train": 43_410, "validation": 5_426, "test": 5_427}
+    grouped = raw / "ekman"
+    if not grouped.is_dir():
+        pytest.skip("the mirror has no grouped files to compare with")
+    labels = (grouped / "labels.txt").read_text().split()
+    assert labels == CATALOGUE["goemotions-ekman"]["labels"]
+    for part, file in zip(SPLITS, ("train.tsv", "dev.tsv", "test.tsv"), strict=True):
+        expected = pd.read_csv(grouped / file, sep="\t", header=None, dtype=str)
+        found = pq.read_table(tmp_path / "goemotions-ekman" / f"{part}.parquet").to_pylist()
+        assert [row["label"] for row in found] == [
+            sorted(int(label) for label in cell.split(",")) for cell in expected[1]
+        ]
 
 
 def test_published_counts_of_emotion(tmp_path):

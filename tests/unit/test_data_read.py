@@ -86,9 +86,9 @@ def test_wrong_files(tmp_path):
         "a.xlsx": r"a\.xlsx: not a readable \.xlsx workbook",
         "b.xlsx": r"b\.xlsx, row 2, column 'text': True is a bool; allowed: text, numbers",
         "a.csv": r"a\.csv, row 1: no column 'label'; the header has 'text', 'class'",
-        "b.csv": r"b\.csv, row 2: 3 cells where the header has 2",
+        "b.csv": r"b\.csv, row 2: 3 cells where row 1 has 2",
         "a.txt": r"a\.txt: not UTF-8 text \(byte 3",
-        "a.doc": r"unknown format '\.doc'; allowed: \.xlsx, \.csv, \.tsv, \.txt",
+        "a.doc": r"unknown format '\.doc'; allowed: \.xlsx, \.csv, \.tsv, \.parquet, \.txt",
         "none.txt": r"none\.txt: no such file",
     }.items():
         with pytest.raises(UserError, match=message):

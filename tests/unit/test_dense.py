@@ -76,7 +76,7 @@ def torch_logits(model, texts):
     words = read_json(model.folder / "checkpoint" / "words.json")
     weights = load_file(model.folder / "checkpoint" / "model.safetensors")
     lexicon = Lexicon(words, buckets=facts["buckets"], ngrams=facts["ngrams"])
-    entries = Entries(lexicon, words, facts["max_length"])
+    entries = Entries(lexicon, words, max_length=facts["max_length"], classes=len(facts["labels"]))
     normal = load(model.folder / "bundle").normalise
     encoded = entries.encode(Split([], [normal(t) for t in texts], [0] * len(texts)))
     built = DenseModel(

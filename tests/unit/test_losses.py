@@ -11,15 +11,17 @@ from sklearn.utils.class_weight import compute_class_weight
 from emopress.train.losses import (
     attention_loss,
     average_log_probabilities,
+    binary_soft_loss,
     class_weights,
     cosine_loss,
     distillation_loss,
     hard_loss,
     hidden_loss,
+    positive_weights,
     scheduled_temperature,
     soft_loss,
 )
-from emopress.train.objectives import distillation_objective
+from emopress.train.objectives import distillation_objective, label_objective
 
 LN4, LN16 = math.log(4), math.log(16)
 LOGITS = torch.tensor([[LN4, 0.0], [LN4, 0.0]])
@@ -262,3 +264,68 @@ def test_attention_that_underflowed_costs_much_but_not_infinity():
     assert loss.item() == near(126 * math.log(2) / 2)
     loss.backward()
     assert torch.isfinite(student.grad).all()
+
+
+SETS = torch.tensor([[1.0, 1.0], [0.0, 1.0]])  # sigmoid(ln 4) = 0.8, sigmoid(0) = 0.5
+
+
+def test_binary_cross_entropy_of_sets():
+    # text 0: -ln 0.8 and -ln 0.5; text 1: -ln 0.2 and -ln 0.5; the mean of the four
+    expected = (0.2231436 + 0.6931472 + 1.6094379 + 0.6931472) / 4
+    for kind in ("cross_entropy", "binary_cross_entropy"):
+        assert hard_loss(LOGITS, SETS, kind=kind, weights=None).item() == near(expected)
+
+
+def test_weighted_binary_cross_entropy_of_sets():
+    # the weights are those of the ones: 2 * 0.2231436, 3 * 0.6931472, 1.6094379, 3 * 0.6931472
+    loss = hard_loss(LOGITS, SETS, kind="cross_entropy", weights=torch.tensor([2.0, 3.0]))
+    assert loss.item() == near((2 * 0.2231436 + 6 * 0.6931472 + 1.6094379) / 4)
+
+
+def test_positive_weights():
+    labels = torch.tensor([[1.0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]])
+    assert positive_weights(labels).tolist() == [3.0, 1.0, 1.0]  # 3 / 1; all; none
+
+
+def test_binary_soft_loss():
+    student, teacher = torch.zeros(1, 2), torch.tensor([[LN4, 0.0]])
+    # the first label: KL((0.8, 0.2) || (0.5, 0.5)); the second agrees; the mean of two
+    assert binary_soft_loss(student, teacher, temperature=1.0).item() == near(KL / 2)
+    # ln 16 softened by 2 is ln 4, and the result is multiplied by 2^2
+    softened = binary_soft_loss(student, torch.tensor([[LN16, 0.0]]), temperature=2.0)
+    assert softened.item() == near(4 * KL / 2)
+    # two teachers of 0.8 and 0.5: their mean is 0.65
+    two = torch.tensor([[[LN4, 0.0]], [[0.0, 0.0]]])
+    expected = (0.65 * math.log(0.65 / 0.5) + 0.35 * math.log(0.35 / 0.5)) / 2
+    assert binary_soft_loss(student, two, temperature=1.0).item() == near(expected)
+
+
+def test_distillation_of_sets():
+    found = distillation_loss(
+        torch.zeros(1, 2),
+        torch.tensor([[LN4, 0.0]]),
+        torch.tensor([[1.0, 0.0]]),
+        temperature=1.0,
+        alpha=0.25,
+        kind="cross_entropy",
+        weights=None,
+    )
+    assert found.item() == near(0.25 * KL / 2 + 0.75 * math.log(2))
+
+
+@pytest.mark.parametrize("value", [1e4, -1e4])
+def test_large_logits_of_sets(value):
+    student = torch.tensor([[value, 0.0]], requires_grad=True)
+    teacher = torch.tensor([[-value, 0.0]])
+    loss = binary_soft_loss(student, teacher, temperature=1.0)
+    loss.backward()
+    assert loss.item() == near(1e4 / 2) and torch.isfinite(student.grad).all()
+
+
+def test_objective_of_sets():
+    labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    settings = {"class_weights": True}
+    objective = label_objective(labels, settings, 2, torch.device("cpu"))
+    output = SimpleNamespace(logits=torch.zeros(2, 2))
+    # weights 1 / 2 and 2 / 1; texts 0 and 2, every logit 0: ln 2 times 0.5, 1 and 0.5, 2
+    assert objective(output, None, [0, 2], 0.0).item() == near(math.log(2) * 4 / 4)

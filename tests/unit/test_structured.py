@@ -277,7 +277,7 @@ def test_magnitude_and_position_scores_of_a_model(artifacts):
 
 def sample_of(artifacts, few, name="bert", texts=5):
     tokenizer = Tokenizer.from_file(str(artifacts.checkpoints[name] / "tokenizer.json"))
-    return taylor_sample(few.train, tokenizer, texts=texts, max_length=32, seed=1)
+    return taylor_sample(few.train, tokenizer, classes=6, texts=texts, max_length=32, seed=1)
 
 
 def losses_of(model, sample):
@@ -335,7 +335,9 @@ def test_the_taylor_sample_depends_on_the_seed_alone(artifacts, few):
     tokenizer = Tokenizer.from_file(str(artifacts.checkpoints["bert"] / "tokenizer.json"))
 
     def ids(seed, texts):
-        return taylor_sample(few.train, tokenizer, texts=texts, max_length=32, seed=seed).ids
+        return taylor_sample(
+            few.train, tokenizer, classes=6, texts=texts, max_length=32, seed=seed
+        ).ids
 
     assert ids(1, 20) == ids(1, 20)
     assert ids(1, 20) != ids(2, 20)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from emopress import recipe
-from emopress.checks import RESERVED
+from emopress.checks_data import RESERVED
 from emopress.errors import UserError
 from emopress.study import load_study, merged, without_nulls
 
@@ -140,6 +140,58 @@ def test_reserved_names(config, name):
         "source": {"files": [{"name": "demo-en.csv", "path": "data/demo/demo-en.csv"}]},
     }
     assert f"datasets.{name}: reserved name" in refused(config)
+
+
+MULTILABEL = {
+    "title": "T",
+    "language": "en",
+    "multilabel": True,
+    "labels": ["good", "bad"],
+    "groups": {"good": ["joy", "love"], "bad": ["fear"]},
+    "columns": {"text": 1, "label": 2, "separator": ",", "numbered": ["fear", "joy", "love"]},
+    "licence": "MIT",
+    "source": {"files": [{"name": "demo-en.csv", "path": "data/demo/demo-en.csv"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"groups": {"good": ["joy"]}}, "groups: give one for each of labels: good, bad"),
+        (
+            {"groups": {"good": ["joy", "fear"], "bad": ["love", "fear"]}},
+            "groups: 'fear' stands in two of them",
+        ),
+        (
+            {"groups": {"good": ["joy"], "bad": ["fear", "envy"]}},
+            "columns.numbered: must have the labels of the files; differing: envy, love",
+        ),
+        (
+            {"columns": {"labels": {"joy": "a", "love": "b"}}},
+            "columns.labels: must have the labels of the files; differing: fear",
+        ),
+        ({"columns": {"text": 1, "separator": ","}}, "columns: all by name, or all by number"),
+        ({"columns": {}}, "columns: with multilabel give a separator, or columns of 0 and 1"),
+        (
+            {"columns": {"label": "x", "labels": {"joy": "a", "love": "b", "fear": "c"}}},
+            "'columns.label' changes nothing beside columns.labels",
+        ),
+        ({"multilabel": False}, "'columns.separator' changes nothing without multilabel: true"),
+        (
+            {"multilabel": False, "unlabelled": True, "columns": {}},
+            "'unlabelled' changes nothing without multilabel: true",
+        ),
+        (
+            {"source": {"files": [{"name": "a.parquet", "sha256": "0" * 64, "url": "https://x"}]}},
+            "columns: the columns of a .parquet file have names",
+        ),
+    ],
+)
+def test_labels_that_do_not_fit_together(config, change, message):
+    config["datasets"] = {"mine": MULTILABEL}
+    assert study(config).datasets["mine"]["unlabelled"] is False
+    config["datasets"] = {"mine": {**MULTILABEL, **change}}
+    assert message in refused(config)
 
 
 def test_model_and_pass_of_one_name(config):

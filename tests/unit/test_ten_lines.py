@@ -39,7 +39,7 @@ def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, n
     assert done.returncode == 0, done.stderr
     logits = ast.literal_eval(done.stdout)
     from emopress.runtime.bundle import read_bundle
-    from emopress.runtime.classifier import softmax
+    from emopress.tasks import softmax
 
     assert list(logits) == read_bundle(artifacts.bundles[name]).manifest["labels"]
     found = softmax(np.array(list(logits.values())))

@@ -1,5 +1,6 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
+from emopress.data.labels import file_labels
 
 DESCRIBED = (
     "title",
@@ -45,7 +46,10 @@ rule fetch_data:
         mem_mb=1000,
     params:
         source=lambda wildcards: STUDY.datasets[wildcards.dataset]["source"],
-        labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
+        labels=lambda wildcards: file_labels(STUDY.datasets[wildcards.dataset]),
+        separator=lambda wildcards: STUDY.datasets[wildcards.dataset]["columns"].get(
+            "separator", ","
+        ),
     message:
         "{wildcards.dataset}: fetch"
     script:

@@ -14,10 +14,10 @@ OPENING = """\
 # The config
 
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for
-two CPU cores, `study.yaml` the full one, `glove.yaml` word vectors and dense layers, `paper-grid.yaml` and
-`emotion-quantization.yaml` published studies;
-`datasets.yaml` holds the data sets that all of them know by name, `published.yaml` the printed figures that a study's
-`published:` refers to, with the sources' own errors.
+two CPU cores, `study.yaml` the full one, `glove.yaml` word vectors and dense layers, `multilabel.yaml` texts with any
+number of labels, `paper-grid.yaml` and `emotion-quantization.yaml` published studies; `datasets.yaml` holds the data
+sets that all of them know by name, `published.yaml` the printed figures that a study's `published:` refers to, with the
+sources' own errors.
 
 ```sh
 snakemake --cores 4 report                                              # the demo
@@ -54,7 +54,7 @@ run.
 none: what a study needs must all be there. Data files are checked by sha256 all the same, checkpoints where their entry
 has a `sha256`. It does not touch data files of this repository, and changing it reruns nothing.
 
-    DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files
+    DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
     DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
     DIR/vectors/<file>          the file of a dense model's vectors

@@ -13,6 +13,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             snakemake.wildcards.dataset,
             dict(snakemake.params.source),
             labels=list(snakemake.params.labels),
+            separator=snakemake.params.separator,
             mirrors=mirrors(),
             root=Path(__file__).parents[2],
             dest=Path(snakemake.output.manifest).parent,

@@ -200,7 +200,7 @@
     const matrix = el("table", { class: "matrix" }, el("caption", {}, `Confusion matrix of ${one.variant}`),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "true ↓  answer →"), ...labels.map((label) => el("th", { scope: "col" }, label)))),
       el("tbody", {}, ...more.confusion.map((line, i) => {
-        const sum = line.reduce((a, b) => a + b, 0) || 1;
+        const sum = more.row_texts[i] || 1;
         return el("tr", {}, el("th", { scope: "row" }, labels[i]), ...line.map((n) => shaded(el("td", {}, String(n), el("small", {}, `${Math.round((100 * n) / sum)} %`)), n / sum)));
       })));
     const classes = el("table", {}, el("caption", {}, `Scores per label of ${one.variant}`),

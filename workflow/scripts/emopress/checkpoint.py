@@ -48,8 +48,14 @@ class Checkpoint:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the model knows of its data set: DATA_KEYS."""
-        return {key: self.manifest[key] for key in DATA_KEYS}
+        """What the model knows of its data set: DATA_KEYS, and its task unless that is `single`."""
+        task = {key: self.manifest[key] for key in ("task",) if key in self.manifest}
+        return {key: self.manifest[key] for key in DATA_KEYS} | task
+
+    @property
+    def thresholds(self) -> dict[str, list[float]]:
+        """What a child that does not train inherits: the thresholds of a `multi` model, else nothing."""
+        return {key: self.manifest[key] for key in ("thresholds",) if key in self.manifest}
 
 
 def read_checkpoint(folder: Path | str) -> Checkpoint:
@@ -64,7 +70,8 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Complete a checkpoint folder: list its files with their hashes, manifest last.
 
     `facts` must say: family, DATA_KEYS, recipe, seed, parent, base, licences, data_sha256, params,
-    nonzero_params, versions. `findings` (by pass name) is what the passes of the recipe found or did.
+    nonzero_params, versions; of a `multi` model task and thresholds (one per label). `findings` (by
+    pass name) is what the passes of the recipe found or did.
     """
     content = {"format": 1, "findings": {}, **facts, "files": file_table(folder)}
     write_json(folder / MANIFEST, content)

@@ -2,21 +2,11 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from emopress import recipe
 
 Entries = dict[str, dict[str, Any]]
-RESERVED = (
-    "data",
-    "figures",
-    "logs",
-    "models",
-    "timing",
-    "tokenizers",
-    "vectors",
-)  # folders of results/
 
 
 def idle_keys(passes: Any) -> list[str]:
@@ -48,26 +38,11 @@ def _idle(entry: dict[str, Any]) -> list[tuple[str, str]]:
     return []
 
 
-def entry_errors(config: dict[str, Any], root: Path) -> Iterator[str]:
-    """Yield one line per entry (data set, model, pass) that the schema allows and that cannot work."""
-    models, passes, datasets = config["models"], config["passes"], config["datasets"]
+def entry_errors(config: dict[str, Any]) -> Iterator[str]:
+    """Yield one line per entry (model, pass) that the schema allows and that cannot work."""
+    models, passes = config["models"], config["passes"]
     for name in sorted(set(models) & set(passes)):
         yield f"passes.{name}: a model has this name too; names must differ"
-    for name, entry in datasets.items():
-        if name in RESERVED:
-            yield f"datasets.{name}: reserved name ({', '.join(RESERVED)})"
-        for file in entry["source"]["files"]:
-            where = f"datasets.{name}.source.files.{file['name']}"
-            if "path" in file and not (root / file["path"]).is_file():
-                yield f"{where}: no file {file['path']!r} in the repository"
-            if "path" not in file and "sha256" not in file:
-                yield f"{where}: sha256 is required for a file that is fetched"
-            if "path" not in file and "url" not in file and "hub" not in entry["source"]:
-                yield f"{where}: give a url, a path, or a hub beside files"
-            if (entry["split"]["method"] == "given" or "hub" in entry["source"]) and (
-                "split" not in file
-            ):
-                yield f"{where}: say which split it is (train, validation, test)"
     for name, entry in models.items():
         if "init" in entry:
             if "tokenizer" not in entry:

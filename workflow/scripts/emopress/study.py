@@ -10,9 +10,11 @@ import yaml
 from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
 from emopress.checks import entry_errors, idle_keys, published_errors, study_errors
+from emopress.checks_data import dataset_errors, idle_columns
 from emopress.errors import UserError
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
+from emopress.tasks import task_facts
 
 CATALOGUE = Path("config") / "datasets.yaml"
 
@@ -102,7 +104,7 @@ class Study:
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]
-        return {key: entry[key] for key in DATA_KEYS}
+        return {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
 
     def pass_names(self, *sorts: str) -> list[str]:
         """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
@@ -157,10 +159,18 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
     if several_files:
         config = without_nulls(config)
     given = config
-    errors = [*schema_errors(config), *idle_keys(config.get("passes"))]
+    errors = [
+        *schema_errors(config),
+        *idle_keys(config.get("passes")),
+        *idle_columns(config["datasets"]),
+    ]
     if not errors:
         config = with_defaults(config)
-        errors = [*entry_errors(config, root), *study_errors(config)]
+        errors = [
+            *dataset_errors(config["datasets"], root),
+            *entry_errors(config),
+            *study_errors(config),
+        ]
         if any(block["published"] for block in config["study"]):
             errors += published_errors(config, load_published(root / PUBLISHED))
     if errors:

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from emopress.runtime.bundle import Bundle, encoder_of
+from emopress.tasks import label_array
 from emopress.train.data import read_split
 
 Feed = dict[str, np.ndarray]
@@ -32,6 +33,19 @@ def calibration_sample(labels: list[int], texts: int, seed: int, balanced: bool)
     return sorted(index for _, _, index in sorted(draws)[:wanted])
 
 
+def strata(labels: np.ndarray) -> list[int]:
+    """Return the class that each text counts for in a balanced sample.
+
+    labels: class indices [N]; or 0 and 1 [N, C], where a text counts for the rarest of its labels,
+    and without any label for a class of its own, C.
+    """
+    if labels.ndim == 1:
+        return [int(label) for label in labels]
+    has = labels > 0
+    counts = np.where(has, has.sum(axis=0), len(labels) + 1)
+    return np.where(has.any(axis=1), counts.argmin(axis=1), labels.shape[1]).tolist()
+
+
 def calibration_feeds(
     bundle: Bundle, train: Path, calibration: dict[str, Any], seed: int
 ) -> list[Feed]:
@@ -41,8 +55,9 @@ def calibration_feeds(
     """
     split = read_split(train)
     encoder = encoder_of(bundle)
+    labels = label_array(split.labels, len(bundle.manifest["labels"]))
     chosen = calibration_sample(
-        split.labels, calibration["texts"], seed, balanced=calibration["balanced"]
+        strata(labels), calibration["texts"], seed, balanced=calibration["balanced"]
     )
     return [encoder([split.texts[i]]) for i in chosen]
 

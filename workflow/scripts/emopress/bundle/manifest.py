@@ -17,6 +17,8 @@ from emopress.runtime.bundle import MANIFEST, Bundle
 KEPT = (
     "family",
     *DATA_KEYS,
+    "task",
+    "thresholds",
     "recipe",
     "findings",
     "seed",

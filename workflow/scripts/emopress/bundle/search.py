@@ -13,7 +13,7 @@ from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.bundle.manifest import KEPT, derived
 from emopress.errors import UserError
 from emopress.measure.metrics import Scores, scores
-from emopress.measure.predictions import COLUMNS
+from emopress.measure.predictions import checked_parts
 from emopress.measure.search import UNITS, Choice, Trial, choose, misses
 from emopress.measure.timing import Candidate as Timed
 from emopress.measure.timing import time_bundles
@@ -111,12 +111,11 @@ def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:
     The filter drops the rows of the test split before anything looks at them.
     """
     frame = pandas.read_parquet(path, filters=[("split", "==", "validation")])
-    if list(frame.columns) != [*COLUMNS, *labels]:
-        expected = ", ".join(COLUMNS)
-        raise UserError(f"{path}: columns {list(frame.columns)}, expected {expected}, {labels}")
+    parts = checked_parts(frame, path, labels)
     if frame["id"].tolist() != ids:
         raise UserError(f"{path}: its validation rows are not the validation texts; make it anew")
-    return scores(frame["label"].to_numpy(), frame[labels].to_numpy().argmax(axis=1), labels)
+    part = parts["validation", 0.0]
+    return scores(part.truth, part.predicted, labels)
 
 
 def base_facts(parent: Path, found: Scores) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from emopress.artifact import read_json
 from emopress.data.normalise import METHODS
 from emopress.errors import UserError
 from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
+from emopress.tasks import SINGLE, task_of
 
 if (
     TYPE_CHECKING
@@ -117,6 +118,11 @@ def opened(folder: Path) -> Bundle:
             raise UserError(
                 f"{folder / MANIFEST}: lists no {name}, which runtime {manifest['runtime']} needs"
             )
+    if task_of(manifest) != SINGLE:
+        raise UserError(
+            f"{folder}: gives any number of labels per text; a card can be written of models that "
+            "give one"
+        )
     return read_bundle(folder)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emopress.cli.options import add_bundle, add_threads
 from emopress.errors import UserError
+from emopress.tasks import SINGLE, task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
     labels = common_labels(bundles)
+    for bundle in bundles:
+        if task_of(bundle.manifest) != SINGLE:
+            raise UserError(
+                f"{bundle.folder}: gives any number of labels per text; compare takes models that "
+                "give one (the workflow's report compares the others)"
+            )
     texts, truth = read_labelled(
         arguments.data, arguments.text_column, arguments.label_column, labels
     )
@@ -88,7 +95,7 @@ def read_labelled(
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)")
     texts, classes = [], []
-    for row, text, label in records(path, text_column, label_column):
+    for row, (text, label) in records(path, [text_column, label_column]):
         place = f"{path}, row {row}, column"
         texts.append(checked_text(text, f"{place} '{text_column}'"))
         classes.append(class_of(label, labels, f"{place} '{label_column}'"))
@@ -99,7 +106,7 @@ def read_labelled(
 
 def class_of(cell: Any, labels: list[str], place: str) -> int:
     """Return the class that a cell names, by its label or by its index."""
-    from emopress.data.read import checked_label
+    from emopress.data.labels import checked_label
 
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a workbook stores the number 1 as 1.0

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emopress.cli.lines import Lines
@@ -24,6 +25,10 @@ texts, as soon as it is known. Without TEXT, texts are the lines of standard inp
   %(prog)s BUNDLE "i feel wonderful" "leave me alone"
   %(prog)s BUNDLE < texts.txt | paste - texts.txt
   %(prog)s BUNDLE --json --all < texts.txt | jq .probabilities.joy
+
+A model that gives any number of labels prints those whose probability is at least their threshold
+(bundle.json has it), the most likely first, each followed by its probability; a line is empty if there is
+none. With --json label and probability give way to labels, an object of label and probability.
 
 Output is label, tab, probability (four digits); with --all the other labels follow, each with its
 probability, the most likely first. With --json each line is an object with text, label, probability, and
@@ -65,7 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     from emopress.runtime.bundle import load
 
     classifier = load(arguments.bundle, threads=arguments.threads)
-    line = json_line if arguments.json else tsv_line
+    if classifier.thresholds is None:
+        line = json_line if arguments.json else tsv_line
+    else:
+        told_of = json_labels if arguments.json else tsv_labels
+        line = partial(told_of, thresholds=classifier.thresholds)
     for texts in _batches(arguments.text, arguments.batch_size):
         told = [
             line(text, row, classifier.labels, every=arguments.all) + "\n"
@@ -105,6 +114,35 @@ def json_line(text: str, row: list[float] | None, labels: list[str], *, every: b
         "label": None if best is None else labels[best],
         "probability": None if row is None or best is None else round(row[best], 6),
     }
+    if every:
+        shown["probabilities"] = row and {
+            label: round(value, 6) for label, value in zip(labels, row, strict=True)
+        }
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def above(row: list[float], thresholds: list[float]) -> list[int]:
+    """Return which labels are predicted, the most likely first."""
+    order = sorted(range(len(row)), key=lambda i: -row[i])
+    return [i for i in order if row[i] >= thresholds[i]]
+
+
+def tsv_labels(
+    text: str, row: list[float] | None, labels: list[str], *, every: bool, thresholds: list[float]
+) -> str:
+    """Return the predicted labels with their probabilities; with `every` all labels, whatever they are."""
+    if row is None:
+        return ""
+    shown = above(row, [0.0] * len(row) if every else thresholds)
+    return "\t".join(f"{labels[i]}\t{row[i]:.4f}" for i in shown)
+
+
+def json_labels(
+    text: str, row: list[float] | None, labels: list[str], *, every: bool, thresholds: list[float]
+) -> str:
+    """Return a JSON object: text, labels (None for a text that holds nothing), with `every` all probabilities."""
+    found = row and {labels[i]: round(row[i], 6) for i in above(row, thresholds)}
+    shown: dict[str, Any] = {"text": text, "labels": found}
     if every:
         shown["probabilities"] = row and {
             label: round(value, 6) for label, value in zip(labels, row, strict=True)

@@ -110,6 +110,7 @@ def write_derived(
             {
                 "family": "transformer",
                 **parent.data,
+                **(trainer.thresholds if trainer else parent.thresholds),
                 "recipe": [*source["recipe"], step],
                 "findings": with_findings(source.get("findings", {}), step["name"], findings),
                 "seed": seed,

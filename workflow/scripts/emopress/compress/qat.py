@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from emopress.bundle.calibration import calibration_sample
+from emopress.bundle.calibration import calibration_sample, strata
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import recovery, write_derived
 from emopress.compress.fakequant import (
@@ -225,7 +225,10 @@ def train_qat(
     encoded = encode_data(train, validation, tokenizer, checkpoint.data)
     sample = step["calibration"]
     indices = calibration_sample(
-        encoded.train.labels.tolist(), sample["texts"], seed, balanced=sample["balanced"]
+        strata(encoded.train.labels.numpy()),
+        sample["texts"],
+        seed,
+        balanced=sample["balanced"],
     )
     fake = FakeQuantization(model, step, encoded.train.batch([0], where))
     fake.begin(encoded.train, indices, where)

@@ -23,6 +23,7 @@ from emopress.compress.importance import (
 )
 from emopress.errors import UserError
 from emopress.runtime.encoder import pad_id
+from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import read_split
 from emopress.train.encoder import count_parameters, load_encoder, replace_module
@@ -111,7 +112,7 @@ def cut_model(
 
 
 def taylor_sample(
-    train: Path, tokenizer: Tokenizer, *, texts: int, max_length: int, seed: int
+    train: Path, tokenizer: Tokenizer, *, classes: int, texts: int, max_length: int, seed: int
 ) -> Encoded:
     """Return `texts` training texts drawn with `seed` (all, if there are fewer), tokenized."""
     split = read_split(train)
@@ -121,7 +122,7 @@ def taylor_sample(
     return encode(
         tokenizer,
         [split.texts[i] for i in chosen],
-        [split.labels[i] for i in chosen],
+        label_array(split.labels, classes)[chosen],
         max_length=max_length,
         pad_id=pad_id(tokenizer),
     )
@@ -155,6 +156,7 @@ def prune_structured(
         sample = taylor_sample(
             train,
             tokenizer,
+            classes=len(checkpoint.labels),
             texts=step["texts"],
             max_length=checkpoint.data["max_length"],
             seed=seed,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emopress.data.split import SPLITS, letters_key
+from emopress.data.split import SPLITS, label_counts, letters_key
 
 Key = Callable[[str], str]
 KEYS: dict[str, Key] = {"exact": str, "letters_only": letters_key}
@@ -21,8 +21,11 @@ def data_card(
     strings, `letters_only` what `split.letters_key` leaves of them.
 
     - `raw`: rows, duplicates, contradictions and numeric cells of the files, and of each published
-      split where the files are splits; `dropped` counts the rows that no split uses.
-    - `texts`: texts per split; `counts`: the same per label; `label_shares`: shares of 0 to 1.
+      split where the files are splits; `dropped` counts the rows that no split uses. A text with
+      several labels repeats or contradicts another one by its whole set of them.
+    - `texts`: texts per split; `counts`: the same per label; `label_shares`: the share of the texts
+      that have the label, 0 to 1. Only with `multilabel`: `labels_per_text`, how many texts per
+      split have 0, 1, 2 ... labels, and their mean.
     - `lengths`: words (runs of non-space) and characters of all splits together: median, p95, max.
     - `leakage`: how many texts of one split stand in another; `test_in_train_or_validation` is the
       figure for studies that train on both.
@@ -49,8 +52,13 @@ def data_card(
         "normalise": dataset.get("normalise"),
         "raw": raw | {"dropped": len(rows) - len(used)},
         "texts": {part: len(splits[part]) for part in SPLITS},
-        "counts": {part: _label_counts(splits[part], labels) for part in SPLITS},
+        "counts": {part: label_counts(splits[part]["label"], labels) for part in SPLITS},
         "label_shares": {part: _label_shares(splits[part], labels) for part in SPLITS},
+        **(
+            {"labels_per_text": {part: _labels_per_text(splits[part]) for part in SPLITS}}
+            if dataset.get("multilabel")
+            else {}
+        ),
         "lengths": {
             "words": _quantiles(used["text"].str.split().str.len()),
             "characters": _quantiles(used["text"].str.len()),
@@ -94,14 +102,18 @@ def _contradicting(texts: pd.Series, labels: pd.Series) -> int:
     return int((labels.groupby(texts).nunique() > 1).sum())
 
 
-def _label_counts(part: pd.DataFrame, labels: list[str]) -> dict[str, int]:
-    counts = part["label"].value_counts()
-    return {label: int(counts.get(index, 0)) for index, label in enumerate(labels)}
-
-
 def _label_shares(part: pd.DataFrame, labels: list[str]) -> dict[str, float]:
-    shares = part["label"].value_counts(normalize=True)
-    return {label: round(float(shares.get(index, 0.0)), 4) for index, label in enumerate(labels)}
+    counts = label_counts(part["label"], labels)
+    return {label: round(count / len(part), 4) for label, count in counts.items()}
+
+
+def _labels_per_text(part: pd.DataFrame) -> dict[str, Any]:
+    numbers = part["label"].map(len)
+    counts = numbers.value_counts().sort_index()
+    return {
+        "mean": round(float(numbers.mean()), 4),
+        "texts": {str(number): int(count) for number, count in counts.items()},
+    }
 
 
 def _quantiles(lengths: pd.Series) -> dict[str, float]:

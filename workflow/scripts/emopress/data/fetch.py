@@ -1,9 +1,10 @@
 """Fetches a data set's files from a mirror, the repository, the web or the hub, and checks them."""
 
+import csv
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from emopress.artifact import replaced_folder, sha256_of, write_json
 from emopress.errors import UserError
@@ -21,6 +22,7 @@ def fetch_dataset(
     root: Path,
     dest: Path,
     labels: Sequence[str] = (),
+    separator: str = ",",
     cache: Path | None = None,
     attempts: int = 5,
     backoff_s: float = 1.0,
@@ -30,12 +32,14 @@ def fetch_dataset(
     """Write the files of `source["files"]` and `manifest.json` into folder `dest`, all or nothing.
 
     Where a file comes from: its `path` below `root` if it has one (files of this repository); with
-    `mirrors`, from the first folder DIR that has DIR/<name>/<file>; else its `url`; else
-    `source["hub"]` (repo, config, revision), whose rows are written as lines `text;label` with the
-    names in `labels`, as the data set was first published. The manifest maps each file to
-    size_bytes, sha256 and origin. A given `sha256` is always checked, and a file from the web or
-    the hub must have one. Partial downloads wait in folder `cache` (default: `.download` beside
-    `dest`) for the next try. Every failure is a UserError of one line; `dest` then stays as it was.
+    `mirrors`, from the first folder DIR that has DIR/<name>/<file>, `source["mirrored_as"]` in the
+    name's place; else its `url`; else `source["hub"]` (repo, config, revision), whose rows are
+    written as the data set was first published: into a `.txt` file as lines `text;label` with the
+    names in `labels` (those that the files use), into a `.tsv` file as all columns, without a
+    header, lists joined by `separator`. The manifest maps each file to size_bytes, sha256 and
+    origin. A given `sha256` is always checked, and a file from the web or the hub must have one.
+    Partial downloads wait in folder `cache` (default: `.download` beside `dest`) for the next try.
+    Every failure is a UserError of one line; `dest` then stays as it was.
     """
     cache = cache or dest.parent / ".download"
     options = {
@@ -55,7 +59,9 @@ def fetch_dataset(
             if entry.get("path"):
                 origin = _copy_own(name, root / entry["path"], target)
             elif mirrors:
-                origin = _copy_mirrored(name, file, mirrors, target)
+                origin = _copy_mirrored(
+                    name, source.get("mirrored_as", name), file, mirrors, target
+                )
             elif entry.get("url"):
                 origin = entry["url"]
                 _download(name, file, origin, expected, cache, target, options)
@@ -64,7 +70,7 @@ def fetch_dataset(
                 origin = f"hub data set {hub['repo']} at {hub['revision']}"
                 if hub_splits is None:
                     hub_splits = _load_hub(name, entry, hub, attempts)
-                _write_lines(name, entry, hub_splits, origin, labels, target)
+                _write_rows(name, entry, hub_splits, origin, labels, separator, target)
             else:
                 raise UserError(
                     f"{_whose(name)}: no place to get '{file}' from; its source needs one of "
@@ -111,8 +117,8 @@ def _copy_own(name: str, path: Path, target: Path) -> str:
     return f"file {path.name} of this repository"
 
 
-def _copy_mirrored(name: str, file: str, mirrors: Sequence[Path], target: Path) -> str:
-    places = [mirror / name / file for mirror in mirrors]
+def _copy_mirrored(name: str, folder: str, file: str, mirrors: Sequence[Path], target: Path) -> str:
+    places = [mirror / folder / file for mirror in mirrors]
     for place in places:
         if place.is_file():
             shutil.copyfile(place, target)
@@ -177,30 +183,45 @@ def _load_hub(name: str, entry: dict[str, Any], hub: dict[str, Any], attempts: i
         raise _failure(name, entry["name"], origin, why, entry.get("sha256")) from error
 
 
-def _write_lines(
+def _write_rows(
     name: str,
     entry: dict[str, Any],
     splits: Any,
     origin: str,
     labels: Sequence[str],
+    separator: str,
     target: Path,
 ) -> None:
-    """Write one split of a hub data set as lines `text;label`, as it was first published."""
+    """Write one split of a hub data set as the file that was first published."""
     file, split, expected = entry["name"], entry.get("split"), entry.get("sha256")
     if expected is None:
         raise UserError(f"{_whose(name)}: '{file}' is from the hub but has no sha256; add it")
     if split not in splits:
         raise _failure(name, file, origin, f"has no split '{split}'", expected)
     rows = splits[split]
-    missing = {"text", "label"} - set(rows.column_names)
+    column = "labels" if target.suffix == ".tsv" else "label"
+    missing = {"text", column} - set(rows.column_names)
     if missing:
         raise _failure(name, file, origin, f"has no column {sorted(missing)}", expected)
-    hub_names = getattr(rows.features["label"], "names", None)
+    feature = rows.features[column]
+    hub_names = getattr(getattr(feature, "feature", feature), "names", None)  # of a list's items
     if hub_names is not None and list(hub_names) != list(labels):
         why = f"its labels are {list(hub_names)}, the config's are {list(labels)}"
         raise _failure(name, file, origin, why, expected)
-    with target.open("w", encoding="utf-8", newline="\n") as stream:
+    with target.open("w", encoding="utf-8", newline="") as stream:
+        if target.suffix == ".tsv":
+            table = zip(*(rows[column] for column in rows.column_names), strict=True)
+            _write_table(table, separator, stream)
+            return
         for text, label in zip(rows["text"], rows["label"], strict=True):
             if not 0 <= label < len(labels):
                 raise _failure(name, file, origin, f"label {label} is not in the config", expected)
             stream.write(f"{text};{labels[label]}\n")
+
+
+def _write_table(rows: Iterable[tuple[Any, ...]], separator: str, stream: TextIO) -> None:
+    """Write rows as tab-separated lines, quoted where a cell needs it."""
+    writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+    for row in rows:
+        cells = (separator.join(map(str, c)) if isinstance(c, list) else c for c in row)
+        writer.writerow(list(cells))

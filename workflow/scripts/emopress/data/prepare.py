@@ -17,10 +17,10 @@ def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -
     """Write `{train,validation,test}.parquet` and, last, `counts.json` into folder `dest`.
 
     The tables have `id` (str, unique over the splits), `text` (str, normalised) and `label` (int64,
-    the position in `dataset["labels"]`), in file order. Normalisation follows the split, so that
-    the published counts hold; a text that it leaves empty is a UserError. The card is that of
-    `card.data_card`, with `files` (size_bytes and sha256 of each table) and `source` (the manifest
-    of folder `raw`, or null if there is none).
+    the position in `dataset["labels"]`; with `multilabel` a list of them, ascending), in file
+    order. Normalisation follows the split, so that the published counts hold; a text that it leaves
+    empty is a UserError. The card is that of `card.data_card`, with `files` (size_bytes and sha256
+    of each table) and `source` (the manifest of folder `raw`, or null if there is none).
     """
     rows = read_rows(raw, dataset, name)
     splits = make_splits(rows, dataset["split"], dataset["labels"])
@@ -28,7 +28,7 @@ def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -
     for part in SPLITS:
         table = _normalised(splits[part], dataset["normalise"], raw)
         with replaced_file(dest / f"{part}.parquet") as temporary:
-            _write_parquet(table, temporary)
+            _write_parquet(table, temporary, multilabel=bool(dataset.get("multilabel")))
     paths = {f"{part}.parquet": dest / f"{part}.parquet" for part in SPLITS}
     card["files"] = {
         name: {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
@@ -58,9 +58,10 @@ def _normalised(table: pd.DataFrame, method: str, raw: Path) -> pd.DataFrame:
     return table
 
 
-def _write_parquet(table: pd.DataFrame, path: Path) -> None:
+def _write_parquet(table: pd.DataFrame, path: Path, *, multilabel: bool) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", pa.int64())])
+    label = pa.list_(pa.int64()) if multilabel else pa.int64()
+    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", label)])
     pq.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False), path)

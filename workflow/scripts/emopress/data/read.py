@@ -1,16 +1,16 @@
 """Reads a data set's published files into one table of rows, or says what is wrong and where."""
 
 import csv
-import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from emopress.data.labels import Column, LabelCells
 from emopress.errors import UserError
 
-Record = tuple[int, Any, Any]  # row, text, label as the file has them
+Record = tuple[int, list[Any]]  # row, and its cells as the file has them
 COLUMNS = ["id", "row", "text", "label", "given_split", "numeric"]
 
 
@@ -18,31 +18,32 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     """Return the rows of every file of data set `name` that lies in folder `raw`, in file order.
 
     Columns: `id` (unique: name and row, and the split between them if the files are the splits),
-    `row` (1-based row or line of the file; a header counts), `text` and `label` (str, unchanged),
-    `given_split` (train, validation, test or None) and `numeric` (the text cell held a number,
-    which became text). The suffix decides the format: `.xlsx` (first sheet), `.csv` and `.tsv` have
-    a header with the columns of `dataset["columns"]`; a `.txt` line is `text;label`, split at its
-    last semicolon. Rows of a sheet without any value are passed over. Anything else that is not a
-    text with a label of `dataset["labels"]` is a UserError naming file, row, column and what is
-    allowed.
+    `row` (1-based row or line of the file; a header counts), `text` (str, unchanged), `label` (str;
+    with `multilabel` a tuple of them, in the order of the classes), `given_split` (train,
+    validation, test or None) and `numeric` (the text cell held a number, which became text). The
+    suffix decides the format: `.xlsx` (first sheet), `.csv`, `.tsv` and `.parquet` have a header
+    with the columns of `dataset["columns"]`, unless these are numbers: then the first row is a row
+    like any other. A `.txt` line is `text;label`, split at its last semicolon. Rows of a sheet
+    without any value are passed over. Anything else that is not a text with labels of the data set
+    is a UserError naming file, row, column and what is allowed.
     """
-    labels = list(dataset["labels"])
+    cells = LabelCells(dataset)
+    text_column = (dataset.get("columns") or {}).get("text", "text")
     rows = []
     for entry in dataset["source"]["files"]:
         path, split = raw / entry["name"], entry.get("split")
         if not path.is_file():
             raise UserError(f"{path}: no such file; delete {raw} to have it fetched again")
         prefix = f"{name}-{split}" if split else name
-        text_column, label_column = _column_names(dataset, path)
-        for number, text, label in records(path, text_column, label_column):
+        for number, (text, *found) in records(path, [text_column, *cells.columns]):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
-            place = f"{path}, row {number}, column"
+            place = f"{path}, row {number}"
             rows.append(
                 (
                     f"{prefix}-{number:05d}",
                     number,
-                    checked_text(text, f"{place} '{text_column}'"),
-                    checked_label(label, labels, f"{place} '{label_column}'"),
+                    checked_text(text, f"{place}, column {text_column!r}"),
+                    cells.read(found, place),
                     split,
                     numeric,
                 )
@@ -59,39 +60,60 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     return table
 
 
-def _column_names(dataset: dict[str, Any], path: Path) -> tuple[str, str]:
-    if path.suffix == ".txt":
-        return "text", "label"
-    columns = dataset.get("columns") or {}
-    return columns.get("text", "text"), columns.get("label", "label")
+def records(path: Path, columns: Sequence[Column]) -> Iterator[Record]:
+    """Yield each row of a file and its cells in `columns`; UserError for what cannot be read.
 
-
-def records(path: Path, text_column: str, label_column: str) -> Iterator[Record]:
-    """Return row, text and label of a file as its cells hold them; UserError for what cannot be read."""
-    if path.suffix == ".xlsx":
-        return _table_records(_xlsx_rows(path), path, text_column, label_column)
-    if path.suffix in (".csv", ".tsv"):
-        return _table_records(_csv_rows(path), path, text_column, label_column)
+    A `.txt` file has a text and a label, whatever the columns are called.
+    """
     if path.suffix == ".txt":
         return _line_records(path)
-    raise UserError(f"{path}: unknown format '{path.suffix}'; allowed: .xlsx, .csv, .tsv, .txt")
+    if path.suffix == ".xlsx":
+        return _table_records(_xlsx_rows(path), path, columns)
+    if path.suffix in (".csv", ".tsv"):
+        return _table_records(_csv_rows(path), path, columns)
+    if path.suffix == ".parquet":
+        return _table_records(_parquet_rows(path), path, columns)
+    allowed = ".xlsx, .csv, .tsv, .parquet, .txt"
+    raise UserError(f"{path}: unknown format '{path.suffix}'; allowed: {allowed}")
 
 
 def _table_records(
-    rows: Iterator[tuple[Any, ...]], path: Path, text_column: str, label_column: str
+    rows: Iterator[tuple[Any, ...]], path: Path, columns: Sequence[Column]
 ) -> Iterator[Record]:
-    """Yield the two named columns of a table whose first row is the header."""
-    header = list(next(rows, ()))
-    for column in (text_column, label_column):
-        if column not in header:
-            found = ", ".join(f"'{cell}'" for cell in header if cell is not None) or "nothing"
-            raise UserError(f"{path}, row 1: no column '{column}'; the header has {found}")
-    text_at, label_at = header.index(text_column), header.index(label_column)
-    for number, row in enumerate(rows, start=2):
+    """Yield the wanted columns of a table, by the names in its first row or by their places."""
+    first = list(next(rows, ()))
+    by_place = isinstance(columns[0], int)
+    places = [_place(column, first, path) for column in columns]
+    numbered = enumerate([first, *rows] if by_place else rows, start=1 if by_place else 2)
+    for number, row in numbered:
         if all(cell is None for cell in row):
             continue
-        cells = [*row, *([None] * len(header))]  # a short row lacks its last cells
-        yield number, cells[text_at], cells[label_at]
+        cells = [*row, *([None] * len(first))]  # a short row lacks its last cells
+        yield number, [cells[place] for place in places]
+
+
+def _place(column: Column, first: list[Any], path: Path) -> int:
+    if isinstance(column, int):
+        if column > len(first):
+            raise UserError(f"{path}, row 1: no column {column}; it has {len(first)}")
+        return column - 1
+    if column not in first:
+        found = ", ".join(f"'{cell}'" for cell in first if cell is not None) or "nothing"
+        raise UserError(f"{path}, row 1: no column '{column}'; the header has {found}")
+    return first.index(column)
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    """Yield the columns' names, then the rows; row 2 is the first of the table, as in a sheet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: not a readable .parquet ({_first_line(error)})") from error
+    yield tuple(table.column_names)
+    yield from zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
 def _xlsx_rows(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -118,7 +140,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
                 width = len(row)
             elif row and len(row) != width:
                 raise UserError(
-                    f"{path}, row {number}: {len(row)} cells where the header has {width}; "
+                    f"{path}, row {number}: {len(row)} cells where row 1 has {width}; "
                     f"put a text with {'tabs' if delimiter != ',' else 'commas'} between double quotes"
                 )
             yield tuple(row) if row else (None,)
@@ -136,7 +158,7 @@ def _line_records(path: Path) -> Iterator[Record]:
         text, semicolon, label = line.rpartition(";")
         if not semicolon:
             raise UserError(f"{path}, row {number}: no ';'; each line is `text;label`")
-        yield number, text, label
+        yield number, [text, label]
 
 
 def _text_of(path: Path) -> str:
@@ -157,20 +179,6 @@ def checked_text(cell: Any, place: str) -> str:
     if not isinstance(cell, str):
         raise UserError(f"{place}: {cell!r} is a {type(cell).__name__}; allowed: text, numbers")
     return cell
-
-
-def checked_label(cell: Any, labels: list[str], place: str) -> str:
-    """Return a cell that is one of `labels`; UserError for any other."""
-    allowed = f"allowed: {', '.join(labels)}"
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        raise UserError(f"{place}: empty label; {allowed}")
-    if isinstance(cell, str) and cell in labels:
-        return cell
-    by_folded = {label.casefold(): label for label in labels}
-    folded = str(cell).strip().casefold()
-    close = difflib.get_close_matches(folded, by_folded, n=1)
-    hint = f" (meant '{by_folded[close[0]]}'?)" if close else ""
-    raise UserError(f"{place}: unknown label {str(cell)!r}{hint}; {allowed}")
 
 
 def _first_line(error: Exception) -> str:

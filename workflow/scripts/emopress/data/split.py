@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.data.stratify import iterative_split
 from emopress.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -27,9 +28,10 @@ def letters_key(text: str) -> str:
 def make_splits(
     rows: pd.DataFrame, split: dict[str, Any], labels: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
-    """Return train, validation and test: frames of id, text (raw) and label (int), in file order.
+    """Return train, validation and test: frames of id, text (raw) and label, in file order.
 
-    `rows` as `read_rows` gives them; `split` has `method`, and unless the files are the splits
+    `label` is a class index (int64), or where a text has a tuple of labels that of their indices,
+    ascending. `rows` as `read_rows` gives them; `split` has `method`, and unless the files are the splits
     `test_size` (share of all), `validation_size` (share of what is left for training) and `seed`.
 
     - `paper`: the published split. Rows equal in text and label count once, then scikit-learn's
@@ -41,13 +43,15 @@ def make_splits(
       any other the first text stays, so no group stands in two splits. Both cuts are stratified by
       label. Where the files are the splits, the text in test stays, else the one in validation.
 
+    Where texts have sets of labels, a row repeats or contradicts another by its whole set, and what
+    is stratified is so iteratively, with sizes that are not exact (`stratify.iterative_split`).
     A split without rows, or a label too rare to be divided, is a UserError.
     """
     method = split["method"]
     if method not in METHODS:
         raise UserError(f"split: unknown method '{method}'; allowed: {', '.join(METHODS)}")
     index = {label: position for position, label in enumerate(labels)}
-    table = rows[["id", "text"]].assign(label=rows["label"].map(index).astype("int64"))
+    table = rows[["id", "text"]].assign(label=_indices(rows["label"], index))
     has_given = bool(rows["given_split"].notna().any())
     if has_given and not rows["given_split"].isin(SPLITS).all():
         raise UserError(
@@ -79,6 +83,19 @@ def make_splits(
     return {name: part.reset_index(drop=True) for name, part in parts.items()}
 
 
+def _indices(names: pd.Series, index: dict[str, int]) -> pd.Series:
+    """Return class indices for label names, ascending tuples of them for tuples."""
+    if isinstance(names.iloc[0], tuple):
+        return names.map(lambda found: tuple(sorted(index[name] for name in found)))
+    return names.map(index).astype("int64")
+
+
+def label_counts(label: pd.Series, labels: Sequence[str]) -> dict[str, int]:
+    """Return how many texts have each label, given class indices or tuples of them."""
+    counts = label.explode().value_counts()
+    return {name: int(counts.get(index, 0)) for index, name in enumerate(labels)}
+
+
 def _one_per_group(table: pd.DataFrame, given: pd.Series | None = None) -> pd.DataFrame:
     """Keep one row of each group of equal `letters_key`, none of a group with several labels."""
     keys = table["text"].map(letters_key)
@@ -104,6 +121,11 @@ def _cut(
     from sklearn.model_selection import train_test_split
 
     try:
+        if stratified and isinstance(table["label"].iloc[0], tuple):
+            inside = iterative_split(
+                table["label"].tolist(), share=size, seed=seed, classes=len(labels)
+            )
+            return table[~inside], table[inside]
         rest, part = train_test_split(
             table,
             test_size=size,
@@ -111,8 +133,7 @@ def _cut(
             stratify=table["label"] if stratified else None,
         )
     except ValueError as error:
-        counts = table["label"].value_counts()
-        shown = ", ".join(f"{label} {counts.get(i, 0)}" for i, label in enumerate(labels))
+        shown = ", ".join(f"{name} {n}" for name, n in label_counts(table["label"], labels).items())
         raise UserError(
             f"split: cannot cut {what} (share {size}) from {len(table)} texts ({shown}): {error}"
         ) from error

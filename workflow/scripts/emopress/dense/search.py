@@ -14,6 +14,7 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.dense import DenseClassifier, forward, pooled
 from emopress.runtime.layers import Layer, read_model
+from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities
 
 
 class Loss(NamedTuple):
@@ -52,10 +53,20 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def divergence(full: np.ndarray, other: np.ndarray) -> float:
-    """Return the mean of KL(softmax(full) || softmax(other)) in nats, for logits [N, C] of both."""
-    first, second = log_softmax(full), log_softmax(other)
-    return float((np.exp(first) * (first - second)).sum(axis=-1).mean())
+def log_sigmoids(logits: np.ndarray) -> np.ndarray:
+    """Return the logs of the sigmoid and of one less it on a new last axis, float64."""
+    wide = logits.astype(np.float64)
+    return np.stack([-np.logaddexp(0, -wide), -np.logaddexp(0, wide)], axis=-1)
+
+
+def divergence(full: np.ndarray, other: np.ndarray, task: str = SINGLE) -> float:
+    """Return the mean over texts of KL(full || other) in nats, for logits [N, C] of both.
+
+    `single`: of the softmax; `multi`: of the sigmoid of each label, summed over the labels.
+    """
+    logs = log_sigmoids if task == MULTI else log_softmax
+    first, second = logs(full), logs(other)
+    return float((np.exp(first) * (first - second)).reshape(len(full), -1).sum(axis=1).mean())
 
 
 def search_layers(
@@ -102,7 +113,8 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
     assert isinstance(classifier, DenseClassifier)  # the recipe grammar lets no other through
     frame = pandas.read_parquet(validation, columns=["text", "label"])
     cut = classifier.cut([classifier.normalise(text) for text in frame["text"]])
-    labels, classes = frame["label"].to_numpy(), range(len(classifier.labels))
+    classes = len(classifier.labels)
+    labels = label_array(frame["label"].tolist(), classes)
     limit, pooling = classifier.max_length, classifier.pooling
 
     @lru_cache(maxsize=1)  # most trials change another layer than the vectors
@@ -116,10 +128,9 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
 
     def loss(layers: Sequence[Layer]) -> Loss:
         found = logits(layers)
-        f1 = f1_score(
-            labels, found.argmax(axis=1), labels=classes, average="macro", zero_division=0
-        )
-        return Loss(1 - float(f1), divergence(full, found))
+        given = decided(probabilities(found, classifier.task), classifier.thresholds)
+        f1 = f1_score(labels, given, labels=range(classes), average="macro", zero_division=0)
+        return Loss(1 - float(f1), divergence(full, found, classifier.task))
 
     return loss
 

@@ -15,7 +15,8 @@ from emopress.dense.vocabulary import frequent_words
 from emopress.errors import UserError
 from emopress.runtime.dense import FLATTEN
 from emopress.runtime.words import Lexicon
-from emopress.train.batches import Encoded
+from emopress.tasks import label_array
+from emopress.train.batches import Encoded, label_tensor
 from emopress.train.data import Split, data_hash, read_split, training_identity
 from emopress.train.loop import Trainer, pick_device
 from emopress.train.objectives import label_objective
@@ -71,8 +72,11 @@ class Entries:
     n-grams, and its own where it has one.
     """
 
-    def __init__(self, lexicon: Lexicon, words: list[str], max_length: int) -> None:
+    def __init__(
+        self, lexicon: Lexicon, words: list[str], *, max_length: int, classes: int
+    ) -> None:
         self.lexicon, self.words, self.max_length = lexicon, words, max_length
+        self.classes = classes
         self.pieces: list[list[int]] = [[]]
         self._numbers: dict[tuple[int, ...], int] = {}
 
@@ -82,7 +86,7 @@ class Entries:
         for text in split.texts:
             cut = self.lexicon.cut(text, self.max_length)
             ids.append([self._number(tuple(rows)) for rows in cut] or [0])
-        return Encoded(ids, torch.tensor(split.labels, dtype=torch.long), 0)
+        return Encoded(ids, label_tensor(label_array(split.labels, self.classes)), 0)
 
     def _number(self, rows: tuple[int, ...]) -> int:
         if rows not in self._numbers:
@@ -128,7 +132,8 @@ def train_dense(
     first = first_vectors(step, fit.texts, seed=seed, file=file)
     entry, classes, max_length = step["vectors"], len(data["labels"]), longest_text(step, data)
     buckets, ngrams = entry.get("buckets", 0), entry.get("ngrams", [])
-    entries = Entries(Lexicon(first.words, buckets=buckets, ngrams=ngrams), first.words, max_length)
+    lexicon = Lexicon(first.words, buckets=buckets, ngrams=ngrams)
+    entries = Entries(lexicon, first.words, max_length=max_length, classes=classes)
     fit_texts, held_out_texts = entries.encode(fit), entries.encode(held_out)
     torch.manual_seed(seed)
     model = DenseModel(
@@ -172,6 +177,7 @@ def train_dense(
             {
                 "family": "dense",
                 **data,
+                **trainer.thresholds,
                 "max_length": max_length,
                 "pooling": step["pooling"],
                 "buckets": buckets,

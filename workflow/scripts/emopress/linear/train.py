@@ -12,12 +12,19 @@ from emopress.artifact import replaced_folder
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
 from emopress.runtime.ngrams import analyzer
+from emopress.tasks import label_array, sigmoid
 from emopress.train.data import data_hash, read_split
+from emopress.train.thresholds import tuned
 
 
 def negative_log_likelihood(scale: float, margins: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean NLL of softmax(scale * margins) [N, C] for class indices [N]."""
+    """Return the mean NLL of softmax(scale * margins) [N, C] for class indices [N].
+
+    For sets of labels, bools [N, C]: of each label's sigmoid(scale * margin).
+    """
     scaled = scale * margins
+    if labels.ndim == 2:
+        return float(np.logaddexp(0, np.where(labels, -scaled, scaled)).mean())
     top = scaled.max(axis=1, keepdims=True)
     log_norm = np.log(np.exp(scaled - top).sum(axis=1)) + top[:, 0]
     return float(np.mean(log_norm - scaled[np.arange(len(labels)), labels]))
@@ -34,10 +41,22 @@ def fit_scale(margins: np.ndarray, labels: np.ndarray) -> float:
     return float(found.x)
 
 
-def all_margins(svm: LinearSVC, features: Any, classes: int) -> np.ndarray:
-    """Return one margin per class [N, C]; scikit-learn gives a single column for two classes."""
-    margins = svm.decision_function(features)
-    return np.stack([-margins, margins], axis=1) if classes == 2 else margins
+def fit_svms(
+    features: Any, labels: np.ndarray, settings: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights [V, C] and bias [C] of linear SVMs, one against the rest per label.
+
+    labels: class indices [N], or bools [N, C]. `settings` are LinearSVC's.
+    """
+    if labels.ndim == 2:
+        found = [LinearSVC(**settings).fit(features, column) for column in labels.T]
+        weights = np.concatenate([svm.coef_ for svm in found]).T
+        return weights, np.concatenate([svm.intercept_ for svm in found])
+    svm = LinearSVC(**settings).fit(features, labels)
+    weights, bias = svm.coef_.T, svm.intercept_
+    if weights.shape[1] == 1:  # two classes: scikit-learn gives the second one's alone
+        return np.concatenate([-weights, weights], axis=1), np.concatenate([-bias, bias])
+    return weights, bias
 
 
 def save_arrays(
@@ -64,7 +83,8 @@ def train_linear(
 ) -> None:
     """Train the linear model of config entry `step` and write it as a checkpoint to `out`."""
     fit, held_out = read_split(train), read_split(validation)
-    present = set(fit.labels)
+    labels, held_out_labels = (label_array(s.labels, len(data["labels"])) for s in (fit, held_out))
+    present = set(labels.tolist()) if labels.ndim == 1 else set(np.flatnonzero(labels.any(axis=0)))
     absent = [name for i, name in enumerate(data["labels"]) if i not in present]
     if absent:
         raise UserError(f"{train}: no training text has the label {', '.join(absent)}")
@@ -79,16 +99,14 @@ def train_linear(
     except ValueError as error:  # scikit-learn's only way to say that no n-gram is left
         raise UserError(f"models.{step['name']}: {error} (min_count {step['min_count']})") from None
     weighting = None if step["class_weight"] == "none" else step["class_weight"]
-    svm = LinearSVC(C=step["C"], class_weight=weighting, random_state=seed)
-    svm.fit(features, fit.labels)
-    classes = len(data["labels"])
-    margins = all_margins(svm, vectorizer.transform(held_out.texts), classes)
-    scale = fit_scale(margins, np.array(held_out.labels))
-    coefficients, intercept = svm.coef_.T, svm.intercept_
-    if classes == 2:
-        coefficients = np.concatenate([-coefficients, coefficients], axis=1)
-        intercept = np.concatenate([-intercept, intercept])
-    weights, bias = coefficients * scale, intercept * scale
+    settings = {"C": step["C"], "class_weight": weighting, "random_state": seed}
+    weights, bias = fit_svms(features, labels, settings)
+    margins = vectorizer.transform(held_out.texts) @ weights + bias
+    scale = fit_scale(margins, held_out_labels)
+    weights, bias = weights * scale, bias * scale
+    thresholds = {}
+    if labels.ndim == 2:
+        thresholds["thresholds"] = tuned(sigmoid(margins * scale), held_out_labels)[0]
     grams = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
     with replaced_folder(out) as folder:
         save_arrays(folder / "model.npz", grams, vectorizer.idf_, weights, bias)
@@ -97,6 +115,7 @@ def train_linear(
             {
                 "family": "linear",
                 **data,
+                **thresholds,
                 "analyzer": step["analyzer"],
                 "ngrams": step["ngrams"],
                 "recipe": [step],

@@ -11,6 +11,8 @@ from emopress.errors import UserError
 from emopress.measure.metrics import read_scores
 from emopress.runtime.bundle import read_bundle
 
+IN_DETAILS = ("label_confusion", "cooccurrence")  # where texts have any number of labels
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -114,6 +116,7 @@ def aggregate(
         deep.setdefault(entry.dataset, {}).setdefault(entry.variant, {})[str(entry.seed)] = {
             "per_class": test.per_class,
             "confusion": test.confusion,
+            **{key: test.several[key] for key in IN_DETAILS if key in test.several},
             "n_test": test.texts,
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),

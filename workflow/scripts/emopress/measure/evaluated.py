@@ -8,6 +8,8 @@ import pandas
 
 from emopress.errors import UserError
 from emopress.measure.predictions import Part, read_predictions
+from emopress.measure.scoring import right
+from emopress.tasks import label_array
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,9 @@ class Evaluated:
 
     texts: id, text and label of the test split; noise: the shares, 0.0 first. By variant:
     given[noise] and confidence[noise] [variants, seeds, N]: predicted label and its probability.
-    validation [variants]: accuracy, mean over seeds.
+    validation [variants]: accuracy, mean over seeds. Where texts have any number of labels given is
+    bools [variants, seeds, N, C], accuracy asks for the whole set, and probabilities has those of the
+    clean texts, of the same shape; else it is None.
     """
 
     variants: list[str]
@@ -28,11 +32,12 @@ class Evaluated:
     confidence: dict[float, np.ndarray]
     validation: np.ndarray
     n_validation: int
+    probabilities: np.ndarray | None = None
 
     @property
     def truth(self) -> np.ndarray:
-        """The true labels of the test texts, [N] class indices."""
-        return self.texts["label"].to_numpy()
+        """The true labels of the test texts, [N] class indices or bools [N, C]."""
+        return label_array(self.texts["label"].tolist(), len(self.labels))
 
     def place(self, variant: str) -> int:
         """Return a variant's place among the variants."""
@@ -62,12 +67,18 @@ def read_all(predictions: dict[tuple[str, int], Path], test: Path, labels: list[
         if key not in predictions:
             raise UserError(f"statistics: {key[0]} was not evaluated with seed {key[1]}")
     texts = pandas.read_parquet(test, columns=["id", "text", "label"])
-    known = Part(texts["id"].to_numpy(), texts["label"].to_numpy(), np.empty((0, 0)))
+    truth = label_array(texts["label"].tolist(), len(labels))
+    known = Part(texts["id"].to_numpy(), truth, np.empty((0, 0)))
     first_path = predictions[variants[0], seeds[0]]
     first = read_predictions(first_path, labels)
     first.part("test")  # the clean texts: without them there is nothing to compare noise with
     shape = (len(variants), len(seeds), len(texts))
-    given = {noise: np.empty(shape, dtype=np.int16) for noise in first.noise}
+    several = truth.ndim == 2
+    given_shape = (*shape, len(labels)) if several else shape
+    given: dict[float, np.ndarray] = {
+        noise: np.empty(given_shape, np.bool_ if several else np.int16) for noise in first.noise
+    }
+    probabilities = np.empty(given_shape, dtype=np.float32) if several else None
     confidence = {noise: np.empty(shape) for noise in first.noise}
     validation = np.empty(shape[:2])
     for i, variant in enumerate(variants):
@@ -84,9 +95,11 @@ def read_all(predictions: dict[tuple[str, int], Path], test: Path, labels: list[
                 same_texts(part, known, path, test, "test")
                 given[noise][i, j] = part.predicted
                 confidence[noise][i, j] = part.confidence
+                if probabilities is not None and not noise:
+                    probabilities[i, j] = part.probabilities
             held_out = found.part("validation")
             same_texts(held_out, first.part("validation"), path, first_path, "validation")
-            validation[i, j] = (held_out.predicted == held_out.truth).mean()
+            validation[i, j] = right(held_out.truth, held_out.predicted).mean()
     return Evaluated(
         variants,
         seeds,
@@ -97,4 +110,5 @@ def read_all(predictions: dict[tuple[str, int], Path], test: Path, labels: list[
         confidence,
         validation.mean(axis=1),
         len(first.part("validation").ids),
+        probabilities,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 
 from emopress.artifact import replaced_file
+from emopress.tasks import label_array
 
 COLUMNS = [
     "variant", "seed", "id", "text", "label", "teacher", "teacher_label", "teacher_probability",
@@ -29,16 +30,18 @@ def confident_flips(
     """Return the `limit` texts that a variant and its teacher label differently with most confidence.
 
     `texts` has id, text and label (class index); `given` and `taught` are the predicted labels and
-    their probabilities, [seeds, N] each, of variant and teacher. The less sure of the two decides
+    their probabilities, [seeds, N] each, of variant and teacher; labels may be sets, bools
+    [seeds, N, C], which are written joined by " | ". The less sure of the two decides
     the order (then the order of the texts); of several seeds a text shows the surest.
     """
-    sure = np.where(given[0] != taught[0], np.minimum(given[1], taught[1]), -1.0)
+    differing = given[0] != taught[0]
+    differing = differing.any(axis=-1) if differing.ndim == 3 else differing
+    sure = np.where(differing, np.minimum(given[1], taught[1]), -1.0)
     turn = sure.argmax(axis=0)  # which seed, [N]
     best = np.take_along_axis(sure, turn[None], axis=0)[0]
     order = np.argsort(-best, kind="stable")[:limit]
     chosen = order[best[order] >= 0]
     turn = turn[chosen]
-    names = np.array(labels, dtype=object)
     rows = texts.iloc[chosen]
     return pandas.DataFrame(
         {
@@ -46,15 +49,22 @@ def confident_flips(
             "seed": np.array(seeds, dtype=np.int64)[turn],
             "id": rows["id"].to_numpy(),
             "text": rows["text"].to_numpy(),
-            "label": names[rows["label"].to_numpy()],
+            "label": named(label_array(rows["label"].tolist(), len(labels)), labels),
             "teacher": teacher,
-            "teacher_label": names[taught[0][turn, chosen]],
+            "teacher_label": named(taught[0][turn, chosen], labels),
             "teacher_probability": taught[1][turn, chosen],
-            "variant_label": names[given[0][turn, chosen]],
+            "variant_label": named(given[0][turn, chosen], labels),
             "variant_probability": given[1][turn, chosen],
         },
         columns=COLUMNS,
     )
+
+
+def named(found: np.ndarray, labels: list[str]) -> list[str]:
+    """Return the labels' names of texts: of class indices [N], or joined ones of bools [N, C]."""
+    if found.ndim == 1:
+        return [labels[label] for label in found]
+    return [" | ".join(labels[c] for c in np.flatnonzero(row)) for row in found]
 
 
 def harmless(cell: object) -> object:

@@ -13,10 +13,7 @@ MANY_TEXTS = 20_000  # of one label: drawing outcomes instead of texts then pays
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores as fractions: `accuracy` of any shape, and of the same with the labels as last axis, `f1`.
-
-    Micro F1 is none of its own: with one true and one predicted label per text it is the accuracy.
-    """
+    """Scores as fractions: `accuracy` of any shape, and of the same with the labels as last axis, `f1`."""
 
     accuracy: np.ndarray
     f1: np.ndarray
@@ -25,6 +22,11 @@ class Scored:
     def macro_f1(self) -> np.ndarray:
         """The mean of the labels' F1, of the shape of `accuracy`."""
         return self.f1.mean(axis=-1)
+
+    @property
+    def micro_f1(self) -> np.ndarray:
+        """The accuracy: they are one number with one true and one predicted label per text."""
+        return self.accuracy
 
     def column(self, place: int) -> "Scored":
         """Return the scores of one variant of [..., variants]."""

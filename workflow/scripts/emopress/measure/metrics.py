@@ -1,6 +1,6 @@
 """Scores of one variant, from its predictions alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,19 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from emopress.measure import sets
 from emopress.measure.predictions import read_predictions
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores as fractions; `confusion[i][j]` counts texts of class i predicted as j."""
+    """Scores as fractions; `confusion[i][j]` counts texts of class i predicted as j.
+
+    Where texts have any number of labels `accuracy` is the share of texts whose whole set is right,
+    `confusion[i][j]` counts the texts that have label i and are given label j (`sets.crossed`), and
+    `several` holds what only they have: sample_f1, hamming_loss, label_confusion (a 2 x 2 table per
+    label) and cooccurrence (of the true labels).
+    """
 
     accuracy: float
     macro_f1: float
@@ -25,10 +32,16 @@ class Scores:
     per_class: dict[str, dict[str, float]]
     confusion: list[list[int]]
     texts: int
+    several: dict[str, Any] = field(default_factory=dict)
 
 
 def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Scores:
-    """Return the scores for class indices [N]; a class that is never predicted has precision 0."""
+    """Return the scores for class indices [N], or for sets of labels as bools [N, C].
+
+    A class that is never predicted has precision 0.
+    """
+    if truth.ndim == 2:
+        return _set_scores(truth, predicted, labels)
     indices = np.arange(len(labels))
     options: dict[str, Any] = {"labels": indices, "zero_division": 0}
     columns = precision_recall_fscore_support(truth, predicted, **options)
@@ -48,6 +61,37 @@ def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Score
         per_class=per_class,
         confusion=confusion_matrix(truth, predicted, labels=indices).tolist(),
         texts=len(truth),
+    )
+
+
+def _set_scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Scores:
+    found, confusion = sets.observed(truth, predicted), sets.label_confusions(truth, predicted)
+
+    def share(part: int, whole: int) -> float:
+        return part / whole if whole else 0.0
+
+    per_class = {}
+    for i, label in enumerate(labels):
+        (_, extra), (missed, hits) = confusion[i].tolist()
+        per_class[label] = {
+            "precision": share(hits, hits + extra),
+            "recall": share(hits, hits + missed),
+            "f1": float(found.f1[i]),
+            "support": hits + missed,
+        }
+    return Scores(
+        accuracy=float(found.accuracy),
+        macro_f1=float(found.macro_f1),
+        micro_f1=float(found.micro_f1),
+        per_class=per_class,
+        confusion=sets.crossed(truth, predicted).tolist(),
+        texts=len(truth),
+        several={
+            "sample_f1": float(found.sample_f1),
+            "hamming_loss": float(found.hamming_loss),
+            "label_confusion": confusion.tolist(),
+            "cooccurrence": sets.cooccurrence(truth).tolist(),
+        },
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from emopress.measure.intervals import Scored, interval, observed
+from emopress.measure import scoring
+from emopress.measure.intervals import Scored, interval
 
 ALPHA = 0.05
 ROUNDING = 1e-12  # differences of F1 below it are sums in another order
@@ -54,7 +55,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def single_counts(truth: np.ndarray, this: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return how many texts only `this` and only `other` label right, [2, seeds], from [seeds, N]."""
-    right, other_right = this == truth, other == truth
+    right, other_right = scoring.right(truth, this), scoring.right(truth, other)
     return np.stack([(right & ~other_right).sum(axis=1), (~right & other_right).sum(axis=1)])
 
 
@@ -68,12 +69,14 @@ def difference(
 ) -> dict[str, Any]:
     """Return the comparison of `this` with `other`, both [seeds, N]: differences are this less other.
 
+    Where texts have any number of labels both are bools [seeds, N, C], and a text is right, for
+    accuracy (subset accuracy) and McNemar's test alike, if its whole set is.
     Seeds are paired in order. `drawn` holds the scores of either over the same resamples,
     [resamples] each. Scores are fractions, intervals of 95 %; p is not corrected yet.
     """
     pairs = single_counts(truth, this, other)
     p_values = [mcnemar_exact(int(mine), int(theirs)) for mine, theirs in pairs.T]
-    points = observed(truth, np.stack([this, other]), classes)
+    points = scoring.observed(truth, np.stack([this, other]), classes)
     found: dict[str, Any] = {}
     for name in ("accuracy", "macro_f1"):
         mine, theirs = getattr(points, name).mean(axis=1)

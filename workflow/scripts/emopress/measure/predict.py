@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
-from emopress.runtime.classifier import softmax
+from emopress.tasks import MULTI, decided, probabilities
 
 
 def predict_splits(
@@ -24,6 +25,9 @@ def predict_splits(
 ) -> None:
     """Write `out`: id, split, noise, label (class index), and one probability column per label.
 
+    Of a model that gives any number of labels: label (list of class indices), `predicted` (the same,
+    of those above their thresholds), and the probabilities, each from a sigmoid.
+
     `splits` maps validation and test to their files; `noise` is the file of the noisy texts of
     test, if there are any. The bundle is loaded from disk as a user would load it. A batch holds
     texts of one split and one share of noise only: the prediction of a clean text, which in dynamic
@@ -34,6 +38,11 @@ def predict_splits(
     if classifier.labels != labels:
         raise UserError(f"{bundle}: labels are {classifier.labels}, the data set has {labels}")
     tables = {name: pandas.read_parquet(path) for name, path in splits.items()}
+    for name, table in tables.items():
+        if (table["label"].dtype == object) != (classifier.task == MULTI):
+            raise UserError(
+                f"{bundle}: a model of task {classifier.task}, not that of {splits[name]}"
+            )
     parts = [(name, 0.0, table) for name, table in tables.items()]
     if noise is not None:
         parts += [("test", share, table) for share, table in noisy_tables(noise, tables["test"])]
@@ -46,7 +55,11 @@ def predict_splits(
         frame = pandas.DataFrame(
             {"id": table["id"], "split": name, "noise": share, "label": table["label"]}
         )
-        for index, column in enumerate(softmax(logits).T):
+        found = probabilities(logits, classifier.task)
+        if classifier.task == MULTI:
+            said = decided(found, classifier.thresholds)
+            frame["predicted"] = [np.flatnonzero(row).tolist() for row in said]
+        for index, column in enumerate(found.T):
             frame[labels[index]] = column
         frames.append(frame)
     with replaced_file(out) as temporary:

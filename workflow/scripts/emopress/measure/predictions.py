@@ -8,30 +8,40 @@ import pandas
 import pyarrow
 
 from emopress.errors import UserError
+from emopress.tasks import label_array
 
 COLUMNS = ["id", "split", "noise", "label"]  # then one probability column per label
+SET_COLUMNS = [*COLUMNS, "predicted"]  # where a text has any number of labels
 
 
 @dataclass(frozen=True)
 class Part:
     """The rows of one split at one share of noise, in file order; N texts, C labels.
 
-    ids [N] str; truth [N] class indices; probabilities [N, C].
+    ids [N] str; truth [N] class indices; probabilities [N, C]. Where texts have any number of labels
+    truth is bools [N, C], and so is `said`, which holds the labels that are predicted.
     """
 
     ids: np.ndarray
     truth: np.ndarray
     probabilities: np.ndarray
+    said: np.ndarray | None = None
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable label of each text, [N] class indices; of equals the first."""
-        return self.probabilities.argmax(axis=1)
+        """The most probable label of each text, [N] class indices; of equals the first. Or `said`."""
+        return self.probabilities.argmax(axis=1) if self.said is None else self.said
 
     @property
     def confidence(self) -> np.ndarray:
-        """The probability of that label, [N]."""
-        return self.probabilities.max(axis=1)
+        """The probability of that label, [N].
+
+        Of a set of labels: of its least sure decision, a label's probability if it is predicted and
+        what is missing to 1 if not.
+        """
+        if self.said is None:
+            return self.probabilities.max(axis=1)
+        return np.where(self.said, self.probabilities, 1 - self.probabilities).min(axis=1)
 
 
 @dataclass(frozen=True)
@@ -62,19 +72,31 @@ def read_predictions(path: Path, labels: list[str]) -> Predictions:
         raise UserError(f"{path}: no such file") from None
     except (OSError, pyarrow.ArrowException) as error:
         raise UserError(f"{path}: not a readable Parquet file ({error})") from None
-    if list(frame.columns) != [*COLUMNS, *labels]:
-        expected = ", ".join(COLUMNS)
-        raise UserError(f"{path}: columns {list(frame.columns)}, expected {expected}, {labels}")
-    if not frame["label"].isin(range(len(labels))).all():
-        raise UserError(f"{path}: a label is none of 0 to {len(labels) - 1}")
+    parts = checked_parts(frame, path, labels)
     if not np.isfinite(frame[labels].to_numpy()).all():
         raise UserError(f"{path}: a probability is no finite number")
-    return Predictions(
-        path,
-        {
-            (str(split), float(noise)): Part(
-                rows["id"].to_numpy(), rows["label"].to_numpy(), rows[labels].to_numpy()
-            )
-            for (split, noise), rows in frame.groupby(["split", "noise"])
-        },
-    )
+    return Predictions(path, parts)
+
+
+def checked_parts(
+    frame: pandas.DataFrame, path: Path, labels: list[str]
+) -> dict[tuple[str, float], Part]:
+    """Return the parts of a predictions file; UserError for other columns or labels out of range."""
+    several = "predicted" in frame.columns
+    expected = SET_COLUMNS if several else COLUMNS
+    if list(frame.columns) != [*expected, *labels]:
+        names = ", ".join(expected)
+        raise UserError(f"{path}: columns {list(frame.columns)}, expected {names}, {labels}")
+    for column in expected[3:]:
+        if not frame[column].explode().dropna().isin(range(len(labels))).all():
+            raise UserError(f"{path}: a {column} is none of 0 to {len(labels) - 1}")
+
+    def part(rows: pandas.DataFrame) -> Part:
+        truth = label_array(rows["label"].tolist(), len(labels))
+        said = label_array(rows["predicted"].tolist(), len(labels)) if several else None
+        return Part(rows["id"].to_numpy(), truth, rows[labels].to_numpy(), said)
+
+    return {
+        (str(split), float(noise)): part(rows)
+        for (split, noise), rows in frame.groupby(["split", "noise"])
+    }

@@ -14,14 +14,10 @@ from emopress.errors import UserError
 from emopress.measure import paired
 from emopress.measure.evaluated import Evaluated, read_all
 from emopress.measure.flips import confident_flips, write_flips
-from emopress.measure.intervals import (
-    Scored,
-    interval,
-    observed,
-    resampled,
-    resampled_shares,
-)
+from emopress.measure.intervals import Scored, interval
 from emopress.measure.reliability import calibration_error, reliability_bins
+from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
+from emopress.measure.sets import SetScored
 
 Against = dict[str, str | None]  # variant -> whom it is compared with
 
@@ -42,22 +38,39 @@ def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
     """Return a variant's scores with their intervals, and its calibration over all seeds.
 
     The calibration error has no interval: resampling texts only adds to it, so that percentiles of
-    the bootstrap leave out the true value of a well calibrated model (in simulation, always).
+    the bootstrap leave out the true value of a well calibrated model (in simulation, always). Where
+    texts have any number of labels it is that of all (text, label) pairs: how far the share of pairs
+    that are true is from the probability that they were given.
     """
     given = found.given[0.0][place]
     scores = observed(found.truth, given, len(found.labels))
-    bins = reliability_bins(found.confidence[0.0][place], given == found.truth)
+    if found.probabilities is None:
+        bins = reliability_bins(found.confidence[0.0][place], right(found.truth, given))
+    else:
+        said = found.probabilities[place]
+        bins = reliability_bins(said, np.broadcast_to(found.truth, said.shape))
     own = drawn.column(place)
     accuracy = points(scores.accuracy, own.accuracy)
     return {
         "accuracy": accuracy,
         "macro_f1": points(scores.macro_f1, own.macro_f1),
-        "micro_f1": accuracy,  # the same number where every text has one true and one predicted label
+        "micro_f1": points(scores.micro_f1, own.micro_f1),
+        **set_scores(scores, own),
         "class_f1": {
             label: points(scores.f1[:, i], own.f1[:, i]) for i, label in enumerate(found.labels)
         },
         "ece": calibration_error(bins),
         "reliability": bins,
+    }
+
+
+def set_scores(scores: Scored, drawn: Scored) -> dict[str, Any]:
+    """Return what only sets of labels have: sample F1 and Hamming loss, as `points` each."""
+    if not (isinstance(scores, SetScored) and isinstance(drawn, SetScored)):
+        return {}
+    return {
+        "sample_f1": points(scores.sample_f1, drawn.sample_f1),
+        "hamming_loss": points(scores.hamming_loss, drawn.hamming_loss),
     }
 
 
@@ -71,7 +84,7 @@ def agreements(
         return {}
     agree = np.stack(
         [
-            given[found.place(name)] == given[found.place(str(other))]
+            alike(given[found.place(name)], given[found.place(str(other))], found.truth)
             for name, other in taught.items()
         ]
     )

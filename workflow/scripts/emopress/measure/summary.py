@@ -14,6 +14,7 @@ from emopress.errors import UserError
 
 SCHEMA_PATH = Path(__file__).parents[3] / "schemas" / "summary.schema.yaml"
 SCORES = ("accuracy", "macro_f1", "micro_f1")
+SET_SCORES = ("sample_f1", "hamming_loss")  # empty where every text has one label
 COMPARED = ("teacher", "linear", "reference")
 SAME = ("family", "runtime", "reference", "threads", "all_threads")  # for all seeds of a variant
 MEANS = (
@@ -22,7 +23,7 @@ MEANS = (
     "speedup_over_pytorch", "all_latency_ms_p50", "all_throughput", "peak_memory_bytes",
     "cold_start_ms",
 )  # fmt: skip
-_SCORES = [f"{s}{end}" for s in SCORES for end in ("", "_sd", "_low", "_high")]
+_SCORES = [f"{s}{end}" for s in (*SCORES, *SET_SCORES) for end in ("", "_sd", "_low", "_high")]
 _TESTED = ("difference", "low", "high", "p")
 _TESTS = [f"{o}_{score}{what}" for o in COMPARED for score in ("", "macro_f1_") for what in _TESTED]
 _AGREED = ("agreement", "agreement_low", "agreement_high")
@@ -71,6 +72,10 @@ def summarise(
             values = found[score]
             row |= {score: values["mean"], f"{score}_sd": values["sd"]}
             row |= {f"{score}_low": values["low"], f"{score}_high": values["high"]}
+        for score in SET_SCORES:
+            values = found.get(score, {})
+            row |= {score: values.get("mean"), f"{score}_sd": values.get("sd")}
+            row |= {f"{score}_{end}": values.get(end) for end in ("low", "high")}
         agreed = found["agreement"] or {}
         row |= {"ece": found["ece"], "agreement": agreed.get("mean")}
         row |= {f"agreement_{end}": agreed.get(end) for end in ("low", "high")}

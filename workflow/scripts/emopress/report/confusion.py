@@ -28,6 +28,7 @@ MANY = 16  # variants; above this number cells are small and hold the percent al
 MANY_COLUMNS = 6
 SMALL_CELL = 0.27
 BLANK = 0.005  # a smaller share is left blank where there are many matrices
+TRUE_LABELS = "true labels together"  # heading; no variant has spaces in its name
 LABEL = 1.3  # inches that a label may take
 
 
@@ -38,9 +39,30 @@ def summed_confusion(seeds: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
     )
 
 
-def row_shares(matrix: np.ndarray) -> np.ndarray:
-    """Return each count as a fraction of its row; a row without texts stays 0."""
-    totals = matrix.sum(axis=1, keepdims=True)
+def matrices(details: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return what is drawn of a data set: by heading the counts [C, C] and the texts of each row [C].
+
+    Where texts have any number of labels (the details then tell which stand together) a row counts
+    the texts that have the label, not its sum, and TRUE_LABELS comes first: the true labels
+    themselves, so that a model's mistakes can be told from labels that do stand together.
+    """
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for variant in recipe_order(list(details)):
+        seeds = details[variant]
+        counts = summed_confusion(seeds)
+        first = next(iter(seeds.values()))
+        if "cooccurrence" in first:
+            together = np.asarray(first["cooccurrence"], dtype=np.int64)
+            found.setdefault(TRUE_LABELS, (together, np.diag(together)))
+            found[variant] = counts, len(seeds) * np.diag(together)
+        else:
+            found[variant] = counts, counts.sum(axis=1)
+    return found
+
+
+def row_shares(matrix: np.ndarray, texts: np.ndarray | None = None) -> np.ndarray:
+    """Return each count as a fraction of its row's `texts`, else its sum; a row of none stays 0."""
+    totals = (matrix.sum(axis=1) if texts is None else texts)[:, None]
     return np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
 
 
@@ -50,16 +72,19 @@ def confusion_figure(
     """Draw one matrix per variant: percent of the true label's texts, and the count below it.
 
     Rows are true labels, columns predicted ones, in the order of `labels`; counts are summed over
-    seeds. Of more than MANY variants the matrices are smaller and have no counts.
+    seeds. Of more than MANY variants the matrices are smaller and have no counts. Where texts have
+    any number of labels the first matrix has the true ones both ways (co-occurrence).
     """
-    variants = recipe_order(list(details[dataset]))
+    drawn = matrices(details[dataset])
+    variants = list(drawn)
     many = len(variants) > MANY
     cell = SMALL_CELL if many else CELL
     columns = min(MANY_COLUMNS if many else COLUMNS, len(variants))
     rows = -(-len(variants) // columns)
     side = cell * len(labels)
     most = max(len(seeds) for seeds in details[dataset].values())
-    words = "Percent of the true label's texts" + (", blank below 0.5" if many else ", count below")
+    whose = "texts that have the label" if TRUE_LABELS in drawn else "true label's texts"
+    words = f"Percent of the {whose}" + (", blank below 0.5" if many else ", count below")
     words += f" (summed over {most} seeds)" if most > 1 and not many else ""
     with rc_context(style_of([title or dataset, *labels, *variants])):
         probe = new_figure(1, 1)
@@ -82,7 +107,7 @@ def confusion_figure(
                 side,
                 side,
             )
-            _matrix(axes, summed_confusion(details[dataset][variant]), counts=not many)
+            _matrix(axes, *drawn[variant], counts=not many)
             text, size = wrapped(figure, variant, step_x - 0.15, 7.6 if many else 8.5)
             axes.set_title(text, fontsize=size, loc="left", pad=4, linespacing=1.05)
             ticks = range(len(labels))
@@ -99,8 +124,8 @@ def confusion_figure(
     return figure
 
 
-def _matrix(axes: Axes, matrix: np.ndarray, *, counts: bool) -> None:
-    shares = row_shares(matrix)
+def _matrix(axes: Axes, matrix: np.ndarray, texts: np.ndarray, *, counts: bool) -> None:
+    shares = row_shares(matrix, texts)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="none")
     axes.spines[:].set_visible(False)
     for (row, column), share in np.ndenumerate(shares):

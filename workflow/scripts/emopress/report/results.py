@@ -43,6 +43,13 @@ def check_details(
         entries = details.get(row.dataset, {}).get(row.variant, {})
         if len(entries) != row.seeds:
             raise UserError(f"{where}: {len(entries)} seeds, but {SUMMARY} has {row.seeds}")
+        if any("cooccurrence" in entry for entry in entries.values()):
+            for (
+                seed,
+                entry,
+            ) in entries.items():  # accuracy asks for whole sets, which it cannot tell
+                _shape(entry, f"{where}, seed {seed}", datasets[row.dataset]["labels"])
+            continue
         right = [
             _accuracy(entry, f"{where}, seed {seed}", datasets[row.dataset]["labels"])
             for seed, entry in entries.items()
@@ -54,7 +61,8 @@ def check_details(
             )
 
 
-def _accuracy(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> float:
+def _shape(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> None:
+    """Raise UserError if an entry of the details lacks a key or is of other labels."""
     for key in ("per_class", "confusion", "n_test", "recipe", "findings"):
         if key not in entry:
             raise UserError(f"{where}: no key {key!r}")
@@ -63,6 +71,11 @@ def _accuracy(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> fl
         raise UserError(f"{where}: confusion is not {len(labels)} by {len(labels)}")
     if sorted(entry["per_class"]) != sorted(labels):
         raise UserError(f"{where}: per_class does not hold the labels {', '.join(labels)}")
+
+
+def _accuracy(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> float:
+    _shape(entry, where, labels)
+    matrix = entry["confusion"]
     total = sum(map(sum, matrix))
     if total != entry["n_test"] or not total:
         raise UserError(f"{where}: confusion holds {total} texts, n_test is {entry['n_test']}")

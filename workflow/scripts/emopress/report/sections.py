@@ -11,6 +11,12 @@ from emopress.report.pareto import pareto_front
 from emopress.report.results import passes_of, recipe_of, sort_of, speedup_claimed
 from emopress.report.tables import Markdown
 
+SETS_NOTE = Markdown(
+    "**Here a text may have any number of labels.** Accuracy is subset accuracy: the share of texts whose "
+    "whole set of labels is right. McNemar's test and the budgets speak of it too. A label is predicted if "
+    "its probability reaches its threshold, which was tuned on the validation texts for the label's F1, so "
+    "the scores on validation are a little flattered."
+)
 DEMO_NOTE = Markdown("*Demo corpus: these numbers say nothing about real texts.*")
 
 
@@ -62,6 +68,24 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
             rows[-1]["Seeds"] = t.count(row["seeds"])
     left = ("Variant", "Runtime", "Engine", "Pareto front", "Reference")
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
+
+
+def set_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
+    """Write the scores that only sets of labels have; `table` is that of `results.rows_of`."""
+    rows = [
+        {
+            "Variant": t.code(variant),
+            "Whole sets right %": t.percent(row["accuracy"], row["accuracy_sd"]),
+            "Sample F1 %": t.percent(row["sample_f1"], row["sample_f1_sd"]),
+            "Sample F1, 95 %": t.interval(row["sample_f1_low"], row["sample_f1_high"]),
+            "Micro F1 %": t.percent(row["micro_f1"], row["micro_f1_sd"]),
+            "Micro F1, 95 %": t.interval(row["micro_f1_low"], row["micro_f1_high"]),
+            "Hamming loss %": t.percent(row["hamming_loss"], row["hamming_loss_sd"]),
+            "Hamming loss, 95 %": t.interval(row["hamming_loss_low"], row["hamming_loss_high"]),
+        }
+        for variant, row in table.iterrows()
+    ]
+    return t.markdown_table(t.frame_of(rows), left=["Variant"], note=note_of(entry))
 
 
 def speedup(row: pd.Series, column: str = "speedup") -> Markdown:

@@ -147,6 +147,8 @@ def _dataset_view(
         "language": entry.get("language") or "",
         "demo": bool(entry.get("demo")),
         "demo_notice": sections.DEMO_NOTE,
+        "sets_notice": sections.SETS_NOTE if entry.get("multilabel") else "",
+        "set_table": sections.set_table(rows, entry) if entry.get("multilabel") else "",
         "answer": answer(
             name, entry, chosen, rows, statistics, details, licences=_licences(details)
         ),

@@ -9,6 +9,7 @@ from emopress.artifact import check_files, read_json
 from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
 from emopress.runtime.classifier import Classifier
+from emopress.tasks import MULTI, SINGLE, task_of
 
 if TYPE_CHECKING:  # a linear bundle needs no tokenizers
     from emopress.runtime.encoder import Encoder
@@ -85,6 +86,16 @@ def _check_manifest(path: Path, manifest: Any) -> None:
             raise UserError(
                 f"{path}: damaged ('{key}' is no {kind.__name__}); copy or make the bundle again"
             )
+    task, thresholds = task_of(manifest), manifest.get("thresholds")
+    if task not in (SINGLE, MULTI):
+        raise UserError(f"{path}: unknown task {task!r}; a newer emopress made it")
+    if task == MULTI and (
+        not isinstance(thresholds, list) or len(thresholds) != len(manifest["labels"])
+    ):
+        raise UserError(
+            f"{path}: damaged ('thresholds' has not one number per label); "
+            "copy or make the bundle again"
+        )
 
 
 def encoder_of(bundle: Bundle) -> "Encoder":
@@ -100,6 +111,13 @@ def encoder_of(bundle: Bundle) -> "Encoder":
 def load(path: Path | str, *, threads: int = 1, verify: bool = True) -> Classifier:
     """Load a bundle for prediction with `threads` threads."""
     bundle = read_bundle(path, verify=verify)
+    classifier = _opened(bundle, threads)
+    classifier.task = task_of(bundle.manifest)
+    classifier.thresholds = bundle.manifest.get("thresholds")
+    return classifier
+
+
+def _opened(bundle: Bundle, threads: int) -> Classifier:
     facts = bundle.manifest
     labels, normalise = facts["labels"], partial(normalise_text, method=facts["normalise"])
     match facts["runtime"]:

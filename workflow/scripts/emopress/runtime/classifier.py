@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from emopress.tasks import SINGLE, probabilities
+
 Normaliser = Callable[[str], str]
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax over the last axis, computed without overflow."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
 class Classifier(ABC):
-    """A loaded model; `labels[i]` is the name of column i of every output."""
+    """A loaded model; `labels[i]` is the name of column i of every output.
+
+    `task`: what the probabilities are (see `emopress.tasks`); `thresholds`: of a `multi` model, the
+    probability of each label from which on it is predicted, else None.
+    """
 
     def __init__(self, labels: list[str], normalise: Normaliser) -> None:
         self.labels, self.normalise = labels, normalise
+        self.task: str = SINGLE
+        self.thresholds: list[float] | None = None
 
     @abstractmethod
     def logits(self, texts: list[str]) -> np.ndarray:
@@ -48,5 +50,5 @@ class Classifier(ABC):
         return result
 
     def predict_proba(self, texts: list[str], *, batch_size: int = 1) -> np.ndarray:
-        """Return the probability of each label [N, C] for raw texts."""
-        return softmax(self.predict_logits(texts, batch_size=batch_size))
+        """Return the probability of each label [N, C] for raw texts; of a `multi` model sigmoids."""
+        return probabilities(self.predict_logits(texts, batch_size=batch_size), self.task)

@@ -13,7 +13,10 @@ POOL = 50  # batches whose texts are sorted by length together
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids of some texts (ragged) with their labels [N]; `pad_id` fills up a batch."""
+    """Token ids of some texts (ragged) with their labels; `pad_id` fills up a batch.
+
+    labels: class indices [N], or where texts have any number of them 0 and 1, [N, C].
+    """
 
     ids: list[list[int]]
     labels: Tensor
@@ -30,14 +33,25 @@ class Encoded:
         return {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
 
 
+def label_tensor(labels: Sequence[int] | np.ndarray) -> Tensor:
+    """Return labels as `Encoded` holds them: int64 [N] for class indices, float32 for bools [N, C]."""
+    array = np.asarray(labels)
+    return torch.as_tensor(array, dtype=torch.float32 if array.ndim == 2 else torch.long)
+
+
 def encode(
-    tokenizer: Tokenizer, texts: list[str], labels: Sequence[int], *, max_length: int, pad_id: int
+    tokenizer: Tokenizer,
+    texts: list[str],
+    labels: Sequence[int] | np.ndarray,
+    *,
+    max_length: int,
+    pad_id: int,
 ) -> Encoded:
-    """Tokenize texts, cut to `max_length` tokens."""
+    """Tokenize texts, cut to `max_length` tokens; labels: class indices [N] or bools [N, C]."""
     tokenizer.enable_truncation(max_length)
     tokenizer.no_padding()
     ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
-    return Encoded(ids, torch.as_tensor(np.asarray(labels), dtype=torch.long), pad_id)
+    return Encoded(ids, label_tensor(labels), pad_id)
 
 
 def bucketed_batches(

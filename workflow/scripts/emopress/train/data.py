@@ -15,11 +15,11 @@ CODE = ("train", "compress", "dense")  # folders of the library whose modules sh
 
 @dataclass(frozen=True)
 class Split:
-    """The ids, texts and class indices of one split, in file order."""
+    """The ids, texts and class indices (lists of them for several labels) of one split, in file order."""
 
     ids: list[str]
     texts: list[str]
-    labels: list[int]
+    labels: list[Any]
 
 
 def read_split(path: Path | str) -> Split:

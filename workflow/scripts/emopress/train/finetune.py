@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from emopress.artifact import check_files, read_json, replaced_folder, sha256_of, write_json
 from emopress.checkpoint import library_versions, parent_facts, write_manifest
 from emopress.runtime.encoder import pad_id
+from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
@@ -44,7 +45,11 @@ def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[
     splits = [read_split(path) for path in (train, validation)]
     encoded = [
         encode(
-            tokenizer, s.texts, s.labels, max_length=data["max_length"], pad_id=pad_id(tokenizer)
+            tokenizer,
+            s.texts,
+            label_array(s.labels, len(data["labels"])),
+            max_length=data["max_length"],
+            pad_id=pad_id(tokenizer),
         )
         for s in splits
     ]
@@ -122,6 +127,7 @@ def write_trained(
             {
                 "family": "transformer",
                 **facts,
+                **trainer.thresholds,
                 "params": params,
                 "nonzero_params": nonzero,
                 "versions": library_versions(*PACKAGES),

@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.errors import UserError
+from emopress.tasks import MULTI, probabilities
 from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
+from emopress.train.thresholds import tuned
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
@@ -113,11 +115,14 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
+        self.thresholds: dict[str, list[float]] = {}
 
     def fit(self, train: Encoded, validation: Encoded, classes: int) -> list[dict[str, float]]:
         """Train, leave the best epoch's weights in the model, and return one row per epoch.
 
-        A row has epoch, loss (mean over the epoch's steps) and validation_macro_f1. Each epoch's
+        A row has epoch, loss (mean over the epoch's steps) and validation_macro_f1; where texts have
+        any number of labels that is with the thresholds tuned on these texts, and `thresholds` holds
+        those of the best epoch (by that name, for the manifest; else it is empty). Each epoch's
         batches and dropout depend on (seed, epoch) only, so a resumed run ends like an unbroken one.
         """
         settings = self.settings
@@ -141,11 +146,7 @@ class Trainer:
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, bar)
-                score = macro_f1(
-                    validation.labels.numpy(),
-                    logits_of(self.model, validation, self.device).argmax(1).numpy(),
-                    classes,
-                )
+                score, _ = self._judged(validation, classes)
                 self._record(epoch, loss, score)
                 bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
                 bar.write(
@@ -155,7 +156,18 @@ class Trainer:
                 )
         if self.history:  # else no epoch was asked for
             self.model.load_state_dict(self.best)
+        if validation.labels.ndim == 2:
+            self.thresholds = {"thresholds": self._judged(validation, classes)[1]}
         return self.history
+
+    def _judged(self, validation: Encoded, classes: int) -> tuple[float, list[float]]:
+        """Return macro F1 and, where texts have any number of labels, the thresholds that give it."""
+        labels = validation.labels.numpy()
+        logits = logits_of(self.model, validation, self.device).numpy()
+        if labels.ndim == 1:
+            return macro_f1(labels, logits.argmax(1), classes), []
+        thresholds, f1 = tuned(probabilities(logits, MULTI), labels > 0)
+        return float(np.mean(f1)), thresholds
 
     def facts(self) -> dict[str, Any]:
         """Return what the same seed's result still depends on: device, threads and precision."""

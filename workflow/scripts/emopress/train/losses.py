@@ -13,7 +13,14 @@ def hard_loss(logits: Tensor, labels: Tensor, *, kind: str, weights: Tensor | No
     logits [N, C], labels [N] with class indices, weights [C] or None. `kind` is `cross_entropy`, or
     `binary_cross_entropy`: every class on its own against the one-hot label, averaged over texts
     and classes (Rahman et al. 2025 distil with it).
+
+    Where texts have any number of labels, labels is [N, C] of 0 and 1 and the loss is binary
+    cross-entropy whatever `kind` is, the only one of the two that allows it; weights are then those
+    of the labels' ones (`positive_weights`).
     """
+    if labels.ndim == 2:
+        target = labels.to(logits.dtype)
+        return F.binary_cross_entropy_with_logits(logits, target, pos_weight=weights)
     if kind == "cross_entropy":
         return F.cross_entropy(logits, labels, weight=weights)
     if kind == "binary_cross_entropy":
@@ -47,6 +54,26 @@ def soft_loss(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor
     return divergence * temperature**2
 
 
+def binary_soft_loss(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
+    """Return T^2 * KL(teacher || student) of each label's yes and no, averaged over texts and labels.
+
+    What `soft_loss` is for one label per text: every label is a distribution over yes and no of its
+    own, sigmoid(logit / T) (the one-versus-all logit distillation of Yang et al. 2023, "Multi-label
+    knowledge distillation", section 3.2; temperature and T^2 as in Hinton et al. 2015). student:
+    logits [N, C]; teacher: logits [N, C], or [K, N, C] of K teachers, whose softened probabilities
+    are averaged. The mean over labels, as in binary cross-entropy, lets alpha weigh the two alike
+    for any number of labels.
+    """
+    teachers = teacher if teacher.ndim == 3 else teacher[None]
+    divergence = torch.zeros_like(student)
+    for sign in (1, -1):  # yes, and no: 1 - sigmoid(x) is sigmoid(-x)
+        own = F.logsigmoid(sign * student / temperature)
+        each = F.logsigmoid(sign * teachers / temperature)
+        taught = torch.logsumexp(each, dim=0) - math.log(len(teachers))
+        divergence = divergence + taught.exp() * (taught - own)
+    return divergence.mean() * temperature**2
+
+
 def distillation_loss(
     student: Tensor,
     teacher: Tensor,
@@ -57,8 +84,12 @@ def distillation_loss(
     kind: str,
     weights: Tensor | None,
 ) -> Tensor:
-    """Return alpha * soft_loss + (1 - alpha) * hard_loss (Hinton et al. 2015)."""
-    soft = soft_loss(student, teacher, temperature=temperature)
+    """Return alpha * soft_loss + (1 - alpha) * hard_loss (Hinton et al. 2015).
+
+    With labels [N, C], any number per text, the soft loss is `binary_soft_loss`.
+    """
+    softened = binary_soft_loss if labels.ndim == 2 else soft_loss
+    soft = softened(student, teacher, temperature=temperature)
     hard = hard_loss(student, labels, kind=kind, weights=weights)
     return alpha * soft + (1 - alpha) * hard
 
@@ -112,3 +143,13 @@ def class_weights(labels: Tensor, classes: int) -> Tensor:
     counts = torch.bincount(labels, minlength=classes).float()
     weights = labels.numel() / (classes * counts.clamp(min=1))
     return torch.where(counts > 0, weights, torch.zeros_like(weights))
+
+
+def positive_weights(labels: Tensor) -> Tensor:
+    """Return texts without the label / texts with it per label [C], for labels [N, C] of 0 and 1.
+
+    So the ones of a label weigh as much as its zeros; a label that all or no texts have gets 1.
+    """
+    counts = labels.float().sum(dim=0)
+    others = len(labels) - counts
+    return torch.where((counts > 0) & (others > 0), others / counts.clamp(min=1), 1.0)

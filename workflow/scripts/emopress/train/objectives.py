@@ -10,15 +10,24 @@ from emopress.train.losses import (
     class_weights,
     distillation_loss,
     hard_loss,
+    positive_weights,
     scheduled_temperature,
 )
+
+
+def label_weights(labels: Tensor, classes: int) -> Tensor:
+    """Return what balances the labels [C]: by class, or where texts have sets of them by label."""
+    return positive_weights(labels) if labels.ndim == 2 else class_weights(labels, classes)
 
 
 def label_objective(
     labels: Tensor, settings: dict[str, Any], classes: int, device: torch.device
 ) -> Objective:
-    """Return the objective of fine-tuning: cross-entropy on the labels."""
-    weights = class_weights(labels, classes).to(device) if settings["class_weights"] else None
+    """Return the objective of fine-tuning: cross-entropy on the labels, binary for sets of them.
+
+    labels: [N] class indices, or [N, C] of 0 and 1.
+    """
+    weights = label_weights(labels, classes).to(device) if settings["class_weights"] else None
 
     def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
         logits = output.logits.float()
@@ -32,11 +41,12 @@ def distillation_objective(
 ) -> Objective:
     """Return the objective of response-based distillation from `teacher` logits.
 
-    They are [N, C], or [K, N, C] of K teachers that are averaged. With `temperature_end` in
+    They are [N, C], or [K, N, C] of K teachers that are averaged; `labels` as in
+    `label_objective`, sets of which are distilled through a sigmoid per label. With `temperature_end` in
     `distill` the temperature moves there while training.
     """
     weighted = distill["train"]["class_weights"]
-    weights = class_weights(labels, teacher.shape[-1]).to(device) if weighted else None
+    weights = label_weights(labels, teacher.shape[-1]).to(device) if weighted else None
 
     def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
         return distillation_loss(

@@ -125,6 +125,13 @@ def _dataset(
     }
 
 
+def _row_texts(confusion: np.ndarray, seeds: Mapping[str, Any], labels: Sequence[str]) -> list[int]:
+    """Return the texts of each row, over all seeds; not its sum where a text has any number of labels."""
+    if not any("cooccurrence" in seed for seed in seeds.values()):
+        return confusion.sum(axis=1).tolist()
+    return [int(sum(s["per_class"][label]["support"] for s in seeds.values())) for label in labels]
+
+
 def _explained(
     dataset: str,
     variant: str,
@@ -152,6 +159,7 @@ def _explained(
         "teacher": tested.get("teacher"),
         "seeds": list(seeds),
         "confusion": confusion.tolist(),
+        "row_texts": _row_texts(confusion, seeds, labels),
         "per_class": per_class,
         "noise": [
             [_rounded(point.get(key), 5) for key in ("noise", "accuracy", "accuracy_low", "accuracy_high")]

@@ -1,0 +1,140 @@
+"""Several labels per text: every way to write them, groups, and one line for each mistake."""
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from emopress.data.labels import LabelCells, file_labels
+from emopress.data.read import read_rows
+from emopress.errors import UserError
+
+LABELS = ["joy", "love", "sadness"]
+GROUPS = {"good": ["joy", "love"], "bad": ["sadness"]}
+BITS = {"joy": "is_joy", "love": "is_love", "sadness": "is_sad"}
+
+
+def dataset_of(file, columns, **more):
+    return {
+        "labels": LABELS,
+        "multilabel": True,
+        "source": {"files": [{"name": file}]},
+        "columns": columns,
+        **more,
+    }
+
+
+def labels_of(folder, file, columns, **more):
+    return read_rows(folder, dataset_of(file, columns, **more), "demo")["label"].tolist()
+
+
+def test_names_with_a_separator(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\na,sadness | joy\nb,love\n")
+    found = labels_of(tmp_path, "a.csv", {"separator": "|"})
+    assert found == [("joy", "sadness"), ("love",)]  # in the order of the classes
+
+
+def test_numbers_in_a_file_without_a_header(tmp_path):
+    (tmp_path / "a.tsv").write_text('"say ""a"""\t0,2\tx1\nb\t1\tx2\n')
+    columns = {"text": 1, "label": 2, "separator": ",", "numbered": ["love", "sadness", "joy"]}
+    table = read_rows(tmp_path, dataset_of("a.tsv", columns), "demo")
+    assert table["label"].tolist() == [("joy", "love"), ("sadness",)]
+    assert table["text"].tolist() == ['say "a"', "b"]
+    assert table["row"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".parquet"])
+def test_columns_of_0_and_1(tmp_path, suffix):
+    frame = pd.DataFrame(
+        {"is_sad": [1, 0], "text": ["a", "b"], "is_joy": [1, 0], "is_love": [0, 1]}
+    )
+    path = tmp_path / f"a{suffix}"
+    match suffix:
+        case ".xlsx":
+            frame.to_excel(path, index=False)
+        case ".parquet":
+            frame.astype({"is_joy": bool, "is_love": float}).to_parquet(path)
+        case _:
+            frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    assert labels_of(tmp_path, path.name, {"labels": BITS}) == [("joy", "sadness"), ("love",)]
+
+
+def test_parquet_lists_of_numbers(tmp_path):
+    frame = pd.DataFrame({"t": ["a", "b"], "y": [[2, 0], [1]]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    columns = {"text": "t", "label": "y", "numbered": LABELS}
+    assert labels_of(tmp_path, "a.parquet", columns) == [("joy", "sadness"), ("love",)]
+
+
+def test_groups(tmp_path):
+    (tmp_path / "a.csv").write_text('text,label\na,"joy,love"\nb,"sadness,love"\nc,sadness\n')
+    more = {"labels": list(GROUPS), "groups": GROUPS}
+    found = labels_of(tmp_path, "a.csv", {"separator": ","}, **more)
+    assert found == [("good",), ("good", "bad"), ("bad",)]
+    assert file_labels(dataset_of("a.csv", {}, **more)) == LABELS
+    single = LabelCells({**dataset_of("a.csv", {}, **more), "multilabel": False})
+    assert single.read(["love"], "a.csv, row 2") == "good"
+
+
+def test_a_text_without_labels(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label,is_joy,is_love,is_sad\na,,0,0,0\n")
+    for columns, message in (
+        ({"separator": ","}, r"a\.csv, row 2, column 'label': empty label; allowed with unlab"),
+        ({"labels": BITS}, r"a\.csv, row 2, no label column holds a 1; allowed with unlabelled: t"),
+    ):
+        with pytest.raises(UserError, match=message):
+            labels_of(tmp_path, "a.csv", columns)
+        assert labels_of(tmp_path, "a.csv", columns, unlabelled=True) == [()]
+
+
+@pytest.mark.parametrize(
+    ("cell", "numbered", "message"),
+    [
+        ("joy,,love", False, r"a\.csv, row 2, column 'label': empty label; allowed: joy, love"),
+        ("joy,lov", False, r"unknown label 'lov' \(meant 'love'\?\); allowed: joy, love, sadness"),
+        ("joy,joy", False, r"label 'joy' stands twice in 'joy,joy'"),
+        ("0,3", True, r"row 2, column 'label': label '3'; allowed: 0 to 2"),
+        ("0,joy", True, r"label 'joy'; allowed: 0 to 2"),
+        ("0,", True, r"column 'label': empty label; allowed: 0 to 2"),
+        ("-1", True, r"label '-1'; allowed: 0 to 2"),
+    ],
+)
+def test_wrong_label(tmp_path, cell, numbered, message):
+    (tmp_path / "a.csv").write_text(f'text,label\na,"{cell}"\n')
+    columns = {"separator": ",", **({"numbered": LABELS} if numbered else {})}
+    with pytest.raises(UserError, match=message) as caught:
+        labels_of(tmp_path, "a.csv", columns)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a,2,0,0", r"a\.csv, row 2, column 'is_joy': '2'; allowed: 0, 1"),
+        ("a,1,,0", r"a\.csv, row 2, column 'is_love': empty; allowed: 0, 1"),
+        ("a,1,yes,0", r"column 'is_love': 'yes'; allowed: 0, 1"),
+    ],
+)
+def test_neither_0_nor_1(tmp_path, row, message):
+    (tmp_path / "a.csv").write_text(f"text,is_joy,is_love,is_sad\n{row}\n")
+    with pytest.raises(UserError, match=message):
+        labels_of(tmp_path, "a.csv", {"labels": BITS})
+
+
+def test_missing_columns(tmp_path):
+    (tmp_path / "a.csv").write_text("text,is_joy,is_sad\na,1,0\n")
+    with pytest.raises(UserError, match=r"a\.csv, row 1: no column 'is_love'; the header has"):
+        labels_of(tmp_path, "a.csv", {"labels": BITS})
+    with pytest.raises(UserError, match=r"a\.csv, row 1: no column 4; it has 3"):
+        labels_of(tmp_path, "a.csv", {"text": 1, "label": 4, "separator": ","})
+    (tmp_path / "a.parquet").write_text("PAR")
+    with pytest.raises(UserError, match=r"a\.parquet: not a readable \.parquet"):
+        labels_of(tmp_path, "a.parquet", {})
+
+
+def test_numbers_of_a_workbook(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (("text", "label"), ("a", 2.0), ("b", "0, 1")):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    columns = {"separator": ",", "numbered": LABELS}
+    assert labels_of(tmp_path, "a.xlsx", columns) == [("sadness",), ("joy", "love")]

@@ -1,0 +1,229 @@
+"""Any number of labels per text, from the tables to the predictions: training, passes, bundles, statistics."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+from emopress.artifact import read_json, write_json
+from emopress.bundle.calibration import strata
+from emopress.bundle.export import export_linear, export_transformer
+from emopress.cli import main
+from emopress.errors import UserError
+from emopress.linear.train import train_linear
+from emopress.measure.metrics import read_scores
+from emopress.measure.predict import predict_splits
+from emopress.measure.statistics import write_statistics
+from emopress.runtime.bundle import load
+from emopress.tasks import label_array
+from emopress.train.finetune import train_encoder
+from emopress.train.logits import write_logits
+
+ENTRY = {
+    "init": {
+        "architecture": "bert",
+        "layers": 1,
+        "width": 32,
+        "heads": 2,
+        "ffn": 64,
+        "dropout": 0.0,
+    },
+    "tokenizer": {"train": "wordpiece", "vocab_size": 400, "lowercase": True},
+}
+
+
+def paired_texts(frame, rng):
+    """Return texts of one to two of the demo corpus's, each with the labels of its parts."""
+    others = rng.integers(len(frame), size=len(frame))
+    rows = []
+    for index, other in enumerate(others.tolist()):
+        one, two = frame.iloc[index], frame.iloc[other]
+        if index % 2:
+            rows.append((one["id"], one["text"], [int(one["label"])]))
+        else:
+            both = sorted({int(one["label"]), int(two["label"])})
+            rows.append((one["id"], f"{one['text']} {two['text']}", both))
+    return pandas.DataFrame(rows, columns=["id", "text", "label"])
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory, demo):
+    """Files of a multi-label corpus and what a model knows of it."""
+    folder, rng = tmp_path_factory.mktemp("sets"), np.random.default_rng(0)
+    files = {}
+    for name in ("train", "validation", "test"):
+        files[name] = folder / f"{name}.parquet"
+        table = pandas.read_parquet(getattr(demo["en"], name))[:400]
+        paired_texts(table, rng).to_parquet(files[name], index=False)
+    return files, {**demo["en"].data, "task": "multi"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, sets, filled, training):
+    """The bundles of a linear model, a transformer and its student."""
+    root, (files, data) = tmp_path_factory.mktemp("made"), sets
+    job = {"data": data, "seed": 0, "train": files["train"], "validation": files["validation"]}
+    folders = {name: root / name for name in ("linear", "tiny", "kd")}
+    train_linear(
+        step=filled("linear", family="linear"), out=folders["linear"] / "checkpoint", **job
+    )
+    export_linear(folders["linear"] / "checkpoint", folders["linear"] / "bundle")
+    settings = training(epochs=3, learning_rate=0.003, batch_size=16)
+    entry = {**ENTRY, "train": settings}
+    more = {"device": "cpu", "pretrained": None, "pretrained_tokenizer": None}
+    train_encoder(
+        entry=entry,
+        step={"name": "tiny", **entry},
+        state=root / "state",
+        out=folders["tiny"] / "checkpoint",
+        **more,
+        **job,
+    )
+    export_transformer(folders["tiny"] / "checkpoint", folders["tiny"] / "bundle")
+    write_logits(folders["tiny"] / "bundle", files["train"], root / "logits", threads=1)
+    train_encoder(
+        entry=entry,
+        step=filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
+        teacher=folders["tiny"] / "bundle",
+        teacher_logits=[root / "logits"],
+        state=root / "state",
+        out=folders["kd"] / "checkpoint",
+        **more,
+        **job,
+    )
+    export_transformer(folders["kd"] / "checkpoint", folders["kd"] / "bundle")
+    for folder in folders.values():
+        predict_splits(
+            bundle=folder / "bundle",
+            splits={name: files[name] for name in ("validation", "test")},
+            labels=data["labels"],
+            batch_size=8,
+            threads=1,
+            out=folder / "predictions.parquet",
+        )
+    return folders
+
+
+def test_thresholds_stand_in_the_manifests(made, sets):
+    labels = sets[1]["labels"]
+    for folder in made.values():
+        checkpoint = read_json(folder / "checkpoint" / "checkpoint.json")
+        bundle = read_json(folder / "bundle" / "bundle.json")
+        assert checkpoint["task"] == bundle["task"] == "multi"
+        assert checkpoint["thresholds"] == bundle["thresholds"]
+        assert len(bundle["thresholds"]) == len(labels)
+        assert all(0 < threshold < 1 for threshold in bundle["thresholds"])
+    mine, own = (
+        read_json(made[n] / "bundle" / "bundle.json")["thresholds"] for n in ("tiny", "kd")
+    )
+    assert mine != own  # a training tunes them anew
+
+
+def test_probabilities_are_sigmoids(made):
+    model = load(made["tiny"] / "bundle")
+    logits = model.predict_logits(["i feel wonderful"])
+    expected = 1 / (1 + np.exp(-logits))
+    assert np.allclose(model.predict_proba(["i feel wonderful"]), expected, atol=1e-6)
+
+
+def test_validation_f1_is_that_of_the_bundle(made, sets):
+    history = read_json(made["tiny"] / "checkpoint" / "training.json")
+    best = max(row["validation_macro_f1"] for row in history)
+    found = read_scores(made["tiny"] / "predictions.parquet", sets[1]["labels"])
+    assert found["validation"].macro_f1 == pytest.approx(best, abs=0.01)
+    assert found["test"].macro_f1 > 0.2 and found["test"].several["cooccurrence"]
+
+
+def test_linear_learns(made, sets):
+    found = read_scores(made["linear"] / "predictions.parquet", sets[1]["labels"])
+    assert found["test"].several["sample_f1"] > 0.6
+
+
+def test_predictions_hold_lists(made, sets):
+    frame = pandas.read_parquet(made["linear"] / "predictions.parquet").query("split == 'test'")
+    table = pandas.read_parquet(sets[0]["test"])
+    assert [row.tolist() for row in frame["label"]] == [row.tolist() for row in table["label"]]
+    labels = sets[1]["labels"]
+    thresholds = read_json(made["linear"] / "bundle" / "bundle.json")["thresholds"]
+    said = frame[labels].to_numpy() >= np.array(thresholds)
+    given = label_array(frame["predicted"].tolist(), len(labels))
+    assert np.array_equal(said, given)
+
+
+def test_statistics(made, sets, tmp_path):
+    files, data = sets
+    out = tmp_path / "statistics.json"
+    write_statistics(
+        {(name, 0): folder / "predictions.parquet" for name, folder in made.items()},
+        test=files["test"],
+        labels=data["labels"],
+        teachers={"kd": "tiny", "tiny": None, "linear": None},
+        linears=["linear"],
+        reference="tiny",
+        resamples=1000,
+        flips=5,
+        out=out,
+        flips_out=tmp_path / "flips.csv",
+    )
+    found = read_json(out)["variants"]
+    scores = read_scores(made["kd"] / "predictions.parquet", data["labels"])["test"]
+    for name in ("accuracy", "macro_f1", "micro_f1"):
+        assert found["kd"][name]["mean"] == pytest.approx(getattr(scores, name))
+    for name in ("sample_f1", "hamming_loss"):
+        row = found["kd"][name]
+        assert row["mean"] == pytest.approx(scores.several[name])
+        assert row["low"] < row["mean"] < row["high"]
+    against = found["kd"]["against"]["linear"]
+    assert against["accuracy_difference"] == pytest.approx(
+        found["kd"]["accuracy"]["mean"] - found["linear"]["accuracy"]["mean"]
+    )
+    assert 0 <= found["kd"]["agreement"]["mean"] <= 1
+    flips = pandas.read_csv(tmp_path / "flips.csv", keep_default_na=False)
+    assert len(flips) == 5 and (flips["teacher_label"] != flips["variant_label"]).all()
+
+
+def test_command_line(made, capfdbinary):
+    bundle = str(made["linear"] / "bundle")
+    assert main(["predict", bundle, "i feel so happy and wonderful", " "]) == 0
+    first, empty = capfdbinary.readouterr().out.decode().split("\n")[:2]
+    cells = first.split("\t")
+    assert len(cells) % 2 == 0 and "joy" in cells[::2] and empty == ""
+    assert main(["predict", bundle, "--json", "--all", "i feel so happy and wonderful"]) == 0
+    told = json.loads(capfdbinary.readouterr().out)
+    assert list(told["labels"]) == cells[::2]
+    assert set(told["labels"]) <= set(told["probabilities"]) and len(told["probabilities"]) == 6
+
+
+def test_a_manifest_without_thresholds_is_refused(made, tmp_path):
+    manifest = read_json(made["linear"] / "bundle" / "bundle.json")
+    for changed, message in (
+        ({**manifest, "thresholds": [0.5]}, "'thresholds' has not one number per label"),
+        ({**manifest, "task": "pairs"}, "unknown task 'pairs'"),
+    ):
+        write_json(tmp_path / "bundle.json", changed)
+        with pytest.raises(UserError, match=message):
+            load(tmp_path)
+
+
+def test_what_takes_one_label_says_so(made, demo, tmp_path, capsys):
+    bundle = str(made["linear"] / "bundle")
+    assert main(["compare", bundle, bundle, "--data", "x.csv"]) == 1
+    assert "gives any number of labels per text" in capsys.readouterr().err
+    assert main(["card", bundle]) == 1
+    assert "gives any number of labels per text" in capsys.readouterr().err
+    with pytest.raises(UserError, match="a model of task multi, not that of"):
+        predict_splits(
+            bundle=made["linear"] / "bundle",
+            splits={"test": demo["en"].test},
+            labels=demo["en"].labels,
+            batch_size=8,
+            threads=1,
+            out=tmp_path / "predictions.parquet",
+        )
+
+
+def test_strata_of_sets():
+    labels = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0], [0, 1, 0]])
+    assert strata(labels) == [1, 0, 2, 3, 1]  # the rarest of each; none is a class of its own
+    assert strata(np.array([2, 0])) == [2, 0]

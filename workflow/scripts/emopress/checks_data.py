@@ -1,0 +1,89 @@
+"""What is wrong with the data sets of a config that its schema allows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Entries = dict[str, dict[str, Any]]
+RESERVED = (
+    "data",
+    "figures",
+    "logs",
+    "models",
+    "timing",
+    "tokenizers",
+    "vectors",
+)  # folders of results/
+
+
+def idle_columns(datasets: Any) -> list[str]:
+    """Return one line per key of the data sets, as the config gives them, that would change nothing."""
+    if not isinstance(datasets, dict):
+        return []
+    found = []
+    for name, entry in datasets.items():
+        columns = entry.get("columns") if isinstance(entry, dict) else None
+        columns = columns if isinstance(columns, dict) else {}
+        if "labels" in columns:
+            idle = [key for key in ("label", "separator", "numbered") if key in columns]
+            found += [(name, f"columns.{key}", "beside columns.labels") for key in idle]
+        if isinstance(entry, dict) and not entry.get("multilabel"):
+            idle = [key for key in ("labels", "separator") if key in columns]
+            found += [(name, f"columns.{key}", "without multilabel: true") for key in idle]
+            if entry.get("unlabelled"):
+                found.append((name, "unlabelled", "without multilabel: true"))
+    return [f"datasets.{name}: {key!r} changes nothing {why}" for name, key, why in found]
+
+
+def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
+    """Yield one line per data set that cannot be read as its entry says.
+
+    The `path` of a file is relative to `root`.
+    """
+    for name, entry in datasets.items():
+        if name in RESERVED:
+            yield f"datasets.{name}: reserved name ({', '.join(RESERVED)})"
+        yield from (f"datasets.{name}.source.files.{error}" for error in _file_errors(entry, root))
+        yield from (f"datasets.{name}.{error}" for error in _label_errors(entry))
+
+
+def _file_errors(entry: dict[str, Any], root: Path) -> Iterator[str]:
+    source = entry["source"]
+    needs_split = entry["split"]["method"] == "given" or "hub" in source
+    for file in source["files"]:
+        where = file["name"]
+        if "path" in file and not (root / file["path"]).is_file():
+            yield f"{where}: no file {file['path']!r} in the repository"
+        if "path" not in file and "sha256" not in file:
+            yield f"{where}: sha256 is required for a file that is fetched"
+        if "path" not in file and "url" not in file and "hub" not in source:
+            yield f"{where}: give a url, a path, or a hub beside files"
+        if needs_split and "split" not in file:
+            yield f"{where}: say which split it is (train, validation, test)"
+
+
+def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with groups and columns; source labels are those that the files hold."""
+    labels, groups, columns = entry["labels"], entry.get("groups"), entry["columns"]
+    known = labels
+    if groups is not None:
+        known = [name for names in groups.values() for name in names]
+        if set(groups) != set(labels):
+            yield f"groups: give one for each of labels: {', '.join(labels)}"
+        for label in sorted({name for name in known if known.count(name) > 1}):
+            yield f"groups: {label!r} stands in two of them"
+    for key in ("numbered", "labels"):
+        if key in columns and set(columns[key]) != set(known):
+            differing = ", ".join(sorted(set(columns[key]) ^ set(known)))
+            yield f"columns.{key}: must have the labels of the files; differing: {differing}"
+    suffixes = {Path(file["name"]).suffix for file in entry["source"]["files"]}
+    places = [columns["text"], *columns.get("labels", {"": columns["label"]}).values()]
+    if len({type(place) for place in places}) > 1:
+        yield "columns: all by name, or all by number (in files without a header)"
+    elif isinstance(places[0], int) and ".parquet" in suffixes:
+        yield "columns: the columns of a .parquet file have names"
+    if "labels" in columns and ".txt" in suffixes:
+        yield "columns.labels: a .txt file has one label per line"
+    listed = entry["multilabel"] and "labels" not in columns and "separator" not in columns
+    if listed and suffixes != {".parquet"}:
+        yield "columns: with multilabel give a separator, or columns of 0 and 1 (labels)"
