@@ -20,7 +20,7 @@ REPORTING = {
     f"{DATASET}: time all bundles side by side, alone on the machine, progress in "
     f"results/logs/time/{DATASET}.log",
     f"{DATASET}: intervals, paired tests, calibration, progress in results/logs/judge/{DATASET}.log",
-    "aggregate 12 bundles into results/summary.csv",
+    "aggregate 14 bundles into results/summary.csv",
     f"{DATASET}: draw the figures",
     "write results/report.md and results/report.html",
 }
