@@ -56,8 +56,8 @@ def quantize_dense(*, parent: Path, step: dict[str, Any], validation: Path, out:
     from emopress.dense.search import quantized_layers
 
     source = read_bundle(parent)
-    words, _ = read_model(parent / MODEL)
-    layers, findings = quantized_layers(parent, step, validation)
+    words, full = read_model(parent / MODEL)
+    layers, findings = quantized_layers(full, parent, step, validation)
     with replaced_folder(out) as folder:
         write_model(folder / MODEL, words, layers)
         derived(

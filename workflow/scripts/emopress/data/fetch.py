@@ -9,9 +9,8 @@ from typing import Any, TextIO
 from emopress.artifact import replaced_folder, sha256_of, write_json
 from emopress.errors import UserError
 
-VECTORS = (
-    "vectors"  # no data set may be called so; the folder of a mirror that files of vectors lie in
-)
+# The folder of a mirror that files of word vectors lie in; no data set may be called so.
+VECTORS = "vectors"
 
 
 def fetch_dataset(

@@ -13,7 +13,7 @@ from emopress.dense.quantization import quantize, told, weight_range
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.dense import DenseClassifier, forward, pooled
-from emopress.runtime.layers import Layer, read_model
+from emopress.runtime.layers import Layer
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities
 
 
@@ -136,10 +136,9 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
 
 
 def quantized_layers(
-    parent: Path, step: dict[str, Any], validation: Path
+    layers: Sequence[Layer], parent: Path, step: dict[str, Any], validation: Path
 ) -> tuple[list[Layer], dict[str, Any]]:
-    """Return the layers of bundle `parent` as codes, and findings: facts by layer, losses of a search."""
-    _, layers = read_model(parent / "model.npz")
+    """Return the `layers` of bundle `parent` as codes, and findings: facts by layer, losses of a search."""
     if "search" not in step:
         pairs = [coded(layer, step, step["percentile"]) for layer in layers]
         by_layer = {layer.name: facts for layer, facts in pairs}

@@ -1,6 +1,7 @@
 """Reads the predictions of all variants of a data set side by side, and checks that they fit together."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ class Evaluated:
     n_validation: int
     probabilities: np.ndarray | None = None
 
-    @property
+    @cached_property
     def truth(self) -> np.ndarray:
         """The true labels of the test texts, [N] class indices or bools [N, C]."""
         return label_array(self.texts["label"].tolist(), len(self.labels))

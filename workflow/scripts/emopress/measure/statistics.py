@@ -74,10 +74,8 @@ def set_scores(scores: Scored, drawn: Scored) -> dict[str, Any]:
     }
 
 
-def agreements(
-    found: Evaluated, teachers: Against, resamples: int
-) -> dict[str, dict[str, float] | None]:
-    """Return by variant in what share of the texts it gives its teacher's label, None without one."""
+def agreements(found: Evaluated, teachers: Against, resamples: int) -> dict[str, dict[str, float]]:
+    """Return by variant that has a teacher in what share of the texts it gives the teacher's label."""
     given = found.given[0.0]
     taught = {name: teachers[name] for name in found.variants if teachers.get(name)}
     if not taught:
@@ -89,7 +87,7 @@ def agreements(
         ]
     )
     drawn = resampled_shares(found.truth, agree, resamples=resamples)
-    shares: dict[str, dict[str, float] | None] = {}
+    shares = {}
     for place, name in enumerate(taught):
         low, high = interval(drawn[:, place])
         shares[name] = {"mean": float(agree[place].mean()), "low": low, "high": high}

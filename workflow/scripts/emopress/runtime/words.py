@@ -57,9 +57,8 @@ def characters(word: str) -> list[str]:
     return list(word) if word.isascii() else _cluster().findall(word)
 
 
-def fnv1a(data: bytes) -> int:
-    """Return the 32-bit FNV-1a hash (Fowler, Noll and Vo) of some bytes."""
-    value = FNV_OFFSET
+def fnv1a(data: bytes, value: int = FNV_OFFSET) -> int:
+    """Return the 32-bit FNV-1a hash (Fowler, Noll and Vo) of some bytes, after those hashed to `value`."""
     for byte in data:
         value = ((value ^ byte) * FNV_PRIME) & 0xFFFFFFFF
     return value
@@ -78,8 +77,7 @@ def ngram_buckets(word: str, *, shortest: int, longest: int, buckets: int) -> li
     for start in range(len(framed) - shortest + 1):
         value = FNV_OFFSET
         for length, character in enumerate(framed[start : start + longest], start=1):
-            for byte in character:
-                value = ((value ^ byte) * FNV_PRIME) & 0xFFFFFFFF
+            value = fnv1a(character, value)
             if length >= shortest:
                 found.append(value % buckets)
     return found
