@@ -1,0 +1,1 @@
+"""LSTM classifiers, discriminative and generative: training, weights, graphs and quantization."""
