@@ -45,6 +45,9 @@ TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
 TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
 QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
+# What is a dense model, and what a transformer, is decided by the last training.
+TO_DENSE = STUDY.distilled_into("dense")
+TO_TRANSFORMER = [name for name in TRAINED if name not in TO_DENSE]
 # Jobs that may open a bundle of the OpenVINO runtime need its packages.
 ENVIRONMENT = "../../envs/emopress.yaml"
 RUNTIMES = "../../envs/openvino.yaml" if STUDY.pass_names("openvino") else ENVIRONMENT
@@ -63,7 +66,7 @@ wildcard_constraints:
     dense=any_of(DENSES),
     step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
-    encoder=rf"({any_of(TRANSFORMERS)}){TRAINED_PASS}*|({any_of(LINEARS + DENSES)}){TRAINED_PASS}+",
+    encoder=rf"({any_of(TRANSFORMERS)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_TRANSFORMER)})",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 
@@ -119,6 +122,14 @@ def pretrained_inputs(model):
     elif "hub" in tokenizer or "from_mirror" in tokenizer:
         inputs["pretrained_tokenizer"] = f"results/tokenizers/{model}/pretrained.json"
     return inputs
+
+
+def vectors_inputs(model):
+    """Return the fetched file of vectors (its manifest) of a dense model that starts from one."""
+    vectors = STUDY.models[model]["vectors"]
+    if "file" not in vectors:
+        return {}
+    return {"vectors": f"results/vectors/{vectors['file']}/manifest.json"}
 
 
 def step_of(name):

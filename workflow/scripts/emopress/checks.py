@@ -93,8 +93,8 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
     student = entry.get("student")
     if student is not None and student not in models:
         yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
-    elif student is not None and models[student]["family"] != "transformer":
-        yield f".student: {student!r} is no transformer"
+    elif student is not None:
+        yield from _student_errors(student, models[student]["family"], entry)
     for teacher in entry.get("teachers", []):
         for problem in recipe.problems(teacher, models, passes):
             yield f".teachers: variant {teacher!r}: {problem}"
@@ -112,6 +112,14 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
                 yield f".passes: unknown pass {name!r}; passes are: {', '.join(passes)}"
             elif passes[name]["kind"] == "search":
                 yield f".passes: {name!r} is a search itself"
+
+
+def _student_errors(student: str, family: str, entry: dict[str, Any]) -> Iterator[str]:
+    if family not in recipe.STUDENTS:
+        yield f".student: {student!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
+    elif family != "transformer" and recipe.sort_of(entry) != "distill":
+        weights = ", ".join(weight for weight in recipe.WHITE_BOX if entry[weight])
+        yield f".student: {student!r} is a {family} model, which has no layers to compare ({weights})"
 
 
 def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[str]:

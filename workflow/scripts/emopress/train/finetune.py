@@ -6,18 +6,17 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import nn
 
-from emopress.artifact import check_files, read_json, replaced_folder, sha256_of, write_json
-from emopress.checkpoint import library_versions, parent_facts, write_manifest
+from emopress.artifact import check_files, read_json, replaced_folder, write_json
+from emopress.checkpoint import library_versions, write_manifest
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
-from emopress.train.logits import read_logits, teacher_licences
+from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
-from emopress.train.objectives import distillation_objective, label_objective
 from emopress.train.tokenizer import embedding_rows, model_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -65,11 +64,6 @@ def save_transformer(
     tokenizer.no_truncation()
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     write_json(folder / "training.json", history)
-
-
-def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
-    """Return the cached logits [K, N, C] of K teachers for the training texts."""
-    return torch.stack([torch.from_numpy(read_logits(path, ids=ids)) for path in paths])
 
 
 @dataclass(frozen=True)
@@ -170,38 +164,44 @@ def train_encoder(
     )
     encoded = encode_data(train, validation, new.tokenizer, data)
     where, classes = pick_device(device), len(data["labels"])
-    if teacher is None or not teacher_logits:
-        settings, recipe, parent, inherited = entry["train"], [], None, []
-        objective = label_objective(encoded.train.labels, settings, classes, where)
-    else:
-        manifest = read_json(teacher / "bundle.json")
-        settings, recipe = step["train"], manifest["recipe"]
-        inherited = [name for path in teacher_logits for name in teacher_licences(path)]
-        parent = parent_facts(teacher / "bundle.json")
-        logits = read_teachers(teacher_logits, ids=encoded.train_ids)
-        objective = distillation_objective(encoded.train.labels, logits, step, where)
+    learnt = lesson(
+        entry,
+        step,
+        labels=encoded.train.labels,
+        ids=encoded.train_ids,
+        classes=classes,
+        device=where,
+        teacher=teacher,
+        teacher_logits=teacher_logits,
+    )
     identity = training_identity(
         entry=entry,
         step=step,
         data=data,
         seed=seed,
         texts=encoded.sha256,
-        parent=parent,
-        teachers=[sha256_of(path) for path in teacher_logits or []],
+        parent=learnt.parent,
+        teachers=learnt.teachers,
         base=new.base,
         tokenizer=new.tokenizer.to_str(),
     )
     trainer = Trainer(
-        new.model, objective, settings, seed=seed, identity=identity, device=where, state=state
+        new.model,
+        learnt.objective,
+        learnt.settings,
+        seed=seed,
+        identity=identity,
+        device=where,
+        state=state,
     )
     trainer.fit(encoded.train, encoded.validation, classes)
     facts = {
         **data,
-        "recipe": [*recipe, step],
+        "recipe": learnt.recipe,
         "seed": seed,
-        "parent": parent,
+        "parent": learnt.parent,
         "base": new.base,
-        "licences": sorted({*inherited, *new.licences}),
+        "licences": sorted({*learnt.licences, *new.licences}),
         "data_sha256": encoded.sha256,
     }
     write_trained(out, new.model, new.tokenizer, trainer, facts)
