@@ -33,32 +33,6 @@ ENTRY = {
 }
 
 
-def paired_texts(frame, rng):
-    """Return texts of one to two of the demo corpus's, each with the labels of its parts."""
-    others = rng.integers(len(frame), size=len(frame))
-    rows = []
-    for index, other in enumerate(others.tolist()):
-        one, two = frame.iloc[index], frame.iloc[other]
-        if index % 2:
-            rows.append((one["id"], one["text"], [int(one["label"])]))
-        else:
-            both = sorted({int(one["label"]), int(two["label"])})
-            rows.append((one["id"], f"{one['text']} {two['text']}", both))
-    return pandas.DataFrame(rows, columns=["id", "text", "label"])
-
-
-@pytest.fixture(scope="module")
-def sets(tmp_path_factory, demo):
-    """Files of a multi-label corpus and what a model knows of it."""
-    folder, rng = tmp_path_factory.mktemp("sets"), np.random.default_rng(0)
-    files = {}
-    for name in ("train", "validation", "test"):
-        files[name] = folder / f"{name}.parquet"
-        table = pandas.read_parquet(getattr(demo["en"], name))[:400]
-        paired_texts(table, rng).to_parquet(files[name], index=False)
-    return files, {**demo["en"].data, "task": "multi"}
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, sets, filled, training):
     """The bundles of a linear model, a transformer and its student."""
@@ -206,12 +180,7 @@ def test_a_manifest_without_thresholds_is_refused(made, tmp_path):
             load(tmp_path)
 
 
-def test_what_takes_one_label_says_so(made, demo, tmp_path, capsys):
-    bundle = str(made["linear"] / "bundle")
-    assert main(["compare", bundle, bundle, "--data", "x.csv"]) == 1
-    assert "gives any number of labels per text" in capsys.readouterr().err
-    assert main(["card", bundle]) == 1
-    assert "gives any number of labels per text" in capsys.readouterr().err
+def test_a_data_set_of_one_label_is_refused(made, demo, tmp_path):
     with pytest.raises(UserError, match="a model of task multi, not that of"):
         predict_splits(
             bundle=made["linear"] / "bundle",
