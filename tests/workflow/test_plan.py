@@ -212,6 +212,8 @@ def test_a_dense_student_of_any_teacher(plan, miniature):
 def test_the_grid_of_dense_layers(plan):
     counts = plan(ROOT / "config" / "dense-grid.yaml").counts
     assert counts["train_dense"] == 54 and counts["quantize_dense"] == 108
+    assert counts["trade_off"] == 3
+    assert plan(ROOT / "config" / "glove.yaml").counts["trade_off"] == 0
 
 
 def test_figures_and_report_are_not_planned_for_unknown_names(plan, miniature):

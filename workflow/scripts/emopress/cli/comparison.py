@@ -109,7 +109,7 @@ def page(found: dict[str, Any]) -> str:
             f"({100 * side[f'{name}_low']:.1f} to {100 * side[f'{name}_high']:.1f})"
             for side in (a, b)
         ]
-        table.append((title, *scores, f"{_points(change, name)}"))
+        table.append((title, *scores, _points(change, name)))
     sizes = [f"{side['size_bytes'] / 1e6:.2f} MB" for side in (a, b)]
     table.append(("size", *sizes, f"{(b['size_bytes'] - a['size_bytes']) / 1e6:+.2f} MB"))
     by_label: list[tuple[str, ...]] = [("F1 of", "texts", "A", "B", "B less A")]
