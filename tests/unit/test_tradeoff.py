@@ -18,7 +18,7 @@ VALIDATION = {
     "flat": [0.70, 0.70],
     "w16": [0.795, 0.795],
     "w64": [0.80, 0.80],
-    "w64-64": [0.79, 0.83],
+    "w64-64": [0.77, 0.85],
 }
 
 
@@ -34,7 +34,8 @@ def test_which_models_take_part():
 
 
 def test_one_standard_error_by_hand():
-    # w64-64: mean 0.81, s = 0.04 / sqrt(2), standard error 0.02: from 0.79 on
+    # w64-64: mean 0.81, squared deviations 0.0032 over four models of one degree of freedom each,
+    # so s^2 = 0.0008, and the standard error sqrt(0.0008 / 2) = 0.02: from 0.79 on
     found = best_trade_off(VALIDATION, SIZES)
     assert (found.best, found.smallest) == ("w64-64", "w16")
     assert found.floor == pytest.approx(0.79) and found.within[-2:] == ["w64", "w64-64"]
@@ -65,8 +66,8 @@ def table():
 def test_trials_come_from_the_details(table):
     found = trials_of(table, details(), list(SHAPES))
     assert found["w64-64"].layers == [64, 64] and found["w16"].size_bytes == 110_000
-    assert found["w64-64"].validation == [0.79, 0.83]
-    assert found["w64-64"].test == pytest.approx([0.64, 0.68])
+    assert found["w64-64"].validation == [0.77, 0.85]
+    assert found["w64-64"].test == pytest.approx([0.62, 0.70])
     old = details()
     del old["w16"]["0"]["validation_macro_f1"]
     with pytest.raises(UserError, match=r"details\.json: w16: no key validation_macro_f1"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import mean, stdev
+from statistics import mean, variance
 from typing import Any
 
 LEAST = 4  # models with different layers: fewer are no study of their number and width
@@ -36,14 +36,18 @@ def best_trade_off(
 
     Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees", section 3.4.3: of
     the models whose mean score is at least the best mean less its standard error the simplest one is
-    taken; here that is the one of least `cost`, of equal ones the first. The standard error is that of
-    the best model's mean over seeds, s / sqrt(n): all models are judged on the same texts, so it holds
-    what another seed would change and not what other texts would. None where a model has one seed.
+    taken; here that is the one of least `cost`, of equal ones the first. The standard error s / sqrt(n)
+    is that of a mean over n seeds: all models are judged on the same texts, so it holds what another
+    seed would change and not what other texts would. s is pooled over the models, the root of the sum of
+    their squared deviations over that of their n - 1, since a few seeds of one model tell little of its
+    spread. None where a model has one seed.
     """
     if min(len(scores) for scores in validation.values()) < 2:
         return None
     means = {name: mean(scores) for name, scores in validation.items()}
     best = max(means, key=lambda name: means[name])
-    floor = means[best] - stdev(validation[best]) / sqrt(len(validation[best]))
+    freedom = sum(len(scores) - 1 for scores in validation.values())
+    squares = sum((len(scores) - 1) * variance(scores) for scores in validation.values())
+    floor = means[best] - sqrt(squares / freedom / len(validation[best]))
     within = [name for name in means if means[name] >= floor]
     return TradeOff(best, floor, within, min(within, key=lambda name: cost[name]))
