@@ -58,7 +58,7 @@ def session_options(threads: int) -> Any:
 class OnnxClassifier(Classifier):
     """A transformer in ONNX Runtime on the CPU.
 
-    `weights` are the initializers that the graph refers to but does not hold (`runtime/packed.py`).
+    `weights` are the initializers that the graph refers to but does not hold (`runtime/stored.py`).
     """
 
     def __init__(
