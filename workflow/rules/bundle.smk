@@ -175,6 +175,30 @@ rule quantize_dense:
         "../scripts/quantize_dense.py"
 
 
+rule quantize_lstm:
+    input:
+        checkpoint=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        code=code_of("quantize_lstm.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/quantize_lstm/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize rtn", "quantize gpfq"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/quantize_lstm.py"
+
+
 rule to_openvino:
     input:
         bundle=parent_bundle,

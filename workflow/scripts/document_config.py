@@ -83,6 +83,8 @@ SECTIONS = {
     "passes.<name>, kind quantize, method bf16": "bf16",
     "passes.<name>, kind quantize, method weight-only": "weight_only",
     "passes.<name>, kind quantize, method affine": "affine",
+    "passes.<name>, kind quantize, method rtn": "rtn",
+    "passes.<name>, kind quantize, method gpfq": "gpfq",
     "passes.<name>, kind openvino": "openvino",
     "passes.<name>, kind pack": "pack",
     "passes.<name>, kind search": "search",

@@ -74,6 +74,8 @@ PASSES = {
     "quantize bf16": PassRule("fp32 bundle", "final bundle"),
     "quantize weight-only": PassRule("fp32 bundle", "final bundle", families=("linear",)),
     "quantize affine": PassRule("fp32 bundle", "final bundle", families=("dense",)),
+    "quantize rtn": PassRule("checkpoint", "final bundle", families=("lstm",)),
+    "quantize gpfq": PassRule("checkpoint", "final bundle", families=("lstm",)),
     "openvino": PassRule("fp32 bundle", "final bundle"),
     "pack": PassRule("onnx bundle", "final bundle", needs="prune magnitude"),
     "search": PassRule("fp32 bundle", "final bundle"),

@@ -24,6 +24,8 @@ PASSES = {
     "quantize bf16": "stores weights in bfloat16",
     "quantize weight-only": "stores the weights of the linear model in int8",
     "quantize affine": "stores vectors and matrices as packed integers of a few bits, rounded layer by layer",
+    "quantize rtn": "rounds weights and activations to integers of a few bits, to the nearest",
+    "quantize gpfq": "rounds weights and activations to integers of a few bits by greedy path-following (GPFQ)",
     "openvino": "converts for the OpenVINO runtime",
     "pack": "stores the zeros of pruned weights as one bit each",
     "search": "chose the passes after it, on the validation texts",
