@@ -58,6 +58,25 @@ rule export_dense:
         "../scripts/export_dense.py"
 
 
+rule export_lstm:
+    input:
+        checkpoint="results/{dataset}/{recurrent}/seed{seed}/checkpoint/checkpoint.json",
+        code=code_of("export_lstm.py"),
+    output:
+        bundle="results/{dataset}/{recurrent}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/export_lstm/{dataset}/{recurrent}.seed{seed}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+    message:
+        "{wildcards.dataset}: export {wildcards.recurrent} (seed {wildcards.seed})"
+    script:
+        "../scripts/export_lstm.py"
+
+
 rule quantize:
     input:
         bundle=parent_bundle,

@@ -40,9 +40,13 @@ def any_of(names):
 TRANSFORMERS = STUDY.model_names("transformer")
 LINEARS = STUDY.model_names("linear")
 DENSES = STUDY.model_names("dense")
+LSTMS = STUDY.model_names("lstm")
 # A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
 TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
+# Of these, the distillations into an LSTM; what any other one leaves is a transformer.
+TO_LSTM = [name for name in TRAINED if STUDY.passes[name].get("student") in LSTMS]
+TO_ENCODER = [name for name in TRAINED if name not in TO_LSTM]
 TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
 QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
 # Jobs that may open a bundle of the OpenVINO runtime need its packages.
@@ -61,9 +65,11 @@ wildcard_constraints:
     model=any_of(TRANSFORMERS),
     linear=any_of(LINEARS),
     dense=any_of(DENSES),
+    lstm=any_of(LSTMS),
     step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
-    encoder=rf"({any_of(TRANSFORMERS)}){TRAINED_PASS}*|({any_of(LINEARS + DENSES)}){TRAINED_PASS}+",
+    encoder=rf"{any_of(TRANSFORMERS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_ENCODER)})",
+    recurrent=rf"{any_of(LSTMS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_LSTM)})",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 
@@ -107,10 +113,10 @@ def parent_logits(wildcards):
 
 
 def pretrained_inputs(model):
-    """Return the fetched folders (their manifests) that building a transformer entry needs."""
+    """Return the fetched folders (their manifests) that building a transformer or LSTM needs."""
     entry, inputs = STUDY.models[model], {}
     tokenizer = entry.get("tokenizer", {})
-    if "init" not in entry:
+    if "hub" in entry or "from_mirror" in entry:
         inputs["pretrained"] = f"results/models/{model}/pretrained.json"
     if "model" in tokenizer:
         inputs["pretrained_tokenizer"] = (

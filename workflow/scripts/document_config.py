@@ -65,6 +65,7 @@ SECTIONS = {
     "models.<name>, family transformer": "transformer",
     "models.<name>, family linear": "linear",
     "models.<name>, family dense": "dense",
+    "models.<name>, family lstm": "lstm",
     "models.<name>, family dense: vectors, source glove": "glove",
     "models.<name>, family dense: vectors, source subword": "subword",
     "models.<name>, family dense: vectors, source random": "random",

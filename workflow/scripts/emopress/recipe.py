@@ -34,7 +34,9 @@ class PassRule:
 TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
 PASSES = {
     "trim": PassRule("checkpoint", "checkpoint"),
-    "distill": PassRule("fp32 bundle", "checkpoint", families=("transformer", "linear", "dense")),
+    "distill": PassRule(
+        "fp32 bundle", "checkpoint", families=("transformer", "linear", "dense", "lstm")
+    ),
     "distill layers": PassRule(
         "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
     ),
@@ -189,8 +191,8 @@ def search_candidates(
 def reference_of(variant: str, siblings: list[str], models: Entries, chosen: str | None) -> str:
     """Return the variant that size and latency of `variant` are compared with.
 
-    That is `chosen` if the study names one; else the variant's own teacher; a linear or
-    dense model is compared with the first transformer teacher among its `siblings`, if there is one.
+    That is `chosen` if the study names one; else the variant's own teacher; a linear,
+    dense or lstm model is compared with the first transformer teacher among its `siblings`, if there is one.
     """
     if chosen:
         return chosen

@@ -84,7 +84,7 @@ def _front_matter(facts: Facts) -> str:
             for kind, name, value, arguments in values
         ]
     tags = ["emotion-classification", "model-compression", "emopress"]
-    tags += sorted({str(step["kind"]) for step in manifest["recipe"] if "kind" in step})
+    tags += sorted({str(step["kind"]) for step in manifest["recipe"] if "family" not in step})
     return ModelCardData(
         language=manifest["language"],
         license=licence,

@@ -53,13 +53,15 @@ def recipe_lines(recipe: Sequence[Mapping[str, Any]]) -> list[Markdown]:
 
 
 def _what(step: Mapping[str, Any]) -> Markdown:
-    if "kind" in step:
+    if "family" not in step:
         sort = " ".join(str(step[key]) for key in ("kind", "method") if key in step)
         return t.escape(PASSES.get(sort, sort))
     if step["family"] == "linear":
         return Markdown("a linear SVM over TF-IDF weights of n-grams, trained on the texts")
     if step["family"] == "dense":
         return Markdown(f"{SOURCES[step['vectors']['source']]}, dense layers, trained on the texts")
+    if step["family"] == "lstm":
+        return Markdown(f"a new {t.escape(step['kind'])} LSTM classifier, trained on the texts")
     trained = (step.get("train") or {}).get("epochs") != 0  # 0: adapters follow
     return Markdown(f"{_origin(step)}{', trained on the texts' if trained else ''}")
 

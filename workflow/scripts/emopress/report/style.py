@@ -40,6 +40,7 @@ SORTS = {
     "transformer": ("#000000", "o", "none: transformer"),
     "linear": ("#999999", "s", "none: linear model"),
     "dense": ("#8A8A8A", "h", "none: word vectors, dense layers"),
+    "lstm": ("#6B6B6B", "8", "none: LSTM"),
     "distill": ("#0072B2", "^", "distill"),
     "trim": ("#0072B2", "<", "trim vocabulary"),
     "prune structured": ("#009E73", "P", "prune, structured"),

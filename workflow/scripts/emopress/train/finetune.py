@@ -1,6 +1,6 @@
 """Trains a transformer classifier on a data set: fine-tuning, or distillation from a teacher's logits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.logits import read_logits, teacher_licences
-from emopress.train.loop import Trainer, pick_device
+from emopress.train.loop import Objective, Trainer, pick_device
 from emopress.train.objectives import distillation_objective, label_objective
-from emopress.train.tokenizer import embedding_rows, model_tokenizer
+from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -61,15 +61,53 @@ def save_transformer(
 ) -> None:
     """Write a Hugging Face folder (safetensors), its tokenizer.json and the training curve."""
     model.cpu().save_pretrained(folder)  # type: ignore[operator]
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    save_tokenizer(tokenizer, folder)
     write_json(folder / "training.json", history)
 
 
 def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
     """Return the cached logits [K, N, C] of K teachers for the training texts."""
     return torch.stack([torch.from_numpy(read_logits(path, ids=ids)) for path in paths])
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a training minimises, with which settings, and what its manifest says of the teacher.
+
+    recipe: the teacher's steps; parent: how the manifest names the teacher; licences: what comes
+    with it; teachers: the hashes of the files of logits. All empty without a teacher.
+    """
+
+    objective: Objective
+    settings: dict[str, Any]
+    recipe: list[dict[str, Any]] = field(default_factory=list)
+    parent: dict[str, str] | None = None
+    licences: list[str] = field(default_factory=list)
+    teachers: list[str] = field(default_factory=list)
+
+
+def lesson_of(
+    entry: dict[str, Any],
+    step: dict[str, Any],
+    texts: Texts,
+    classes: int,
+    device: torch.device,
+    teacher: Path | None,
+    teacher_logits: list[Path] | None,
+) -> Lesson:
+    """Return the lesson of fine-tuning `entry`, or with a teacher that of the distillation `step`."""
+    if teacher is None or not teacher_logits:
+        settings = entry["train"]
+        return Lesson(label_objective(texts.train.labels, settings, classes, device), settings)
+    logits = read_teachers(teacher_logits, ids=texts.train_ids)
+    return Lesson(
+        distillation_objective(texts.train.labels, logits, step, device),
+        step["train"],
+        read_json(teacher / "bundle.json")["recipe"],
+        parent_facts(teacher / "bundle.json"),
+        sorted({name for path in teacher_logits for name in teacher_licences(path)}),
+        [sha256_of(path) for path in teacher_logits],
+    )
 
 
 @dataclass(frozen=True)
@@ -170,38 +208,35 @@ def train_encoder(
     )
     encoded = encode_data(train, validation, new.tokenizer, data)
     where, classes = pick_device(device), len(data["labels"])
-    if teacher is None or not teacher_logits:
-        settings, recipe, parent, inherited = entry["train"], [], None, []
-        objective = label_objective(encoded.train.labels, settings, classes, where)
-    else:
-        manifest = read_json(teacher / "bundle.json")
-        settings, recipe = step["train"], manifest["recipe"]
-        inherited = [name for path in teacher_logits for name in teacher_licences(path)]
-        parent = parent_facts(teacher / "bundle.json")
-        logits = read_teachers(teacher_logits, ids=encoded.train_ids)
-        objective = distillation_objective(encoded.train.labels, logits, step, where)
+    lesson = lesson_of(entry, step, encoded, classes, where, teacher, teacher_logits)
     identity = training_identity(
         entry=entry,
         step=step,
         data=data,
         seed=seed,
         texts=encoded.sha256,
-        parent=parent,
-        teachers=[sha256_of(path) for path in teacher_logits or []],
+        parent=lesson.parent,
+        teachers=lesson.teachers,
         base=new.base,
         tokenizer=new.tokenizer.to_str(),
     )
     trainer = Trainer(
-        new.model, objective, settings, seed=seed, identity=identity, device=where, state=state
+        new.model,
+        lesson.objective,
+        lesson.settings,
+        seed=seed,
+        identity=identity,
+        device=where,
+        state=state,
     )
     trainer.fit(encoded.train, encoded.validation, classes)
     facts = {
         **data,
-        "recipe": [*recipe, step],
+        "recipe": [*lesson.recipe, step],
         "seed": seed,
-        "parent": parent,
+        "parent": lesson.parent,
         "base": new.base,
-        "licences": sorted({*inherited, *new.licences}),
+        "licences": sorted({*lesson.licences, *new.licences}),
         "data_sha256": encoded.sha256,
     }
     write_trained(out, new.model, new.tokenizer, trainer, facts)
