@@ -146,8 +146,8 @@ def _driven(
     return graph.product(codes, how, "input", matrices[matrix], matrix, "words.driven")
 
 
-def _cell(graph: _Graph, model: QuantizedLstm, matrices: dict[str, Columns], driven: str) -> str:
-    """Append one step of the recurrence: codes and cell -> next_codes and next_cell; returns the state [R, H]."""
+def _cell(graph: _Graph, model: QuantizedLstm, matrices: dict[str, Columns], driven: str) -> None:
+    """Append one step of the recurrence: codes and cell -> state_now, next_codes and next_cell, [R, H] each."""
     how, columns = model.activations["state"], matrices["recurrent_weight"]
     fed = graph.product("codes", how, "state", columns, "recurrent_weight", "fed")
     graph.add("Add", [fed, driven], "gates")
@@ -164,7 +164,6 @@ def _cell(graph: _Graph, model: QuantizedLstm, matrices: dict[str, Columns], dri
     graph.add("Tanh", ["next_cell"], "next_cell.tanh")
     graph.add("Mul", ["shown", "next_cell.tanh"], "state_now")
     graph.rounded("state_now", how, "state", "next_codes")
-    return "state_now"
 
 
 def _start(graph: _Graph, model: QuantizedLstm, rows: str) -> list[str]:
@@ -197,8 +196,7 @@ def _discriminative(
     bias = graph.constant("bias", _gates(model.network.bias))
     driven = graph.add("Add", [words, bias], "driven")
     step = _Graph(graph.initializers)
-    state = _cell(step, model, matrices, "driven_now")
-    step.add("Identity", [state], "state_out")
+    _cell(step, model, matrices, "driven_now")
     body = helper.make_graph(
         step.nodes,
         "step",
@@ -210,7 +208,7 @@ def _discriminative(
         [
             _value("next_codes", UINT8, "batch", width),
             _value("next_cell", FLOAT, "batch", width),
-            _value("state_out", FLOAT, "batch", width),
+            _value("state_now", FLOAT, "batch", width),
         ],
     )
     rows = graph.add("Shape", ["input_ids"], "rows", start=0, end=1)
