@@ -149,6 +149,7 @@ rule judge:
         linears=lambda wildcards: STUDY.linears(wildcards.dataset),
         yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
         settings=STUDY.statistics,
+        lstms=lambda wildcards: STUDY.lstms(wildcards.dataset),
     message:
         "{wildcards.dataset}: intervals, paired tests, calibration, progress in {log}"
     script:

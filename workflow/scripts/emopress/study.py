@@ -101,6 +101,22 @@ class Study:
         linear = self.model_names("linear")
         return [variant for variant in self.variants[dataset] if variant in linear]
 
+    def lstms(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the LSTM variants of a data set with at most a pass of their own method: variant, kind, step.
+
+        `step` is that pass's entry with its name, None without one.
+        """
+        found = []
+        for variant in self.variants[dataset]:
+            model, *names = variant.split("+")
+            entry = self.models[model]
+            steps = [{"name": name, **self.passes[name]} for name in names]
+            own = all(recipe.PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
+            if entry["family"] == "lstm" and own:
+                step = steps[0] if steps else None
+                found.append({"variant": variant, "kind": entry["kind"], "step": step})
+        return found
+
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]
