@@ -41,12 +41,15 @@ TRANSFORMERS = STUDY.model_names("transformer")
 LINEARS = STUDY.model_names("linear")
 DENSES = STUDY.model_names("dense")
 LSTMS = STUDY.model_names("lstm")
+GENERATIVES = [name for name in LSTMS if STUDY.generative(name)]
 # A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
 TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
 # Of these, the distillations into an LSTM; what any other one leaves is a transformer.
 TO_LSTM = [name for name in TRAINED if STUDY.passes[name].get("student") in LSTMS]
 TO_ENCODER = [name for name in TRAINED if name not in TO_LSTM]
+# A pass that another model comes out of is none of these.
+SAME_MODEL = [name for name, entry in STUDY.passes.items() if not entry.get("student")]
 TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
 QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
 # Jobs that may open a bundle of the OpenVINO runtime need its packages.
@@ -69,6 +72,7 @@ wildcard_constraints:
     step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
     encoder=rf"{any_of(TRANSFORMERS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_ENCODER)})",
+    generative=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
     recurrent=rf"{any_of(LSTMS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_LSTM)})",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
@@ -83,6 +87,10 @@ def bundle_of(dataset, variant, seed):
 
 def predictions_of(dataset, variant, seed):
     return f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
+
+
+def cross_entropy_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/cross-entropy.json"
 
 
 def logits_of(dataset, variant, seed):

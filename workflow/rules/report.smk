@@ -40,6 +40,11 @@ rule aggregate:
     input:
         bundles=[bundle_of(*bundle) for bundle in BUNDLES],
         predictions=[predictions_of(*bundle) for bundle in BUNDLES],
+        cross_entropies=[
+            cross_entropy_of(*bundle)
+            for bundle in BUNDLES
+            if STUDY.generative(bundle[1])
+        ],
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
         statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
         schema=here("workflow/schemas/summary.schema.yaml"),

@@ -150,6 +150,11 @@ def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
     return []
 
 
+def article(family: str) -> str:
+    """Return the article before the name of a family."""
+    return "an" if family == "lstm" else "a"
+
+
 def _refusal(
     name: str, current: str, before: list[str], models: Entries, passes: Entries
 ) -> str | None:
@@ -164,7 +169,7 @@ def _refusal(
                 f"this reads a {rule.reads}"
             )
     if now not in rule.families:
-        return f"be applied to {current!r}, a {now} model; it takes: {', '.join(rule.families)}"
+        return f"be applied to {current!r}, {article(now)} {now} model; it takes: {', '.join(rule.families)}"
     for earlier in before:
         if sort_of(passes[earlier]) in rule.not_after:
             return f"come after {earlier!r} ({sort_of(passes[earlier])}): {rule.why_not}"

@@ -134,6 +134,12 @@ class Study:
         last = self.passes[steps.passes[-1]]
         return last["kind"] in ("distill", "adapt", "qat") or "recover" in last
 
+    def generative(self, variant: str) -> bool:
+        """Return whether `variant` is a generative model, and so has a cross-entropy of tokens."""
+        steps = recipe.parse(variant)
+        student = any(self.passes[name].get("student") for name in steps.passes)
+        return self.models[steps.model].get("kind") == "generative" and not student
+
     def search_candidates(self, variant: str) -> list[str]:
         """Return the trials of the search that `variant` ends in."""
         entry = self.passes[recipe.parse(variant).passes[-1]]
