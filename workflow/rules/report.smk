@@ -17,7 +17,10 @@ CURVED = [  # what was trained, and so has a training curve
 ]
 # The figures of a data set, by the wildcard's name: the same kinds for all.
 FIGURES = figure_names(
-    "{dataset}", training=bool(CURVED), noise=bool(STUDY.evaluate["noise"])
+    "{dataset}",
+    training=bool(CURVED),
+    noise=bool(STUDY.evaluate["noise"]),
+    bits=STUDY.compares_kinds(),
 )
 
 
@@ -170,6 +173,7 @@ rule figures:
         ],
         training=bool(CURVED),
         curve_seed=STUDY.seeds[0] if len(STUDY.seeds) > 1 else None,
+        bits=STUDY.compares_kinds(),
     message:
         "{wildcards.dataset}: draw the figures"
     script:

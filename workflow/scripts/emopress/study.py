@@ -117,6 +117,14 @@ class Study:
                 found.append({"variant": variant, "kind": entry["kind"], "step": step})
         return found
 
+    def compares_kinds(self) -> bool:
+        """Return whether a data set has LSTMs of both kinds."""
+        kinds = (
+            {found["kind"] for found in self.lstms(dataset) if found["step"] is None}
+            for dataset in self.variants
+        )
+        return any(len(found) == 2 for found in kinds)
+
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]

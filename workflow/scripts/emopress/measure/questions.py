@@ -95,13 +95,15 @@ def noise_loss(variant: str, shares: Sequence[float]) -> list[Term]:
 def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
     """Return what the report's questions need, fractions throughout; `generative` less `discriminative`.
 
-    noise: of each pair what either kind loses to noise, per share and in the mean, the difference, and
-    how much larger that difference is than in fp32 (`more_than_fp32`). bits: what either loses on clean texts
-    against its own fp32 model, and the difference. calibration: of each two pairs whose passes differ
-    in `balanced` alone, how much more either kind scores with class-conditional calibration texts.
+    fp32: the two variants without a pass. noise: of each pair what either kind loses to noise, per
+    share and in the mean, the difference, and how much larger that is than in fp32 (`more_than_fp32`).
+    bits: what either loses on clean texts against its own fp32 model, and the difference.
+    calibration: of each two pairs whose passes differ in `balanced` alone, how much more either kind
+    scores with class-conditional calibration texts, and the difference.
     """
     start = pairs[0] if pairs[0].step is None else next(p for p in pairs if p.step is None)
     return {
+        "fp32": _named(start)["variants"],
         "noise": [_noise(pair, start, scores) for pair in pairs] if scores.noise else [],
         "bits": [
             {

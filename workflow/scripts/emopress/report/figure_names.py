@@ -1,11 +1,13 @@
 """Which figures a data set gets and how their files are called; imports nothing heavy."""
 
 
-def figure_files(dataset: str, *, training: bool = False, noise: bool = False) -> dict[str, str]:
+def figure_files(
+    dataset: str, *, training: bool = False, noise: bool = False, bits: bool = False
+) -> dict[str, str]:
     """Return kind of figure -> file name without suffix, in the order in which they are written.
 
     `training`: something of the data set was trained, so there are curves; `noise`: the models
-    were evaluated on noisy texts too.
+    were evaluated on noisy texts too; `bits`: the study has LSTMs of both kinds.
     """
     kinds = {
         "size": "accuracy-size",
@@ -15,14 +17,18 @@ def figure_files(dataset: str, *, training: bool = False, noise: bool = False) -
         "speedup": "speedup",
         "techniques": "techniques",
         "noise": "noise",
+        "bits": "bits",
         "reliability": "reliability",
         "confusion": "confusion",
         "training": "training",
     }
-    left_out = {kind for kind, has in (("training", training), ("noise", noise)) if not has}
+    asked = {"training": training, "noise": noise, "bits": bits}
+    left_out = {kind for kind, has in asked.items() if not has}
     return {kind: f"{dataset}-{name}" for kind, name in kinds.items() if kind not in left_out}
 
 
-def figure_names(dataset: str, *, training: bool = False, noise: bool = False) -> list[str]:
+def figure_names(
+    dataset: str, *, training: bool = False, noise: bool = False, bits: bool = False
+) -> list[str]:
     """Return the file names, without suffix, that `write_figures` writes for a data set."""
-    return list(figure_files(dataset, training=training, noise=noise).values())
+    return list(figure_files(dataset, training=training, noise=noise, bits=bits).values())
