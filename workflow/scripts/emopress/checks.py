@@ -107,7 +107,7 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
     if student is not None and student not in models:
         yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
     elif student is not None and models[student]["family"] not in STUDENTS:
-        yield f".student: {student!r} is a {models[student]['family']} model; students are: {', '.join(STUDENTS)}"
+        yield f".student: {student!r} is no {' and no '.join(STUDENTS)}"
     elif student is not None and models[student].get("kind") == "generative":
         yield f".student: {student!r} is generative, and learns from texts, not from a teacher"
     elif student is not None and models[student]["family"] != "transformer":

@@ -69,7 +69,9 @@ PASSES = {
         "checkpoint", "quantized bundle", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
     ),
     "quantize static": PassRule("fp32 bundle", "quantized bundle"),
-    "quantize dynamic": PassRule("fp32 bundle", "quantized bundle"),
+    "quantize dynamic": PassRule(
+        "fp32 bundle", "quantized bundle", families=("transformer", "lstm")
+    ),
     "quantize int4": PassRule("fp32 bundle", "final bundle"),
     "quantize nf4": PassRule("fp32 bundle", "final bundle"),
     "quantize fp16": PassRule("fp32 bundle", "final bundle"),
