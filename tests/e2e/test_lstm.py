@@ -12,13 +12,18 @@ from emopress.measure.summary import summary_errors
 TOKENIZER = {"train": "words", "vocab_size": 500, "lowercase": True}
 SHAPE = {"family": "lstm", "width": 16, "state": 32, "dropout": 0.1, "tokenizer": TOKENIZER}
 TRAIN = {"epochs": 5, "batch_size": 16, "learning_rate": 0.02}
+CONDITIONAL = {"texts": 30, "balanced": True}
 STUDY = {
     "name": "lstm",
     "seeds": [0],
     "study": [
         {
             "dataset": "demo-en",
-            "variants": ["lstm-disc", "lstm-gen", "lstm-disc+int8", "lstm-gen+kd-disc"],
+            "variants": [
+                *("lstm-disc", "lstm-gen", "lstm-disc+int8", "lstm-gen+kd-disc"),
+                *("lstm-disc+gpfq4", "lstm-gen+gpfq4", "lstm-disc+gpfq4-un", "lstm-gen+gpfq4-un"),
+                "lstm-gen+rtn8",
+            ],
         }
     ],
     "models": {
@@ -27,6 +32,9 @@ STUDY = {
     },
     "passes": {
         "int8": {"kind": "quantize", "method": "dynamic"},
+        "gpfq4": {"kind": "quantize", "method": "gpfq", "bits": 4, "calibration": CONDITIONAL},
+        "gpfq4-un": {"kind": "quantize", "method": "gpfq", "bits": 4, "calibration": {"texts": 30}},
+        "rtn8": {"kind": "quantize", "method": "rtn", "bits": 8},
         "kd-disc": {"kind": "distill", "student": "lstm-disc", "train": {**TRAIN, "epochs": 2}},
     },
     "evaluate": {"noise": [0.1], "batch_size": 32},
@@ -63,7 +71,8 @@ def test_a_student_of_a_generative_teacher_is_discriminative(ran):
 def test_what_tokens_cost_is_kept_for_generative_models_alone(ran):
     details = read_json(ran.results / "details.json")["demo-en"]
     found = {name: seeds["0"].get("cross_entropy") for name, seeds in details.items()}
-    assert [name for name, value in found.items() if value] == ["lstm-gen"]
+    generative = ["lstm-gen", "lstm-gen+gpfq4", "lstm-gen+gpfq4-un", "lstm-gen+rtn8"]
+    assert [name for name, value in found.items() if value] == generative
     parts = found["lstm-gen"]["parts"]
     assert [(p["split"], p["noise"]) for p in parts] == [
         ("validation", 0.0),
@@ -80,3 +89,33 @@ def test_report(ran):
     report = (ran.results / "report.md").read_text("utf-8")
     for variant in VARIANTS:
         assert f"`{variant}`" in report
+
+
+def test_few_bits_are_stored_in_few_bits(ran):
+    folder = ran.results / "demo-en"
+    sizes = {
+        name: read_json(folder / name / "seed0" / "bundle" / "bundle.json")["files"]
+        for name in ("lstm-gen", "lstm-gen+gpfq4", "lstm-gen+rtn8")
+    }
+    weights = sizes["lstm-gen"]["model.onnx"]["size_bytes"]
+    assert (
+        sizes["lstm-gen+gpfq4"]["codes.npz"]["size_bytes"] < 0.14 * weights
+    )  # 4 of 32 bits, and the index
+    assert sizes["lstm-gen+rtn8"]["codes.npz"]["size_bytes"] < 0.27 * weights
+
+
+def test_the_report_answers_the_questions_of_the_two_kinds(ran):
+    found = read_json(ran.results / "statistics" / "demo-en.json")["questions"]
+    assert found["fp32"] == {"generative": "lstm-gen", "discriminative": "lstm-disc"}
+    assert [entry["step"] and entry["step"]["name"] for entry in found["noise"]] == [
+        *(None, "gpfq4", "gpfq4-un")
+    ]
+    (calibration,) = found["calibration"]
+    assert calibration["unconditional"]["step"]["name"] == "gpfq4-un"
+    report = (ran.results / "report.md").read_text("utf-8")
+    section = report.split("### Generative or discriminative?")[1].split("### ")[0]
+    assert section.count("the publication: ") == 4  # noise, in 4 bits, 4 bits, calibration
+    assert "figures/demo-en-bits.svg" in section
+    assert (ran.results / "figures" / "demo-en-bits.svg").is_file()
+    page = (ran.results / "report.html").read_text("utf-8")
+    assert "Generative or discriminative?" in page

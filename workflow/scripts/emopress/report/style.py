@@ -54,6 +54,8 @@ SORTS = {
     "quantize dynamic": INT8,
     "quantize weight-only": INT8,
     "quantize affine": ("#B8651B", "d", "quantize, 2 to 8 bit"),
+    "quantize rtn": ("#B8651B", "<", "quantize LSTM, to nearest"),
+    "quantize gpfq": ("#B8651B", ">", "quantize LSTM, path-following"),
     "quantize int4": INT4,
     "quantize nf4": INT4,
     "quantize fp16": HALF,
