@@ -316,3 +316,19 @@ def test_bad_predictions_are_refused(tmp_path, files):
     respoil(path, lambda frame: frame.assign(joy=0.5, label=3))
     with pytest.raises(UserError, match="a label is none of 0 to 2"):
         read_predictions(path, LABELS)
+
+
+def test_lstms_of_both_kinds_are_compared(write):
+    assert "questions" not in write()[0]
+    kinds = {"big": "generative", "svm": "discriminative"}
+    lstms = [{"variant": name, "kind": kind, "step": None} for name, kind in kinds.items()]
+    found, _ = write(lstms=lstms)
+    (noise,) = found["questions"]["noise"]
+    assert noise["variants"] == {"generative": "big", "discriminative": "svm"}
+    of = found["variants"]
+    for entry, row in zip(noise["shares"], (1, 2), strict=True):
+        lost = {n: of[n]["accuracy"]["mean"] - of[n]["noise"][row]["accuracy"] for n in kinds}
+        told = entry["difference"]["accuracy"]
+        assert told["value"] == pytest.approx(lost["big"] - lost["svm"])
+        assert told["low"] < told["value"] < told["high"]
+    assert found["questions"]["bits"] == found["questions"]["calibration"] == []

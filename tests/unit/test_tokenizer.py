@@ -17,6 +17,7 @@ from emopress.train.tokenizer import (
     model_tokenizer,
     tokenizer_of_folder,
     train_wordpiece,
+    train_words,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -167,3 +168,18 @@ def test_a_vocabulary_that_repeats_a_word_still_has_a_row_for_every_id(tmp_path)
     assert tokenizer.get_vocab_size() == 8
     assert embedding_rows(tokenizer) == 9
     assert max(tokenizer.encode("a b c").ids) == 8
+
+
+def test_whole_words(demo):
+    texts = demo["bn"].frame["text"].tolist()
+    tokenizer = train_words(texts, vocab_size=200, lowercase=True)
+    assert train_words(texts, vocab_size=200, lowercase=True).to_str() == tokenizer.to_str()
+    assert tokenizer.get_vocab_size() == 200
+    assert [tokenizer.id_to_token(i) for i in range(5)] == SPECIAL_TOKENS
+    word = next(w for w in tokenizer.get_vocab() if w not in SPECIAL_TOKENS)
+    assert tokenizer.encode(f"{word} nevertheard").tokens == ["[CLS]", word, "[UNK]", "[SEP]"]
+
+
+def test_words_that_stand_once_are_unknown():
+    tokenizer = train_words(["Feel good", "feel bad"], vocab_size=100, lowercase=True)
+    assert set(tokenizer.get_vocab()) == {*SPECIAL_TOKENS, "feel"}

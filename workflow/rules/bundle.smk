@@ -60,6 +60,25 @@ rule export_dense:
         "../scripts/export_dense.py"
 
 
+rule export_lstm:
+    input:
+        checkpoint="results/{dataset}/{recurrent}/seed{seed}/checkpoint/checkpoint.json",
+        code=code_of("export_lstm.py"),
+    output:
+        bundle="results/{dataset}/{recurrent}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/export_lstm/{dataset}/{recurrent}.seed{seed}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+    message:
+        "{wildcards.dataset}: export {wildcards.recurrent} (seed {wildcards.seed})"
+    script:
+        "../scripts/export_lstm.py"
+
+
 rule quantize:
     input:
         bundle=parent_bundle,
@@ -175,6 +194,30 @@ rule quantize_dense:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
     script:
         "../scripts/quantize_dense.py"
+
+
+rule quantize_lstm:
+    input:
+        checkpoint=parent_checkpoint,
+        train="results/data/{dataset}/train.parquet",
+        code=code_of("quantize_lstm.py"),
+    output:
+        bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
+    log:
+        "results/logs/quantize_lstm/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=names_of("quantize rtn", "quantize gpfq"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+    message:
+        "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
+    script:
+        "../scripts/quantize_lstm.py"
 
 
 rule to_openvino:

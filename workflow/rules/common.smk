@@ -40,14 +40,18 @@ def any_of(names):
 TRANSFORMERS = STUDY.model_names("transformer")
 LINEARS = STUDY.model_names("linear")
 DENSES = STUDY.model_names("dense")
+LSTMS = STUDY.model_names("lstm")
+GENERATIVES = [name for name in LSTMS if STUDY.generative(name)]
 # A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
 TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
+# A pass that another model comes out of is none of these.
+SAME_MODEL = [name for name, entry in STUDY.passes.items() if not entry.get("student")]
 TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
 QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
-# What is a dense model, and what a transformer, is decided by the last training.
-TO_DENSE = STUDY.distilled_into("dense")
-TO_TRANSFORMER = [name for name in TRAINED if name not in TO_DENSE]
+# Of what family a model is, is decided by the last training.
+TO_DENSE, TO_LSTM = STUDY.distilled_into("dense"), STUDY.distilled_into("lstm")
+TO_TRANSFORMER = [name for name in TRAINED if name not in TO_DENSE + TO_LSTM]
 # Jobs that may open a bundle of the OpenVINO runtime need its packages.
 ENVIRONMENT = "../../envs/emopress.yaml"
 RUNTIMES = "../../envs/openvino.yaml" if STUDY.pass_names("openvino") else ENVIRONMENT
@@ -64,9 +68,12 @@ wildcard_constraints:
     model=any_of(TRANSFORMERS),
     linear=any_of(LINEARS),
     dense=any_of(DENSES),
+    lstm=any_of(LSTMS),
     step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
     encoder=rf"({any_of(TRANSFORMERS)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_TRANSFORMER)})",
+    generative=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
+    recurrent=rf"{any_of(LSTMS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_LSTM)})",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 
@@ -80,6 +87,10 @@ def bundle_of(dataset, variant, seed):
 
 def predictions_of(dataset, variant, seed):
     return f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
+
+
+def cross_entropy_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/cross-entropy.json"
 
 
 def logits_of(dataset, variant, seed):
@@ -110,10 +121,10 @@ def parent_logits(wildcards):
 
 
 def pretrained_inputs(model):
-    """Return the fetched folders (their manifests) that building a transformer entry needs."""
+    """Return the fetched folders (their manifests) that building a transformer or LSTM needs."""
     entry, inputs = STUDY.models[model], {}
     tokenizer = entry.get("tokenizer", {})
-    if "init" not in entry:
+    if "hub" in entry or "from_mirror" in entry:
         inputs["pretrained"] = f"results/models/{model}/pretrained.json"
     if "model" in tokenizer:
         inputs["pretrained_tokenizer"] = (

@@ -110,6 +110,36 @@ rule distill_dense:
         "../scripts/distill_dense.py"
 
 
+rule distill_lstm:
+    input:
+        unpack(student_inputs),
+        teacher=parent_bundle,
+        logits=all_teachers_logits,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("distill_lstm.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/distill_lstm/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=any_of(TO_LSTM),
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        student=lambda wildcards: student_of(wildcards.step),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/distill_lstm.py"
+
+
 rule distill_whitebox:
     input:
         unpack(student_inputs),

@@ -170,6 +170,8 @@ rule fetch_tokenizer:
         manifest="results/tokenizers/{model}/pretrained.json",
     log:
         "results/logs/fetch_tokenizer/{model}.log",
+    wildcard_constraints:
+        model=any_of(TRANSFORMERS + LSTMS),
     conda:
         ENVIRONMENT
     threads: 1

@@ -85,6 +85,26 @@ rule predict:
         "../scripts/predict.py"
 
 
+# As predict, and what each token costs.
+use rule predict as predict_generative with:
+    input:
+        bundle="results/{dataset}/{generative}/seed{seed}/bundle/bundle.json",
+        validation="results/data/{dataset}/validation.parquet",
+        test="results/data/{dataset}/test.parquet",
+        noise="results/data/{dataset}/noise.parquet",
+        code=code_of("predict.py"),
+    output:
+        predictions="results/{dataset}/{generative}/seed{seed}/predictions.parquet",
+        cross_entropy="results/{dataset}/{generative}/seed{seed}/cross-entropy.json",
+    log:
+        "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
+    message:
+        "{wildcards.dataset}: evaluate {wildcards.generative} and what its tokens cost (seed {wildcards.seed})"
+
+
+ruleorder: predict_generative > predict
+
+
 rule time:
     input:
         manifests=lambda wildcards: [entry[3] for entry in timed(wildcards.dataset)],
@@ -149,6 +169,7 @@ rule judge:
         linears=lambda wildcards: STUDY.linears(wildcards.dataset),
         yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
         settings=STUDY.statistics,
+        lstms=lambda wildcards: STUDY.lstms(wildcards.dataset),
     message:
         "{wildcards.dataset}: intervals, paired tests, calibration, progress in {log}"
     script:

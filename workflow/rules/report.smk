@@ -18,7 +18,10 @@ CURVED = [  # what was trained, and so has a training curve
 ]
 # The figures of a data set, by the wildcard's name: the same kinds for all.
 FIGURES = figure_names(
-    "{dataset}", training=bool(CURVED), noise=bool(STUDY.evaluate["noise"])
+    "{dataset}",
+    training=bool(CURVED),
+    noise=bool(STUDY.evaluate["noise"]),
+    bits=STUDY.compares_kinds(),
 )
 
 # Data sets whose dense models differ in their layers, with these models.
@@ -48,6 +51,11 @@ rule aggregate:
     input:
         bundles=[bundle_of(*bundle) for bundle in BUNDLES],
         predictions=[predictions_of(*bundle) for bundle in BUNDLES],
+        cross_entropies=[
+            cross_entropy_of(*bundle)
+            for bundle in BUNDLES
+            if STUDY.generative(bundle[1])
+        ],
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
         statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
         schema=here("workflow/schemas/summary.schema.yaml"),
@@ -173,6 +181,7 @@ rule figures:
         ],
         training=bool(CURVED),
         curve_seed=STUDY.seeds[0] if len(STUDY.seeds) > 1 else None,
+        bits=STUDY.compares_kinds(),
     message:
         "{wildcards.dataset}: draw the figures"
     script:

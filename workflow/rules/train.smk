@@ -1,4 +1,4 @@
-# Teachers: linear and dense models, fine-tuned and from-scratch transformers; teacher logits, once for all students.
+# Teachers: linear, dense and LSTM models, fine-tuned and from-scratch transformers; teacher logits, once for all students.
 
 
 rule train_linear:
@@ -47,6 +47,31 @@ rule train_dense:
         "{wildcards.dataset}: train {wildcards.dense} (seed {wildcards.seed}), progress in {log}"
     script:
         "../scripts/train_dense.py"
+
+
+rule train_lstm:
+    input:
+        unpack(lambda wildcards: pretrained_inputs(wildcards.lstm)),
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("train_lstm.py"),
+    output:
+        checkpoint="results/{dataset}/{lstm}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/train_lstm/{dataset}/{lstm}.seed{seed}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.lstm),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: train {wildcards.lstm} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/train_lstm.py"
 
 
 rule finetune:

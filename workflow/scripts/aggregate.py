@@ -29,6 +29,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             entries,
             clocks,
             dict(snakemake.params.labels),
+            costs={Path(path).parent: read_json(path) for path in snakemake.input.cross_entropies},
             seeds=Path(snakemake.output.seeds),
             details=Path(snakemake.output.details),
         )

@@ -6,7 +6,7 @@ python workflow/scripts/document_config.py            (make docs)
 from pathlib import Path
 from typing import Any
 
-from emopress.recipe import PASSES
+from emopress.recipe import PASSES, article
 from emopress.schema import resolve, schema
 
 TARGET = Path(__file__).parents[2] / "config" / "README.md"
@@ -68,6 +68,7 @@ SECTIONS = {
     "models.<name>, family dense: vectors, source glove": "glove",
     "models.<name>, family dense: vectors, source subword": "subword",
     "models.<name>, family dense: vectors, source random": "random",
+    "models.<name>, family lstm": "lstm",
     "passes.<name>, kind distill": "distill",
     "passes.<name>, kind trim": "trim",
     "passes.<name>, kind prune, method magnitude": "magnitude",
@@ -83,6 +84,8 @@ SECTIONS = {
     "passes.<name>, kind quantize, method bf16": "bf16",
     "passes.<name>, kind quantize, method weight-only": "weight_only",
     "passes.<name>, kind quantize, method affine": "affine",
+    "passes.<name>, kind quantize, method rtn": "rtn",
+    "passes.<name>, kind quantize, method gpfq": "gpfq",
     "passes.<name>, kind openvino": "openvino",
     "passes.<name>, kind pack": "pack",
     "passes.<name>, kind search": "search",
@@ -160,7 +163,7 @@ def order_rules() -> str:
     ]
     for sort, rule in PASSES.items():
         refused = f"{', '.join(rule.not_after)}: {rule.why_not}" if rule.not_after else ""
-        families = _either([f"a {family}" for family in rule.families])
+        families = _either([f"{article(family)} {family}" for family in rule.families])
         lines.append(
             f"| `{sort}` | {families} model | {rule.reads} | {rule.leaves} | {refused} | {rule.needs} |"
         )

@@ -26,6 +26,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             else {},
             out=Path(snakemake.output.figures[0]).parent,
             curve_seed=params.curve_seed,
+            bits=params.bits,
         )
 
 

@@ -21,6 +21,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             reference=snakemake.params.yardstick,
             resamples=settings["resamples"],
             flips=settings["flips"],
+            lstms=list(snakemake.params.lstms),
             out=Path(snakemake.output.statistics),
             flips_out=Path(snakemake.output.flips),
         )

@@ -10,6 +10,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     with job(snakemake) as threads:
         from emopress.measure.predict import predict_splits
 
+        costs = snakemake.output.get("cross_entropy")
         predict_splits(
             bundle=Path(snakemake.input.bundle).parent,
             splits={name: Path(snakemake.input[name]) for name in ("validation", "test")},
@@ -18,6 +19,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             batch_size=snakemake.params.batch_size,
             threads=threads,
             out=Path(snakemake.output.predictions),
+            cross_entropy=Path(costs) if costs else None,
         )
 
 

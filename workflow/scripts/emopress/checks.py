@@ -49,7 +49,7 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
                 yield f"models.{name}: a model from scratch needs a tokenizer"
             if entry["init"]["width"] % entry["init"]["heads"]:
                 yield f"models.{name}.init: heads must divide width"
-        elif "tokenizer" in entry:
+        elif "tokenizer" in entry and entry["family"] == "transformer":
             yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
         donor = entry.get("tokenizer", {}).get("model")
         if donor is not None and not {"hub", "from_mirror"} & set(models.get(donor, {})):
@@ -58,6 +58,8 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
             yield f"models.{name}.ngrams: shortest first, then longest"
         if entry["family"] == "dense":
             yield from (f"models.{name}{error}" for error in _dense_errors(entry))
+        if entry["family"] == "lstm":
+            yield from (f"models.{name}{error}" for error in _lstm_errors(entry))
     yield from _vector_files(models)
     for name, entry in passes.items():
         yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
@@ -73,6 +75,16 @@ def _dense_errors(entry: dict[str, Any]) -> Iterator[str]:
         yield ": 'max_tokens' changes nothing without pooling: flatten"
     if vectors["source"] == "glove" and vectors["file"].endswith(".zip") != ("member" in vectors):
         yield ".vectors.member: name the text file in it for a .zip file, and for no other"
+
+
+def _lstm_errors(entry: dict[str, Any]) -> Iterator[str]:
+    generative = entry["kind"] == "generative"
+    if generative and "label_width" not in entry:
+        yield ": kind: generative needs label_width"
+    if not generative and "label_width" in entry:
+        yield ": 'label_width' changes nothing without kind: generative"
+    if generative and entry["train"]["class_weights"]:
+        yield ".train.class_weights: for kind: discriminative; a generative model learns the texts of each label"
 
 
 def _vector_files(models: Entries) -> Iterator[str]:
@@ -94,7 +106,7 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
     if student is not None and student not in models:
         yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
     elif student is not None:
-        yield from _student_errors(student, models[student]["family"], entry)
+        yield from _student_errors(student, models[student], entry)
     for teacher in entry.get("teachers", []):
         for problem in recipe.problems(teacher, models, passes):
             yield f".teachers: variant {teacher!r}: {problem}"
@@ -114,12 +126,24 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
                 yield f".passes: {name!r} is a search itself"
 
 
-def _student_errors(student: str, family: str, entry: dict[str, Any]) -> Iterator[str]:
+def _student_errors(name: str, student: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
+    family = student["family"]
     if family not in recipe.STUDENTS:
-        yield f".student: {student!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
+        yield f".student: {name!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
+    elif student.get("kind") == "generative":
+        yield f".student: {name!r} is generative, and learns from texts, not from a teacher"
     elif family != "transformer" and recipe.sort_of(entry) != "distill":
         weights = ", ".join(weight for weight in recipe.WHITE_BOX if entry[weight])
-        yield f".student: {student!r} is a {family} model, which has no layers to compare ({weights})"
+        yield f".student: {name!r} is a {family} model, which has no layers to compare ({weights})"
+
+
+def _generative_of_sets(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
+    """Yield a line per generative model that `variant` starts from or learns from."""
+    steps = recipe.parse(variant)
+    taught = [t for name in steps.passes for t in passes.get(name, {}).get("teachers", [])]
+    for root in dict.fromkeys(recipe.parse(v).model for v in [variant, *taught]):
+        if models.get(root, {}).get("kind") == "generative":
+            yield f"{root!r} is generative, which takes one label per text, and here are several"
 
 
 def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
@@ -145,6 +169,9 @@ def study_errors(config: dict[str, Any]) -> Iterator[str]:
             problems = recipe.problems(variant, models, passes)
             for problem in problems or _empty_search(variant, models, passes):
                 yield f"study.{dataset}: variant {variant!r}: {problem}"
+            if datasets.get(dataset, {}).get("multilabel"):
+                for problem in _generative_of_sets(variant, models, passes):
+                    yield f"study.{dataset}: variant {variant!r}: {problem}"
         reference = block.get("reference")
         if reference is not None and reference not in block["variants"]:
             yield f"study.{dataset}.reference: {reference!r} is not among the variants"

@@ -34,7 +34,9 @@ class PassRule:
 TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
 PASSES = {
     "trim": PassRule("checkpoint", "checkpoint"),
-    "distill": PassRule("fp32 bundle", "checkpoint", families=("transformer", "linear", "dense")),
+    "distill": PassRule(
+        "fp32 bundle", "checkpoint", families=("transformer", "linear", "dense", "lstm")
+    ),
     "distill layers": PassRule(
         "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
     ),
@@ -67,13 +69,17 @@ PASSES = {
         "checkpoint", "quantized bundle", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
     ),
     "quantize static": PassRule("fp32 bundle", "quantized bundle"),
-    "quantize dynamic": PassRule("fp32 bundle", "quantized bundle"),
+    "quantize dynamic": PassRule(
+        "fp32 bundle", "quantized bundle", families=("transformer", "lstm")
+    ),
     "quantize int4": PassRule("fp32 bundle", "final bundle"),
     "quantize nf4": PassRule("fp32 bundle", "final bundle"),
     "quantize fp16": PassRule("fp32 bundle", "final bundle"),
     "quantize bf16": PassRule("fp32 bundle", "final bundle"),
     "quantize weight-only": PassRule("fp32 bundle", "final bundle", families=("linear",)),
     "quantize affine": PassRule("fp32 bundle", "final bundle", families=("dense",)),
+    "quantize rtn": PassRule("checkpoint", "final bundle", families=("lstm",)),
+    "quantize gpfq": PassRule("checkpoint", "final bundle", families=("lstm",)),
     "openvino": PassRule("fp32 bundle", "final bundle"),
     "pack": PassRule("onnx bundle", "final bundle", needs="prune magnitude"),
     "search": PassRule("fp32 bundle", "final bundle"),
@@ -83,7 +89,11 @@ FOUND_IN = {  # what a pass can read of what the one before it left
     "fp32 bundle": ("checkpoint",),  # a checkpoint's export
     "onnx bundle": ("checkpoint", "quantized bundle"),
 }
-STUDENTS = ("transformer", "dense")  # families that a model of another one can be distilled into
+STUDENTS = (
+    "transformer",
+    "dense",
+    "lstm",
+)  # families that a model of another one can be distilled into
 WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 
 
@@ -147,6 +157,11 @@ def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
     return []
 
 
+def article(family: str) -> str:
+    """Return the article before the name of a family."""
+    return "an" if family == "lstm" else "a"
+
+
 def _refusal(
     name: str, current: str, before: list[str], models: Entries, passes: Entries
 ) -> str | None:
@@ -161,7 +176,7 @@ def _refusal(
                 f"this reads a {rule.reads}"
             )
     if now not in rule.families:
-        return f"be applied to {current!r}, a {now} model; it takes: {', '.join(rule.families)}"
+        return f"be applied to {current!r}, {article(now)} {now} model; it takes: {', '.join(rule.families)}"
     for earlier in before:
         if sort_of(passes[earlier]) in rule.not_after:
             return f"come after {earlier!r} ({sort_of(passes[earlier])}): {rule.why_not}"
@@ -188,8 +203,8 @@ def search_candidates(
 def reference_of(variant: str, siblings: list[str], models: Entries, chosen: str | None) -> str:
     """Return the variant that size and latency of `variant` are compared with.
 
-    That is `chosen` if the study names one; else the variant's own teacher; a linear or
-    dense model is compared with the first transformer teacher among its `siblings`, if there is one.
+    That is `chosen` if the study names one; else the variant's own teacher; a linear,
+    dense or lstm model is compared with the first transformer teacher among its `siblings`, if there is one.
     """
     if chosen:
         return chosen

@@ -101,6 +101,30 @@ class Study:
         linear = self.model_names("linear")
         return [variant for variant in self.variants[dataset] if variant in linear]
 
+    def lstms(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the LSTM variants of a data set with at most a pass of their own method: variant, kind, step.
+
+        `step` is that pass's entry with its name, None without one.
+        """
+        found = []
+        for variant in self.variants[dataset]:
+            model, *names = variant.split("+")
+            entry = self.models[model]
+            steps = [{"name": name, **self.passes[name]} for name in names]
+            own = all(recipe.PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
+            if entry["family"] == "lstm" and own:
+                step = steps[0] if steps else None
+                found.append({"variant": variant, "kind": entry["kind"], "step": step})
+        return found
+
+    def compares_kinds(self) -> bool:
+        """Return whether a data set has LSTMs of both kinds."""
+        kinds = (
+            {found["kind"] for found in self.lstms(dataset) if found["step"] is None}
+            for dataset in self.variants
+        )
+        return any(len(found) == 2 for found in kinds)
+
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic."""
         entry = self.datasets[dataset]
@@ -126,6 +150,12 @@ class Study:
             return bool(self.models[steps.model]["family"] != "linear")
         last = self.passes[steps.passes[-1]]
         return last["kind"] in ("distill", "adapt", "qat") or "recover" in last
+
+    def generative(self, variant: str) -> bool:
+        """Return whether `variant` is a generative model, and so has a cross-entropy of tokens."""
+        steps = recipe.parse(variant)
+        student = any(self.passes[name].get("student") for name in steps.passes)
+        return self.models[steps.model].get("kind") == "generative" and not student
 
     def search_candidates(self, variant: str) -> list[str]:
         """Return the trials of the search that `variant` ends in."""

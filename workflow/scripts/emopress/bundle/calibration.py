@@ -46,6 +46,13 @@ def strata(labels: np.ndarray) -> list[int]:
     return np.where(has.any(axis=1), counts.argmin(axis=1), labels.shape[1]).tolist()
 
 
+def calibration_rows(labels: np.ndarray, calibration: dict[str, Any], seed: int) -> list[int]:
+    """Return which training texts, with such labels ([N], or [N, C]), config entry `calibration` asks for."""
+    return calibration_sample(
+        strata(labels), calibration["texts"], seed, balanced=calibration["balanced"]
+    )
+
+
 def calibration_feeds(
     bundle: Bundle, train: Path, calibration: dict[str, Any], seed: int
 ) -> list[Feed]:
@@ -56,10 +63,7 @@ def calibration_feeds(
     split = read_split(train)
     encoder = encoder_of(bundle)
     labels = label_array(split.labels, len(bundle.manifest["labels"]))
-    chosen = calibration_sample(
-        strata(labels), calibration["texts"], seed, balanced=calibration["balanced"]
-    )
-    return [encoder([split.texts[i]]) for i in chosen]
+    return [encoder([split.texts[i]]) for i in calibration_rows(labels, calibration, seed)]
 
 
 class CalibrationTexts:

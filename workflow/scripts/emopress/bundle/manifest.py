@@ -16,6 +16,7 @@ from emopress.runtime.bundle import MANIFEST, Bundle
 
 KEPT = (
     "family",
+    "kind",
     *DATA_KEYS,
     "task",
     "thresholds",

@@ -20,6 +20,7 @@ from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.packed import FILE
+from emopress.runtime.stored import stored_apart
 
 SMALLEST = 4096  # elements; below it a tensor's line in the index eats what the bitmask saves
 TYPES = ("float32", "int8", "uint8")
@@ -59,7 +60,7 @@ def pack_bundle(*, parent: Path, step: dict[str, Any], out: Path) -> None:
     UserError if the bundle has no graph of ONNX Runtime, is packed already, or would not shrink.
     """
     source = read_bundle(parent)
-    if source.manifest["runtime"] != "onnxruntime" or source.manifest.get("packed"):
+    if source.manifest["runtime"] != "onnxruntime" or stored_apart(source.manifest["files"]):
         raise UserError(f"{parent}: pack takes an unpacked bundle of runtime onnxruntime")
     model = onnx.load(parent / "model.onnx", load_external_data=False)
     index, packed, dense_bytes = [], [], 0

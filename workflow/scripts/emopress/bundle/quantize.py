@@ -1,4 +1,4 @@
-"""Post-training int8 quantization of transformer bundles, with ONNX Runtime's quantizer."""
+"""Post-training int8 quantization of transformer and LSTM bundles, with ONNX Runtime's quantizer."""
 
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +38,10 @@ METHODS = {
     "entropy": CalibrationMethod.Entropy,
 }
 INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
-CONSTANT_WEIGHTS_ONLY = {"MatMulConstBOnly": True}  # heeded by the dynamic quantizer alone
+DYNAMIC = {  # heeded by the dynamic quantizer alone
+    "MatMulConstBOnly": True,
+    "EnableSubgraph": True,  # a generative LSTM's softmax matrix is read within a Scan
+}
 
 
 @contextmanager
@@ -71,7 +74,8 @@ def quantize_bundle(
     multiply fastest. UserError if nothing was quantized.
     """
     source = read_bundle(parent)
-    kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
+    recurrent = ["LSTM"] if step["method"] == "dynamic" else []
+    kinds = [*PRODUCTS, *recurrent, *(["Gather"] if step["embeddings"] else [])]
     shared = {
         "op_types_to_quantize": kinds,
         "per_channel": step["per_channel"],
@@ -87,9 +91,7 @@ def quantize_bundle(
         # Symbolic shape inference does not get past BERT's position slice; ONNX's own suffices.
         quant_pre_process(str(parent / "model.onnx"), str(prepared), skip_symbolic_shape=True)
         if step["method"] == "dynamic":
-            quantize_dynamic(
-                str(prepared), str(result), extra_options=CONSTANT_WEIGHTS_ONLY, **shared
-            )
+            quantize_dynamic(str(prepared), str(result), extra_options=DYNAMIC, **shared)
             findings = {}
         else:
             findings = _static(prepared, result, source, step, seed, train, shared)

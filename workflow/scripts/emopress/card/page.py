@@ -18,6 +18,7 @@ from emopress.card.words import recipe_lines
 from emopress.errors import UserError
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
+from emopress.runtime.stored import stored_apart
 
 LIBRARIES = {
     "onnxruntime": "onnx",
@@ -88,7 +89,7 @@ def _front_matter(facts: Facts) -> str:
             for kind, name, value, arguments in values
         ]
     tags = ["emotion-classification", "model-compression", "emopress"]
-    tags += sorted({str(step["kind"]) for step in manifest["recipe"] if "kind" in step})
+    tags += sorted({str(step["kind"]) for step in manifest["recipe"] if "family" not in step})
     return ModelCardData(
         language=manifest["language"],
         license=licence,
@@ -136,7 +137,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "data_sha256": t.code(manifest.get("data_sha256") or "unknown"),
         "repo": Markdown(repo) if repo else None,
         "folder": Markdown("model" if repo else "FOLDER"),
-        "plain": manifest["runtime"] == "onnxruntime" and not manifest.get("packed"),
+        "plain": manifest["runtime"] == "onnxruntime" and not stored_apart(manifest["files"]),
         "normalise": Markdown(str(manifest["normalise"])),
         "max_length": t.setting(int(manifest["max_length"])),
         "example": Markdown(EXAMPLES.get(manifest["language"], "a text")),

@@ -24,6 +24,8 @@ PASSES = {
     "quantize bf16": "stores weights in bfloat16",
     "quantize weight-only": "stores the weights of the linear model in int8",
     "quantize affine": "stores vectors and matrices as packed integers of a few bits, rounded layer by layer",
+    "quantize rtn": "rounds weights and activations to integers of a few bits, to the nearest",
+    "quantize gpfq": "rounds weights and activations to integers of a few bits by greedy path-following (GPFQ)",
     "openvino": "converts for the OpenVINO runtime",
     "pack": "stores the zeros of pruned weights as one bit each",
     "search": "chose the passes after it, on the validation texts",
@@ -51,7 +53,7 @@ def recipe_lines(recipe: Sequence[Mapping[str, Any]]) -> list[Markdown]:
 
 
 def _what(step: Mapping[str, Any]) -> Markdown:
-    if "kind" in step:
+    if "family" not in step:
         sort = " ".join(str(step[key]) for key in ("kind", "method") if key in step)
         return t.escape(PASSES.get(sort, sort))
     if step["family"] == "linear":
@@ -61,6 +63,8 @@ def _what(step: Mapping[str, Any]) -> Markdown:
 
 
 def _origin(entry: Mapping[str, Any]) -> Markdown:
+    if entry["family"] == "lstm":
+        return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry["family"] == "dense":
         return Markdown(f"{SOURCES[entry['vectors']['source']]} and dense layers")
     if entry.get("hub"):

@@ -1,5 +1,6 @@
 """Joins predictions, bundles and timing into results/seeds.csv and results/details.json, one row per seed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from emopress.errors import UserError
 from emopress.measure.metrics import read_scores
 from emopress.runtime.bundle import read_bundle
 
+NONE: Mapping[Path, dict[str, Any]] = {}
 IN_DETAILS = ("label_confusion", "cooccurrence")  # where texts have any number of labels
 
 
@@ -65,6 +67,7 @@ def aggregate(
     clocks: dict[str, Clock],
     labels: dict[str, list[str]],
     *,
+    costs: Mapping[Path, dict[str, Any]] = NONE,
     seeds: Path,
     details: Path,
 ) -> None:
@@ -74,7 +77,9 @@ def aggregate(
     as they ship. So where `runtime` is not the reference's, speedup mixes what the other engine gave
     with what the compression gave. speedup_over_pytorch: the reference in PyTorch fp32 eager over
     the row's own, empty where that was not timed. The details hold, by seed, what does not fit a
-    row: scores per class, confusion, macro F1 on validation, the recipe and what its passes found or did.
+    row: scores per class, confusion, macro F1 on validation, the recipe and what its passes found or did,
+    and what is in `costs` (by the folder of the predictions): the cross-entropy of a generative
+    model's tokens.
     """
     bundles = {(e.dataset, e.variant, e.seed): read_bundle(e.bundle, verify=False) for e in entries}
     rows: list[dict[str, Any]] = []
@@ -83,6 +88,7 @@ def aggregate(
         bundle = bundles[entry.dataset, entry.variant, entry.seed]
         reference = bundles[entry.dataset, entry.reference, entry.seed]
         facts, clock = bundle.manifest, clocks[entry.dataset]
+        folder = entry.predictions.parent
         found = read_scores(entry.predictions, labels[entry.dataset])
         test, validation = found["test"], found["validation"]
         timed = clock.columns(entry.variant, entry.seed, facts["runtime"])
@@ -122,6 +128,7 @@ def aggregate(
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),
             "licences": facts.get("licences", []),
+            **({"cross_entropy": costs[folder]} if folder in costs else {}),
         }
     if not rows:
         raise UserError("aggregate: the study has no variants")

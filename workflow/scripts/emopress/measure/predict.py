@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from emopress.artifact import replaced_file
+from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
+from emopress.measure.cross_entropy import UNIT, distribution, scored
 from emopress.runtime.bundle import load
+from emopress.runtime.encoder import OnnxClassifier
 from emopress.tasks import MULTI, decided, probabilities
 
 
@@ -22,6 +24,7 @@ def predict_splits(
     threads: int,
     out: Path,
     noise: Path | None = None,
+    cross_entropy: Path | None = None,
 ) -> None:
     """Write `out`: id, split, noise, label (class index), and one probability column per label.
 
@@ -29,7 +32,8 @@ def predict_splits(
     of those above their thresholds), and the probabilities, each from a sigmoid.
 
     `splits` maps validation and test to their files; `noise` is the file of the noisy texts of
-    test, if there are any. The bundle is loaded from disk as a user would load it. A batch holds
+    test, if there are any; `cross_entropy`, of a generative bundle, is where the distribution of
+    its tokens' cross-entropy goes. The bundle is loaded from disk as a user would load it. A batch holds
     texts of one split and one share of noise only: the prediction of a clean text, which in dynamic
     int8 may depend on its batch, is the same with and without noise. UserError if the bundle's
     labels are not `labels` in this order.
@@ -46,12 +50,17 @@ def predict_splits(
     parts = [(name, 0.0, table) for name, table in tables.items()]
     if noise is not None:
         parts += [("test", share, table) for share, table in noisy_tables(noise, tables["test"])]
-    frames = []
+    frames, costs = [], []
     for name, share, table in parts:
         logging.info("predict: %s, noise %g, %d texts", name, share, len(table))
-        logits = classifier.predict_logits(
-            table["text"].tolist(), batch_size=batch_size, progress=True
-        )
+        texts = table["text"].tolist()
+        if cross_entropy is None:
+            logits = classifier.predict_logits(texts, batch_size=batch_size, progress=True)
+        else:
+            assert isinstance(classifier, OnnxClassifier)  # as all generative bundles are
+            truth = table["label"].tolist()
+            logits, nats = scored(classifier, texts, truth, batch_size=batch_size)
+            costs.append({"split": name, "noise": share, **distribution(nats)})
         frame = pandas.DataFrame(
             {"id": table["id"], "split": name, "noise": share, "label": table["label"]}
         )
@@ -62,6 +71,8 @@ def predict_splits(
         for index, column in enumerate(found.T):
             frame[labels[index]] = column
         frames.append(frame)
+    if cross_entropy is not None:
+        write_json(cross_entropy, {"unit": UNIT, "parts": costs})
     with replaced_file(out) as temporary:
         pandas.concat(frames, ignore_index=True).to_parquet(temporary, index=False)
 

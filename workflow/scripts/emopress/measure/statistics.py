@@ -1,7 +1,7 @@
 """Writes results/statistics/<dataset>.json: how good every variant is, how sure that is, and against whom."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from emopress.measure import paired
 from emopress.measure.evaluated import Evaluated, read_all
 from emopress.measure.flips import confident_flips, write_flips
 from emopress.measure.intervals import Scored, interval
+from emopress.measure.questions import Sampled, pairs_of, questions
 from emopress.measure.reliability import calibration_error, reliability_bins
 from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
 from emopress.measure.sets import SetScored
@@ -116,23 +117,20 @@ def baseline(found: Evaluated, linears: list[str]) -> str | None:
     return max(linears, key=lambda name: found.validation[found.place(name)], default=None)
 
 
-def robustness(
-    found: Evaluated, draw: Callable[[np.ndarray], Scored], clean: Scored
-) -> list[list[dict[str, Any]]]:
+def robustness(found: Evaluated, scores: Sampled) -> list[list[dict[str, Any]]]:
     """Return, by variant, accuracy with its interval and macro F1 at each share of noise."""
     rows: list[list[dict[str, Any]]] = [[] for _ in found.variants]
     for noise in found.noise:
-        drawn = draw(found.given[noise]) if noise else clean
-        scores = observed(found.truth, found.given[noise], len(found.labels))
+        drawn, own = scores.drawn[noise], scores.observed[noise]
         for place, row in enumerate(rows):
             low, high = interval(drawn.accuracy[:, place])
             row.append(
                 {
                     "noise": noise,
-                    "accuracy": float(scores.accuracy[place].mean()),
+                    "accuracy": float(own.accuracy[place].mean()),
                     "accuracy_low": low,
                     "accuracy_high": high,
-                    "macro_f1": float(scores.macro_f1[place].mean()),
+                    "macro_f1": float(own.macro_f1[place].mean()),
                 }
             )
     return rows
@@ -158,16 +156,8 @@ def flips_of(
     )
 
 
-def statistics(
-    found: Evaluated,
-    *,
-    teachers: Against,
-    reference: str | None,
-    linear: str | None,
-    resamples: int,
-) -> dict[str, Any]:
-    """Return the statistics of every variant, all over the same resamples of the test texts."""
-    given = found.given[0.0]
+def sampled(found: Evaluated, resamples: int) -> Sampled:
+    """Return the scores of all variants at every share of noise, over the same resamples of the texts."""
     total = len(found.noise) * resamples
     with tqdm(total=total, desc="resamples", file=sys.stderr, mininterval=2.0) as bar:
 
@@ -180,8 +170,24 @@ def statistics(
                 progress=bar.update,
             )
 
-        clean = draw(given)
-        noisy = robustness(found, draw, clean)
+        drawn = {noise: draw(found.given[noise]) for noise in found.noise}
+    scores = {
+        noise: observed(found.truth, found.given[noise], len(found.labels)) for noise in found.noise
+    }
+    return Sampled(found.variants, scores, drawn)
+
+
+def statistics(
+    found: Evaluated,
+    scores: Sampled,
+    *,
+    teachers: Against,
+    reference: str | None,
+    linear: str | None,
+    resamples: int,
+) -> dict[str, Any]:
+    """Return the statistics of every variant, all over the same resamples of the test texts."""
+    clean, noisy = scores.drawn[0.0], robustness(found, scores)
     agreed = agreements(found, teachers, resamples)
     table: dict[str, Any] = {}
     for place, variant in enumerate(found.variants):
@@ -222,13 +228,15 @@ def write_statistics(
     flips: int,
     out: Path,
     flips_out: Path,
+    lstms: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write `out` and, of every variant, the `flips` most confident ones to `flips_out`.
 
     `predictions`: (variant, seed) -> file; every variant has every seed. `teachers`: variant -> the
     variant that it was made from or taught by, None for none. `reference`: whom all are compared with
     too, None for nobody. `linears`: the uncompressed linear models, of which the best on validation
-    is the baseline. Whoever a variant is compared with must be among the predictions.
+    is the baseline. Whoever a variant is compared with must be among the predictions. `lstms`: the
+    LSTM variants as `questions.pairs_of` takes them; of both kinds, they are compared (`questions`).
     UserError names files that do not fit together.
     """
     found = read_all(predictions, test, labels)
@@ -238,8 +246,9 @@ def write_statistics(
                 f"statistics: {other}, which others are compared with, was not evaluated"
             )
     linear = baseline(found, linears)
+    scores, pairs = sampled(found, resamples), pairs_of(lstms)
     table = statistics(
-        found, teachers=teachers, reference=reference, linear=linear, resamples=resamples
+        found, scores, teachers=teachers, reference=reference, linear=linear, resamples=resamples
     )
     frames = [flips_of(found, name, teachers.get(name), flips) for name in found.variants]
     write_flips([frame for frame in frames if frame is not None], flips_out)
@@ -253,5 +262,6 @@ def write_statistics(
             "reference": reference,
             "noise": found.noise,
             "variants": table,
+            **({"questions": questions(pairs, scores)} if pairs else {}),
         },
     )

@@ -4,12 +4,18 @@ TRADE_OFF = "trade-off"  # drawn by a rule of its own, for the data sets that ha
 
 
 def figure_files(
-    dataset: str, *, training: bool = False, noise: bool = False, trade_off: bool = False
+    dataset: str,
+    *,
+    training: bool = False,
+    noise: bool = False,
+    trade_off: bool = False,
+    bits: bool = False,
 ) -> dict[str, str]:
     """Return kind of figure -> file name without suffix, in the order in which they are written.
 
     `training`: something of the data set was trained, so there are curves; `noise`: the models
-    were evaluated on noisy texts too; `trade_off`: dense models differ in their layers.
+    were evaluated on noisy texts too; `trade_off`: dense models differ in their layers; `bits`: the
+    study has LSTMs of both kinds.
     """
     kinds = {
         "size": "accuracy-size",
@@ -19,16 +25,19 @@ def figure_files(
         "speedup": "speedup",
         "techniques": "techniques",
         "noise": "noise",
+        "bits": "bits",
         "reliability": "reliability",
         "confusion": "confusion",
         "training": "training",
         "trade_off": TRADE_OFF,
     }
-    asked = {"training": training, "noise": noise, "trade_off": trade_off}
+    asked = {"training": training, "noise": noise, "trade_off": trade_off, "bits": bits}
     left_out = {kind for kind, has in asked.items() if not has}
     return {kind: f"{dataset}-{name}" for kind, name in kinds.items() if kind not in left_out}
 
 
-def figure_names(dataset: str, *, training: bool = False, noise: bool = False) -> list[str]:
+def figure_names(
+    dataset: str, *, training: bool = False, noise: bool = False, bits: bool = False
+) -> list[str]:
     """Return the file names, without suffix, that `write_figures` writes for a data set."""
-    return list(figure_files(dataset, training=training, noise=noise).values())
+    return list(figure_files(dataset, training=training, noise=noise, bits=bits).values())

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from emopress.errors import UserError
 from emopress.report.bars import baseline_figure, compression_figure, speedup_figure
+from emopress.report.bits_figure import bits_figure
 from emopress.report.confusion import confusion_figure
 from emopress.report.figure_names import figure_files
 from emopress.report.fonts import families
@@ -38,13 +39,15 @@ def write_figures(
     curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]],
     out: Path | str,
     curve_seed: int | None = None,
+    bits: bool = False,
 ) -> list[Path]:
     """Write every figure as SVG and PNG into the folder `out` and return the paths.
 
     `summary` has one row per variant, `statistics` is dataset -> statistics file. `curves`: dataset
     -> variant -> training log; a dataset that is in it gets a training figure, even if none of its
     variants has a log; `curve_seed` is the seed of the logs where the study has several. A dataset
-    gets a noise figure if its statistics have noise. The same input gives the same bytes.
+    gets a noise figure if its statistics have noise, and with `bits` one of LSTMs by bits.
+    The same input gives the same bytes.
     """
     table = checked_summary(summary, datasets)
     check_details(details, table, datasets)
@@ -61,7 +64,11 @@ def write_figures(
         if dataset in curves:
             title = figure_title(dataset, entry)
             figures["training"] = training_figure(curves[dataset], title=title, seed=curve_seed)
-        files = figure_files(dataset, training=dataset in curves, noise="noise" in figures)
+        if bits:
+            figures["bits"] = bits_figure(found, title=figure_title(dataset, entry))
+        files = figure_files(
+            dataset, training=dataset in curves, noise="noise" in figures, bits=bits
+        )
         for kind, name in files.items():
             paths += save_figure(figures[kind], Path(out) / name)
     return paths

@@ -95,6 +95,7 @@ WORDS: dict[
     "mean_rank": ("mean rank", t.decimals),
     "mean_energy_kept": ("mean share of energy kept", _share),
     "calibration_texts": ("calibration texts", t.count),
+    "calibration_tokens": ("their tokens", t.count),
     "layers_kept_fp32": ("layers kept in fp32", t.count),
     "packed_tensors": ("packed tensors", t.count),
     "dense_size_bytes": ("their dense size", t.size),

@@ -1,6 +1,7 @@
-"""What quantization did to the layers of dense models: ranges, errors, and their weights in small bars."""
+"""What quantization did to the layers of dense and LSTM models: ranges, errors, and their weights in small bars."""
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 from emopress.report import tables as t
@@ -41,10 +42,14 @@ def ranges_table(
                         "Zeros": Markdown(f"{100 * facts['zero_share']:.3g} %"),
                         "Mean squared error": Markdown(f"{facts['mean_squared_error']:.2g}"),
                         "Signal to noise": t.EMPTY if ratio is None else f"{ratio:.1f} dB",
+                        "KS": t.decimals(facts.get("kolmogorov_smirnov", nan), 3),
                         "Weights": Markdown(f"{low:.2g} to {high:.2g}"),
                         "Before": bars(histogram["before"]),
                         "After": bars(histogram["after"]),
                     }
                 )
+    if all(row["KS"] == t.EMPTY for row in rows):
+        for row in rows:
+            del row["KS"]
     left = ("Variant", "Layer", "Weights", "Before", "After")
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None

@@ -125,11 +125,11 @@ def speedup_claimed(row: pd.Series, column: str = "speedup") -> bool:
 
 
 def passes_of(recipe: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the passes of a recipe, in order: what has a kind; a model has a family instead.
+    """Return the passes of a recipe, in order: what has no family, as a model has.
 
     They can be more than a variant's name says: a search adds the passes of what it chose.
     """
-    return [step for step in recipe if "kind" in step]
+    return [step for step in recipe if "family" not in step]
 
 
 def recipe_of(seeds: Mapping[str, Any]) -> list[Mapping[str, Any]]:

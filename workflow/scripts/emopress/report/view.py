@@ -8,7 +8,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.machine import TELLING_FLAGS
-from emopress.report import judged, sections
+from emopress.report import judged, questions, sections
 from emopress.report import tables as t
 from emopress.report.cards import card_view
 from emopress.report.cautions import never_found
@@ -144,7 +144,11 @@ def _dataset_view(
     spread = timing["spread"][str(conditions["threads"][0])]
     grid = layer_grid(rows.index, told.models)
     files = figure_files(
-        name, training=training, noise=bool(statistics["noise"][1:]), trade_off=bool(grid)
+        name,
+        training=training,
+        noise=bool(statistics["noise"][1:]),
+        trade_off=bool(grid),
+        bits="questions" in statistics,
     )
     return {
         "name": name,
@@ -182,6 +186,7 @@ def _dataset_view(
         "other_engines_table": other_engines_table(rows, details, timing, entry, where),
         "findings_table": findings_table(details, list(rows.index), entry),
         "ranges_table": ranges_table(details, list(rows.index), entry),
+        "questions": questions.section(statistics, details, list(rows.index), entry),
         "searches_table": searches_table(details, list(rows.index), entry),
         "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
         "threads": t.count(conditions["threads"][0]),

@@ -123,19 +123,15 @@ def _opened(bundle: Bundle, threads: int) -> Classifier:
     match facts["runtime"]:
         case "onnxruntime":
             from emopress.runtime.encoder import OnnxClassifier
+            from emopress.runtime.stored import read_stored
 
-            weights = None
-            if facts.get("packed"):
-                from emopress.runtime.packed import FILE, read_packed
-
-                weights = read_packed(bundle.folder / FILE)
             return OnnxClassifier(
                 bundle.folder / "model.onnx",
                 encoder_of(bundle),
                 labels=labels,
                 normalise=normalise,
                 threads=threads,
-                weights=weights,
+                weights=read_stored(bundle.folder, facts["files"]),
             )
         case "openvino":
             from emopress.runtime.openvino import OpenvinoClassifier

@@ -2,7 +2,7 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -32,13 +32,24 @@ class Classifier(ABC):
     ) -> np.ndarray:
         """Return logits [N, C] fp32 for raw texts, in batches of texts of similar length.
 
+        TypeError for a single string.
+        """
+        result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
+        for indices, batch in self.batches(texts, batch_size=batch_size, progress=progress):
+            result[indices] = self.logits(batch)
+        return result
+
+    def batches(
+        self, texts: list[str], *, batch_size: int = 1, progress: bool = False
+    ) -> Iterator[tuple[list[int], list[str]]]:
+        """Yield raw texts in batches of similar length: their indices, and the texts normalised.
+
         TypeError for a single string, which would pass for a list of its letters.
         """
         if isinstance(texts, str):
             raise TypeError("texts: give a list of strings, not a string")
         texts = [self.normalise(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         starts: Iterable[int] = range(0, len(order), batch_size)
         if progress:
             from tqdm import tqdm
@@ -46,8 +57,7 @@ class Classifier(ABC):
             starts = tqdm(starts, desc="predicting", unit="batch", file=sys.stderr, mininterval=2.0)
         for start in starts:
             indices = order[start : start + batch_size]
-            result[indices] = self.logits([texts[i] for i in indices])
-        return result
+            yield indices, [texts[i] for i in indices]
 
     def predict_proba(self, texts: list[str], *, batch_size: int = 1) -> np.ndarray:
         """Return the probability of each label [N, C] for raw texts; of a `multi` model sigmoids."""

@@ -58,7 +58,7 @@ def session_options(threads: int) -> Any:
 class OnnxClassifier(Classifier):
     """A transformer in ONNX Runtime on the CPU.
 
-    `weights` are the initializers that the graph refers to but does not hold (`runtime/packed.py`).
+    `weights` are the initializers that the graph refers to but does not hold (`runtime/stored.py`).
     """
 
     def __init__(
@@ -90,3 +90,15 @@ class OnnxClassifier(Classifier):
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits [N, C] of one batch."""
         return np.asarray(self.session.run(["logits"], self.encoder(texts))[0])
+
+    def token_scores(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return logits [N, C] of one batch of a generative model, and for each text [C, tokens - 1].
+
+        The latter: the log-probability of each token but the first under every label.
+        """
+        inputs = self.encoder(texts)
+        logits, scores = map(
+            np.asarray, self.session.run(["logits", "token_log_probabilities"], inputs)
+        )
+        lengths = inputs["attention_mask"].sum(axis=1)
+        return logits, [rows[:, : n - 1] for rows, n in zip(scores, lengths, strict=True)]

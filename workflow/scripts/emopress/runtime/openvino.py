@@ -14,6 +14,7 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import encoder_of, read_bundle
 from emopress.runtime.classifier import Classifier, Normaliser
 from emopress.runtime.encoder import Encoder
+from emopress.runtime.stored import stored_apart
 
 EXTRA = "runtime openvino is an extra: pip install -r requirements-openvino.lock"
 STEP = 8  # tokens
@@ -30,7 +31,7 @@ def installed() -> bool:
 
 def reads_onnx(manifest: Mapping[str, Any]) -> bool:
     """Return whether OpenVINO can run a bundle's graph as it is: fp32, weights and all in one file."""
-    whole = manifest["runtime"] == "onnxruntime" and not manifest.get("packed")
+    whole = manifest["runtime"] == "onnxruntime" and not stored_apart(manifest["files"])
     return whole and manifest["weight_bits"] == 32
 
 

@@ -17,7 +17,7 @@ from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
-from emopress.train.tokenizer import embedding_rows, model_tokenizer
+from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -60,9 +60,7 @@ def save_transformer(
 ) -> None:
     """Write a Hugging Face folder (safetensors), its tokenizer.json and the training curve."""
     model.cpu().save_pretrained(folder)  # type: ignore[operator]
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    save_tokenizer(tokenizer, folder)
     write_json(folder / "training.json", history)
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers of transformer models, always as one `tokenizer.json` that training and prediction share."""
+"""Tokenizers of transformer and LSTM models, always as one `tokenizer.json` that training and prediction share."""
 
 import json
 import shutil
@@ -7,11 +7,11 @@ from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import WordPiece as WordPieceDecoder
-from tokenizers.models import WordPiece
+from tokenizers.models import WordLevel, WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
-from tokenizers.trainers import WordPieceTrainer
+from tokenizers.trainers import WordLevelTrainer, WordPieceTrainer
 
 from emopress.errors import UserError
 
@@ -60,6 +60,26 @@ def train_wordpiece(texts: list[str], *, vocab_size: int, lowercase: bool) -> To
     trained = wordpiece(tokenizer.get_vocab(), lowercase=lowercase)
     trained.add_special_tokens(SPECIAL_TOKENS)
     return trained
+
+
+def train_words(texts: list[str], *, vocab_size: int, lowercase: bool) -> Tokenizer:
+    """Train a tokenizer of whole words on `texts`; at most `vocab_size` entries, specials first.
+
+    Words are those that WordPiece would cut into pieces; they must stand twice in the texts, and of
+    equally frequent ones the first in the order of their code points stay. All others are [UNK].
+    """
+    tokenizer = Tokenizer(WordLevel({}, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer(lowercase=lowercase, strip_accents=False)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    trainer = WordLevelTrainer(
+        vocab_size=vocab_size, special_tokens=SPECIAL_TOKENS, show_progress=False, min_frequency=2
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    _frame(tokenizer)
+    return tokenizer
+
+
+TRAINED = {"wordpiece": train_wordpiece, "words": train_words}
 
 
 def _inner_pieces(tokenizer: Tokenizer, texts: list[str]) -> list[str]:
@@ -119,7 +139,8 @@ def model_tokenizer(
     """
     spec = entry.get("tokenizer", {})
     if "train" in spec:
-        result = train_wordpiece(texts, vocab_size=spec["vocab_size"], lowercase=spec["lowercase"])
+        train = TRAINED[spec["train"]]
+        result = train(texts, vocab_size=spec["vocab_size"], lowercase=spec["lowercase"])
     elif pretrained is None:
         raise ValueError("a tokenizer that is not trained needs its folder")
     else:
@@ -131,6 +152,13 @@ def model_tokenizer(
             "use one that does not, or accept it with strips_vowel_signs: true"
         )
     return result
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a tokenizer as the tokenizer.json of an artifact, without padding and truncation."""
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
 
 
 def copy_tokenizer(source: Path, folder: Path) -> None:

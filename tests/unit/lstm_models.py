@@ -1,0 +1,56 @@
+"""Small LSTM classifiers with random weights, and texts for them: what the LSTM tests start from."""
+
+import numpy as np
+import onnxruntime
+
+from emopress.lstm.integer_graph import integer_graph
+from emopress.lstm.weights import GENERATIVE, LstmWeights
+from emopress.runtime.encoder import session_options
+
+ROWS, WIDTH, STATE, LABEL_WIDTH, LABELS = 60, 10, 12, 4, 3
+
+
+def weights_of(kind, seed=0):
+    """Return the weights of a model that has learnt nothing; biases too are random."""
+    rng = np.random.default_rng(seed)
+
+    def random(*shape, scale):
+        return (scale * rng.normal(size=shape)).astype(np.float32)
+
+    generative = kind == GENERATIVE
+    outputs = ROWS if generative else LABELS
+    prior = np.log(np.array([0.5, 0.3, 0.2], dtype=np.float32))
+    return LstmWeights(
+        kind,
+        random(ROWS, WIDTH, scale=0.5),
+        random(WIDTH + (LABEL_WIDTH if generative else 0), 4 * STATE, scale=0.5),
+        random(STATE, 4 * STATE, scale=0.3),
+        random(4 * STATE, scale=0.2),
+        random(STATE, outputs, scale=1.0),
+        random(outputs, scale=0.2),
+        random(LABELS, LABEL_WIDTH, scale=1.0) if generative else None,
+        prior if generative else None,
+    )
+
+
+def sentences(texts, longest=9, seed=1):
+    """Return ids and mask [texts, longest] of sentences of many lengths, and labels [texts]."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, longest + 1, texts)
+    lengths[0] = longest
+    mask = (np.arange(longest) < lengths[:, None]).astype(np.int64)
+    return rng.integers(4, ROWS, mask.shape) * mask, mask, np.arange(texts) % LABELS
+
+
+def session(model):
+    """Open the integer graph of a quantized model as the runtime does."""
+    graph, matrices = integer_graph(model)
+    options = session_options(1)
+    tensors = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(found.codes)
+        for name, found in matrices.items()
+    }
+    options.add_external_initializers(list(tensors), list(tensors.values()))
+    return onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )

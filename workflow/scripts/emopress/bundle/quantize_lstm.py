@@ -1,0 +1,97 @@
+"""Bundles of quantized LSTM classifiers: a checkpoint to packed codes and a graph that computes in integers."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from emopress.artifact import replaced_folder
+from emopress.bundle.calibration import calibration_rows
+from emopress.bundle.manifest import exported
+from emopress.checkpoint import read_checkpoint, with_findings
+from emopress.lstm.integer_graph import integer_graph
+from emopress.lstm.post_training import QuantizedLstm, Settings, quantize_lstm
+from emopress.lstm.weights import LstmWeights, read_weights
+from emopress.runtime.codes import FILE, write_codes
+from emopress.runtime.encoder import Encoder, pad_id
+from emopress.tasks import label_array
+from emopress.train.data import read_split
+
+MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
+PACKAGES = ("onnx", "onnxruntime", "numpy", "scipy")
+FP32 = ("bias", "output_bias", "log_prior")  # what is not quantized
+
+
+def settings_of(step: dict[str, Any]) -> Settings:
+    """Return how a pass quantizes; activations take as many bits as weights unless it says otherwise."""
+    return Settings(
+        method=step["method"],
+        bits=step["bits"],
+        activation_bits=step.get("activation_bits", step["bits"]),
+        percentile=step["percentile"],
+        activation_percentile=step["activation_percentile"],
+    )
+
+
+def quantize_lstm_checkpoint(
+    *, checkpoint: Path, step: dict[str, Any], seed: int, train: Path, out: Path
+) -> None:
+    """Quantize an LSTM checkpoint as `step` says and write it as a bundle to `out`.
+
+    The calibration texts are drawn from the file `train` with `seed`.
+    """
+    source, weights = read_checkpoint(checkpoint), read_weights(checkpoint)
+    encoder = encoder_of(checkpoint, source.manifest["max_length"])
+    split = read_split(train)
+    labels = label_array(split.labels, len(source.labels))
+    rows = calibration_rows(labels, step["calibration"], seed)
+    feed = encoder([split.texts[row] for row in rows])
+    model, layers = quantize_lstm(
+        weights,
+        feed["input_ids"],
+        feed["attention_mask"],
+        labels[rows],
+        settings_of(step),
+        seed=seed,
+    )
+    graph, matrices = integer_graph(model)
+    with replaced_folder(out) as folder:
+        onnx.save(graph, folder / MODEL)
+        write_codes(folder / FILE, {n: (m.codes, m.bits) for n, m in matrices.items()})
+        shutil.copyfile(checkpoint / TOKENIZER, folder / TOKENIZER)
+        findings = {
+            "calibration_texts": len(rows),
+            "calibration_tokens": int(feed["attention_mask"].sum()),
+            "quantized_layers": layers,
+        }
+        known = source.manifest["findings"]
+        exported(
+            folder,
+            source,
+            PACKAGES,
+            recipe=[*source.manifest["recipe"], step],
+            findings=with_findings(known, step["name"], findings),
+            kind=weights.kind,
+            runtime="onnxruntime",
+            pad_id=encoder.pad_id,
+            nonzero_params=nonzero_params(weights, model),
+            weight_bits=step["bits"],
+        )
+
+
+def encoder_of(checkpoint: Path, max_length: int) -> Encoder:
+    """Return what turns texts into the token ids of a checkpoint."""
+    from tokenizers import Tokenizer
+
+    path = checkpoint / TOKENIZER
+    return Encoder(path, max_length=max_length, pad_id=pad_id(Tokenizer.from_file(str(path))))
+
+
+def nonzero_params(weights: LstmWeights, model: QuantizedLstm) -> int:
+    """Return how many numbers of a quantized model are not zero, those in fp32 among them."""
+    kept = [getattr(weights, name) for name in FP32]
+    return sum(int(np.count_nonzero(m.centred)) for m in model.matrices.values()) + sum(
+        int(np.count_nonzero(array)) for array in kept if array is not None
+    )

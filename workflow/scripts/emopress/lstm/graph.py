@@ -1,0 +1,169 @@
+"""The ONNX graph of an LSTM classifier, built from its weights without PyTorch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from emopress.lstm.weights import DISCRIMINATIVE, LstmWeights
+
+OPSET = 17
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+INPUTS = ("input_ids", "attention_mask")
+
+
+def onnx_gates(weight: np.ndarray) -> np.ndarray:
+    """Return a matrix [n, 4H] or a bias [4H] with gates i, f, g, o in ONNX's order i, o, f, g."""
+    i, f, g, o = np.split(weight, 4, axis=-1)
+    return np.concatenate([i, o, f, g], axis=-1)
+
+
+def onnx_lstm(weights: LstmWeights) -> dict[str, np.ndarray]:
+    """Return what the ONNX operator LSTM reads: W [1, 4H, E + L], R [1, 4H, H], B [1, 8H]."""
+    bias = onnx_gates(weights.bias)
+    return {
+        "W": onnx_gates(weights.input_weight).T[None],
+        "R": onnx_gates(weights.recurrent_weight).T[None],
+        "B": np.concatenate([bias, np.zeros_like(bias)])[None],
+    }
+
+
+@dataclass
+class Nodes:
+    """Nodes and constants of a graph while it is built; `add` returns the name of a node's output."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, operator: str, *inputs: str, gives: str = "", **attributes: Any) -> str:
+        """Add a node of one output, called `gives` or a name of its own, and return that."""
+        output = gives or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        return output
+
+    def constant(self, name: str, value: Any) -> str:
+        """Add an initializer and return its name; whole numbers are int64."""
+        array = np.asarray(value)
+        whole = array.dtype.kind in "iu"
+        self.constants[name] = array.astype(np.int64 if whole else np.float32)
+        return name
+
+    def lstm(self, read: str, weights: LstmWeights) -> str:
+        """Return the states [T, B, H] over what is read [T, B, E + L]."""
+        names = [self.constant(name, value) for name, value in onnx_lstm(weights).items()]
+        states = self.add("LSTM", read, *names, hidden_size=len(weights.recurrent_weight))
+        return self.add("Squeeze", states, self.constant("direction", [1]))
+
+    def initializers(self) -> list[onnx.TensorProto]:
+        """Return the constants as tensors."""
+        return [
+            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            for name, value in self.constants.items()
+        ]
+
+
+def lstm_graph(weights: LstmWeights) -> onnx.ModelProto:
+    """Return the graph: input_ids and attention_mask [B, T] (int64) -> logits [B, C].
+
+    A generative one also gives token_log_probabilities [B, C, T - 1], 0 where padded: entry t is
+    log p(token t + 1 | label, tokens to t). Padding must stand at the end of a text; states of real
+    tokens do not depend on it. The softmax is taken token by token (Scan), so that nothing of
+    T x V numbers is ever held.
+    """
+    made = Nodes()
+    made.constant("embedding", weights.embedding)
+    outputs: Mapping[str, list[str | int]]
+    if weights.kind == DISCRIMINATIVE:
+        _discriminative(made, weights)
+        outputs = {"logits": ["batch", len(weights.output_bias)]}
+    else:
+        _generative(made, weights)
+        labels = len(_of(weights.log_prior))
+        outputs = {
+            "logits": ["batch", labels],
+            "token_log_probabilities": ["batch", labels, "predicted"],
+        }
+    graph = helper.make_graph(
+        made.nodes,
+        f"{weights.kind}-lstm",
+        [helper.make_tensor_value_info(name, INT64, ["batch", "tokens"]) for name in INPUTS],
+        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in outputs.items()],
+        made.initializers(),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+    model.ir_version = 8  # that of the opset; the newest may be too new for an engine
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _discriminative(made: Nodes, weights: LstmWeights) -> None:
+    ids = made.add("Transpose", "input_ids", perm=[1, 0])
+    states = made.lstm(made.add("Gather", "embedding", ids), weights)
+    mask = made.add("Transpose", "attention_mask", perm=[1, 0])
+    last = made.constant("last", [-1])
+    kept = made.add("Unsqueeze", made.add("Cast", mask, to=FLOAT), last)
+    first = made.constant("first", [0])
+    total = made.add("ReduceSum", made.add("Mul", states, kept), first, keepdims=0)
+    mean = made.add("Div", total, made.add("ReduceSum", kept, first, keepdims=0))
+    product = made.add("MatMul", mean, made.constant("output_weight", weights.output_weight))
+    made.add("Add", product, made.constant("output_bias", weights.output_bias), gives="logits")
+
+
+def _generative(made: Nodes, weights: LstmWeights) -> None:
+    """Rows are the labels of the first text, then those of the next one: B x C of them."""
+    label_embedding, log_prior = _of(weights.label_embedding), _of(weights.log_prior)
+    labels, wide = len(log_prior), len(weights.input_weight)
+    one, first, second = (made.constant(n, [v]) for n, v in (("one", 1), ("first", 0), ("two", 2)))
+    ids = made.add("Transpose", "input_ids", perm=[1, 0])  # [T, B]
+    end, start = made.constant("end", [-1]), one
+    far = made.constant("far", [np.iinfo(np.int64).max])
+    read = made.add("Slice", ids, first, end, first)
+    predicted = made.add("Slice", ids, start, far, first)
+    # What is read: [T - 1, B, C, E + L].
+    words = made.add("Unsqueeze", made.add("Gather", "embedding", read), second)
+    words = made.add("Expand", words, made.constant("per_label", [1, 1, labels, 1]))
+    over = made.add("Concat", made.add("Shape", read), made.constant("ones", [1, 1]), axis=0)
+    label = made.add("Expand", made.constant("label_embedding", label_embedding[None, None]), over)
+    both = made.add("Concat", words, label, axis=-1)
+    rows = made.add("Reshape", both, made.constant("rows", [0, -1, wide]))
+    states = made.lstm(rows, weights)  # [T - 1, B C, H]
+    targets = made.add("Unsqueeze", predicted, second)
+    targets = made.add("Expand", targets, made.constant("labels", [1, 1, labels]))
+    targets = made.add("Reshape", targets, made.constant("column", [0, -1, 1]))
+    made.constant("output_weight", weights.output_weight)
+    made.constant("output_bias", weights.output_bias)
+    scores = made.add("Scan", states, targets, body=_token(), num_scan_inputs=2)
+    scores = made.add("Reshape", scores, made.constant("by_label", [0, -1, labels]))
+    scores = made.add("Transpose", scores, perm=[1, 2, 0])  # [B, C, T - 1]
+    mask = made.add("Slice", "attention_mask", start, far, one)
+    kept = made.add("Cast", made.add("Unsqueeze", mask, one), to=FLOAT)
+    made.add("Mul", scores, kept, gives="token_log_probabilities")
+    total = made.add("ReduceSum", "token_log_probabilities", second, keepdims=0)
+    made.add("Add", total, made.constant("log_prior", log_prior), gives="logits")
+
+
+def _token() -> onnx.GraphProto:
+    """Return the step of the Scan: state and target [B C, 1] -> log-probability [B C, 1]."""
+    made = Nodes()
+    product = made.add("MatMul", "state", "output_weight")
+    logits = made.add("Add", product, "output_bias", gives="token_logits")
+    logs = made.add("LogSoftmax", logits, axis=-1)
+    made.add("GatherElements", logs, "target", axis=1, gives="token_score")
+    return helper.make_graph(
+        made.nodes,
+        "token",
+        [
+            helper.make_tensor_value_info("state", FLOAT, ["rows", None]),
+            helper.make_tensor_value_info("target", INT64, ["rows", 1]),
+        ],
+        [helper.make_tensor_value_info("token_score", FLOAT, ["rows", 1])],
+    )
+
+
+def _of(array: np.ndarray | None) -> np.ndarray:
+    """Return an array that a generative model has."""
+    assert array is not None
+    return array

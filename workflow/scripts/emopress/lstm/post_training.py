@@ -1,0 +1,161 @@
+"""Quantizes an LSTM classifier layer by layer on calibration texts, by rounding to nearest or path-following."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from emopress.lstm.forward import Network, Product, Trace, network_of, trace
+from emopress.lstm.path_following import path_following
+from emopress.lstm.quantization import (
+    Activation,
+    Columns,
+    activation_of,
+    round_to_nearest,
+    told_activations,
+    told_weights,
+)
+from emopress.lstm.weights import GENERATIVE, LstmWeights
+
+RTN, GPFQ = "rtn", "gpfq"
+LARGEST_SAMPLE = 100_000  # rows of activations that ranges and distributions are taken from
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to quantize: `method` rtn or gpfq; percentiles as in `lstm.quantization`, 100 is min-max."""
+
+    method: str
+    bits: int
+    activation_bits: int
+    percentile: float
+    activation_percentile: float
+
+
+@dataclass(frozen=True)
+class QuantizedLstm:
+    """A quantized classifier: its matrices and its roundings of activations by name, and the network of them.
+
+    Matrices have the names of LstmWeights. Activations: `input`, what the LSTM reads of tokens (and
+    label); `state`, the LSTM's states; of a discriminative model `mean_state` too.
+    """
+
+    matrices: dict[str, Columns]
+    activations: dict[str, Activation]
+    network: Network
+
+
+def quantize_lstm(
+    weights: LstmWeights,
+    ids: np.ndarray,
+    mask: np.ndarray,
+    labels: np.ndarray,
+    settings: Settings,
+    *,
+    seed: int,
+) -> tuple[QuantizedLstm, dict[str, Any]]:
+    """Quantize every matrix and activation on calibration texts, ids and mask [N, T] with labels [N].
+
+    Returns the classifier and, by layer, what became of weights and activations (plain numbers). Biases
+    and the prior stay fp32. The ranges of activations are those of the original network. Matrices
+    are taken in the order of the data flow: word and label vectors, input_weight, recurrent_weight,
+    output_weight. With path-following each reads, as X, what it reads in the original network, and, as X~,
+    what it reads in the network quantized so far, its own activations included: for recurrent_weight
+    the states before each token of a network whose vectors, input_weight and all activations are quantized
+    and whose recurrent_weight is the original one, since its own errors cannot be known before it is
+    chosen; output_weight then sees them. A table of vectors reads one-hot inputs, which are
+    orthogonal: path-following is rounding to nearest there. A generative model reads each text under
+    its own label.
+    """
+    rng = np.random.default_rng(seed)
+    original = network_of(weights)
+    meant = trace(original, ids, mask, labels)
+    sampled = _sampled(meant, rng)
+    activations = _activations(weights.kind, meant, sampled, settings)
+    read = "state" if weights.kind == GENERATIVE else "mean_state"
+
+    def chosen(matrix: np.ndarray, seen: np.ndarray, wanted: np.ndarray) -> Columns:
+        if settings.method == RTN:
+            return _nearest(matrix, settings)
+        return path_following(
+            matrix, wanted, seen, bits=settings.bits, percentile=settings.percentile
+        )
+
+    matrices = {"embedding": _nearest(weights.embedding, settings)}
+    found = replace(
+        original,
+        words=matrices["embedding"].weights,
+        input=Product(weights.input_weight, activations["input"]),
+        recurrent=Product(weights.recurrent_weight, activations["state"]),
+        output=Product(weights.output_weight, activations[read]),
+    )
+    if weights.label_embedding is not None:
+        matrices["label_embedding"] = _nearest(weights.label_embedding, settings)
+        found = replace(found, labels=matrices["label_embedding"].weights)
+    for name, layer, of in (
+        ("input_weight", "input", "inputs"),
+        ("recurrent_weight", "recurrent", "previous"),
+        ("output_weight", "output", "read"),
+    ):
+        product: Product = getattr(found, layer)
+        seen = product.seen(getattr(trace(found, ids, mask, labels), of))
+        matrices[name] = chosen(getattr(weights, name), seen, getattr(meant, of))
+        done: dict[str, Any] = {layer: replace(product, matrix=matrices[name])}
+        found = replace(found, **done)
+    result = QuantizedLstm(matrices, activations, found)
+    return result, _told(weights, result, meant, trace(found, ids, mask, labels), sampled, settings)
+
+
+def _nearest(matrix: np.ndarray, settings: Settings) -> Columns:
+    return round_to_nearest(matrix, bits=settings.bits, percentile=settings.percentile)
+
+
+Sampled = Callable[[np.ndarray], np.ndarray]
+
+
+def _sampled(meant: Trace, rng: np.random.Generator) -> Sampled:
+    """Return what takes the same LARGEST_SAMPLE rows of every tensor of positions, all if there are fewer."""
+    rows = len(meant.inputs)
+    if rows <= LARGEST_SAMPLE:
+        return lambda values: values
+    kept = np.sort(rng.choice(rows, size=LARGEST_SAMPLE, replace=False))
+    return lambda values: values[kept] if len(values) == rows else values
+
+
+def _activations(
+    kind: str, meant: Trace, sampled: Sampled, settings: Settings
+) -> dict[str, Activation]:
+    given = {"input": meant.inputs, "state": meant.previous}
+    if kind != GENERATIVE:
+        given["mean_state"] = meant.read
+    return {
+        name: activation_of(
+            sampled(values),
+            bits=settings.activation_bits,
+            percentile=settings.activation_percentile,
+        )
+        for name, values in given.items()
+    }
+
+
+def _told(
+    weights: LstmWeights,
+    result: QuantizedLstm,
+    meant: Trace,
+    seen: Trace,
+    sampled: Sampled,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return by layer what became of its weights, then of its activations, for `bundle.json`."""
+    told = {
+        name: told_weights(getattr(weights, name), found, settings.percentile)
+        for name, found in result.matrices.items()
+    }
+    of = {"input": "inputs", "state": "previous", "mean_state": "read"}
+    for name, found in result.activations.items():
+        before, after = sampled(getattr(meant, of[name])), sampled(getattr(seen, of[name]))
+        told[f"{name} (activations)"] = told_activations(
+            before, found.values(after), found, settings.activation_percentile
+        )
+    return told

@@ -1,0 +1,166 @@
+"""Rounds LSTM weights and activations to 2 to 8 bits, and tells what that did to their distributions.
+
+Weights: weight = scale * (code - zero_point), symmetric, with a scale per neuron (a column of the matrix).
+Activations: the same with one scale and a zero point for the whole tensor, asymmetric, fixed on calibration
+texts (Jacob et al. 2018, "Quantization and training of neural networks for efficient
+integer-arithmetic-only inference", section 2.1; Wu, Judd, Zhang, Isaev, Micikevicius 2020, "Integer
+quantization for deep learning inference", sections 3.2 and 3.3).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emopress.dense.quantization import HISTOGRAM_BINS, weight_range
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A matrix of weights [d, n] as uint8 codes of `bits` bits, with a float32 scale per column [n]."""
+
+    codes: np.ndarray
+    scales: np.ndarray
+    bits: int
+
+    @property
+    def zero_point(self) -> int:
+        """The code of weight 0, in the middle of the 2**bits - 1 that are used."""
+        return last_step(self.bits)
+
+    @property
+    def centred(self) -> np.ndarray:
+        """The codes less their zero point, whole numbers as float32 [d, n]."""
+        return self.codes.astype(np.float32) - np.float32(self.zero_point)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What the codes stand for, float32 [d, n]."""
+        return self.centred * self.scales
+
+
+@dataclass(frozen=True)
+class Activation:
+    """How a tensor of activations is rounded: value = scale * (code - zero_point), codes of `bits` bits."""
+
+    scale: float
+    zero_point: int
+    bits: int
+
+    def codes(self, values: np.ndarray) -> np.ndarray:
+        """Return the uint8 codes of some values; halves go to the even neighbour, ends are clipped."""
+        rounded = np.rint(values.astype(np.float32) / np.float32(self.scale)) + self.zero_point
+        return np.clip(rounded, 0, 2**self.bits - 1).astype(np.uint8)
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """Return the codes of some values less the zero point, whole numbers as float32."""
+        return self.codes(values).astype(np.float32) - np.float32(self.zero_point)
+
+    def values(self, values: np.ndarray) -> np.ndarray:
+        """Return some values as they are after rounding, float32."""
+        return self.centred(values) * np.float32(self.scale)
+
+
+def last_step(bits: int) -> int:
+    """Return how many codes of `bits` bits lie on either side of 0: 2**(bits - 1) - 1."""
+    return int(2 ** (bits - 1) - 1)
+
+
+def column_scales(weights: np.ndarray, *, bits: int, percentile: float) -> np.ndarray:
+    """Return the scale of each column of weights [d, n], float32 [n].
+
+    The outermost code stands for the percentile of the column's magnitudes (100: the largest). A column
+    whose percentile is 0 has scale 1: what else it holds is clipped to 0 or to that.
+    """
+    reach = np.percentile(np.abs(weights), percentile, axis=0)
+    scales: np.ndarray = np.where(reach > 0, reach / last_step(bits), 1.0).astype(np.float32)
+    return scales
+
+
+def steps(ratios: np.ndarray, bits: int) -> np.ndarray:
+    """Return the nearest steps of the alphabet {-K, ..., 0, ..., K}, K = 2**(bits - 1) - 1, of weight / scale."""
+    reach = last_step(bits)
+    nearest: np.ndarray = np.clip(np.rint(ratios), -reach, reach)
+    return nearest
+
+
+def as_columns(chosen: np.ndarray, scales: np.ndarray, bits: int) -> Columns:
+    """Return steps of the alphabet [d, n] as stored codes."""
+    return Columns((chosen + last_step(bits)).astype(np.uint8), scales, bits)
+
+
+def round_to_nearest(weights: np.ndarray, *, bits: int, percentile: float) -> Columns:
+    """Round each weight to the nearest code of its column."""
+    scales = column_scales(weights, bits=bits, percentile=percentile)
+    return as_columns(steps(weights / scales, bits), scales, bits)
+
+
+def activation_of(values: np.ndarray, *, bits: int, percentile: float) -> Activation:
+    """Return how activations like these [N, d] are rounded.
+
+    The codes span what lies between two percentiles of the values, each tail losing half of 100 -
+    percentile % (100: min-max), and 0, which stays exactly 0.
+    """
+    low, high = weight_range(values, symmetric=False, percentile=percentile)
+    if high <= low:
+        low, high = -1.0, 1.0
+    last = 2**bits - 1
+    scale = float(np.float32((high - low) / last))
+    return Activation(scale, int(np.clip(np.rint(-low / scale), 0, last)), bits)
+
+
+def kolmogorov_smirnov(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the two-sample Kolmogorov-Smirnov statistic, the largest gap of the distribution functions."""
+    from scipy.stats import ks_2samp
+
+    return float(ks_2samp(before.ravel(), after.ravel(), method="asymp").statistic)
+
+
+def compared(
+    before: np.ndarray, after: np.ndarray, *, bits: int, percentile: float, clipped: float
+) -> dict[str, Any]:
+    """Return what quantization did to a tensor, in the shape of `dense.quantization.told`.
+
+    `clipped`: the share of values beyond the range of the codes. `kolmogorov_smirnov` compares the
+    two distributions: 0 the same, 1 apart.
+    """
+    error = float(np.mean(np.square(after.astype(np.float64) - before)))
+    power = float(np.mean(np.square(before, dtype=np.float64)))
+    low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
+    span = (low, high) if low < high else (-1.0, 1.0)
+    counts = [
+        np.histogram(values, bins=HISTOGRAM_BINS, range=span)[0].tolist()
+        for values in (before, after)
+    ]
+    return {
+        "bits": bits,
+        "percentile": percentile,
+        "clipped_share": clipped,
+        "zero_share": float(np.mean(after == 0)),
+        "mean_squared_error": error,
+        "signal_to_noise_db": 10 * float(np.log10(power / error)) if error and power else None,
+        "kolmogorov_smirnov": kolmogorov_smirnov(before, after),
+        "histogram": {"edges": list(span), "before": counts[0], "after": counts[1]},
+    }
+
+
+def told_weights(before: np.ndarray, found: Columns, percentile: float) -> dict[str, Any]:
+    """Return what quantization did to a matrix of weights; clipped are those beyond the outermost step."""
+    reach = last_step(found.bits) * found.scales.astype(np.float64)
+    # Half an ulp above the largest magnitude is rounding of the scale, not clipping.
+    clipped = float(np.mean(np.abs(before) > reach * (1 + 1e-6)))
+    return compared(before, found.weights, bits=found.bits, percentile=percentile, clipped=clipped)
+
+
+def told_activations(
+    before: np.ndarray, after: np.ndarray, found: Activation, percentile: float
+) -> dict[str, Any]:
+    """Return what quantization did to activations [N, d]; clipped are original values beyond the codes' range.
+
+    `after` are those of the quantized network, so their error is that of all before them too.
+    """
+    low = -found.zero_point * found.scale
+    high = (2**found.bits - 1 - found.zero_point) * found.scale
+    half = found.scale / 2
+    clipped = float(np.mean((before < low - half) | (before > high + half)))
+    return compared(before, after, bits=found.bits, percentile=percentile, clipped=clipped)

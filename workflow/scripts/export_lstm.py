@@ -1,0 +1,19 @@
+"""Rule export_lstm: an LSTM checkpoint as an fp32 ONNX bundle."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.job import job
+
+    with job(snakemake) as threads:
+        from emopress.bundle.lstm import export_lstm
+        from emopress.train.loop import set_threads
+
+        set_threads(threads)
+        export_lstm(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821
