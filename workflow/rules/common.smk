@@ -106,6 +106,11 @@ def parent_logits(wildcards):
     return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
 
 
+def prediction_device(wildcards):
+    """Return where a variant predicts: large decoders where training runs, all others on the CPU."""
+    return STUDY.device if STUDY.is_large(wildcards.variant) else "cpu"
+
+
 def pretrained_inputs(model):
     """Return the fetched folders (their manifests) that building a transformer entry needs."""
     entry, inputs = STUDY.models[model], {}

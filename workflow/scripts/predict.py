@@ -17,6 +17,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             labels=list(snakemake.params.labels),
             batch_size=snakemake.params.batch_size,
             threads=threads,
+            device=snakemake.params.device,
             out=Path(snakemake.output.predictions),
         )
 

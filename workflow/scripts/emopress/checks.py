@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emopress import recipe
+from emopress.architectures import DECODERS
 
 Entries = dict[str, dict[str, Any]]
 
@@ -47,8 +48,9 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
         if "init" in entry:
             if "tokenizer" not in entry:
                 yield f"models.{name}: a model from scratch needs a tokenizer"
-            if entry["init"]["width"] % entry["init"]["heads"]:
-                yield f"models.{name}.init: heads must divide width"
+            yield from (f"models.{name}.init: {error}" for error in _shape_errors(entry["init"]))
+            if "size" in entry:
+                yield f"models.{name}: 'size' changes nothing beside init"
         elif "tokenizer" in entry:
             yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
         donor = entry.get("tokenizer", {}).get("model")
@@ -56,11 +58,38 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
             yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
         if entry["family"] == "linear" and entry["ngrams"][0] > entry["ngrams"][1]:
             yield f"models.{name}.ngrams: shortest first, then longest"
+        if entry.get("runtime") == "transformers":
+            yield from (f"models.{name}{error}" for error in _large_errors(entry))
+        if entry["family"] != "transformer" and entry.get("train", {}).get(
+            "gradient_checkpointing"
+        ):
+            yield f"models.{name}.train: gradient_checkpointing is for transformers"
         if entry["family"] == "dense":
             yield from (f"models.{name}{error}" for error in _dense_errors(entry))
     yield from _vector_files(models)
     for name, entry in passes.items():
         yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+
+
+def _shape_errors(init: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line per way in which the numbers of an `init` do not fit each other."""
+    decoder = init["architecture"] in DECODERS
+    for key in ("kv_heads", "head_size"):
+        if key in init and not decoder:
+            yield f"{key} is for {', '.join(DECODERS)}"
+    if "head_size" not in init and init["width"] % init["heads"]:
+        yield "heads must divide width"
+    if decoder and init["heads"] % init.get("kv_heads", init["heads"]):
+        yield "kv_heads must divide heads"
+
+
+def _large_errors(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield one line per mistake of a model whose runtime is transformers."""
+    shape = entry.get("init") or entry.get("size") or {}
+    if shape.get("architecture", DECODERS[0]) not in DECODERS:
+        yield f".runtime: transformers is for {', '.join(DECODERS)}"
+    if entry["train"]["epochs"]:
+        yield ".runtime: transformers needs train: {epochs: 0}; its weights stay, adapters are trained"
 
 
 def _dense_errors(entry: dict[str, Any]) -> Iterator[str]:
@@ -95,6 +124,8 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
         yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
     elif student is not None and models[student]["family"] != "transformer":
         yield f".student: {student!r} is no transformer"
+    elif student is not None and models[student].get("runtime") == "transformers":
+        yield f".student: the weights of {student!r} (runtime: transformers) are never trained"
     for teacher in entry.get("teachers", []):
         for problem in recipe.problems(teacher, models, passes):
             yield f".teachers: variant {teacher!r}: {problem}"
