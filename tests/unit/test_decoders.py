@@ -29,7 +29,10 @@ from emopress.train.batches import encode
 from emopress.train.encoder import build_encoder, count_parameters, load_encoder
 from emopress.train.loop import checkpoint_gradients, logits_of
 
-PROJECTIONS = [*(f"self_attn.{x}_proj" for x in "qkvo"), *(f"mlp.{x}_proj" for x in ("gate", "up", "down"))]  # fmt: skip
+PROJECTIONS = [
+    *(f"self_attn.{name}_proj" for name in "qkvo"),
+    *(f"mlp.{name}_proj" for name in ("gate", "up", "down")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -253,19 +256,30 @@ def test_bf16_autocast_trains(checkpoints, few, step, tmp_path):
     assert read_checkpoint(tmp_path / "checkpoint").manifest["trained_on"]["precision"] == "bf16"
 
 
+def rms(found, expected):
+    return float(np.square(np.asarray(found) - np.asarray(expected)).mean() ** 0.5)
+
+
 @pytest.mark.parametrize("architecture", ["gemma", "mistral"])
 @pytest.mark.parametrize("method", ["dynamic", "int4", "nf4"])
-def test_their_graphs_can_be_quantized(bundles, few, filled, texts, tmp_path, architecture, method):
+def test_their_graphs_can_be_quantized(
+    bundles, checkpoints, few, filled, texts, tmp_path, architecture, method
+):
+    """The error is that of the same rounding in PyTorch (NF4 by bitsandbytes), for int8 much less."""
     parent, out = bundles[architecture], tmp_path / "bundle"
-    step = filled(method, kind="quantize", method=method)
     if method == "dynamic":
+        step = filled(method, kind="quantize", method=method, embeddings=False)
         quantize_bundle(parent=parent, step=step, train=few.train, seed=0, out=out)
     else:
+        step = filled(method, kind="quantize", method=method, embeddings="fp32")
         quantize_blocks(parent=parent, step=step, out=out)
-    expected, found = (load(folder).predict_logits(texts) for folder in (parent, out))
     before, after = ((folder / "model.onnx").stat().st_size for folder in (parent, out))
-    assert after < before / 2
-    worst = {"dynamic": 0.05, "int4": 0.25, "nf4": 0.25}[
-        method
-    ]  # root mean square, by random weights
-    assert np.square(found - expected).mean() ** 0.5 < worst * expected.std()
+    assert after < 0.7 * before
+    tokenizer = Tokenizer.from_file(str(checkpoints[architecture] / "tokenizer.json"))
+    data = encode(tokenizer, texts, [0] * len(texts), max_length=32, pad_id=pad_id(tokenizer))
+    model = load_encoder(checkpoints[architecture])
+    expected = logits_of(model, data, torch.device("cpu"))
+    quantize_base(model)
+    rounding = rms(logits_of(model, data, torch.device("cpu")), expected)
+    limit = 0.4 * rounding if method == "dynamic" else 1.5 * rounding
+    assert 0 < rms(load(out).predict_logits(texts), expected) < limit

@@ -1,6 +1,7 @@
 """Fetches pretrained checkpoints and tokenizers from a mirror or the hub, and records what came."""
 
 import fnmatch
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ TOKENIZER_FILES = [
     "README.md",
     "LICENSE*",
 ]
-MODEL_FILES = ["model.safetensors", *TOKENIZER_FILES]
 RECORD = "pretrained.json"
 WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in shards: which tensor is in which file
+MODEL_FILES = [WEIGHTS, INDEX, "model-*-of-*.safetensors", *TOKENIZER_FILES]
 
 
 def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path) -> None:
@@ -166,7 +168,9 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
         return
     if not (folder / "config.json").is_file():
         raise UserError(f"model '{name}': {origin} has no config.json")
-    if not (folder / "model.safetensors").is_file():
+    if (folder / INDEX).is_file():
+        _check_shards(kind, name, folder, origin)
+    elif not (folder / WEIGHTS).is_file():
         raise UserError(
             f"model '{name}': {origin} has no model.safetensors, and pickle checkpoints "
             "(pytorch_model.bin) are never loaded; pin a revision that has it (on the hub often "
@@ -174,6 +178,15 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
             "(from_pretrained, then save_pretrained) and "
             f"use {_hint(kind, name)}"
         )
+
+
+def _check_shards(kind: str, name: str, folder: Path, origin: str) -> None:
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    absent = sorted(
+        {file for file in index["weight_map"].values() if not (folder / file).is_file()}
+    )
+    if absent:
+        raise UserError(f"{kind} '{name}': {origin} lacks {', '.join(absent)}, which {INDEX} names")
 
 
 def _hint(kind: str, name: str) -> str:
