@@ -6,12 +6,17 @@ from emopress import recipe
 from emopress.closure import code_of
 from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
+from emopress.memory_plan import free_gpu_bytes, has_decoders, memory_report
 from emopress.study import load_study
 
 try:
     STUDY = load_study(config, ROOT, several_files=len(CONFIGFILES) > 1)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Not for the jobs, which read this file too: a dry run tells what memory the trainings of decoders take.
+if workflow.output_settings.dryrun and has_decoders(STUDY):
+    print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
 
 # workflow.cores raises where no --cores is needed (--report, --rulegraph).
 CORES = workflow.resource_settings.cores or 1

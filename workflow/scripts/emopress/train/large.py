@@ -22,7 +22,7 @@ from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
-from emopress.train.memory import shape_of_config, shape_of_entry
+from emopress.train.memory import check_size
 from emopress.train.tokenizer import embedding_rows, model_tokenizer
 
 RUNTIME = {"runtime": "transformers"}
@@ -127,15 +127,6 @@ def write_base(
                 "weight_bits": 16,
                 "trained_on": None,
             },
-        )
-
-
-def check_size(entry: dict[str, Any], config: dict[str, Any]) -> None:
-    """Raise UserError unless a checkpoint's config.json has the shape that the entry's `size` states."""
-    stated, found = shape_of_entry(entry), shape_of_config(config)
-    if stated != found:
-        raise UserError(
-            f"model '{entry['name']}': size says {stated}, the checkpoint's config.json {found}"
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emopress.architectures import DECODERS
+from emopress.errors import UserError
 
 FP32, BF16, ADAM = 4, 2, 8  # bytes a number; Adam keeps two moments in fp32
 # Bits a weight in NF4 blocks of 64: 4, and 8 / 64 + 32 / (64 * 256) for its scales (QLoRA, section 3).
@@ -83,6 +84,15 @@ def shape_of_config(config: Mapping[str, Any]) -> Shape:
         ffn=first("intermediate_size", "hidden_dim"),
         vocabulary=first("vocab_size"),
     )
+
+
+def check_size(entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raise UserError unless a checkpoint's config.json has the shape that the entry's `size` states."""
+    stated, found = shape_of_entry(entry), shape_of_config(config)
+    if stated != found:
+        raise UserError(
+            f"model '{entry['name']}': size says {stated}, the checkpoint's config.json {found}"
+        )
 
 
 def layer_weights(shape: Shape) -> int:
