@@ -23,6 +23,7 @@ from emopress.train.memory import (
     activation_bytes,
     adapter_parameters,
     check_size,
+    evaluation_bytes,
     layer_weights,
     other_parameters,
     shape_of_config,
@@ -99,6 +100,15 @@ def test_activations_of_a_gated_decoder_by_hand():
     more = 3 * 14 * (4 + 5)
     found = activation_bytes(shape, adapted=["q_proj", "down_proj"], **options)
     assert found == 2 * (plain + more)
+
+
+def test_validation_may_be_the_peak():
+    shape = Shape("mistral", 2, 4, 2, 1, 3, 5, 10)
+    options = {"labels": 2, "bf16": True, "checkpointing": True, "tokens": 7}
+    largest = 2 * 7 * 128 * (2 * 4 + 4 * 5)
+    assert evaluation_bytes(shape, tokens=7, size=2) == largest
+    assert training_memory(shape, batch=1, **options).activations == largest
+    assert training_memory(shape, batch=512, **options).activations > largest
 
 
 def test_adapters_by_hand():

@@ -8,6 +8,7 @@ from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.memory_plan import free_gpu_bytes, has_decoders, memory_report
 from emopress.study import load_study
+from emopress.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
     STUDY = load_study(config, ROOT, several_files=len(CONFIGFILES) > 1)
@@ -27,6 +28,8 @@ TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")
 # Not params, since neither says what to make: jobs find them in the environment. (The number of threads
 # changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
 os.environ[CORES_VARIABLE] = str(CORES)
+os.environ[KIND_VARIABLE] = STUDY.tracking
+os.environ[STUDY_VARIABLE] = STUDY.name
 os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
     os.path.abspath(m) for m in STUDY.mirrors
 )

@@ -15,7 +15,7 @@ OPENING = """\
 
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for
 two CPU cores, `study.yaml` the full one, `glove.yaml` word vectors and dense layers, `multilabel.yaml` texts with any
-number of labels, `paper-grid.yaml` and `emotion-quantization.yaml` published studies; `datasets.yaml` holds the data
+number of labels, `llm-gpu.yaml` large decoders on a GPU, `paper-grid.yaml` and `emotion-quantization.yaml` published studies; `datasets.yaml` holds the data
 sets that all of them know by name, `published.yaml` the printed figures that a study's `published:` refers to, with the
 sources' own errors.
 
@@ -45,8 +45,8 @@ exported as an fp32 bundle, so what reads an fp32 bundle may follow whatever lea
 ## Two files
 
 `--configfile A --configfile B` (or `--configfile A B`) reads B on top of A, mapping by mapping; a key that is null in B
-is taken out of A. `miniature.yaml` is such a second file: it makes a study of published models small enough to see it
-run.
+is taken out of A. `miniature.yaml` and `llm-miniature.yaml` are such second files: they make a study of published models small enough to
+see it run.
 
 ## The mirror
 
@@ -55,7 +55,8 @@ none: what a study needs must all be there. Data files are checked by sha256 all
 has a `sha256`. It does not touch data files of this repository, and changing it reruns nothing.
 
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
-    DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
+    DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors (or its shards and
+                                their index), tokenizer.json or vocab.txt
     DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
     DIR/vectors/<file>          the file of a dense model's vectors
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from emopress.devices import pick_device as pick_device  # most trainings take b
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
+from emopress.tracking import open_run, run_name
 from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
+from emopress.train.memory import EVALUATION_BATCH
 from emopress.train.thresholds import tuned
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
 AfterStep = Callable[[], None]
-EVALUATION_BATCH = 128
 
 
 def nothing() -> None:
@@ -132,23 +133,28 @@ class Trainer:
         steps = math.ceil(batches / settings["accumulate"])
         self.scheduler = LambdaLR(self.optimizer, self._schedule(steps * settings["epochs"]))
         self._resume()
-        with tqdm(
-            total=steps * settings["epochs"],
-            initial=steps * len(self.history),
-            desc="training",
-            unit="step",
-            file=sys.stderr,
-            mininterval=2.0,
-            maxinterval=10.0,
-            dynamic_ncols=False,
-            ncols=110,
-        ) as bar:
+        run = open_run(run_name(self.state), settings)
+        with (
+            closing(run),
+            tqdm(
+                total=steps * settings["epochs"],
+                initial=steps * len(self.history),
+                desc="training",
+                unit="step",
+                file=sys.stderr,
+                mininterval=2.0,
+                maxinterval=10.0,
+                dynamic_ncols=False,
+                ncols=110,
+            ) as bar,
+        ):
             for epoch in range(len(self.history) + 1, settings["epochs"] + 1):
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, bar)
                 score, _ = self._judged(validation, classes)
                 self._record(epoch, loss, score)
+                run.log({"loss": loss, "validation_macro_f1": score}, epoch)
                 bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
                 bar.write(
                     f"epoch {epoch}/{settings['epochs']}  loss {loss:.4f}  "

@@ -11,6 +11,7 @@ FP32, BF16, ADAM = 4, 2, 8  # bytes a number; Adam keeps two moments in fp32
 # Bits a weight in NF4 blocks of 64: 4, and 8 / 64 + 32 / (64 * 256) for its scales (QLoRA, section 3).
 NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 GB = 10**9
+EVALUATION_BATCH = 128  # texts that are predicted at once while training is judged
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,18 @@ def activation_bytes(
     return layer * shape.layers
 
 
+def evaluation_bytes(shape: Shape, *, tokens: int, size: int) -> float:
+    """Return the bytes of one layer's forward pass on a batch of validation texts, which keeps nothing.
+
+    Taken for its largest moment: input, residual and all of the network's inner vectors, without scores.
+    """
+    inner = (4 if shape.decoder else 2) * shape.ffn
+    return size * tokens * EVALUATION_BATCH * (2 * shape.width + inner)
+
+
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of each kind that a training holds at its peak.
+    """Bytes of each kind that a training holds at its peak; `activations`: those of a step, or of validation.
 
     Not counted: the CUDA context (about half a GB), the libraries' workspaces, fragmentation.
     """
@@ -219,14 +229,16 @@ def training_memory(
         trained = beside
         stored = NF4_BITS / 8 if method == "qlora" else base
         weights = stored * inner + base * outer + copies
-    activations = activation_bytes(
+    size = BF16 if bf16 else FP32
+    step = activation_bytes(
         shape,
         batch=batch,
         tokens=tokens,
-        size=BF16 if bf16 else FP32,
+        size=size,
         checkpointing=checkpointing,
         adapted=None if method == "full" else targets or [],
     )
+    activations = max(step, evaluation_bytes(shape, tokens=tokens, size=size))
     return Memory(
         parameters=inner + outer,
         weights=weights,
