@@ -5,10 +5,10 @@ import hashlib
 import pandas
 import pytest
 import yaml
+from test_label_sets import GROUPS, LABELS, write_sets
 
 from conftest import Project
 from emopress.artifact import read_json
-from test_label_sets import GROUPS, LABELS, write_sets
 
 SMALL = {"architecture": "mistral", "layers": 1, "width": 32, "heads": 4, "kv_heads": 2, "ffn": 64}
 TOKENIZER = {"train": "wordpiece", "vocab_size": 400, "lowercase": True}
