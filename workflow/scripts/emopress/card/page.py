@@ -22,6 +22,7 @@ from emopress.report.tables import Markdown
 LIBRARIES = {
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "transformers": "transformers",
     "linear": "emopress",
     "dense": "emopress",
 }
