@@ -44,6 +44,12 @@ class Hub:
                 if repo not in self.existing:
                     return 404, {"error": "Repository not found"}
                 return 200, {"id": repo, "private": self.existing[repo], "siblings": []}
+            case ["api", "models", _, _, "revision", commit]:
+                return 200, {"id": "a/b", "sha": commit, "siblings": []}
+            case ["api", "models", _, _, "tree", _]:
+                oid = "0" * 40
+                files = ("config.json", "model.safetensors", "tokenizer.json")
+                return 200, [{"type": "file", "path": f, "size": 2, "oid": oid} for f in files]
             case ["api", "models", _, _, "branch", *branch]:
                 self.branches.append("/".join(branch))
                 return 200, {}
@@ -109,10 +115,13 @@ def standin_hub():
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
+            if "code" in found:  # such as GatedRepo
+                self.send_header("X-Error-Code", found["code"])
             self.end_headers()
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = respond
+        do_GET = do_HEAD = do_POST = do_PUT = respond
 
         def _body(self):
             if self.headers.get("Transfer-Encoding") == "chunked":

@@ -31,6 +31,8 @@ def plan(snakemake, tmp_path, monkeypatch):
     for name in (
         "EMOPRESS_CORES",
         "EMOPRESS_MIRRORS",
+        "EMOPRESS_STUDY",
+        "EMOPRESS_TRACKING",
         "EMOPRESS_CONFIGFILES",
     ):  # the Snakefile sets them: put them back
         monkeypatch.setenv(name, os.environ.get(name, ""))

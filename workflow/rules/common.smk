@@ -6,12 +6,18 @@ from emopress import recipe
 from emopress.closure import code_of
 from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
+from emopress.memory_plan import free_gpu_bytes, has_decoders, memory_report
 from emopress.study import load_study
+from emopress.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
     STUDY = load_study(config, ROOT, several_files=len(CONFIGFILES) > 1)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Not for the jobs, which read this file too: a dry run tells what memory the trainings of decoders take.
+if workflow.output_settings.dryrun and has_decoders(STUDY):
+    print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
 
 # workflow.cores raises where no --cores is needed (--report, --rulegraph).
 CORES = workflow.resource_settings.cores or 1
@@ -22,6 +28,8 @@ TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")
 # Not params, since neither says what to make: jobs find them in the environment. (The number of threads
 # changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
 os.environ[CORES_VARIABLE] = str(CORES)
+os.environ[KIND_VARIABLE] = STUDY.tracking
+os.environ[STUDY_VARIABLE] = STUDY.name
 os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
     os.path.abspath(m) for m in STUDY.mirrors
 )
@@ -118,6 +126,11 @@ def parent_logits(wildcards):
     if "distill" not in STUDY.passes[wildcards.step]:
         return {}
     return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
+
+
+def prediction_device(wildcards):
+    """Return where a variant predicts: large decoders where training runs, all others on the CPU."""
+    return STUDY.device if STUDY.is_large(wildcards.variant) else "cpu"
 
 
 def pretrained_inputs(model):

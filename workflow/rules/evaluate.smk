@@ -4,7 +4,7 @@
 def references_of(dataset):
     """Return the transformers of a data set that others are compared with."""
     found = {STUDY.reference(dataset, v) for v in STUDY.variants[dataset]}
-    return sorted(found & set(TRANSFORMERS))
+    return sorted(v for v in found & set(TRANSFORMERS) if not STUDY.is_large(v))
 
 
 def timed(dataset):
@@ -79,6 +79,7 @@ rule predict:
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],
+        device=prediction_device,
     message:
         "{wildcards.dataset}: evaluate {wildcards.variant} (seed {wildcards.seed})"
     script:

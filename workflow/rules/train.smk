@@ -113,6 +113,8 @@ rule teacher_logits:
     threads: 2
     resources:
         mem_mb=4000,
+    params:
+        device=prediction_device,
     message:
         "{wildcards.dataset}: logits of teacher {wildcards.variant} (seed {wildcards.seed})"
     script:

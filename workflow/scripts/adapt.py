@@ -6,11 +6,15 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job, pass_arguments
 
     with job(snakemake) as threads:
+        from emopress.checkpoint import runs_in_transformers
         from emopress.train.adapters import train_adapters
+        from emopress.train.large_adapters import train_large_adapters
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        train_adapters(**pass_arguments(snakemake))
+        arguments = pass_arguments(snakemake)
+        large = runs_in_transformers(arguments["parent"])
+        (train_large_adapters if large else train_adapters)(**arguments)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ python workflow/scripts/document_config.py            (make docs)
 from pathlib import Path
 from typing import Any
 
-from emopress.recipe import PASSES, article
+from emopress.recipe import LARGE_PASSES, PASSES, article
 from emopress.schema import resolve, schema
 
 TARGET = Path(__file__).parents[2] / "config" / "README.md"
@@ -15,9 +15,10 @@ OPENING = """\
 
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for two CPU
 cores, `study.yaml` the full one, `glove.yaml` word vectors and dense layers, `dense-grid.yaml` how many of these
-layers and how wide, `multilabel.yaml` texts with any number of labels, `paper-grid.yaml` and
-`emotion-quantization.yaml` published studies; `datasets.yaml` holds the data sets that all of them know by name,
-`published.yaml` the printed figures that a study's `published:` refers to, with the sources' own errors.
+layers and how wide, `lstm-calibration.yaml` generative and discriminative LSTMs in few bits, `multilabel.yaml` texts
+with any number of labels, `llm-gpu.yaml` large decoders on a GPU, `paper-grid.yaml` and `emotion-quantization.yaml`
+published studies; `datasets.yaml` holds the data sets that all of them know by name, `published.yaml` the printed
+figures that a study's `published:` refers to, with the sources' own errors.
 
 ```sh
 snakemake --cores 4 report                                              # the demo
@@ -40,13 +41,14 @@ refused by name before anything runs.
 {passes}
 A *checkpoint* is what passes train and cut; a *bundle* is what is shipped, evaluated and timed. Each checkpoint is also
 exported as an fp32 bundle, so what reads an fp32 bundle may follow whatever leaves a checkpoint. A distillation into a
-`student` starts anew: what was done to its teacher refuses nothing after it.
+`student` starts anew: what was done to its teacher refuses nothing after it. A model with `runtime: transformers`
+takes {large} only.
 
 ## Two files
 
 `--configfile A --configfile B` (or `--configfile A B`) reads B on top of A, mapping by mapping; a key that is null in B
-is taken out of A. `miniature.yaml` is such a second file: it makes a study of published models small enough to see it
-run.
+is taken out of A. `miniature.yaml` and `llm-miniature.yaml` are such second files: they make a study of published
+models small enough to see it run.
 
 ## The mirror
 
@@ -55,7 +57,8 @@ none: what a study needs must all be there. Data files are checked by sha256 all
 has a `sha256`. It does not touch data files of this repository, and changing it reruns nothing.
 
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
-    DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors, tokenizer.json or vocab.txt
+    DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors (or its shards and
+                                their index), tokenizer.json or vocab.txt
     DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
     DIR/vectors/<file>          the file of a dense model's vectors
 
@@ -164,6 +167,7 @@ def order_rules() -> str:
     for sort, rule in PASSES.items():
         refused = f"{', '.join(rule.not_after)}: {rule.why_not}" if rule.not_after else ""
         families = _either([f"{article(family)} {family}" for family in rule.families])
+        families += "" if rule.decoders else " (encoders only)"
         lines.append(
             f"| `{sort}` | {families} model | {rule.reads} | {rule.leaves} | {refused} | {rule.needs} |"
         )
@@ -176,7 +180,9 @@ def _either(words: list[str]) -> str:
 
 def page() -> str:
     """Return the whole page."""
-    parts = [OPENING.replace("{passes}", order_rules()), "## Keys of a study\n\n", table(schema())]
+    large = ", ".join(f"`{sort}`" for sort in LARGE_PASSES)
+    opening = OPENING.replace("{passes}", order_rules()).replace("{large}", large)
+    parts = [opening, "## Keys of a study\n\n", table(schema())]
     for title, name in SECTIONS.items():
         parts += [f"\n## {title}\n\n", table(schema()["$defs"][name])]
     return "".join(parts)

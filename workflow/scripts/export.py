@@ -1,4 +1,4 @@
-"""Rule export: a transformer checkpoint as an fp32 ONNX bundle."""
+"""Rule export: a transformer checkpoint as an fp32 ONNX bundle, a large decoder's as a bundle of its weights."""
 
 from pathlib import Path
 
@@ -8,13 +8,15 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake) as threads:
+        from emopress.bundle.decoder import export_decoder
         from emopress.bundle.export import export_transformer
+        from emopress.checkpoint import runs_in_transformers
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        export_transformer(
-            Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent
-        )
+        checkpoint = Path(snakemake.input.checkpoint).parent
+        export = export_decoder if runs_in_transformers(checkpoint) else export_transformer
+        export(checkpoint, Path(snakemake.output.bundle).parent)
 
 
 if __name__ == "__main__":

@@ -8,25 +8,34 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job, optional_folder
 
     with job(snakemake) as threads:
-        from emopress.train.finetune import train_encoder
         from emopress.train.loop import set_threads
 
         set_threads(threads)
         out = Path(snakemake.output.checkpoint).parent
         step = dict(snakemake.params.step)
-        train_encoder(
-            entry=step,
-            step=step,
-            data=dict(snakemake.params.data),
-            seed=int(snakemake.wildcards.seed),
-            device=snakemake.params.device,
-            train=Path(snakemake.input.train),
-            validation=Path(snakemake.input.validation),
-            pretrained=optional_folder(snakemake.input, "pretrained"),
-            pretrained_tokenizer=optional_folder(snakemake.input, "pretrained_tokenizer"),
-            state=out.with_name("unfinished-training"),
-            out=out,
-        )
+        common = {
+            "entry": step,
+            "data": dict(snakemake.params.data),
+            "seed": int(snakemake.wildcards.seed),
+            "train": Path(snakemake.input.train),
+            "validation": Path(snakemake.input.validation),
+            "pretrained": optional_folder(snakemake.input, "pretrained"),
+            "pretrained_tokenizer": optional_folder(snakemake.input, "pretrained_tokenizer"),
+            "out": out,
+        }
+        if step["runtime"] == "transformers":
+            from emopress.train.large import write_base
+
+            write_base(**common)
+        else:
+            from emopress.train.finetune import train_encoder
+
+            train_encoder(
+                **common,
+                step=step,
+                device=snakemake.params.device,
+                state=out.with_name("unfinished-training"),
+            )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             labels=list(snakemake.params.labels),
             batch_size=snakemake.params.batch_size,
             threads=threads,
+            device=snakemake.params.device,
             out=Path(snakemake.output.predictions),
             cross_entropy=Path(costs) if costs else None,
         )

@@ -15,6 +15,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             Path(snakemake.input.train),
             Path(snakemake.output.logits),
             threads=threads,
+            device=snakemake.params.device,
         )
 
 

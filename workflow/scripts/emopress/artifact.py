@@ -62,6 +62,18 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
             shutil.rmtree(temporary)
 
 
+def linked_or_copied(source: Path, dest: Path) -> None:
+    """Make `dest` the same file as `source`, by a hard link, or a copy where there can be none.
+
+    For files of gigabytes that artifacts have in common. No artifact's file is ever written into, so
+    none can change through another's name.
+    """
+    try:
+        os.link(source, dest)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, dest)
+
+
 def write_json(path: Path | str, value: Any) -> None:
     """Write `value` as readable UTF-8 JSON; a NaN or infinity is an error, not a file."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

@@ -66,6 +66,11 @@ def read_checkpoint(folder: Path | str) -> Checkpoint:
     return Checkpoint(folder, manifest)
 
 
+def runs_in_transformers(folder: Path) -> bool:
+    """Return whether the checkpoint in `folder` is a large decoder's (`emopress.train.large`)."""
+    return read_json(folder / MANIFEST).get("runtime") == "transformers"
+
+
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Complete a checkpoint folder: list its files with their hashes, manifest last.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emopress import recipe
+from emopress.architectures import DECODERS
 
 Entries = dict[str, dict[str, Any]]
 
@@ -47,8 +48,9 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
         if "init" in entry:
             if "tokenizer" not in entry:
                 yield f"models.{name}: a model from scratch needs a tokenizer"
-            if entry["init"]["width"] % entry["init"]["heads"]:
-                yield f"models.{name}.init: heads must divide width"
+            yield from (f"models.{name}.init: {error}" for error in _shape_errors(entry["init"]))
+            if "size" in entry:
+                yield f"models.{name}: 'size' changes nothing beside init"
         elif "tokenizer" in entry and entry["family"] == "transformer":
             yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
         donor = entry.get("tokenizer", {}).get("model")
@@ -56,6 +58,12 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
             yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
         if entry["family"] == "linear" and entry["ngrams"][0] > entry["ngrams"][1]:
             yield f"models.{name}.ngrams: shortest first, then longest"
+        if entry.get("runtime") == "transformers":
+            yield from (f"models.{name}{error}" for error in _large_errors(entry))
+        if entry["family"] != "transformer" and entry.get("train", {}).get(
+            "gradient_checkpointing"
+        ):
+            yield f"models.{name}.train: gradient_checkpointing is for transformers"
         if entry["family"] == "dense":
             yield from (f"models.{name}{error}" for error in _dense_errors(entry))
         if entry["family"] == "lstm":
@@ -63,6 +71,27 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
     yield from _vector_files(models)
     for name, entry in passes.items():
         yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+
+
+def _shape_errors(init: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line per way in which the numbers of an `init` do not fit each other."""
+    decoder = init["architecture"] in DECODERS
+    for key in ("kv_heads", "head_size"):
+        if key in init and not decoder:
+            yield f"{key} is for {', '.join(DECODERS)}"
+    if "head_size" not in init and init["width"] % init["heads"]:
+        yield "heads must divide width"
+    if decoder and init["heads"] % init.get("kv_heads", init["heads"]):
+        yield "kv_heads must divide heads"
+
+
+def _large_errors(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield one line per mistake of a model whose runtime is transformers."""
+    shape = entry.get("init") or entry.get("size") or {}
+    if shape.get("architecture", DECODERS[0]) not in DECODERS:
+        yield f".runtime: transformers is for {', '.join(DECODERS)}"
+    if entry["train"]["epochs"]:
+        yield ".runtime: transformers needs train: {epochs: 0}; its weights stay, adapters are trained"
 
 
 def _dense_errors(entry: dict[str, Any]) -> Iterator[str]:
@@ -132,6 +161,8 @@ def _student_errors(name: str, student: dict[str, Any], entry: dict[str, Any]) -
         yield f".student: {name!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
     elif student.get("kind") == "generative":
         yield f".student: {name!r} is generative, and learns from texts, not from a teacher"
+    elif student.get("runtime") == "transformers":
+        yield f".student: the weights of {name!r} (runtime: transformers) are never trained"
     elif family != "transformer" and recipe.sort_of(entry) != "distill":
         weights = ", ".join(weight for weight in recipe.WHITE_BOX if entry[weight])
         yield f".student: {name!r} is a {family} model, which has no layers to compare ({weights})"

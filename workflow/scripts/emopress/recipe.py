@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
+from emopress.architectures import DECODERS
+
 Entries = Mapping[str, Mapping[str, Any]]
 
 
@@ -29,6 +31,7 @@ class PassRule:
     not_after: tuple[str, ...] = ()  # sorts whose work it would undo or cannot read
     why_not: str = ""
     needs: str = ""  # a sort that must have come before
+    decoders: bool = True  # whether it knows the layers of decoders too
 
 
 TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
@@ -38,13 +41,18 @@ PASSES = {
         "fp32 bundle", "checkpoint", families=("transformer", "linear", "dense", "lstm")
     ),
     "distill layers": PassRule(
-        "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+        "checkpoint",
+        "checkpoint",
+        not_after=("prune magnitude",),
+        why_not=TRAINS_ZEROS_AWAY,
+        decoders=False,
     ),
     "distill hidden": PassRule(
         "checkpoint",
         "checkpoint",
         not_after=("trim",),
         why_not="hidden states are compared token by token, and its student has the whole vocabulary",
+        decoders=False,
     ),
     "prune magnitude": PassRule("checkpoint", "checkpoint"),
     "prune structured": PassRule(
@@ -52,12 +60,14 @@ PASSES = {
         "checkpoint",
         not_after=("prune magnitude", "low-rank"),
         why_not="it cuts dense layers, and its training would fill zeros up again",
+        decoders=False,
     ),
     "low-rank": PassRule(
         "checkpoint",
         "checkpoint",
         not_after=("prune magnitude", "low-rank"),
         why_not="it factors dense layers once, and has no zeros to keep",
+        decoders=False,
     ),
     "adapt lora": PassRule(
         "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
@@ -66,7 +76,11 @@ PASSES = {
         "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
     ),
     "qat": PassRule(
-        "checkpoint", "quantized bundle", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
+        "checkpoint",
+        "quantized bundle",
+        not_after=("prune magnitude",),
+        why_not=TRAINS_ZEROS_AWAY,
+        decoders=False,
     ),
     "quantize static": PassRule("fp32 bundle", "quantized bundle"),
     "quantize dynamic": PassRule(
@@ -89,11 +103,9 @@ FOUND_IN = {  # what a pass can read of what the one before it left
     "fp32 bundle": ("checkpoint",),  # a checkpoint's export
     "onnx bundle": ("checkpoint", "quantized bundle"),
 }
-STUDENTS = (
-    "transformer",
-    "dense",
-    "lstm",
-)  # families that a model of another one can be distilled into
+# Families that a model of another one can be distilled into.
+STUDENTS = ("transformer", "dense", "lstm")
+LARGE_PASSES = ("adapt lora", "adapt qlora", "distill")  # of a model with runtime: transformers
 WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 
 
@@ -124,14 +136,21 @@ def parent(variant: str) -> str:
     return variant.rsplit("+", 1)[0]
 
 
+def root(variant: str, passes: Entries) -> str:
+    """Return the model whose weights `variant` has: what it starts from, or its last student."""
+    recipe = parse(variant)
+    students = [passes[name]["student"] for name in recipe.passes if passes[name].get("student")]
+    return str(students[-1]) if students else recipe.model
+
+
 def family(variant: str, models: Entries, passes: Entries) -> str:
     """Return the model family that `variant` ends in: a distillation changes it to its student's."""
-    recipe = parse(variant)
-    result = str(models[recipe.model]["family"])
-    for name in recipe.passes:
-        if passes[name].get("student"):
-            result = str(models[passes[name]["student"]]["family"])
-    return result
+    return str(models[root(variant, passes)]["family"])
+
+
+def is_large(variant: str, models: Entries, passes: Entries) -> bool:
+    """Return whether bundles of `variant` run in transformers, and its weights are never trained."""
+    return models[root(variant, passes)].get("runtime") == "transformers"
 
 
 def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
@@ -177,11 +196,34 @@ def _refusal(
             )
     if now not in rule.families:
         return f"be applied to {current!r}, {article(now)} {now} model; it takes: {', '.join(rule.families)}"
+    refused = _decoder_refusal(name, current, before, models, passes)
+    if refused:
+        return refused
     for earlier in before:
         if sort_of(passes[earlier]) in rule.not_after:
             return f"come after {earlier!r} ({sort_of(passes[earlier])}): {rule.why_not}"
     if rule.needs and rule.needs not in {sort_of(passes[earlier]) for earlier in before}:
         return f"be applied to {current!r}: it needs a {rule.needs} pass before it"
+    return None
+
+
+def _decoder_refusal(
+    name: str, current: str, before: list[str], models: Entries, passes: Entries
+) -> str | None:
+    """Return why pass `name` cannot be applied to a decoder, None if it can or there is none."""
+    model, sort = models[root(current, passes)], sort_of(passes[name])
+    shape = model.get("init") or model.get("size") or {}
+    if is_large(current, models, passes):
+        if sort not in LARGE_PASSES:
+            return (
+                f"be applied to {current!r}, whose runtime is transformers; "
+                f"that takes: {', '.join(LARGE_PASSES)}"
+            )
+        four_bits = [step for step in before if sort_of(passes[step]) == "adapt qlora"]
+        if four_bits and sort != "distill":
+            return f"come after {four_bits[-1]!r} (adapt qlora): its adapters stay beside 4-bit weights"
+    if shape.get("architecture") in DECODERS and not PASSES[sort].decoders:
+        return f"be applied to {current!r}, a decoder: it takes encoders only"
     return None
 
 

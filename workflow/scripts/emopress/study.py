@@ -37,6 +37,7 @@ class Study:
     evaluate: dict[str, Any]
     timing: dict[str, Any]
     device: str = "auto"
+    tracking: str = "none"
     mirrors: list[str] = field(default_factory=list)
 
     def bundles(self) -> Iterator[tuple[str, str, int]]:
@@ -157,6 +158,10 @@ class Study:
         student = any(self.passes[name].get("student") for name in steps.passes)
         return self.models[steps.model].get("kind") == "generative" and not student
 
+    def is_large(self, variant: str) -> bool:
+        """Return whether bundles of `variant` run in transformers (`models.<name>.runtime`)."""
+        return recipe.is_large(variant, self.models, self.passes)
+
     def search_candidates(self, variant: str) -> list[str]:
         """Return the trials of the search that `variant` ends in."""
         entry = self.passes[recipe.parse(variant).passes[-1]]
@@ -231,5 +236,6 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
         evaluate=config["evaluate"],
         timing=config["timing"],
         device=config["device"],
+        tracking=config["tracking"],
         mirrors=[mirror] if isinstance(mirror, str) else mirror,
     )

@@ -23,6 +23,7 @@ from emopress.runtime.stored import stored_apart
 LIBRARIES = {
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "transformers": "transformers",
     "linear": "emopress",
     "dense": "emopress",
 }

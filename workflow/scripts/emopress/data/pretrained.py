@@ -1,6 +1,7 @@
 """Fetches pretrained checkpoints and tokenizers from a mirror or the hub, and records what came."""
 
 import fnmatch
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ TOKENIZER_FILES = [
     "README.md",
     "LICENSE*",
 ]
-MODEL_FILES = ["model.safetensors", *TOKENIZER_FILES]
 RECORD = "pretrained.json"
 WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in shards: which tensor is in which file
+MODEL_FILES = [WEIGHTS, INDEX, "model-*-of-*.safetensors", *TOKENIZER_FILES]
 
 
 def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path) -> None:
@@ -60,6 +62,9 @@ def resolve_revision(repo: str, revision: str) -> str:
     try:
         commit = huggingface_hub.HfApi().repo_info(repo, revision=revision).sha
     except Exception as error:  # the hub's client raises many kinds, and none is swallowed
+        refused = _no_access(repo, error)
+        if refused:
+            raise UserError(f"hub repository {repo}: {refused}") from None
         raise UserError(
             f"hub repository {repo}: cannot resolve revision '{revision}' ({_one_line(error)})"
         ) from error
@@ -152,6 +157,11 @@ def _downloaded(kind: str, name: str, repo: str, revision: str) -> tuple[Path, s
     try:
         folder = huggingface_hub.snapshot_download(repo, revision=commit, allow_patterns=patterns)
     except Exception as error:  # the hub's client raises many kinds, and none is swallowed
+        refused = _no_access(repo, error)
+        if refused:
+            raise UserError(
+                f"{kind} '{name}': hub repository {repo}: {refused}, or use {_hint(kind, name)}"
+            ) from None
         raise UserError(
             f"{kind} '{name}': cannot download hub repository {repo} at {commit} "
             f"({_one_line(error)}); try again, or use {_hint(kind, name)}"
@@ -166,7 +176,9 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
         return
     if not (folder / "config.json").is_file():
         raise UserError(f"model '{name}': {origin} has no config.json")
-    if not (folder / "model.safetensors").is_file():
+    if (folder / INDEX).is_file():
+        _check_shards(kind, name, folder, origin)
+    elif not (folder / WEIGHTS).is_file():
         raise UserError(
             f"model '{name}': {origin} has no model.safetensors, and pickle checkpoints "
             "(pytorch_model.bin) are never loaded; pin a revision that has it (on the hub often "
@@ -176,8 +188,36 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
         )
 
 
+def _check_shards(kind: str, name: str, folder: Path, origin: str) -> None:
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    absent = sorted(
+        {file for file in index["weight_map"].values() if not (folder / file).is_file()}
+    )
+    if absent:
+        raise UserError(f"{kind} '{name}': {origin} lacks {', '.join(absent)}, which {INDEX} names")
+
+
 def _hint(kind: str, name: str) -> str:
     return f"a mirror: --config mirror=DIR reads DIR/{kind}s/{name}/"
+
+
+def _no_access(repo: str, error: Exception) -> str | None:
+    """Return what to do about a repository that the hub refuses (401, 403), None for other errors.
+
+    The hub answers 401 for a private repository and for one that is not there alike. Neither the
+    token nor the hub's own text is repeated.
+    """
+    cause: BaseException | None = error  # the client may raise another error from the hub's answer
+    while cause and getattr(getattr(cause, "response", None), "status_code", 0) not in (401, 403):
+        cause = cause.__cause__
+    if not cause:
+        return None
+    status = cause.response.status_code  # type: ignore[attr-defined]
+    return (
+        f"no access (HTTP status {status}): it is gated, private or not there; accept its terms on "
+        f"https://huggingface.co/{repo} with your account, then put a token of that account that may "
+        "read it into the environment variable HF_TOKEN"
+    )
 
 
 def _one_line(error: Exception) -> str:

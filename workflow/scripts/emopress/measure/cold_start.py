@@ -14,7 +14,7 @@ from emopress.runtime.classifier import Classifier
 
 
 def open_classifier(folder: Path, runtime: str, *, threads: int, verify: bool = True) -> Classifier:
-    """Load a bundle, or for a reference row's `runtime` the reference in that engine.
+    """Load a bundle for the CPU, or for a reference row's `runtime` the reference in that engine.
 
     `pytorch`: the checkpoint in `folder`; `openvino-reference`: the fp32 ONNX bundle in `folder`.
     """
@@ -26,7 +26,7 @@ def open_classifier(folder: Path, runtime: str, *, threads: int, verify: bool = 
         from emopress.runtime.openvino import load_onnx
 
         return load_onnx(folder, threads=threads, verify=verify)
-    return load(folder, threads=threads, verify=verify)
+    return load(folder, threads=threads, verify=verify, device="cpu")
 
 
 def peak_memory_bytes() -> int:

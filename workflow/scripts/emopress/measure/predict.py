@@ -25,6 +25,7 @@ def predict_splits(
     out: Path,
     noise: Path | None = None,
     cross_entropy: Path | None = None,
+    device: str = "cpu",
 ) -> None:
     """Write `out`: id, split, noise, label (class index), and one probability column per label.
 
@@ -33,12 +34,12 @@ def predict_splits(
 
     `splits` maps validation and test to their files; `noise` is the file of the noisy texts of
     test, if there are any; `cross_entropy`, of a generative bundle, is where the distribution of
-    its tokens' cross-entropy goes. The bundle is loaded from disk as a user would load it. A batch holds
-    texts of one split and one share of noise only: the prediction of a clean text, which in dynamic
-    int8 may depend on its batch, is the same with and without noise. UserError if the bundle's
-    labels are not `labels` in this order.
+    its tokens' cross-entropy goes. The bundle is loaded from disk as a user would load it, for `device`
+    (see `emopress.runtime.bundle.load`). A batch holds texts of one split and one share of noise only:
+    the prediction of a clean text, which in dynamic int8 may depend on its batch, is the same with
+    and without noise. UserError if the bundle's labels are not `labels` in this order.
     """
-    classifier = load(bundle, threads=threads)
+    classifier = load(bundle, threads=threads, device=device)
     if classifier.labels != labels:
         raise UserError(f"{bundle}: labels are {classifier.labels}, the data set has {labels}")
     tables = {name: pandas.read_parquet(path) for name, path in splits.items()}

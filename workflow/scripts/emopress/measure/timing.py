@@ -27,6 +27,7 @@ REFERENCE_PACKAGES = {  # what a runtime needs beyond ONNX Runtime's and numpy
     "openvino": ("openvino",),
     "openvino-reference": ("openvino",),
     "pytorch": ("torch", "transformers"),
+    "transformers": ("torch", "transformers", "accelerate", "bitsandbytes", "peft"),
 }
 
 

@@ -25,6 +25,7 @@ KEYS: dict[str, type] = {  # what prediction asks of a manifest, and what it mus
 RUNTIME_KEYS: dict[str, dict[str, type]] = {
     "onnxruntime": {"max_length": int, "pad_id": int},
     "openvino": {"max_length": int, "pad_id": int, "inference_precision": str},
+    "transformers": {"max_length": int, "pad_id": int},
     "linear": {"analyzer": str, "ngrams": list},
     "dense": {"pooling": str, "max_length": int, "buckets": int, "ngrams": list},
 }
@@ -108,16 +109,21 @@ def encoder_of(bundle: Bundle) -> "Encoder":
     )
 
 
-def load(path: Path | str, *, threads: int = 1, verify: bool = True) -> Classifier:
-    """Load a bundle for prediction with `threads` threads."""
+def load(
+    path: Path | str, *, threads: int = 1, verify: bool = True, device: str = "cpu"
+) -> Classifier:
+    """Load a bundle for prediction with `threads` threads.
+
+    `device` (auto, cpu, cuda) is where those of the transformers runtime compute; all others: the CPU.
+    """
     bundle = read_bundle(path, verify=verify)
-    classifier = _opened(bundle, threads)
+    classifier = _opened(bundle, threads, device)
     classifier.task = task_of(bundle.manifest)
     classifier.thresholds = bundle.manifest.get("thresholds")
     return classifier
 
 
-def _opened(bundle: Bundle, threads: int) -> Classifier:
+def _opened(bundle: Bundle, threads: int, device: str) -> Classifier:
     facts = bundle.manifest
     labels, normalise = facts["labels"], partial(normalise_text, method=facts["normalise"])
     match facts["runtime"]:
@@ -143,6 +149,17 @@ def _opened(bundle: Bundle, threads: int) -> Classifier:
                 normalise=normalise,
                 threads=threads,
                 precision=facts["inference_precision"],
+            )
+        case "transformers":
+            from emopress.runtime.decoder import DecoderClassifier
+
+            return DecoderClassifier(
+                bundle.folder,
+                encoder_of(bundle),
+                labels=labels,
+                normalise=normalise,
+                threads=threads,
+                device=device,
             )
         case "linear":
             from emopress.runtime.linear import LinearClassifier

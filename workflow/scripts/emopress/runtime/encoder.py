@@ -11,14 +11,18 @@ from tokenizers import Tokenizer
 from emopress.errors import UserError
 from emopress.runtime.classifier import Classifier, Normaliser
 
+# What fills up a batch. A decoder's tokenizer often has no padding token of its own: the one that ends
+# a text serves, which classification adds to none.
+PAD_TOKENS = ("[PAD]", "<pad>", "</s>", "<eos>", "<|endoftext|>", "<|end_of_text|>")
+
 
 def pad_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the padding token; UserError if the tokenizer has none."""
-    for token in ("[PAD]", "<pad>"):
+    """Return the id of the first of PAD_TOKENS that there is; UserError if there is none."""
+    for token in PAD_TOKENS:
         index = tokenizer.token_to_id(token)
         if index is not None:
             return index
-    raise UserError("tokenizer: no [PAD] or <pad> token")
+    raise UserError(f"tokenizer: none of {', '.join(PAD_TOKENS)} to fill up a batch with")
 
 
 class Encoder:

@@ -26,8 +26,8 @@ from emopress.train.loop import Trainer, logits_of, pick_device
 from emopress.train.objectives import label_objective
 
 PACKAGES = ("peft", "bitsandbytes")
-HEAD = ("pooler", "pre_classifier", "classifier")  # what stands between the encoder and the logits
-LAYER = re.compile(r"(^|\.)layer\.\d+\.")  # all three architectures name their layers so
+HEAD = ("pooler", "pre_classifier", "classifier", "score")  # what stands before the logits
+LAYER = re.compile(r"(^|\.)layers?\.\d+\.")  # encoders say layer, decoders layers
 ADAPTER = "default"  # peft's name for the only adapter
 BLOCK = 64  # weights that share a scale (QLoRA, section 3)
 COMPARED_TEXTS = 32
@@ -73,6 +73,13 @@ class Linear4bit(bitsandbytes.nn.Linear4bit):
         """Return the weight [out, in] that the layer computes with, in fp32 on the CPU."""
         state = self.weight.quant_state
         return bitsandbytes.functional.dequantize_4bit(self.weight.data, state).float().cpu()
+
+
+def adopt_4bit_layers(model: nn.Module) -> None:
+    """Give the 4-bit layers that transformers has loaded our forward pass, in place (see Linear4bit)."""
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.__class__ = Linear4bit
 
 
 class TrainedTensors(nn.Module):
@@ -195,7 +202,8 @@ def train_adapters(
 
     `out` is a plain checkpoint that any pass can follow; its folder `adapter/` has what was
     trained, for peft. `state` is where an unfinished training waits. UserError if a target of
-    `step` is no linear layer of the encoder.
+    `step` is no linear layer of the encoder. A large decoder (`runtime: transformers`) is not loaded in
+    fp32 and not merged from 4 bits: `emopress.train.large` has its way.
     """
     checkpoint, where = read_checkpoint(parent), pick_device(device)
     origin = parent_facts(parent / MANIFEST)

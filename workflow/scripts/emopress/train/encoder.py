@@ -1,4 +1,4 @@
-"""Builds transformer classifiers: from an architecture, or from a published checkpoint."""
+"""Builds transformer classifiers, encoders and decoders: from an architecture, or from a published checkpoint."""
 
 import logging
 from pathlib import Path
@@ -8,9 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from emopress.architectures import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
-
-ARCHITECTURES = ("bert", "distilbert", "electra")
 
 
 def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
@@ -22,6 +21,8 @@ def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad:
         "pad_token_id": pad,
     }
     dropout = init["dropout"]
+    if init["architecture"] in DECODERS:
+        return _scratch_decoder(init, common)
     if init["architecture"] == "distilbert":
         return DistilBertConfig(
             n_layers=init["layers"],
@@ -46,6 +47,24 @@ def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad:
     return BertConfig(**shape, **common)
 
 
+def _scratch_decoder(init: dict[str, Any], common: dict[str, Any]) -> Any:
+    from transformers import GemmaConfig, LlamaConfig, MistralConfig
+
+    kinds = {"gemma": GemmaConfig, "mistral": MistralConfig, "llama": LlamaConfig}
+    heads = init["heads"]
+    return kinds[init["architecture"]](
+        num_hidden_layers=init["layers"],
+        hidden_size=init["width"],
+        num_attention_heads=heads,
+        num_key_value_heads=init.get("kv_heads", heads),
+        head_dim=init.get("head_size", init["width"] // heads),
+        intermediate_size=init["ffn"],
+        attention_dropout=init["dropout"],
+        use_cache=False,
+        **common,
+    )
+
+
 def build_encoder(
     entry: dict[str, Any],
     *,
@@ -61,13 +80,55 @@ def build_encoder(
     `pretrained` is of an architecture that emopress does not know, has fewer embedding rows than
     the tokenizer has entries, or fewer positions than `max_length`.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
+
+    config = classifier_config(
+        entry,
+        labels=labels,
+        vocab_size=vocab_size,
+        max_length=max_length,
+        pad=pad,
+        pretrained=pretrained,
+    )
+    if pretrained is None:
+        return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
+    quiet_loading()
+    return AutoModelForSequenceClassification.from_pretrained(
+        pretrained,
+        config=config,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
+        dtype=torch.float32,
+    )
+
+
+def quiet_loading() -> None:
+    """Keep transformers from warning that the head is new, which is the plan."""
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def classifier_config(
+    entry: dict[str, Any],
+    *,
+    labels: list[str],
+    vocab_size: int,
+    max_length: int,
+    pad: int,
+    pretrained: Path | None,
+) -> Any:
+    """Return transformers' config of the classifier that `build_encoder` describes, with its errors.
+
+    A decoder reads a text's class off the last token that is not `pad`, so its config names it.
+    """
+    from transformers import AutoConfig
 
     names = {"id2label": dict(enumerate(labels)), "label2id": {n: i for i, n in enumerate(labels)}}
     if "init" in entry:
         config = _scratch_config(entry["init"], vocab_size, max_length, pad)
         config.id2label, config.label2id = names["id2label"], names["label2id"]
-        return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
+        return config
     if pretrained is None:
         raise ValueError("an entry without init needs its fetched checkpoint")
     config = AutoConfig.from_pretrained(pretrained, local_files_only=True, trust_remote_code=False)
@@ -85,16 +146,10 @@ def build_encoder(
             f"{pretrained}: max_length is {max_length}, the checkpoint has "
             f"{config.max_position_embeddings} positions"
         )
-    logging.getLogger("transformers").setLevel(logging.ERROR)  # "newly initialized" is the plan
-    return AutoModelForSequenceClassification.from_pretrained(
-        pretrained,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        ignore_mismatched_sizes=True,
-        dtype=torch.float32,
-        **names,
-    )
+    config.id2label, config.label2id = names["id2label"], names["label2id"]
+    if config.model_type in DECODERS:
+        config.pad_token_id, config.use_cache = pad, False
+    return config
 
 
 def load_encoder(folder: Path, *, attention: str = "sdpa") -> nn.Module:

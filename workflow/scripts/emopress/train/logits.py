@@ -20,10 +20,15 @@ def _ids_hash(ids: list[str]) -> str:
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
-def write_logits(bundle: Path, train: Path, out: Path, *, threads: int) -> None:
-    """Write the bundle's logits [N, C] fp32 for the training texts, in their order."""
+def write_logits(
+    bundle: Path, train: Path, out: Path, *, threads: int, device: str = "cpu"
+) -> None:
+    """Write the bundle's logits [N, C] fp32 for the training texts, in their order.
+
+    `device` is that of `emopress.runtime.bundle.load`.
+    """
     split = read_split(train)
-    logits = load(bundle, threads=threads).predict_logits(
+    logits = load(bundle, threads=threads, device=device).predict_logits(
         split.texts, batch_size=BATCH, progress=True
     )
     facts = {

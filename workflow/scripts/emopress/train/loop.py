@@ -5,7 +5,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,18 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.devices import pick_device as pick_device  # most trainings take both from here
+from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
+from emopress.tracking import open_run, run_name
 from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
+from emopress.train.memory import EVALUATION_BATCH
 from emopress.train.thresholds import tuned
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
 AfterStep = Callable[[], None]
-EVALUATION_BATCH = 128
 
 
 def nothing() -> None:
@@ -36,24 +39,6 @@ def set_threads(threads: int) -> None:
     """Keep torch to `threads` threads, and to algorithms that repeat bit by bit."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device for `auto`, `cpu` or `cuda`."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "device: cuda is asked for, but torch finds no CUDA device; use auto or cpu"
-        )
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def uses_bf16(precision: str, device: torch.device) -> bool:
-    """Decide on bf16 autocast; `auto` means: where the device has bf16 arithmetic."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def macro_f1(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
@@ -76,6 +61,21 @@ def logits_of(model: torch.nn.Module, data: Encoded, device: torch.device) -> Te
         for row, index in zip(logits, indices, strict=True):
             result[index] = row
     return torch.stack([row for row in result if row is not None])
+
+
+def checkpoint_gradients(model: torch.nn.Module) -> None:
+    """Have each layer of a transformer recompute its activations in the backward pass, in place.
+
+    (Chen et al. 2016, Training deep nets with sublinear memory cost.) The non-reentrant form, which
+    also works where the first trainable tensor stands behind frozen ones. UserError if `model` holds no
+    transformer.
+    """
+    for module in model.modules():
+        enable: Any = getattr(module, "activation_checkpointing_enable", None)
+        if enable:
+            enable({"use_reentrant": False})
+            return
+    raise UserError("gradient_checkpointing: this model has no transformer layers")
 
 
 class Trainer:
@@ -102,6 +102,8 @@ class Trainer:
         self.seed, self.identity = seed, identity
         self.device, self.state, self.after_step = device, state, after_step
         self.bf16 = uses_bf16(settings["precision"], device)
+        if settings["gradient_checkpointing"]:
+            checkpoint_gradients(model)
         decay = [p for n, p in model.named_parameters() if p.ndim > 1 and p.requires_grad]
         plain = [p for n, p in model.named_parameters() if p.ndim <= 1 and p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -131,23 +133,28 @@ class Trainer:
         steps = math.ceil(batches / settings["accumulate"])
         self.scheduler = LambdaLR(self.optimizer, self._schedule(steps * settings["epochs"]))
         self._resume()
-        with tqdm(
-            total=steps * settings["epochs"],
-            initial=steps * len(self.history),
-            desc="training",
-            unit="step",
-            file=sys.stderr,
-            mininterval=2.0,
-            maxinterval=10.0,
-            dynamic_ncols=False,
-            ncols=110,
-        ) as bar:
+        run = open_run(run_name(self.state), settings)
+        with (
+            closing(run),
+            tqdm(
+                total=steps * settings["epochs"],
+                initial=steps * len(self.history),
+                desc="training",
+                unit="step",
+                file=sys.stderr,
+                mininterval=2.0,
+                maxinterval=10.0,
+                dynamic_ncols=False,
+                ncols=110,
+            ) as bar,
+        ):
             for epoch in range(len(self.history) + 1, settings["epochs"] + 1):
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, bar)
                 score, _ = self._judged(validation, classes)
                 self._record(epoch, loss, score)
+                run.log({"loss": loss, "validation_macro_f1": score}, epoch)
                 bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
                 bar.write(
                     f"epoch {epoch}/{settings['epochs']}  loss {loss:.4f}  "

@@ -1,0 +1,398 @@
+"""Large decoders: linked bases, adapters on 16 and 4 bits, and bundles that run in transformers."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from emopress.artifact import read_json, write_json
+from emopress.bundle.decoder import export_decoder
+from emopress.checkpoint import read_checkpoint, runs_in_transformers
+from emopress.data.pretrained import fetch_model
+from emopress.errors import UserError
+from emopress.runtime import decoder
+from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.decoder import ADAPTER, HEAD, load_decoder
+from emopress.train.adapters import Linear4bit, adopt_4bit_layers, encoder_linears
+from emopress.train.large import count_weights, write_base
+from emopress.train.large_adapters import train_large_adapters
+from emopress.train.tokenizer import train_wordpiece
+
+SIZE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 128, "vocabulary": 300}
+METHODS = ("lora", "qlora")
+
+
+def write_published(folder, texts, kind="mistral"):
+    """Write a language model as one is published: bf16, in shards, its own output layer, a tokenizer."""
+    from transformers import AutoModelForCausalLM, GemmaConfig, MistralConfig
+
+    torch.manual_seed(3)
+    config = {"mistral": MistralConfig, "gemma": GemmaConfig}[kind](
+        vocab_size=SIZE["vocabulary"],
+        hidden_size=SIZE["width"],
+        num_hidden_layers=SIZE["layers"],
+        num_attention_heads=SIZE["heads"],
+        num_key_value_heads=SIZE["kv_heads"],
+        head_dim=16,
+        intermediate_size=SIZE["ffn"],
+        max_position_embeddings=64,
+        pad_token_id=None,
+    )
+    model = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="100KB")
+    train_wordpiece(texts, vocab_size=300, lowercase=True).save(str(folder / "tokenizer.json"))
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory, demo):
+    """Fetched checkpoints of both kinds, from a mirror."""
+    root = tmp_path_factory.mktemp("published")
+    for kind in ("mistral", "gemma"):
+        write_published(root / "models" / kind, demo["en"].frame["text"].tolist(), kind)
+        fetch_model(kind, {}, mirrors=[root], dest=root / "fetched" / kind)
+    return root / "fetched"
+
+
+@pytest.fixture(scope="module")
+def based(published, few):
+    """Return a function that writes the checkpoint of a large model."""
+
+    def write(out, kind="mistral", data=None, **changes):
+        entry = {"name": "large", "family": "transformer", "hub": "a/b", "runtime": "transformers"}
+        size = {"architecture": kind, **SIZE, "head_size": 16}
+        write_base(
+            entry={**entry, "size": size, **changes},
+            data=data or few.data,
+            seed=2,
+            train=few.train,
+            validation=few.validation,
+            pretrained=published / kind,
+            pretrained_tokenizer=None,
+            out=out,
+        )
+        return out
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory, based):
+    return based(tmp_path_factory.mktemp("base") / "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def run(few, training):
+    """Return a function that trains adapters on a large model's checkpoint."""
+
+    def train(parent, method, out, *, targets=(), **changes):
+        settings = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, **changes}
+        step = {
+            "name": method,
+            "kind": "adapt",
+            "method": method,
+            "rank": 4,
+            "alpha": 8,
+            "dropout": 0.05,
+            "targets": list(targets),
+            "train": training(gradient_checkpointing=True, accumulate=2, **settings),
+        }
+        train_large_adapters(
+            parent=parent,
+            step=step,
+            seed=1,
+            device="cpu",
+            train=few.train,
+            validation=few.validation,
+            state=out.with_name("state"),
+            out=out,
+        )
+        return out
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, base, run):
+    root = tmp_path_factory.mktemp("trained")
+    return {method: run(base, method, root / method / "checkpoint") for method in METHODS}
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory, base, trained):
+    root, found = tmp_path_factory.mktemp("bundles"), {}
+    for name, checkpoint in {"base": base, **trained}.items():
+        found[name] = root / name
+        export_decoder(checkpoint, found[name])
+    return found
+
+
+def logits(model, few):
+    ids = torch.randint(5, 200, (3, 9), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        return model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.float()
+
+
+def test_a_published_checkpoint_in_shards_is_fetched(published):
+    record = read_json(published / "mistral" / "pretrained.json")
+    shards = [name for name in record["files"] if name.startswith("model-")]
+    assert len(shards) > 1 and "model.safetensors.index.json" in record["files"]
+
+
+def test_a_base_is_linked_and_not_written_again(base, published):
+    manifest = read_checkpoint(base).manifest
+    shards = [name for name in manifest["files"] if name.startswith("model-")]
+    assert len(shards) > 1
+    for name in [*shards, "model.safetensors.index.json"]:
+        assert (base / name).samefile(published / "mistral" / name)
+    assert manifest["runtime"] == "transformers" and manifest["weight_bits"] == 16
+    assert runs_in_transformers(base)
+    layer = 64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 128 + 2 * 64
+    assert (
+        manifest["params"] == 300 * 64 + 2 * layer + 64 + 6 * 64
+    )  # without the language model's output
+    assert manifest["nonzero_params"] == manifest["params"] == count_weights(base, 6 * 64)[0]
+    assert manifest["licences"] == ["apache-2.0"]
+    config = read_json(base / "config.json")
+    assert config["pad_token_id"] == 0 and len(config["id2label"]) == 6
+    assert load_file(base / HEAD)["score.weight"].shape == (6, 64)
+
+
+def test_the_same_seed_gives_the_same_head(base, based, tmp_path):
+    other = based(tmp_path / "checkpoint")
+    assert (other / HEAD).read_bytes() == (base / HEAD).read_bytes()
+
+
+def test_another_size_than_stated_is_told(based, tmp_path):
+    with pytest.raises(
+        UserError, match=r"model 'large': size says .*layers=3.* config.json .*layers=2"
+    ):
+        size = {"architecture": "mistral", **SIZE, "head_size": 16, "layers": 3}
+        based(tmp_path / "checkpoint", size=size)
+
+
+def test_a_base_of_sets_of_labels_has_thresholds(based, few, tmp_path):
+    out = based(tmp_path / "checkpoint", data={**few.data, "task": "multi"})
+    assert read_checkpoint(out).manifest["thresholds"] == [0.5] * 6
+
+
+def test_the_loaded_base_has_the_head_of_the_checkpoint(base, few):
+    model = load_decoder(base, dtype=torch.float32, device=torch.device("cpu"))
+    assert torch.equal(model.score.weight, load_file(base / HEAD)["score.weight"])
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    half = load_decoder(base, dtype=torch.bfloat16, device=torch.device("cpu"))
+    assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+    assert torch.allclose(logits(model, few), logits(half, few), atol=0.05)
+
+
+def test_quantized_while_it_is_read(base):
+    model = load_decoder(base, dtype=torch.float32, device=torch.device("cpu"), four_bits=True)
+    adopt_4bit_layers(model)
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, Linear4bit)}
+    assert list(layers) == encoder_linears(model) and len(layers) == 2 * 7
+    whole = load_decoder(base, dtype=torch.float32, device=torch.device("cpu"))
+    for name, layer in layers.items():
+        assert layer.weight.dtype == torch.uint8 and layer.weight.quant_state.nested
+        own = Linear4bit(
+            whole.get_submodule(name)
+        ).dequantized()  # what the other QLoRA path makes of it
+        assert torch.allclose(layer.dequantized(), own, atol=1e-3)
+    assert type(model.score) is torch.nn.Linear
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_adapters_leave(trained, base, method):
+    folder, parent = trained[method], read_checkpoint(base).manifest
+    manifest = read_checkpoint(folder).manifest
+    found = manifest["findings"][method]
+    lora = 2 * 4 * (2 * (64 + 64) + 2 * (64 + 32) + 3 * (64 + 128))
+    assert found["trainable_params"] == lora + 6 * 64
+    assert found["base_bits"] == {"lora": 32, "qlora": 4}[method]  # fp32 is what the tests train in
+    assert [step["name"] for step in manifest["recipe"]] == ["large", method]
+    assert manifest["weight_bits"] == {"lora": 16, "qlora": 4}[method]
+    assert manifest["params"] == parent["params"] + {"lora": 0, "qlora": lora}[method]
+    assert len(read_json(folder / "training.json")) == 2
+    assert not (folder.parent / "state").exists()
+    files = sorted(path.name for path in (folder / ADAPTER).iterdir())
+    assert files == ["adapter_config.json", "adapter_model.safetensors"]
+    for path in (folder / "config.json", folder / ADAPTER / "adapter_config.json"):
+        assert str(folder.parents[2]) not in path.read_text()
+
+
+def test_lora_is_merged_in_bf16(trained, base):
+    before, after = {}, {}
+    for folder, weights in ((base, before), (trained["lora"], after)):
+        for path in folder.glob("model*.safetensors"):
+            weights |= load_file(path)
+    assert {tensor.dtype for tensor in after.values()} == {torch.bfloat16}
+    changed = {
+        name for name in after if name not in before or not torch.equal(before[name], after[name])
+    }
+    linears = {
+        f"{n}.weight"
+        for n in encoder_linears(load_decoder(base, dtype=torch.float32, device="cpu"))
+    }
+    assert changed == linears | {"score.weight"}
+    assert read_checkpoint(trained["lora"]).manifest["findings"]["lora"]["max_merge_gap"] < 0.1
+    assert not (trained["lora"] / HEAD).exists()
+
+
+def test_qlora_is_stored_in_four_bits(trained, base):
+    with safe_open(trained["qlora"] / "model.safetensors", framework="pt") as stream:
+        names = set(stream.keys())
+        weight = stream.get_tensor("model.layers.0.self_attn.q_proj.weight")
+    assert weight.dtype == torch.uint8 and weight.numel() == 64 * 64 // 2
+    assert not any("lora" in name for name in names)
+    assert not any("lm_head" in name for name in names)
+
+
+@pytest.mark.parametrize("name", ["base", *METHODS])
+def test_bundles_link_what_is_shipped(bundles, base, trained, name):
+    folder, checkpoint = bundles[name], {"base": base, **trained}[name]
+    bundle = read_bundle(folder)
+    assert bundle.manifest["runtime"] == "transformers"
+    assert all((folder / file).samefile(checkpoint / file) for file in bundle.manifest["files"])
+    assert (
+        bundle.size_bytes
+        == sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+        - (folder / "bundle.json").stat().st_size
+    )
+    assert (folder / ADAPTER).is_dir() == (name == "qlora")
+    assert "training.json" not in bundle.manifest["files"]
+
+
+@pytest.mark.parametrize("name", ["base", *METHODS])
+def test_round_trip_in_a_fresh_process(bundles, texts, python, name):
+    code = (
+        "import json, sys\nfrom emopress.runtime.bundle import load\n"
+        "print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))"
+    )
+    done = python(code, bundles[name], json.dumps(texts))
+    found = np.array(json.loads(done.stdout.splitlines()[-1]))
+    here = load(bundles[name])
+    assert np.allclose(found, here.predict_proba(texts), atol=1e-6)
+    assert np.allclose(
+        found, here.predict_proba(texts, batch_size=8), atol=2e-3
+    )  # padding is nothing
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_bundle_predicts_what_was_trained(base, few, texts, run, tmp_path, method, monkeypatch):
+    """The logits of the adapted model at the end of its training, and those of the shipped files."""
+    from emopress.train import large_adapters
+
+    kept = {}
+    real = large_adapters.save_adapters
+
+    def save(adapted, folder):
+        adapted.eval()
+        kept["logits"] = logits(adapted, few)
+        return real(adapted, folder)
+
+    monkeypatch.setattr(large_adapters, "save_adapters", save)
+    out = run(base, method, tmp_path / "checkpoint", targets=["q_proj", "down_proj"], epochs=1)
+    export_decoder(out, tmp_path / "bundle")
+    found = logits(load(tmp_path / "bundle").model, few)
+    assert torch.allclose(found, kept["logits"], atol={"lora": 0.05, "qlora": 1e-3}[method])
+
+
+def test_bf16_trains_and_predicts(base, run, texts, tmp_path):
+    out = run(base, "qlora", tmp_path / "checkpoint", precision="bf16", epochs=1)
+    manifest = read_checkpoint(out).manifest
+    assert manifest["trained_on"]["precision"] == "bf16"
+    export_decoder(out, tmp_path / "bundle")
+    assert np.isfinite(load(tmp_path / "bundle").predict_proba(texts[:3])).all()
+    lora = run(base, "lora", tmp_path / "lora", precision="bf16", epochs=1)
+    found = read_checkpoint(lora).manifest["findings"]["lora"]
+    assert found["base_bits"] == 16 and found["max_merge_gap"] < 0.2
+
+
+def test_a_gemma_too(based, run, texts, tmp_path):
+    parent = based(tmp_path / "base", "gemma")
+    out = run(parent, "qlora", tmp_path / "checkpoint", epochs=1)
+    export_decoder(out, tmp_path / "bundle")
+    assert load(tmp_path / "bundle").predict_proba(texts[:5]).shape == (5, 6)
+
+
+def test_a_random_one_goes_the_same_way(few, run, tmp_path):
+    init = {
+        "architecture": "mistral",
+        "layers": 1,
+        "width": 32,
+        "heads": 2,
+        "ffn": 64,
+        "dropout": 0.0,
+    }
+    entry = {"name": "large", "family": "transformer", "runtime": "transformers", "init": init}
+    write_base(
+        entry={**entry, "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True}},
+        data=few.data,
+        seed=0,
+        train=few.train,
+        validation=few.validation,
+        pretrained=None,
+        pretrained_tokenizer=None,
+        out=tmp_path / "base",
+    )
+    weights = load_file(tmp_path / "base" / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
+    out = run(tmp_path / "base", "qlora", tmp_path / "checkpoint", epochs=1)
+    export_decoder(out, tmp_path / "bundle")
+    assert load(tmp_path / "bundle").labels == few.labels
+
+
+def test_an_interrupted_training_goes_on(base, run, trained, tmp_path, monkeypatch):
+    from emopress.train import large_adapters
+
+    real, epochs = large_adapters.Trainer._record, []
+
+    def stop(self, *facts):
+        real(self, *facts)
+        epochs.append(facts[0])
+        if len(epochs) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(large_adapters.Trainer, "_record", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, "qlora", tmp_path / "checkpoint")
+    run(base, "qlora", tmp_path / "checkpoint")
+    assert epochs == [1, 2]
+    for name in ("model.safetensors", f"{ADAPTER}/adapter_model.safetensors"):
+        assert (tmp_path / "checkpoint" / name).read_bytes() == (
+            trained["qlora"] / name
+        ).read_bytes()
+
+
+def test_what_is_missing_is_named(bundles, monkeypatch, tmp_path):
+    monkeypatch.setattr(decoder, "find_spec", lambda name: None if name == "peft" else name)
+    with pytest.raises(UserError, match=r"needs peft: .*extra `study`"):
+        load(bundles["qlora"])
+    load(bundles["base"])
+
+
+def test_a_damaged_shard_is_named(bundles, tmp_path):
+    folder = shutil.copytree(bundles["base"], tmp_path / "bundle")
+    shard = next(folder.glob("model-00001*"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=rf"{shard.name}: damaged"):
+        load(folder)
+
+
+def test_a_manifest_without_its_keys_is_damaged(bundles, tmp_path):
+    folder = shutil.copytree(bundles["base"], tmp_path / "bundle")
+    facts = read_json(folder / "bundle.json")
+    write_json(folder / "bundle.json", {k: v for k, v in facts.items() if k != "pad_id"})
+    with pytest.raises(UserError, match="damaged \\('pad_id' is no int\\)"):
+        load(folder)
+
+
+def test_the_tokenizer_is_shipped(bundles):
+    assert Tokenizer.from_file(str(bundles["qlora"] / "tokenizer.json")).get_vocab_size() <= 300

@@ -1,0 +1,195 @@
+"""Trackers get each epoch's numbers, offline, and change nothing. Modules of their names stand in for them."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from emopress.errors import UserError
+from emopress.tracking import KIND_VARIABLE, RUNS, STUDY_VARIABLE, open_run, run_name
+from emopress.train.batches import Encoded
+from emopress.train.loop import Trainer
+from emopress.train.objectives import label_objective
+
+
+class Calls(list):
+    """Records calls; as a module, every name of it is a function that notes its arguments."""
+
+    def __call__(self, name, answer=None):
+        def note(*arguments, **options):
+            self.append((name, arguments, options))
+            return answer
+
+        return note
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """Put a module of the chosen tracker in place in an empty folder; returns what it is called with."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(STUDY_VARIABLE, "a-study")
+    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_PROJECT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    noted = Calls()
+
+    def choose(kind):
+        monkeypatch.setenv(KIND_VARIABLE, kind)
+        if kind == "tensorboard":
+            names = ("add_text", "add_scalar", "close")
+            writer = SimpleNamespace(**{name: noted(name) for name in names})
+            module = SimpleNamespace(SummaryWriter=noted("SummaryWriter", writer))
+            monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+        elif kind == "wandb":
+            run = SimpleNamespace(log=noted("log"), finish=noted("finish"))
+            monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=noted("init", run)))
+        else:
+            names = (
+                "set_tracking_uri",
+                "set_experiment",
+                "start_run",
+                "log_params",
+                "log_metrics",
+                "end_run",
+            )
+            module = SimpleNamespace(**{name: noted(name) for name in names})
+            monkeypatch.setitem(sys.modules, "mlflow", module)
+        return noted
+
+    return choose
+
+
+class Words(torch.nn.Module):
+    """The mean of word vectors, and a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.out = torch.nn.Embedding(9, 4), torch.nn.Linear(4, 3)
+
+    def forward(self, input_ids, attention_mask):
+        return SimpleNamespace(logits=self.out(self.table(input_ids).mean(1)))
+
+
+def trained(training, folder):
+    """Train a small model for two epochs; return its history and weights."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    ids = [rng.integers(1, 9, 5).tolist() for _ in range(24)]
+    data = Encoded(ids, torch.tensor([row[0] % 3 for row in ids]), 0)
+    settings = training(epochs=2, batch_size=8)
+    model = Words()
+    trainer = Trainer(
+        model,
+        label_objective(data.labels, settings, 3, torch.device("cpu")),
+        settings,
+        seed=0,
+        identity="x",
+        device=torch.device("cpu"),
+        state=folder / "results" / "emotion" / "tiny" / "seed0" / "unfinished-training",
+    )
+    return trainer.fit(data, data, 3), model.state_dict()
+
+
+def test_the_name_of_a_run():
+    assert run_name(Path("results/emotion/tiny+lora/seed0/unfinished-training")) == (
+        "emotion/tiny+lora/seed0"
+    )
+
+
+def test_none_is_the_default(monkeypatch):
+    monkeypatch.delenv(KIND_VARIABLE, raising=False)
+    run = open_run("a/b/c", {})
+    run.log({"loss": 1.0}, 1)
+    run.close()
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_missing_package_is_one_line(kind, monkeypatch):
+    monkeypatch.setenv(KIND_VARIABLE, kind)
+    for name in ("tensorboard", "torch.utils.tensorboard", "wandb", "mlflow"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        UserError, match=rf"tracking: {kind} is asked for.*pip install {kind}, or"
+    ) as e:
+        open_run("a/b/c", {})
+    assert "\n" not in str(e.value)
+
+
+def test_tensorboard(calls, training, tmp_path):
+    noted = calls("tensorboard")
+    history, _ = trained(training, tmp_path)
+    assert noted[0] == ("SummaryWriter", ("results/tracking/tensorboard/emotion/tiny/seed0",), {})
+    assert noted[1][0] == "add_text" and "epochs: 2" in noted[1][1][1]
+    expected = [
+        ("add_scalar", (name, row[name], row["epoch"]), {})
+        for row in history
+        for name in ("loss", "validation_macro_f1")
+    ]
+    assert noted[2:] == [*expected, ("close", (), {})]
+
+
+def test_wandb_is_offline(calls, training, tmp_path):
+    noted = calls("wandb")
+    history, _ = trained(training, tmp_path)
+    (name, _, options), *logged, last = noted
+    assert name == "init" and options["mode"] == "offline" and options["dir"] == "results/tracking"
+    assert (options["project"], options["name"]) == ("a-study", "emotion/tiny/seed0")
+    assert options["config"]["epochs"] == 2
+    assert options["resume"] == "allow" and options["id"].isalnum()
+    assert [(call[1][0]["loss"], call[2]["step"]) for call in logged] == [
+        (row["loss"], row["epoch"]) for row in history
+    ]
+    assert last == ("finish", (), {})
+
+
+def test_wandbs_own_variables_win(calls, monkeypatch):
+    noted = calls("wandb")
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    open_run("a/b/c", {})
+    assert (noted[0][2]["mode"], noted[0][2]["project"]) == ("online", "mine")
+
+
+def test_mlflow_is_a_local_file(calls, training, tmp_path):
+    noted = calls("mlflow")
+    history, _ = trained(training, tmp_path)
+    names = [call[0] for call in noted]
+    assert names == [
+        "set_tracking_uri",
+        "set_experiment",
+        "start_run",
+        "log_params",
+        "log_metrics",
+        "log_metrics",
+        "end_run",
+    ]
+    assert noted[0][1] == (f"sqlite:///{tmp_path}/results/tracking/mlflow.db",)
+    assert noted[1][1] == ("a-study",) and noted[2][2] == {"run_name": "emotion/tiny/seed0"}
+    assert noted[4][1][0]["loss"] == history[0]["loss"] and noted[5][2] == {"step": 2}
+
+
+def test_mlflows_own_variable_wins(calls, monkeypatch):
+    noted = calls("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    open_run("a/b/c", {})
+    assert noted[0][1] == ("http://127.0.0.1:5000",)
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_tracking_changes_no_result(calls, training, tmp_path, monkeypatch, kind):
+    monkeypatch.setenv(KIND_VARIABLE, "none")
+    plain, weights = trained(training, tmp_path / "plain")
+    calls(kind)
+    tracked, same = trained(training, tmp_path / "tracked")
+    assert tracked == plain
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+
+
+def test_a_training_that_fails_ends_its_run(calls, training, tmp_path, monkeypatch):
+    noted = calls("wandb")
+    monkeypatch.setattr(Trainer, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        trained(training, tmp_path)
+    assert noted[-1][0] == "finish"

@@ -1,0 +1,30 @@
+"""Which device torch computes on, and in which precision. Torch is imported when it is asked."""
+
+from typing import TYPE_CHECKING
+
+from emopress.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(name: str) -> "torch.device":
+    """Return the device for `auto`, `cpu` or `cuda`."""
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "device: cuda is asked for, but torch finds no CUDA device; use auto or cpu"
+        )
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def uses_bf16(precision: str, device: "torch.device") -> bool:
+    """Decide on bf16 autocast; `auto` means: where the device has bf16 arithmetic."""
+    import torch
+
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,122 @@
+"""Runs a decoder too large for a graph in transformers: weights in bf16 or in 4 bits, adapters beside them.
+
+Torch and what else it needs are imported when a bundle is opened; no other runtime needs them.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emopress.devices import pick_device, uses_bf16
+from emopress.errors import UserError
+from emopress.runtime.classifier import Classifier, Normaliser
+from emopress.runtime.encoder import Encoder
+
+HEAD = "head.safetensors"  # the output layer [labels, width] of a published base, in fp32
+ADAPTER = "adapter"
+NEEDED = ("torch", "transformers", "accelerate", "safetensors")
+NEEDED_4_BITS = ("bitsandbytes", "peft")  # adapters stay beside 4-bit weights
+
+
+def check_packages(*, four_bits: bool) -> None:
+    """Raise UserError, with the packages that are missing, unless a bundle of this sort can run."""
+    wanted = [*NEEDED, *(NEEDED_4_BITS if four_bits else ())]
+    absent = [name for name in wanted if find_spec(name) is None]
+    if absent:
+        raise UserError(
+            f"this bundle's runtime is transformers, which needs {', '.join(absent)}: "
+            "pip install -r requirements.lock, or the extra `study`"
+        )
+
+
+def nf4_config() -> Any:
+    """Return how transformers quantizes while it loads: NF4, scales quantized too, the head left alone.
+
+    (Dettmers et al. 2023, QLoRA, section 3: 4-bit NormalFloat in blocks of 64, double quantization.)
+    """
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=["score"],
+    )
+
+
+def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = False) -> Any:
+    """Return the sequence classifier of a Hugging Face folder on `device`, in evaluation mode.
+
+    transformers reads the shards tensor by tensor onto the device that accelerate's map names and,
+    with `four_bits`, quantizes each as it comes: no more than one tensor is there unquantized. A folder
+    whose weights are in 4 bits is loaded so anyway. What is not in 4 bits has `dtype`.
+    """
+    import logging
+
+    from safetensors.torch import load_file
+    from transformers import AutoModelForSequenceClassification
+
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # the head comes from elsewhere
+    options = {"quantization_config": nf4_config()} if four_bits else {}
+    model: Any = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=dtype,
+        device_map={"": device},
+        **options,
+    )
+    if (folder / HEAD).is_file():
+        weight = load_file(folder / HEAD)["score.weight"]
+        model.score.weight.data.copy_(weight)
+    for parameter in model.parameters():
+        if parameter.is_floating_point():  # those in 4 bits are uint8
+            parameter.data = parameter.data.to(dtype)
+    for module in model.modules():
+        if hasattr(module, "compute_dtype"):  # bitsandbytes' 4-bit layers
+            module.compute_dtype = dtype
+    return model.eval()
+
+
+class DecoderClassifier(Classifier):
+    """A decoder in PyTorch, on the CPU or the first CUDA device, in bf16 where that has it, else in fp32."""
+
+    def __init__(
+        self,
+        folder: Path,
+        encoder: Encoder,
+        *,
+        labels: list[str],
+        normalise: Normaliser,
+        threads: int,
+        device: str,
+    ) -> None:
+        super().__init__(labels, normalise)
+        adapted = (folder / ADAPTER).is_dir()
+        check_packages(four_bits=adapted)
+        import torch
+
+        torch.set_num_threads(threads)
+        self.encoder, self.device = encoder, pick_device(device)
+        dtype = torch.bfloat16 if uses_bf16("auto", self.device) else torch.float32
+        self.model = load_decoder(folder, dtype=dtype, device=self.device)
+        if adapted:
+            from peft import PeftModel
+
+            self.model = PeftModel.from_pretrained(self.model, str(folder / ADAPTER)).eval()
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Return logits [N, C] of one batch."""
+        import torch
+
+        inputs = {
+            name: torch.from_numpy(array).to(self.device)
+            for name, array in self.encoder(texts).items()
+        }
+        with torch.inference_mode():
+            return np.asarray(self.model(**inputs).logits.float().cpu().numpy())

@@ -1,0 +1,142 @@
+"""Sends the curve of a training to a tracker too: TensorBoard, Weights & Biases or MLflow, offline by default.
+
+training.json has the curve whatever happens here. What to track with is told by the environment and not
+by a job's params: it changes no result and reruns nothing. A tracker's package is imported when it is
+asked for. (transformers' callbacks serve transformers' own Trainer; this project's loop is its own.)
+"""
+
+import hashlib
+import importlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from emopress.errors import UserError
+
+KIND_VARIABLE = "EMOPRESS_TRACKING"  # the config's `tracking`; set by common.smk, as is
+STUDY_VARIABLE = "EMOPRESS_STUDY"  # the study's name
+FOLDER = Path("results") / "tracking"
+PACKAGES = {
+    "tensorboard": "torch.utils.tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+}
+
+
+class Run(Protocol):
+    """One training, as a tracker sees it."""
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Add the numbers of one epoch by name."""
+
+    def close(self) -> None:
+        """End the run; what was logged is safe then."""
+
+
+class Untracked:
+    """No tracker."""
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class TensorBoardRun:
+    """Event files below results/tracking/tensorboard/<run>/."""
+
+    def __init__(self, module: Any, name: str, settings: Mapping[str, Any]) -> None:
+        self.writer = module.SummaryWriter(str(FOLDER / "tensorboard" / name))
+        text = "\n".join(f"    {key}: {value}" for key, value in settings.items())
+        self.writer.add_text("settings", text)
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Add a point to each curve."""
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, epoch)
+
+    def close(self) -> None:
+        """Write what is buffered."""
+        self.writer.close()
+
+
+class WandbRun:
+    """A run of Weights & Biases, in the folder results/tracking unless WANDB_DIR says otherwise.
+
+    WANDB_MODE is `offline` where it is not set; `wandb sync` sends such runs. A training that goes on
+    after an interruption goes on in its run.
+    """
+
+    def __init__(self, module: Any, name: str, settings: Mapping[str, Any]) -> None:
+        study = os.environ.get(STUDY_VARIABLE, "emopress")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        self.run = module.init(
+            project=os.environ.get("WANDB_PROJECT", study),
+            name=name,
+            id=hashlib.sha256(f"{study}/{name}".encode()).hexdigest()[:16],
+            resume="allow",
+            dir=os.environ.get("WANDB_DIR", str(FOLDER)),
+            mode=os.environ.get("WANDB_MODE", "offline"),
+            config=dict(settings),
+        )
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Add a point to each curve."""
+        self.run.log(dict(values), step=epoch)
+
+    def close(self) -> None:
+        """End the run."""
+        self.run.finish()
+
+
+class MlflowRun:
+    """A run of MLflow, in results/tracking/mlflow.db (SQLite) unless MLFLOW_TRACKING_URI names another store."""
+
+    def __init__(self, module: Any, name: str, settings: Mapping[str, Any]) -> None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        local = f"sqlite:///{(FOLDER / 'mlflow.db').resolve()}"
+        self.mlflow = module
+        module.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", local))
+        module.set_experiment(os.environ.get(STUDY_VARIABLE, "emopress"))
+        module.start_run(run_name=name)
+        module.log_params(dict(settings))
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Add a point to each curve."""
+        self.mlflow.log_metrics(dict(values), step=epoch)
+
+    def close(self) -> None:
+        """End the run."""
+        self.mlflow.end_run()
+
+
+RUNS: dict[str, Callable[..., Run]] = {
+    "tensorboard": TensorBoardRun,
+    "wandb": WandbRun,
+    "mlflow": MlflowRun,
+}
+
+
+def run_name(state: Path) -> str:
+    """Return a training's name, from where its unfinished state waits: data set/variant/seed."""
+    return "/".join(state.absolute().parts[-4:-1])
+
+
+def open_run(name: str, settings: Mapping[str, Any]) -> Run:
+    """Begin the run `name` in the tracker that the environment names, with the training's settings.
+
+    UserError if its package is not installed.
+    """
+    kind = os.environ.get(KIND_VARIABLE, "none")
+    if kind == "none":
+        return Untracked()
+    try:
+        module = importlib.import_module(PACKAGES[kind])
+    except ImportError as error:
+        raise UserError(
+            f"tracking: {kind} is asked for, but its package is not installed here ({error}); "
+            f"pip install {kind}, or tracking: none"
+        ) from None
+    return RUNS[kind](module, name, settings)
