@@ -99,6 +99,10 @@ use rule predict as predict_generative with:
         cross_entropy="results/{dataset}/{generative}/seed{seed}/cross-entropy.json",
     log:
         "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
+    params:
+        labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
+        batch_size=STUDY.evaluate["batch_size"],
+        device="cpu",
     message:
         "{wildcards.dataset}: evaluate {wildcards.generative} and what its tokens cost (seed {wildcards.seed})"
 
