@@ -128,16 +128,17 @@ def opened(folder: Path) -> Bundle:
 
 def measure(test: "Part", labels: list[str]) -> Measured:
     """Return the scores of the test texts with their bootstrap intervals."""
+    import numpy as np
+
     from emopress.measure.intervals import interval
     from emopress.measure.metrics import scores
     from emopress.measure.scoring import observed, resampled
 
     said, classes = test.predicted, len(labels)
-    drawn = resampled(test.truth, said[None, None], classes=classes, resamples=RESAMPLES).column(
-        0
-    )  # of one variant with one seed
+    one = said[None, None]  # one variant with one seed
+    drawn = resampled(test.truth, one, classes=classes, resamples=RESAMPLES).column(0)
     points = observed(test.truth, said, classes)
-    given = set((said.any(axis=0).nonzero()[0] if said.ndim == 2 else said).tolist())
+    given = set((np.flatnonzero(said.any(axis=0)) if said.ndim == 2 else said).tolist())
     names = SEVERAL if test.truth.ndim == 2 else ()
     return Measured(
         scores=scores(test.truth, said, labels),
