@@ -28,7 +28,6 @@ CARD_KEYS = (
 MODEL_FILES = {  # what a user cannot do without, by runtime
     "onnxruntime": ("model.onnx", "tokenizer.json"),
     "openvino": ("model.xml", "model.bin", "tokenizer.json"),
-    "transformers": ("config.json", "tokenizer.json"),
     "linear": ("model.npz",),
     "dense": ("model.npz",),
 }
@@ -136,8 +135,8 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     from emopress.measure.scoring import observed, resampled
 
     said, classes = test.predicted, len(labels)
-    # Of one variant with one seed.
-    drawn = resampled(test.truth, said[None, None], classes=classes, resamples=RESAMPLES).column(0)
+    one = said[None, None]  # one variant with one seed
+    drawn = resampled(test.truth, one, classes=classes, resamples=RESAMPLES).column(0)
     points = observed(test.truth, said, classes)
     given = set((np.flatnonzero(said.any(axis=0)) if said.ndim == 2 else said).tolist())
     names = SEVERAL if test.truth.ndim == 2 else ()

@@ -90,7 +90,8 @@ def _panel(
         axes.errorbar([x], [y], yerr=[spread], color=colour, lw=1, capsize=2.5, zorder=3)
         axes.add_line(dot(colour, marker, False, float(x), float(y)))
         if found and name == found.smallest:
-            axes.plot([x], [y], "o", zorder=3.5, ms=15, mfc="none", mec="#111111", mew=1.3)
+            ring: dict[str, Any] = {"ms": 15, "mfc": "none", "mec": "#111111", "mew": 1.3}
+            axes.plot([x], [y], "o", zorder=3.5, **ring)
     if found:
         _shade(axes, trials, sizes, means, found, split)
     axes.set_xlabel("Size of the shipped files, MB (log scale)")
