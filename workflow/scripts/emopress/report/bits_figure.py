@@ -31,7 +31,7 @@ def bits_figure(statistics: Mapping[str, Any], *, title: str) -> Figure:
             heading(figure, plain(title), "Macro F1 against bits")
             figure.text(0.012, 0.4, "This data set has no LSTMs of both kinds.", fontsize=10)
             return figure
-        figure = new_figure(9.0, 5.6)
+        figure = new_figure(9.8, 5.6)
         heading(figure, plain(title), "Macro F1 against bits: generative and discriminative LSTMs")
         note(
             figure,
@@ -44,8 +44,9 @@ def bits_figure(statistics: Mapping[str, Any], *, title: str) -> Figure:
         for rank, (key, points) in enumerate(lines.items()):
             shift = APART * (rank - (len(lines) - 1) / 2)
             _draw(axes, points, statistics, places, shift, key)
-        for kind, variant in questions["fp32"].items():
-            _draw(axes, [(FULL, variant)], statistics, places, 0.0, (kind, "gpfq", True))
+        for side, kind in zip((-APART, APART), COLOURS, strict=True):
+            point = (FULL, questions["fp32"][kind])
+            _draw(axes, [point], statistics, places, side, (kind, "gpfq", True))
         axes.set_xticks(list(places.values()), list(places))
         axes.set_xlim(-0.5, len(places) - 0.5)
         axes.set(xlabel="Bits of weights", ylabel="Macro F1 on the test split, %")
@@ -54,7 +55,7 @@ def bits_figure(statistics: Mapping[str, Any], *, title: str) -> Figure:
         figure.legend(
             handles=handles,
             loc="center left",
-            bbox_to_anchor=(0.69, 0.5),
+            bbox_to_anchor=(0.635, 0.5),
             frameon=False,
             fontsize=8,
         )
