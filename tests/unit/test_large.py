@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from safetensors import safe_open
@@ -396,3 +397,31 @@ def test_a_manifest_without_its_keys_is_damaged(bundles, tmp_path):
 
 def test_the_tokenizer_is_shipped(bundles):
     assert Tokenizer.from_file(str(bundles["qlora"] / "tokenizer.json")).get_vocab_size() <= 300
+
+
+def test_sets_of_labels(based, few, training, texts, tmp_path):
+    """Thresholds are tuned with the adapters, shipped, and used."""
+    files = {}
+    for name in ("train", "validation"):
+        table = pandas.read_parquet(getattr(few, name))
+        table["label"] = [sorted({label, 0}) for label in table["label"]]
+        files[name] = tmp_path / f"{name}.parquet"
+        table.to_parquet(files[name], index=False)
+    parent = based(tmp_path / "base", data={**few.data, "task": "multi"})
+    step = {"name": "qlora", "kind": "adapt", "method": "qlora", "rank": 2, "alpha": 4}
+    train_large_adapters(
+        parent=parent,
+        step={**step, "dropout": 0.0, "targets": [], "train": training(epochs=1, batch_size=16)},
+        seed=0,
+        device="cpu",
+        **files,
+        state=tmp_path / "state",
+        out=tmp_path / "checkpoint",
+    )
+    thresholds = read_checkpoint(tmp_path / "checkpoint").manifest["thresholds"]
+    assert len(thresholds) == 6 and thresholds != [0.5] * 6
+    export_decoder(tmp_path / "checkpoint", tmp_path / "bundle")
+    model = load(tmp_path / "bundle")
+    assert model.task == "multi" and model.thresholds == thresholds
+    found = model.predict_proba(texts)
+    assert ((found > 0) & (found < 1)).all() and not np.allclose(found.sum(1), 1)

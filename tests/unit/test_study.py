@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 STUDIES = sorted(
     path.name
     for path in (ROOT / "config").glob("*.yaml")
-    if path.name not in ("datasets.yaml", "miniature.yaml", "published.yaml")
+    if path.name not in ("datasets.yaml", "llm-miniature.yaml", "miniature.yaml", "published.yaml")
 )
 
 
