@@ -24,7 +24,6 @@ PASSES = {  # that the miniature study has not
         "rank": 4,
         "train": {"epochs": 1, "learning_rate": 0.001},
     },
-    "bf16": {"kind": "quantize", "method": "bf16"},
     "nf4": {"kind": "quantize", "method": "nf4"},
     "ov-int8": {"kind": "openvino", "precision": "int8", "calibration": {"texts": 10}},
     "kd-dense": {
@@ -45,7 +44,6 @@ VARIANTS = [
     "tiny+qlora",
     "tiny+auto",
     "tiny+fp16",
-    "tiny+bf16",
     "tiny+nf4",
     "tiny+mag50+pack",
     "tiny+kd-dense",
@@ -145,7 +143,7 @@ def test_which_passes_tune_thresholds(ran):
 
     assert thresholds("tiny+int8-static") == thresholds("tiny")
     assert thresholds("tiny+mag50+int8-dynamic") == thresholds("tiny")
-    for stored in ("fp16", "bf16", "nf4", "mag50+pack", *(name[5:] for name in OPENVINO)):
+    for stored in ("fp16", "nf4", "mag50+pack", *(name[5:] for name in OPENVINO)):
         assert thresholds(f"tiny+{stored}") == thresholds("tiny"), stored
     for trained in ("kd-micro", "kd-dense", "qlora"):
         assert thresholds(f"tiny+{trained}") != thresholds("tiny"), trained
