@@ -24,5 +24,6 @@ session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options)
 # trained on one spelling of a letter does not know the others.
 tokens = tokenizer.encode(" ".join(text.split()))
 inputs = {"input_ids": array([tokens.ids]), "attention_mask": array([tokens.attention_mask])}
-# Logits; their softmax is the probabilities.
+# Logits; their softmax is the probabilities. Where bundle.json says "task": "multi" the sigmoid of each
+# is, and a text has the labels whose probability is their number in "thresholds" there, or more.
 print(dict(zip(facts["labels"], session.run(["logits"], inputs)[0][0].tolist(), strict=True)))

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib.util
 
 import pandas
 import pytest
@@ -14,6 +15,24 @@ from emopress.measure.summary import summary_errors
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 GROUPS = {"glad": ["joy", "love"], "upset": ["sadness", "anger", "fear"], "surprise": ["surprise"]}
+HAS_OPENVINO = all(importlib.util.find_spec(name) for name in ("openvino", "nncf"))
+OPENVINO = ["tiny+ov-int8"] if HAS_OPENVINO else []
+PASSES = {  # that the miniature study has not
+    "qlora": {
+        "kind": "adapt",
+        "method": "qlora",
+        "rank": 4,
+        "train": {"epochs": 1, "learning_rate": 0.001},
+    },
+    "bf16": {"kind": "quantize", "method": "bf16"},
+    "nf4": {"kind": "quantize", "method": "nf4"},
+    "ov-int8": {"kind": "openvino", "precision": "int8", "calibration": {"texts": 10}},
+    "kd-dense": {
+        "kind": "distill",
+        "student": "dense",
+        "train": {"epochs": 4, "batch_size": 16, "learning_rate": 0.02},
+    },
+}
 VARIANTS = [
     "tiny",
     "tiny+int8-static",
@@ -23,7 +42,14 @@ VARIANTS = [
     "tiny+kd-micro",
     "tiny+trim+int4",
     "tiny+lora",
+    "tiny+qlora",
     "tiny+auto",
+    "tiny+fp16",
+    "tiny+bf16",
+    "tiny+nf4",
+    "tiny+mag50+pack",
+    "tiny+kd-dense",
+    *OPENVINO,
     "linear",
     "linear+int8-weights",
     "dense",
@@ -54,6 +80,7 @@ def ran(tmp_path_factory):
     write_sets(made.folder / "data" / "demo" / "demo-en.csv", mirror / "sets.csv")
     study = yaml.safe_load(STUDY.read_text("utf-8"))
     study["mirror"] = "mirror"
+    study["passes"] |= PASSES
     study["study"] = [{"dataset": "sets", "variants": VARIANTS}]
     study["datasets"] = {
         "sets": {
@@ -88,7 +115,7 @@ def test_summary(ran):
         assert (summary[f"{score}_low"] <= summary[score]).all()
         assert (summary[score] <= summary[f"{score}_high"]).all()
     by_variant = summary.set_index("variant")
-    for variant in ("tiny", "linear", "dense"):
+    for variant in ("tiny", "linear", "dense", "tiny+kd-dense"):
         assert by_variant.loc[variant, "sample_f1"] > 0.6, variant
 
 
@@ -118,7 +145,10 @@ def test_which_passes_tune_thresholds(ran):
 
     assert thresholds("tiny+int8-static") == thresholds("tiny")
     assert thresholds("tiny+mag50+int8-dynamic") == thresholds("tiny")
-    assert thresholds("tiny+kd-micro") != thresholds("tiny")
+    for stored in ("fp16", "bf16", "nf4", "mag50+pack", *(name[5:] for name in OPENVINO)):
+        assert thresholds(f"tiny+{stored}") == thresholds("tiny"), stored
+    for trained in ("kd-micro", "kd-dense", "qlora"):
+        assert thresholds(f"tiny+{trained}") != thresholds("tiny"), trained
     assert thresholds("dense+q4") == thresholds("dense")
 
 

@@ -4,6 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import numpy as np
+import pandas
 import pytest
 
 STEP = {"name": "tiny", "family": "transformer"}
@@ -191,3 +192,29 @@ def probabilities(artifacts, texts):
         name: np.asarray(load(folder).predict_proba(texts))
         for name, folder in artifacts.bundles.items()
     }
+
+
+def paired_texts(frame, rng):
+    """Return texts of one to two of the demo corpus's, each with the labels of its parts."""
+    others = rng.integers(len(frame), size=len(frame))
+    rows = []
+    for index, other in enumerate(others.tolist()):
+        one, two = frame.iloc[index], frame.iloc[other]
+        if index % 2:
+            rows.append((one["id"], one["text"], [int(one["label"])]))
+        else:
+            both = sorted({int(one["label"]), int(two["label"])})
+            rows.append((one["id"], f"{one['text']} {two['text']}", both))
+    return pandas.DataFrame(rows, columns=["id", "text", "label"])
+
+
+@pytest.fixture(scope="session")
+def sets(tmp_path_factory, demo):
+    """Files of a multi-label corpus and what a model knows of it."""
+    folder, rng = tmp_path_factory.mktemp("sets"), np.random.default_rng(0)
+    files = {}
+    for name in ("train", "validation", "test"):
+        files[name] = folder / f"{name}.parquet"
+        table = pandas.read_parquet(getattr(demo["en"], name))[:400]
+        paired_texts(table, rng).to_parquet(files[name], index=False)
+    return files, {**demo["en"].data, "task": "multi"}

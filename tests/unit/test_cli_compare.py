@@ -10,7 +10,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from emopress.artifact import read_json
 from emopress.cli import main
-from emopress.cli.compare import class_of, compared, page
+from emopress.cli.comparison import compared, page
+from emopress.cli.labelled import class_of
 from emopress.runtime.bundle import Bundle, load
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]

@@ -8,7 +8,7 @@ import pytest
 
 from emopress.artifact import read_json, sha256_of
 from emopress.data.download import CHUNK_BYTES
-from emopress.data.fetch import VECTORS, fetch_dataset
+from emopress.data.fetch import WORD_VECTORS, data_set, fetch_files
 from emopress.errors import UserError
 
 BODY = bytes(range(256)) * 2048
@@ -74,8 +74,8 @@ def server(monkeypatch):
 
 def fetch(tmp_path, source, mirrors=(), **options):
     fast = {"backoff_s": 0.01, "timeout_s": 5.0, "attempts": 3, "progress": False}
-    fetch_dataset(
-        "demo",
+    fetch_files(
+        data_set("demo"),
         source,
         mirrors=list(mirrors),
         root=tmp_path,
@@ -355,14 +355,14 @@ def test_hub_failures(tmp_path, monkeypatch, error):
 def test_word_vectors_come_the_same_way_and_are_called_so(tmp_path):
     source = {"files": [{"name": "v.txt", "url": REFUSED, "sha256": SHA256}]}
     mirror = tmp_path / "mirror"
-    (mirror / VECTORS).mkdir(parents=True)
+    (mirror / WORD_VECTORS.folder).mkdir(parents=True)
     with pytest.raises(UserError) as caught:
-        fetch_dataset(VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")
+        fetch_files(WORD_VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")
     assert str(caught.value).startswith("word vectors: no mirror has 'v.txt'; looked at ")
     assert f"{mirror}/vectors/v.txt" in str(caught.value)
-    (mirror / VECTORS / "v.txt").write_bytes(BODY)
-    fetch_dataset(VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")
+    (mirror / WORD_VECTORS.folder / "v.txt").write_bytes(BODY)
+    fetch_files(WORD_VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")
     assert sha256_of(tmp_path / "v.txt" / "v.txt") == SHA256
-    (mirror / VECTORS / "v.txt").write_bytes(BODY[1:])
+    (mirror / WORD_VECTORS.folder / "v.txt").write_bytes(BODY[1:])
     with pytest.raises(UserError, match=r"word vectors, file 'v\.txt': wrong checksum"):
-        fetch_dataset(VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")
+        fetch_files(WORD_VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")

@@ -12,15 +12,19 @@ from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json, sha256_of, write_json
 from emopress.bundle.dense import export_dense, quantize_dense
+from emopress.bundle.export import export_linear
 from emopress.checkpoint import read_checkpoint
 from emopress.dense.model import DenseModel
 from emopress.dense.train import Entries, first_vectors, train_dense
 from emopress.errors import UserError
+from emopress.linear.train import train_linear
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.dense import pooled
 from emopress.runtime.layers import VECTORS, Layer, read_model
 from emopress.runtime.words import Lexicon, words_of
 from emopress.train.data import Split, read_split
+from emopress.train.lesson import read_teachers
+from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
 
 SUBWORD = {"source": "subword", "dimension": 12, "buckets": 300, "min_count": 2}
@@ -413,3 +417,82 @@ def test_a_text_of_validation_without_a_known_word_can_be_trained_on(
         out=tmp_path / "checkpoint",
     )
     assert read_checkpoint(tmp_path / "checkpoint").manifest["params"] > 0
+
+
+@pytest.fixture
+def teacher(demo, filled, tmp_path):
+    """The bundle of a linear model."""
+    corpus = demo["en"]
+    train_linear(
+        step=filled("linear", family="linear", name="linear"),
+        data=corpus.data,
+        seed=0,
+        train=corpus.train,
+        validation=corpus.validation,
+        out=tmp_path / "teacher",
+    )
+    export_linear(tmp_path / "teacher", tmp_path / "teacher-bundle")
+    return tmp_path / "teacher-bundle"
+
+
+@pytest.fixture
+def distilled(demo, filled, training, teacher, tmp_path):
+    """Return a function that distils the teacher into a dense student, and returns its checkpoint."""
+    corpus, logits = demo["en"], tmp_path / "logits.safetensors"
+    write_logits(teacher, corpus.train, logits, threads=1)
+    shape = {**SHAPES["average"], "train": training(**TRAIN)}
+    student = filled("dense", name="small", family="dense", **shape)
+
+    def run(name, alpha=0.7, student=student, **changes):
+        settings = training(**{**TRAIN, **changes})
+        step = filled("distill", name="kd", kind="distill", student="small", alpha=alpha)
+        train_dense(
+            step={**step, "train": settings, "student_model": student},
+            student=student,
+            data=corpus.data,
+            seed=0,
+            device="cpu",
+            train=corpus.train,
+            validation=corpus.validation,
+            vectors=None,
+            teacher=teacher,
+            teacher_logits=[logits],
+            state=tmp_path / "state",
+            out=tmp_path / name,
+        )
+        return read_checkpoint(tmp_path / name)
+
+    return run
+
+
+def test_a_dense_student_learns_what_its_teacher_says(distilled, teacher, demo, tmp_path):
+    made = distilled("kd", alpha=1.0, epochs=15)
+    assert [step["name"] for step in made.manifest["recipe"]] == ["linear", "kd"]
+    assert made.manifest["family"] == "dense" and made.manifest["findings"]["kd"]["words"] > 0
+    assert made.manifest["parent"] == {"sha256": sha256_of(teacher / "bundle.json")}
+    export_dense(made.folder, tmp_path / "bundle")
+    texts = read_split(demo["en"].test).texts
+    own, others = (
+        load(folder).predict_proba(texts).argmax(axis=1)
+        for folder in (tmp_path / "bundle", teacher)
+    )
+    assert np.mean(own == others) > 0.6
+
+
+def test_what_a_student_is_told_shapes_it_and_nothing_else_does(distilled):
+    weights = [
+        load_file(made.folder / "model.safetensors")["output.weight"]
+        for made in (
+            distilled("a", epochs=1),
+            distilled("again", epochs=1),
+            distilled("b", 0.1, epochs=1),
+        )
+    ]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_logits_of_other_texts_are_refused(distilled, demo, tmp_path):
+    pandas.read_parquet(demo["en"].train)[1:].to_parquet(tmp_path / "fewer.parquet")
+    ids = read_split(tmp_path / "fewer.parquet").ids
+    with pytest.raises(UserError, match="teacher logits of other texts"):
+        read_teachers([tmp_path / "logits.safetensors"], ids=ids)

@@ -251,6 +251,12 @@ def test_entries_that_do_not_fit_together(config):
     config["models"]["linear"]["ngrams"] = [5, 2]
     del config["models"]["micro"]["tokenizer"]
     config["passes"]["kd-svm"] = {"kind": "distill", "student": "linear"}
+    config["models"]["words"] = {
+        "family": "dense",
+        "vectors": {"source": "random", "dimension": 4},
+        "train": {"epochs": 1, "learning_rate": 0.01},
+    }
+    config["passes"]["kd-hidden"] = {"kind": "distill", "student": "words", "hidden_weight": 1}
     config["passes"]["none"] = {"kind": "prune", "method": "structured"}
     config["passes"]["two"] = {"kind": "distill", "student": "micro", "teachers": ["tiny+kd-y"]}
     config["passes"]["seek"] = {
@@ -266,7 +272,11 @@ def test_entries_that_do_not_fit_together(config):
     assert "models.tiny.init: heads must divide width" in lines
     assert "models.linear.ngrams: shortest first, then longest" in lines
     assert "models.micro: a model from scratch needs a tokenizer" in lines
-    assert "passes.kd-svm.student: 'linear' is no transformer" in lines
+    assert (
+        "passes.kd-hidden.student: 'words' is a dense model, which has no layers to compare (hidden_weight)"
+        in lines
+    )
+    assert "passes.kd-svm.student: 'linear' is a linear model; allowed: transformer, dense" in lines
 
 
 def test_tokenizer_of_a_model_that_has_none(config):

@@ -22,14 +22,12 @@ def test_it_is_ten_lines_and_imports_no_emopress():
     assert names == {"json", "sys", "pathlib", "numpy", "onnxruntime", "tokenizers"}
 
 
-@pytest.mark.parametrize("name", ["bert", "distilbert-static", "electra-dynamic"])
-@pytest.mark.parametrize("place", [0, 7, -2, -1])  # two texts, odd letters, one that is cut
-def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, name, place):
+def predicted(bundle, text, folder):
+    """Return what the script prints for a text in a process that finds no emopress."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    text = f"  {texts[place]}\t\n "
     done = subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), str(artifacts.bundles[name]), text],
-        cwd=tmp_path,
+        [sys.executable, "-I", str(SCRIPT), str(bundle), f"  {text}\t\n "],
+        cwd=folder,
         env=kept,
         capture_output=True,
         text=True,
@@ -37,13 +35,60 @@ def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, n
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    logits = ast.literal_eval(done.stdout)
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert-static", "electra-dynamic"])
+@pytest.mark.parametrize("place", [0, 7, -2, -1])  # two texts, odd letters, one that is cut
+def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, name, place):
+    logits = ast.literal_eval(predicted(artifacts.bundles[name], texts[place], tmp_path))
     from emopress.runtime.bundle import read_bundle
     from emopress.tasks import softmax
 
     assert list(logits) == read_bundle(artifacts.bundles[name]).manifest["labels"]
     found = softmax(np.array(list(logits.values())))
     assert found == pytest.approx(probabilities[name][place], abs=1e-5)
+
+
+def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tmp_path):
+    """The sigmoid of what is printed, against the thresholds of the manifest, gives emopress's labels."""
+    from emopress.bundle.export import export_transformer
+    from emopress.runtime.bundle import load, read_bundle
+    from emopress.tasks import decided, sigmoid
+    from emopress.train.finetune import train_encoder
+
+    files, data = sets
+    entry = filled(
+        "transformer",
+        family="transformer",
+        init={"architecture": "bert", "layers": 1, "width": 32, "heads": 2, "ffn": 64},
+        tokenizer={"train": "wordpiece", "vocab_size": 400},
+        train=training(epochs=1),
+    )
+    train_encoder(
+        entry=entry,
+        step={"name": "tiny", **entry},
+        data=data,
+        seed=0,
+        device="cpu",
+        train=files["train"],
+        validation=files["validation"],
+        pretrained=None,
+        pretrained_tokenizer=None,
+        state=tmp_path / "state",
+        out=tmp_path / "checkpoint",
+    )
+    bundle = tmp_path / "bundle"
+    export_transformer(tmp_path / "checkpoint", bundle)
+    facts = read_bundle(bundle).manifest
+    assert facts["task"] == "multi"
+    logits = ast.literal_eval(predicted(bundle, texts[0], tmp_path))
+    assert list(logits) == facts["labels"]
+    found = sigmoid(np.array([list(logits.values())]))
+    model = load(bundle)
+    assert found == pytest.approx(model.predict_proba(texts[:1]), abs=1e-5)
+    said = decided(model.predict_proba(texts[:1]), model.thresholds)[0]
+    assert (found[0] >= np.array(facts["thresholds"])).tolist() == said.tolist()
 
 
 def test_the_comment_on_bengali_is_true():

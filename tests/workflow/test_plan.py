@@ -182,9 +182,38 @@ def test_shipped_study(plan, name):
 
 def test_word_vectors_study(plan):
     counts = plan(ROOT / "config" / "glove.yaml").counts
-    assert counts["train_dense"] == 5 and counts["fetch_vectors"] == 0
+    assert counts["train_dense"] == 8 and counts["fetch_vectors"] == 0
     glove = "results/emotion/glove-100+int4-best/seed0/bundle/bundle.json"
     assert plan(ROOT / "config" / "glove.yaml", glove).counts["fetch_vectors"] == 1
+
+
+def test_a_dense_student_of_any_teacher(plan, miniature):
+    miniature["models"]["words"] = {
+        "family": "dense",
+        "vectors": {"source": "random", "dimension": 4},
+        "train": {"epochs": 1, "learning_rate": 0.01},
+    }
+    miniature["passes"]["kd-words"] = {"kind": "distill", "student": "words"}
+    miniature["passes"]["q4"] = {
+        "kind": "quantize", "method": "affine", "bits": 4, "percentile": 100
+    }  # fmt: skip
+    roots = ["tiny", "linear", "words", "tiny+kd-words", "linear+kd-words+q4"]
+    again = ["words+kd-words", "words+kd-micro", "linear+kd-words+kd-micro"]
+    miniature["study"][0] |= {"variants": [*roots, *again], "reference": "tiny"}
+    made = plan(miniature)
+    rules = {w["dense"]: rule for rule, w in made.jobs if "dense" in w and "export" in rule}
+    assert set(rules) == {
+        "words", "tiny+kd-words", "linear+kd-words", "words+kd-words"
+    }  # fmt: skip
+    assert made.counts["distill_dense"] == 3 and made.counts["distill"] == 2
+    assert made.counts["export"] == 3
+
+
+def test_the_grid_of_dense_layers(plan):
+    counts = plan(ROOT / "config" / "dense-grid.yaml").counts
+    assert counts["train_dense"] == 54 and counts["quantize_dense"] == 108
+    assert counts["trade_off"] == 3
+    assert plan(ROOT / "config" / "glove.yaml").counts["trade_off"] == 0
 
 
 def test_figures_and_report_are_not_planned_for_unknown_names(plan, miniature):

@@ -47,6 +47,8 @@ rule export_dense:
         bundle="results/{dataset}/{dense}/seed{seed}/bundle/bundle.json",
     log:
         "results/logs/export_dense/{dataset}/{dense}.seed{seed}.log",
+    wildcard_constraints:
+        dense=rf"({any_of(DENSES)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_DENSE)})",
     conda:
         ENVIRONMENT
     threads: 1

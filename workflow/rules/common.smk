@@ -45,13 +45,14 @@ GENERATIVES = [name for name in LSTMS if STUDY.generative(name)]
 # A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
 TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
-# Of these, the distillations into an LSTM; what any other one leaves is a transformer.
-TO_LSTM = [name for name in TRAINED if STUDY.passes[name].get("student") in LSTMS]
-TO_ENCODER = [name for name in TRAINED if name not in TO_LSTM]
 # A pass that another model comes out of is none of these.
 SAME_MODEL = [name for name, entry in STUDY.passes.items() if not entry.get("student")]
 TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
 QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
+# What is a dense model, an LSTM or a transformer is decided by the last training.
+TO_DENSE = STUDY.distilled_into("dense")
+TO_LSTM = STUDY.distilled_into("lstm")
+TO_TRANSFORMER = [name for name in TRAINED if name not in TO_DENSE + TO_LSTM]
 # Jobs that may open a bundle of the OpenVINO runtime need its packages.
 ENVIRONMENT = "../../envs/emopress.yaml"
 RUNTIMES = "../../envs/openvino.yaml" if STUDY.pass_names("openvino") else ENVIRONMENT
@@ -71,9 +72,8 @@ wildcard_constraints:
     lstm=any_of(LSTMS),
     step=any_of(STUDY.passes),
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
-    encoder=rf"{any_of(TRANSFORMERS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_ENCODER)})",
+    encoder=rf"({any_of(TRANSFORMERS)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_TRANSFORMER)})",
     generative=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
-    recurrent=rf"{any_of(LSTMS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_LSTM)})",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 
@@ -133,6 +133,14 @@ def pretrained_inputs(model):
     elif "hub" in tokenizer or "from_mirror" in tokenizer:
         inputs["pretrained_tokenizer"] = f"results/tokenizers/{model}/pretrained.json"
     return inputs
+
+
+def vectors_inputs(model):
+    """Return the fetched file of vectors (its manifest) of a dense model that starts from one."""
+    vectors = STUDY.models[model]["vectors"]
+    if "file" not in vectors:
+        return {}
+    return {"vectors": f"results/vectors/{vectors['file']}/manifest.json"}
 
 
 def step_of(name):

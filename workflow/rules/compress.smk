@@ -15,6 +15,10 @@ def student_inputs(wildcards):
     return pretrained_inputs(student) if student else {}
 
 
+def student_vectors(wildcards):
+    return vectors_inputs(STUDY.passes[wildcards.step]["student"])
+
+
 def all_teachers_logits(wildcards):
     """Return the logits of the parent and of the further teachers of a distillation."""
     teachers = [legal_parent(wildcards), *STUDY.passes[wildcards.step]["teachers"]]
@@ -59,7 +63,7 @@ rule distill:
     log:
         "results/logs/distill/{dataset}/{parent}+{step}.seed{seed}.log",
     wildcard_constraints:
-        step=names_of("distill"),
+        step=any_of(STUDY.distilled_into("transformer")),
     conda:
         ENVIRONMENT
     threads: 2
@@ -74,6 +78,66 @@ rule distill:
         "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
     script:
         "../scripts/distill.py"
+
+
+rule distill_dense:
+    input:
+        unpack(student_vectors),
+        teacher=parent_bundle,
+        logits=all_teachers_logits,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("distill_dense.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/distill_dense/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=any_of(TO_DENSE),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        student=lambda wildcards: student_of(wildcards.step),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/distill_dense.py"
+
+
+rule distill_lstm:
+    input:
+        unpack(student_inputs),
+        teacher=parent_bundle,
+        logits=all_teachers_logits,
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("distill_lstm.py"),
+    output:
+        checkpoint="results/{dataset}/{parent}+{step}/seed{seed}/checkpoint/checkpoint.json",
+    log:
+        "results/logs/distill_lstm/{dataset}/{parent}+{step}.seed{seed}.log",
+    wildcard_constraints:
+        step=any_of(TO_LSTM),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        step=lambda wildcards: step_of(wildcards.step),
+        student=lambda wildcards: student_of(wildcards.step),
+        data=lambda wildcards: STUDY.data_params(wildcards.dataset),
+        device=STUDY.device,
+    message:
+        "{wildcards.dataset}: distil {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), progress in {log}"
+    script:
+        "../scripts/distill_lstm.py"
 
 
 rule distill_whitebox:

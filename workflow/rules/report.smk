@@ -3,7 +3,8 @@
 import yaml
 
 from emopress.published import PUBLISHED
-from emopress.report.figure_names import figure_names
+from emopress.report.figure_names import TRADE_OFF, figure_names
+from emopress.report.grid import layer_grid
 
 CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
     str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
@@ -19,6 +20,13 @@ CURVED = [  # what was trained, and so has a training curve
 FIGURES = figure_names(
     "{dataset}", training=bool(CURVED), noise=bool(STUDY.evaluate["noise"])
 )
+
+# Data sets whose dense models differ in their layers, with these models.
+GRIDS = {
+    dataset: models
+    for dataset, variants in STUDY.variants.items()
+    if (models := layer_grid(variants, STUDY.models))
+}
 
 
 def curves_of(wildcards):
@@ -176,6 +184,37 @@ rule figures:
         "../scripts/figures.py"
 
 
+rule trade_off:
+    input:
+        summary="results/summary.csv",
+        details="results/details.json",
+        code=code_of("trade_off.py"),
+    output:
+        svg=report(
+            f"results/figures/{{dataset}}-{TRADE_OFF}.svg",
+            caption="../report/figures.rst",
+            category="Figures",
+            subcategory="{dataset}",
+        ),
+        png=f"results/figures/{{dataset}}-{TRADE_OFF}.png",
+    log:
+        "results/logs/trade_off/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of(GRIDS),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
+        models=lambda wildcards: GRIDS[wildcards.dataset],
+    message:
+        "{wildcards.dataset}: draw the layers against macro F1"
+    script:
+        "../scripts/trade_off.py"
+
+
 rule render:
     input:
         summary="results/summary.csv",
@@ -188,6 +227,7 @@ rule render:
             [f"results/figures/{name}.svg" for name in FIGURES],
             dataset=STUDY.variants,
         )
+        + [f"results/figures/{dataset}-{TRADE_OFF}.svg" for dataset in GRIDS]
         + ["results/figures/rulegraph.svg"],
         checkpoints=[checkpoint_of(*pair, STUDY.seeds[0]) for pair in CURVED],
         graph="results/rulegraph.mmd",

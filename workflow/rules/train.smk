@@ -24,17 +24,9 @@ rule train_linear:
         "../scripts/train_linear.py"
 
 
-def vectors_inputs(wildcards):
-    """Return the fetched file of vectors (its manifest) of a dense model that starts from one."""
-    vectors = STUDY.models[wildcards.dense]["vectors"]
-    if "file" not in vectors:
-        return {}
-    return {"vectors": f"results/vectors/{vectors['file']}/manifest.json"}
-
-
 rule train_dense:
     input:
-        unpack(vectors_inputs),
+        unpack(lambda wildcards: vectors_inputs(wildcards.dense)),
         train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         code=code_of("train_dense.py"),

@@ -1,7 +1,6 @@
 """Rule distill: a student trained on the logits of its teacher, or of several."""
 
 from pathlib import Path
-from typing import Any
 
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
@@ -9,7 +8,6 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job, optional_folder
 
     with job(snakemake) as threads:
-        from emopress.lstm.train import train_lstm
         from emopress.train.finetune import train_encoder
         from emopress.train.loop import set_threads
 
@@ -17,7 +15,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         out = Path(snakemake.output.checkpoint).parent
         student = dict(snakemake.params.student)
         logits = snakemake.input.logits  # Snakemake gives a single file as a string
-        arguments: dict[str, Any] = dict(
+        train_encoder(
             entry=student,
             step={**snakemake.params.step, "student_model": student},
             data=dict(snakemake.params.data),
@@ -25,17 +23,13 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             device=snakemake.params.device,
             train=Path(snakemake.input.train),
             validation=Path(snakemake.input.validation),
+            pretrained=optional_folder(snakemake.input, "pretrained"),
             pretrained_tokenizer=optional_folder(snakemake.input, "pretrained_tokenizer"),
             teacher=Path(snakemake.input.teacher).parent,
             teacher_logits=[Path(p) for p in ([logits] if isinstance(logits, str) else logits)],
             state=out.with_name("unfinished-training"),
             out=out,
         )
-        if student["family"] == "lstm":
-            train_lstm(**arguments)
-        else:
-            pretrained = optional_folder(snakemake.input, "pretrained")
-            train_encoder(pretrained=pretrained, **arguments)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
-    from emopress.data.fetch import fetch_dataset
+    from emopress.data.fetch import data_set, fetch_files
     from emopress.job import job, mirrors
 
     with job(snakemake):
-        fetch_dataset(
-            snakemake.wildcards.dataset,
+        fetch_files(
+            data_set(snakemake.wildcards.dataset),
             dict(snakemake.params.source),
             labels=list(snakemake.params.labels),
             separator=snakemake.params.separator,

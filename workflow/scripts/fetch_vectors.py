@@ -5,12 +5,12 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
-    from emopress.data.fetch import VECTORS, fetch_dataset
+    from emopress.data.fetch import WORD_VECTORS, fetch_files
     from emopress.job import job, mirrors
 
     with job(snakemake):
-        fetch_dataset(
-            VECTORS,
+        fetch_files(
+            WORD_VECTORS,
             {"files": [dict(snakemake.params.file)]},
             mirrors=mirrors(),
             root=Path(__file__).parents[2],

@@ -208,12 +208,16 @@
       el("tbody", {}, ...more.per_class.map(([precision, recall, f1, support, low, high], i) => el("tr", {}, el("th", { scope: "row" }, labels[i]),
         el("td", { class: "num" }, String(support)), el("td", { class: "num" }, percent(precision)), el("td", { class: "num" }, percent(recall)),
         shaded(el("td", { class: "num meter" }, percent(f1), low === null ? null : el("small", {}, `${percent(low)} to ${percent(high)}`)), f1)))));
+    const decisions = el("table", {}, el("caption", {}, `Right and wrong decisions per label of ${one.variant}`),
+      el("thead", {}, el("tr", {}, ...["Label", "TP", "FP", "FN", "TN"].map((words, i) => el("th", { scope: "col", class: i ? "num" : null }, words)))),
+      el("tbody", {}, ...more.decisions.map((counts, i) => el("tr", {}, el("th", { scope: "row" }, labels[i]), ...counts.map((n) => el("td", { class: "num" }, String(n)))))));
     const recipe = el("ol", { class: "steps" }, ...more.recipe.map(([name, sort, settings]) => el("li", {}, el("strong", {}, name), ` ${sort}`, settings ? el("div", { class: "sub" }, settings) : null)));
     const tests = more.tests.length ? more.tests : ["This variant has nothing to be compared with, or was not compared."];
     $("explorer").replaceChildren(el("div", { class: "parts" },
       el("div", { class: "card full" }, el("h3", { class: "name" }, ...broken(one.variant), " "), badges(one).length ? el("p", {}, ...badges(one)) : null, facts),
       card(`Confusion, counts${seeds > 1 ? ` over ${seeds} seeds` : ""}`, el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, matrix)),
       card("Per label, %", el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Scores per label" }, classes)),
+      more.decisions.length ? card(`Per label, true and false positives and negatives${seeds > 1 ? ` over ${seeds} seeds` : ""}`, el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Decisions per label" }, decisions)) : null,
       card("Noise, against its teacher and linear", el("div", { class: "chart", id: "own-noise" }), el("p", { class: "hint", id: "own-lines" })),
       card("Confidence against accuracy", el("div", { class: "chart", id: "own-reliability" }), el("p", { class: "hint" }, "On the dashed diagonal it is right as often as it says.")),
       card("How sure", ...tests.map((sentence) => el("p", {}, sentence))),

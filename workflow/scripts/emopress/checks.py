@@ -7,7 +7,6 @@ from typing import Any
 from emopress import recipe
 
 Entries = dict[str, dict[str, Any]]
-STUDENTS = ("transformer", "lstm")  # families that a distillation can train
 
 
 def idle_keys(passes: Any) -> list[str]:
@@ -106,14 +105,8 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
     student = entry.get("student")
     if student is not None and student not in models:
         yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
-    elif student is not None and models[student]["family"] not in STUDENTS:
-        yield f".student: {student!r} is no {' and no '.join(STUDENTS)}"
-    elif student is not None and models[student].get("kind") == "generative":
-        yield f".student: {student!r} is generative, and learns from texts, not from a teacher"
-    elif student is not None and models[student]["family"] != "transformer":
-        for weight in recipe.WHITE_BOX:
-            if entry.get(weight):
-                yield f".{weight}: the student {student!r} is no transformer"
+    elif student is not None:
+        yield from _student_errors(student, models[student], entry)
     for teacher in entry.get("teachers", []):
         for problem in recipe.problems(teacher, models, passes):
             yield f".teachers: variant {teacher!r}: {problem}"
@@ -131,6 +124,18 @@ def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Ite
                 yield f".passes: unknown pass {name!r}; passes are: {', '.join(passes)}"
             elif passes[name]["kind"] == "search":
                 yield f".passes: {name!r} is a search itself"
+
+
+def _student_errors(student: str, model: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
+    family = model["family"]
+    if family not in recipe.STUDENTS:
+        yield f".student: {student!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
+    elif model.get("kind") == "generative":
+        yield f".student: {student!r} is generative, and learns from texts, not from a teacher"
+    elif family != "transformer" and recipe.sort_of(entry) != "distill":
+        weights = ", ".join(weight for weight in recipe.WHITE_BOX if entry[weight])
+        article = recipe.article(family)
+        yield f".student: {student!r} is {article} {family} model, which has no layers to compare ({weights})"
 
 
 def _generative_of_sets(variant: str, models: Entries, passes: Entries) -> Iterator[str]:

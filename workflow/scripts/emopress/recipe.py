@@ -87,6 +87,11 @@ FOUND_IN = {  # what a pass can read of what the one before it left
     "fp32 bundle": ("checkpoint",),  # a checkpoint's export
     "onnx bundle": ("checkpoint", "quantized bundle"),
 }
+STUDENTS = (
+    "transformer",
+    "dense",
+    "lstm",
+)  # families that a model of another one can be distilled into
 WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 
 

@@ -110,6 +110,15 @@ class Study:
         """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
         return [name for name, entry in self.passes.items() if recipe.sort_of(entry) in sorts]
 
+    def distilled_into(self, family: str) -> list[str]:
+        """Return the names of the passes that distil logits into a student of this family."""
+        passes = self.passes
+        return [
+            name
+            for name in self.pass_names("distill")
+            if self.models[passes[name]["student"]]["family"] == family
+        ]
+
     def trains(self, variant: str) -> bool:
         """Return whether the last step of `variant` trains by epochs, and so has a curve."""
         steps = recipe.parse(variant)

@@ -9,7 +9,6 @@ from emopress.artifact import read_json
 from emopress.data.normalise import METHODS
 from emopress.errors import UserError
 from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
-from emopress.tasks import SINGLE, task_of
 
 if (
     TYPE_CHECKING
@@ -33,16 +32,22 @@ MODEL_FILES = {  # what a user cannot do without, by runtime
     "dense": ("model.npz",),
 }
 RESAMPLES = 10_000
+SEVERAL = ("micro_f1", "sample_f1", "hamming_loss")
 GIVE = "give it by {flag}, or leave the scores out by --without-metrics"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Scores on the clean test texts, and 95 % intervals [low, high] of accuracy and macro F1."""
+    """Scores on the clean test texts, and 95 % intervals [low, high] of accuracy and macro F1.
+
+    `several`: where texts have any number of labels, name -> score and interval of those that only
+    they have.
+    """
 
     scores: "Scores"
     accuracy: tuple[float, float]
     macro_f1: tuple[float, float]
+    several: dict[str, tuple[float, tuple[float, float]]]
     never: list[str]  # labels that no test text was given
 
 
@@ -118,28 +123,29 @@ def opened(folder: Path) -> Bundle:
             raise UserError(
                 f"{folder / MANIFEST}: lists no {name}, which runtime {manifest['runtime']} needs"
             )
-    if task_of(manifest) != SINGLE:
-        raise UserError(
-            f"{folder}: gives any number of labels per text; a card can be written of models that "
-            "give one"
-        )
     return read_bundle(folder)
 
 
 def measure(test: "Part", labels: list[str]) -> Measured:
     """Return the scores of the test texts with their bootstrap intervals."""
-    from emopress.measure.intervals import interval, resampled
+    from emopress.measure.intervals import interval
     from emopress.measure.metrics import scores
+    from emopress.measure.scoring import observed, resampled
 
-    said = test.predicted
-    drawn = resampled(
-        test.truth, said[None, None, :], classes=len(labels), resamples=RESAMPLES
+    said, classes = test.predicted, len(labels)
+    drawn = resampled(test.truth, said[None, None], classes=classes, resamples=RESAMPLES).column(
+        0
     )  # of one variant with one seed
-    given = set(said.tolist())
+    points = observed(test.truth, said, classes)
+    given = set((said.any(axis=0).nonzero()[0] if said.ndim == 2 else said).tolist())
+    names = SEVERAL if test.truth.ndim == 2 else ()
     return Measured(
         scores=scores(test.truth, said, labels),
-        accuracy=interval(drawn.accuracy[:, 0]),
-        macro_f1=interval(drawn.macro_f1[:, 0]),
+        accuracy=interval(drawn.accuracy),
+        macro_f1=interval(drawn.macro_f1),
+        several={
+            name: (float(getattr(points, name)), interval(getattr(drawn, name))) for name in names
+        },
         never=[label for index, label in enumerate(labels) if index not in given],
     )
 

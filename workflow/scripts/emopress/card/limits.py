@@ -40,26 +40,36 @@ def limits(facts: Facts) -> list[Markdown]:
                 f"{words} and ignores the rest."
             )
         )
+    several = bool(manifest.get("thresholds"))
+    mixed = "Irony and quotations" if several else "Irony, quotations and mixed feelings"
+    single = "labelled like any other text" if several else "single labels here"
     found.append(
         Markdown(
             "Meaning: a label is what an annotator read out of a text, not what its author felt. "
-            "Irony, quotations and mixed feelings are single labels here. Do not judge a person, "
-            "their health or their intentions by it."
+            f"{mixed} are {single}. Do not judge a person, their health or their intentions by it."
         )
     )
-    if not any(str(label).lower() in NEUTRAL for label in manifest["labels"]):
+    if several:
+        found.append(
+            Markdown(
+                "A text gets no label where no probability reaches its threshold. The thresholds suit texts "
+                "that have each label as often as those of validation; tune them on your own texts."
+            )
+        )
+    elif not any(str(label).lower() in NEUTRAL for label in manifest["labels"]):
         found.append(
             Markdown(
                 "Every text gets exactly one of the labels, one without any emotion too: there is "
                 "no label for that."
             )
         )
-    found.append(
-        Markdown(
-            "The probabilities are the model's own and may be too sure of themselves; choose a "
-            "threshold on your own texts."
+    if not several:
+        found.append(
+            Markdown(
+                "The probabilities are the model's own and may be too sure of themselves; choose a "
+                "threshold on your own texts."
+            )
         )
-    )
     if data:
         found += _of_data(facts)
     if facts.measured and facts.measured.never:

@@ -26,6 +26,11 @@ LIBRARIES = {
     "dense": "emopress",
 }
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
+SEVERAL = {
+    "micro_f1": "Micro F1",
+    "sample_f1": "Sample F1",
+    "hamming_loss": "Hamming loss (less is better)",
+}
 PARTS = ("train", "validation", "test")
 
 
@@ -65,7 +70,7 @@ def _front_matter(facts: Facts) -> str:
         extra["model_name"] = facts.variant
         extra["metrics"] = ["accuracy", "f1"]
         values = (
-            ("accuracy", "Accuracy", facts.measured.scores.accuracy, None),
+            ("accuracy", _accuracy(facts), facts.measured.scores.accuracy, None),
             ("f1", "Macro F1", facts.measured.scores.macro_f1, {"average": "macro"}),
         )
         extra["eval_results"] = [
@@ -119,6 +124,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "demo": bool(data and data["demo"]),
         "language": language_of(facts),
         "labels": t.join([t.code(label) for label in manifest["labels"]]),
+        "thresholds": _threshold_table(manifest) if manifest.get("thresholds") else None,
         "seed": manifest["seed"],
         "size": t.size(bundle.size_bytes),
         "params": t.count(manifest["params"]),
@@ -149,14 +155,28 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
     }
 
 
+def _accuracy(facts: Facts) -> str:
+    """Return what accuracy is: of a model that gives sets of labels, that of whole sets."""
+    return "Subset accuracy" if facts.bundle.manifest.get("thresholds") else "Accuracy"
+
+
+def _threshold_table(manifest: dict[str, Any]) -> Markdown:
+    rows = [
+        {"Label": label, "Threshold": t.decimals(threshold, 3)}
+        for label, threshold in zip(manifest["labels"], manifest["thresholds"], strict=True)
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Label",))
+
+
 def _score_table(facts: Facts) -> Markdown:
     measured = facts.measured
     assert measured is not None
     rows = [
         {"Score": name, "%": t.percent(value), "95 % interval": t.interval(*ends)}
         for name, value, ends in (
-            ("Accuracy", measured.scores.accuracy, measured.accuracy),
+            (_accuracy(facts), measured.scores.accuracy, measured.accuracy),
             ("Macro F1", measured.scores.macro_f1, measured.macro_f1),
+            *((SEVERAL[name], *found) for name, found in measured.several.items()),
         )
     ]
     return t.markdown_table(t.frame_of(rows), left=("Score",))

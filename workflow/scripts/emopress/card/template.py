@@ -20,7 +20,12 @@ BODY = """\
 > **Ask before you use it.** What the licence of {{ name }} allows is not known here (see "Licences").
 
 {% endfor %}
+{% if thresholds %}
+It gives each text any number of the labels {{ labels }}: those whose probability, each label's own, reaches the
+label's threshold; that can be none.
+{% else %}
 It gives each text one of the labels {{ labels }}, with a probability for each.
+{% endif %}
 {{ size }} to ship, {{ params }} parameters ({{ nonzero }} of them not zero), runtime {{ runtime }},
 files {{ files }} and `bundle.json`.
 
@@ -69,8 +74,13 @@ session = onnxruntime.InferenceSession("model.onnx", options)
 tokens = tokenizer.encode(text)
 inputs = {"input_ids": [tokens.ids], "attention_mask": [tokens.attention_mask]}
 logits = session.run(["logits"], {k: numpy.array(v, dtype=numpy.int64) for k, v in inputs.items()})[0][0]
+{% if thresholds %}
+probabilities, facts = 1 / (1 + numpy.exp(-logits)), json.load(open("bundle.json", encoding="utf-8"))
+print([label for label, p, least in zip(facts["labels"], probabilities, facts["thresholds"]) if p >= least])
+{% else %}
 probabilities = numpy.exp(logits - logits.max()) / numpy.exp(logits - logits.max()).sum()
 print(json.load(open("bundle.json", encoding="utf-8"))["labels"][probabilities.argmax()], probabilities.max())
+{% endif %}
 ```
 {% if normalise != "none" %}
 
@@ -85,6 +95,13 @@ plain ONNX Runtime.
 ## Labels
 
 {{ labels }}, in the order of the model's outputs.
+{% if thresholds %}
+
+A label is given to a text where the sigmoid of its logit is its threshold or more. The thresholds were tuned on
+validation texts, each for the F1 of its label:
+
+{{ thresholds }}
+{% endif %}
 
 ## Results
 
@@ -97,7 +114,13 @@ On the {{ texts }} test texts of {{ title }}, predicted by the files here, reloa
 
 {{ scores }}
 
+{% if thresholds %}
+A text is right, for subset accuracy, if its whole set of labels is; sample F1 is the mean of the texts' own F1;
+Hamming loss the share of all pairs of text and label that are decided wrong.
+The intervals are percentile bootstrap over the test texts ({{ resamples }} resamples).
+{% else %}
 The intervals are percentile bootstrap over the test texts ({{ resamples }} resamples, stratified by label).
+{% endif %}
 They do not hold what another training seed would change, nor how other texts differ from these.
 
 {{ per_label }}

@@ -56,15 +56,15 @@ def _what(step: Mapping[str, Any]) -> Markdown:
         return t.escape(PASSES.get(sort, sort))
     if step["family"] == "linear":
         return Markdown("a linear SVM over TF-IDF weights of n-grams, trained on the texts")
-    if step["family"] == "dense":
-        return Markdown(f"{SOURCES[step['vectors']['source']]}, dense layers, trained on the texts")
-    if step["family"] == "lstm":
-        return Markdown(f"a new {t.escape(step['kind'])} LSTM classifier, trained on the texts")
     trained = (step.get("train") or {}).get("epochs") != 0  # 0: adapters follow
     return Markdown(f"{_origin(step)}{', trained on the texts' if trained else ''}")
 
 
 def _origin(entry: Mapping[str, Any]) -> Markdown:
+    if entry["family"] == "dense":
+        return Markdown(f"{SOURCES[entry['vectors']['source']]} and dense layers")
+    if entry["family"] == "lstm":
+        return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry.get("hub"):
         where = t.link(entry["hub"], f"https://huggingface.co/{entry['hub']}")
         at = f" at revision {t.code(entry['revision'])}" if entry.get("revision") else ""

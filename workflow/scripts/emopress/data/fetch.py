@@ -1,20 +1,32 @@
-"""Fetches a data set's files from a mirror, the repository, the web or the hub, and checks them."""
+"""Fetches files (a data set's, word vectors) from a mirror, the repository, the web or the hub, and checks them."""
 
 import csv
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from emopress.artifact import replaced_folder, sha256_of, write_json
 from emopress.errors import UserError
 
-# The folder of a mirror that files of word vectors lie in; no data set may be called so.
-VECTORS = "vectors"
+
+class Owner(NamedTuple):
+    """Whose the files are: what messages call it, and the folder of a mirror that they lie in."""
+
+    title: str
+    folder: str
 
 
-def fetch_dataset(
-    name: str,
+WORD_VECTORS = Owner("word vectors", "vectors")
+
+
+def data_set(name: str) -> Owner:
+    """Return the owner of a data set's files."""
+    return Owner(f"data set '{name}'", name)
+
+
+def fetch_files(
+    owner: Owner,
     source: dict[str, Any],
     *,
     mirrors: Sequence[Path],
@@ -31,8 +43,8 @@ def fetch_dataset(
     """Write the files of `source["files"]` and `manifest.json` into folder `dest`, all or nothing.
 
     Where a file comes from: its `path` below `root` if it has one (files of this repository); with
-    `mirrors`, from the first folder DIR that has DIR/<name>/<file>, `source["mirrored_as"]` in the
-    name's place; else its `url`; else `source["hub"]` (repo, config, revision), whose rows are
+    `mirrors`, from the first folder DIR that has DIR/<folder>/<file>, `source["mirrored_as"]` in
+    the folder's place; else its `url`; else `source["hub"]` (repo, config, revision), whose rows are
     written as the data set was first published: into a `.txt` file as lines `text;label` with the
     names in `labels` (those that the files use), into a `.tsv` file as all columns, without a
     header, lists joined by `separator`. The manifest maps each file to size_bytes, sha256 and
@@ -53,31 +65,31 @@ def fetch_dataset(
         for entry in source["files"]:
             file, expected = entry["name"], entry.get("sha256")
             if Path(file).name != file or file == "manifest.json":
-                raise UserError(f"{_whose(name)}: '{file}' is not a plain file name")
+                raise UserError(f"{owner.title}: '{file}' is not a plain file name")
             target = folder / file
             if entry.get("path"):
-                origin = _copy_own(name, root / entry["path"], target)
+                origin = _copy_own(owner, root / entry["path"], target)
             elif mirrors:
                 origin = _copy_mirrored(
-                    name, source.get("mirrored_as", name), file, mirrors, target
+                    owner, source.get("mirrored_as", owner.folder), file, mirrors, target
                 )
             elif entry.get("url"):
                 origin = entry["url"]
-                _download(name, file, origin, expected, cache, target, options)
+                _download(owner, file, origin, expected, cache, target, options)
             elif source.get("hub"):
                 hub = source["hub"]
                 origin = f"hub data set {hub['repo']} at {hub['revision']}"
                 if hub_splits is None:
-                    hub_splits = _load_hub(name, entry, hub, attempts)
-                _write_rows(name, entry, hub_splits, origin, labels, separator, target)
+                    hub_splits = _load_hub(owner, entry, hub, attempts)
+                _write_rows(owner, entry, hub_splits, origin, labels, separator, target)
             else:
                 raise UserError(
-                    f"{_whose(name)}: no place to get '{file}' from; its source needs one of "
-                    f"path, url, hub, or {_mirror_hint(name, file)}"
+                    f"{owner.title}: no place to get '{file}' from; its source needs one of "
+                    f"path, url, hub, or {_mirror_hint(owner, file)}"
                 )
             found = sha256_of(target)
             if expected is not None and found != expected:
-                raise _failure(name, file, origin, "wrong checksum", expected, found)
+                raise _failure(owner, file, origin, "wrong checksum", expected, found)
             manifest[file] = {
                 "size_bytes": target.stat().st_size,
                 "sha256": found,
@@ -88,35 +100,33 @@ def fetch_dataset(
     shutil.rmtree(cache, ignore_errors=True)  # only what is now in dest
 
 
-def _whose(name: str) -> str:
-    return "word vectors" if name == VECTORS else f"data set '{name}'"
-
-
-def _mirror_hint(name: str, file: str) -> str:
-    return f"a mirror: --config mirror=DIR reads DIR/{name}/{file}"
+def _mirror_hint(owner: Owner, file: str) -> str:
+    return f"a mirror: --config mirror=DIR reads DIR/{owner.folder}/{file}"
 
 
 def _failure(
-    name: str, file: str, origin: str, why: str, expected: str | None, found: str | None = None
+    owner: Owner, file: str, origin: str, why: str, expected: str | None, found: str | None = None
 ) -> UserError:
     """Build the one line that every failed fetch ends in."""
     hashes = f"; expected sha256 {expected}" if expected else ""
     hashes += f", found {found}" if found else ""
     why = " ".join(why.split())
     return UserError(
-        f"{_whose(name)}, file '{file}': {why}; from {origin}{hashes}; "
-        f"try again, or use {_mirror_hint(name, file)}"
+        f"{owner.title}, file '{file}': {why}; from {origin}{hashes}; "
+        f"try again, or use {_mirror_hint(owner, file)}"
     )
 
 
-def _copy_own(name: str, path: Path, target: Path) -> str:
+def _copy_own(owner: Owner, path: Path, target: Path) -> str:
     if not path.is_file():
-        raise UserError(f"{_whose(name)}: no file {path}; the config's `path` names it")
+        raise UserError(f"{owner.title}: no file {path}; the config's `path` names it")
     shutil.copyfile(path, target)
     return f"file {path.name} of this repository"
 
 
-def _copy_mirrored(name: str, folder: str, file: str, mirrors: Sequence[Path], target: Path) -> str:
+def _copy_mirrored(
+    owner: Owner, folder: str, file: str, mirrors: Sequence[Path], target: Path
+) -> str:
     places = [mirror / folder / file for mirror in mirrors]
     for place in places:
         if place.is_file():
@@ -124,13 +134,13 @@ def _copy_mirrored(name: str, folder: str, file: str, mirrors: Sequence[Path], t
             return f"mirror {place}"
     looked_at = ", ".join(str(place) for place in places)
     raise UserError(
-        f"{_whose(name)}: no mirror has '{file}'; looked at {looked_at}; "
+        f"{owner.title}: no mirror has '{file}'; looked at {looked_at}; "
         "put it there, or leave out --config mirror=DIR to download it"
     )
 
 
 def _download(
-    name: str,
+    owner: Owner,
     file: str,
     url: str,
     expected: str | None,
@@ -145,7 +155,7 @@ def _download(
     from emopress.data.download import ResumingDownloader, reason_of
 
     if expected is None:
-        raise UserError(f"{_whose(name)}: '{file}' has a url but no sha256; add it to the config")
+        raise UserError(f"{owner.title}: '{file}' has a url but no sha256; add it to the config")
     cache.mkdir(parents=True, exist_ok=True)
     for last in (False, True):
         downloader = ResumingDownloader(cache / f"{file}.part", **options)
@@ -154,18 +164,18 @@ def _download(
                 url, f"sha256:{expected}", fname=file, path=cache, downloader=downloader
             )
         except requests.exceptions.RequestException as error:
-            raise _failure(name, file, url, reason_of(error), expected) from error
+            raise _failure(owner, file, url, reason_of(error), expected) from error
         except ValueError as error:  # pooch: another hash; the file is gone
             if downloader.resumed and not last:
                 continue  # the pieces may be of two versions: once more, from the first byte
             raise _failure(
-                name, file, url, "wrong checksum", expected, downloader.sha256
+                owner, file, url, "wrong checksum", expected, downloader.sha256
             ) from error
         shutil.copyfile(path, target)
         return
 
 
-def _load_hub(name: str, entry: dict[str, Any], hub: dict[str, Any], attempts: int) -> Any:
+def _load_hub(owner: Owner, entry: dict[str, Any], hub: dict[str, Any], attempts: int) -> Any:
     """Return the hub data set's splits; whatever the hub's libraries raise becomes one line."""
     import datasets
 
@@ -179,11 +189,11 @@ def _load_hub(name: str, entry: dict[str, Any], hub: dict[str, Any], attempts: i
     except Exception as error:  # these libraries raise dozens of kinds, and none is swallowed
         origin = f"hub data set {hub['repo']} at {hub['revision']}"
         why = f"cannot be loaded ({type(error).__name__}: {error})"
-        raise _failure(name, entry["name"], origin, why, entry.get("sha256")) from error
+        raise _failure(owner, entry["name"], origin, why, entry.get("sha256")) from error
 
 
 def _write_rows(
-    name: str,
+    owner: Owner,
     entry: dict[str, Any],
     splits: Any,
     origin: str,
@@ -194,19 +204,19 @@ def _write_rows(
     """Write one split of a hub data set as the file that was first published."""
     file, split, expected = entry["name"], entry.get("split"), entry.get("sha256")
     if expected is None:
-        raise UserError(f"{_whose(name)}: '{file}' is from the hub but has no sha256; add it")
+        raise UserError(f"{owner.title}: '{file}' is from the hub but has no sha256; add it")
     if split not in splits:
-        raise _failure(name, file, origin, f"has no split '{split}'", expected)
+        raise _failure(owner, file, origin, f"has no split '{split}'", expected)
     rows = splits[split]
     column = "labels" if target.suffix == ".tsv" else "label"
     missing = {"text", column} - set(rows.column_names)
     if missing:
-        raise _failure(name, file, origin, f"has no column {sorted(missing)}", expected)
+        raise _failure(owner, file, origin, f"has no column {sorted(missing)}", expected)
     feature = rows.features[column]
     hub_names = getattr(getattr(feature, "feature", feature), "names", None)  # of a list's items
     if hub_names is not None and list(hub_names) != list(labels):
         why = f"its labels are {list(hub_names)}, the config's are {list(labels)}"
-        raise _failure(name, file, origin, why, expected)
+        raise _failure(owner, file, origin, why, expected)
     with target.open("w", encoding="utf-8", newline="") as stream:
         if target.suffix == ".tsv":
             table = zip(*(rows[column] for column in rows.column_names), strict=True)
@@ -214,7 +224,7 @@ def _write_rows(
             return
         for text, label in zip(rows["text"], rows["label"], strict=True):
             if not 0 <= label < len(labels):
-                raise _failure(name, file, origin, f"label {label} is not in the config", expected)
+                raise _failure(owner, file, origin, f"label {label} is not in the config", expected)
             stream.write(f"{text};{labels[label]}\n")
 
 

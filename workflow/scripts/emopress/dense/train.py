@@ -1,4 +1,4 @@
-"""Trains a dense classifier: its vectors (from a file, by subwords, or from nothing) and its layers."""
+"""Trains a dense classifier, its vectors and its layers, on the labels or on its teachers' logits."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,8 @@ from emopress.runtime.words import Lexicon
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, label_tensor
 from emopress.train.data import Split, data_hash, read_split, training_identity
+from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
-from emopress.train.objectives import label_objective
 
 WEIGHTS, WORDS = "model.safetensors", "words.json"
 SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
@@ -121,17 +121,23 @@ def train_dense(
     vectors: Path | None,
     state: Path,
     out: Path,
+    student: dict[str, Any] | None = None,
+    teacher: Path | None = None,
+    teacher_logits: list[Path] | None = None,
 ) -> None:
-    """Train the dense model of config entry `step` and write it as a checkpoint to `out`.
+    """Train a dense model and write it as a checkpoint to `out`.
 
-    `vectors` is the folder of the fetched file that `step` names; `data` holds DATA_KEYS; `state` is
-    where an unfinished training waits. The same seed, threads and machine give the same weights.
+    `step` is its config entry; or the distillation pass that trains the entry `student` on
+    `teacher_logits` (those of `teacher`, a bundle folder, first, then those of further teachers,
+    averaged). `vectors` is the folder of the fetched file that the model's entry names; `data` holds
+    DATA_KEYS; `state` is where an unfinished training waits. The same seed, threads and machine give the same weights.
     """
+    entry = student or step
     fit, held_out = read_split(train), read_split(validation)
-    file = vectors_file(vectors, step) if vectors else None
-    first = first_vectors(step, fit.texts, seed=seed, file=file)
-    entry, classes, max_length = step["vectors"], len(data["labels"]), longest_text(step, data)
-    buckets, ngrams = entry.get("buckets", 0), entry.get("ngrams", [])
+    file = vectors_file(vectors, entry) if vectors else None
+    first = first_vectors(entry, fit.texts, seed=seed, file=file)
+    source, classes, max_length = entry["vectors"], len(data["labels"]), longest_text(entry, data)
+    buckets, ngrams = source.get("buckets", 0), source.get("ngrams", [])
     lexicon = Lexicon(first.words, buckets=buckets, ngrams=ngrams)
     entries = Entries(lexicon, first.words, max_length=max_length, classes=classes)
     fit_texts, held_out_texts = entries.encode(fit), entries.encode(held_out)
@@ -139,25 +145,38 @@ def train_dense(
     model = DenseModel(
         first.table,
         entries.pieces,
-        layers=step["layers"],
+        layers=entry["layers"],
         classes=classes,
-        dropout=step["dropout"],
-        word_dropout=step["word_dropout"],
-        pooling=step["pooling"],
+        dropout=entry["dropout"],
+        word_dropout=entry["word_dropout"],
+        pooling=entry["pooling"],
         max_length=max_length,
-        trained_vectors=entry.get("trained", True),
+        trained_vectors=source.get("trained", True),
     )
     where, sha256 = pick_device(device), data_hash(train, validation)
+    learnt = lesson(
+        entry,
+        step,
+        labels=fit_texts.labels,
+        ids=fit.ids,
+        classes=classes,
+        device=where,
+        teacher=teacher,
+        teacher_logits=teacher_logits,
+    )
     trainer = Trainer(
         model,
-        label_objective(fit_texts.labels, step["train"], classes, where),
-        step["train"],
+        learnt.objective,
+        learnt.settings,
         seed=seed,
         identity=training_identity(
+            entry=entry,
             step=step,
             data=data,
             seed=seed,
             texts=sha256,
+            parent=learnt.parent,
+            teachers=learnt.teachers,
             first=first.findings,
             words=first.words,
             # How texts are cut stands in another folder than the code that trains.
@@ -167,6 +186,7 @@ def train_dense(
         state=state,
     )
     trainer.fit(fit_texts, held_out_texts, classes)
+    own = [source["licence"]] if "licence" in source else []
     weights = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
     with replaced_folder(out) as folder:
         save_file(weights, folder / WEIGHTS)
@@ -179,15 +199,15 @@ def train_dense(
                 **data,
                 **trainer.thresholds,
                 "max_length": max_length,
-                "pooling": step["pooling"],
+                "pooling": entry["pooling"],
                 "buckets": buckets,
                 "ngrams": ngrams,
-                "recipe": [step],
+                "recipe": learnt.recipe,
                 "findings": {step["name"]: first.findings},
                 "seed": seed,
-                "parent": None,
+                "parent": learnt.parent,
                 "base": None,
-                "licences": [entry["licence"]] if "licence" in entry else [],
+                "licences": sorted({*learnt.licences, *own}),
                 "data_sha256": sha256,
                 "params": sum(value.numel() for value in weights.values()),
                 "nonzero_params": sum(int(value.count_nonzero()) for value in weights.values()),

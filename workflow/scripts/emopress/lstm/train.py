@@ -18,7 +18,8 @@ from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.lstm.weights import GENERATIVE, WEIGHTS
 from emopress.train.batches import Encoded
 from emopress.train.data import read_split, training_identity
-from emopress.train.finetune import Lesson, encode_data, lesson_of, read_pretrained
+from emopress.train.finetune import encode_data, read_pretrained
+from emopress.train.lesson import Lesson, lesson
 from emopress.train.loop import Objective, Trainer, pick_device
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
@@ -95,24 +96,33 @@ def train_lstm(
     model = new_lstm(entry, rows=embedding_rows(tokenizer), labels=data["labels"], train=fit.labels)
     if entry["kind"] == GENERATIVE:
         fit = TextsUnderLabels(fit.ids, fit.labels, fit.pad_id)
-        lesson = Lesson(likelihood_objective(), entry["train"])
+        learnt = Lesson(likelihood_objective(), entry["train"], [step], None, [], [])
     else:
-        lesson = lesson_of(entry, step, encoded, classes, where, teacher, teacher_logits)
+        learnt = lesson(
+            entry,
+            step,
+            labels=fit.labels,
+            ids=encoded.train_ids,
+            classes=classes,
+            device=where,
+            teacher=teacher,
+            teacher_logits=teacher_logits,
+        )
     identity = training_identity(
         entry=entry,
         step=step,
         data=data,
         seed=seed,
         texts=encoded.sha256,
-        parent=lesson.parent,
-        teachers=lesson.teachers,
+        parent=learnt.parent,
+        teachers=learnt.teachers,
         source=source,
         tokenizer=tokenizer.to_str(),
     )
     trainer = Trainer(
         model,
-        lesson.objective,
-        lesson.settings,
+        learnt.objective,
+        learnt.settings,
         seed=seed,
         identity=identity,
         device=where,
@@ -121,11 +131,11 @@ def train_lstm(
     trainer.fit(fit, encoded.validation, classes)
     facts = {
         **data,
-        "recipe": [*lesson.recipe, step],
+        "recipe": learnt.recipe,
         "seed": seed,
-        "parent": lesson.parent,
+        "parent": learnt.parent,
         "base": None,
-        "licences": lesson.licences,
+        "licences": sorted(set(learnt.licences)),
         "data_sha256": encoded.sha256,
     }
     write_lstm(out, model, tokenizer, trainer, facts)

@@ -77,8 +77,9 @@ def aggregate(
     as they ship. So where `runtime` is not the reference's, speedup mixes what the other engine gave
     with what the compression gave. speedup_over_pytorch: the reference in PyTorch fp32 eager over
     the row's own, empty where that was not timed. The details hold, by seed, what does not fit a
-    row: scores per class, confusion, the recipe and what its passes found or did, and what is in
-    `costs` (by the folder of the predictions): the cross-entropy of a generative model's tokens.
+    row: scores per class, confusion, macro F1 on validation, the recipe and what its passes found or did,
+    and what is in `costs` (by the folder of the predictions): the cross-entropy of a generative
+    model's tokens.
     """
     bundles = {(e.dataset, e.variant, e.seed): read_bundle(e.bundle, verify=False) for e in entries}
     rows: list[dict[str, Any]] = []
@@ -123,6 +124,7 @@ def aggregate(
             "confusion": test.confusion,
             **{key: test.several[key] for key in IN_DETAILS if key in test.several},
             "n_test": test.texts,
+            "validation_macro_f1": validation.macro_f1,
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),
             "licences": facts.get("licences", []),

@@ -1,11 +1,15 @@
 """Which figures a data set gets and how their files are called; imports nothing heavy."""
 
+TRADE_OFF = "trade-off"  # drawn by a rule of its own, for the data sets that have it
 
-def figure_files(dataset: str, *, training: bool = False, noise: bool = False) -> dict[str, str]:
+
+def figure_files(
+    dataset: str, *, training: bool = False, noise: bool = False, trade_off: bool = False
+) -> dict[str, str]:
     """Return kind of figure -> file name without suffix, in the order in which they are written.
 
     `training`: something of the data set was trained, so there are curves; `noise`: the models
-    were evaluated on noisy texts too.
+    were evaluated on noisy texts too; `trade_off`: dense models differ in their layers.
     """
     kinds = {
         "size": "accuracy-size",
@@ -18,8 +22,10 @@ def figure_files(dataset: str, *, training: bool = False, noise: bool = False) -
         "reliability": "reliability",
         "confusion": "confusion",
         "training": "training",
+        "trade_off": TRADE_OFF,
     }
-    left_out = {kind for kind, has in (("training", training), ("noise", noise)) if not has}
+    asked = {"training": training, "noise": noise, "trade_off": trade_off}
+    left_out = {kind for kind, has in asked.items() if not has}
     return {kind: f"{dataset}-{name}" for kind, name in kinds.items() if kind not in left_out}
 
 

@@ -122,8 +122,8 @@ def _handles(looks: Sequence[tuple[str, str, str]], simulated: bool, seeds: bool
     return handles
 
 
-def _scale(axes: Axes, xs: np.ndarray, ys: np.ndarray) -> None:
-    """Set the limits with room around the points, and ticks in plain numbers (0.5, 1, 2, ...)."""
+def log_ticks(axes: Axes, xs: np.ndarray) -> None:
+    """Make x logarithmic with room around the points, and ticks in plain numbers (0.5, 1, 2, ...)."""
     axes.set_xscale("log")
     low, high = np.log10(xs.min()), np.log10(xs.max())
     pad = max(0.1, 0.07 * (high - low))
@@ -133,6 +133,11 @@ def _scale(axes: Axes, xs: np.ndarray, ys: np.ndarray) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _scale(axes: Axes, xs: np.ndarray, ys: np.ndarray) -> None:
+    """Set the limits with room around the points, and the ticks of x."""
+    log_ticks(axes, xs)
     pad = max(0.5, 0.1 * (ys.max() - ys.min()))
     axes.set_ylim(ys.min() - pad, ys.max() + pad)
 

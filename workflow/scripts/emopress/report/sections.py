@@ -7,6 +7,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.report import tables as t
+from emopress.report.decisions import label_decisions
 from emopress.report.pareto import pareto_front
 from emopress.report.results import passes_of, recipe_of, sort_of, speedup_claimed
 from emopress.report.tables import Markdown
@@ -103,10 +104,13 @@ def class_table(
 ) -> Markdown:
     """Write precision, recall and F1 per label of one variant (means over seeds) and support.
 
+    Where a text has any number of labels also each label's table of right and wrong decisions.
+
     `seeds`: the variant's entry in the details; `tested`: its entry in the statistics.
     """
     rows = []
-    for label in entry["labels"]:
+    decisions = label_decisions(seeds)
+    for place, label in enumerate(entry["labels"]):
         try:
             own = pd.DataFrame([seed["per_class"][label] for seed in seeds.values()])
             means = own[["precision", "recall", "f1", "support"]].mean()
@@ -122,6 +126,7 @@ def class_table(
                 "F1 %": t.percent(means["f1"]),
                 "F1, 95 %": t.interval(*(tested["class_f1"][label][e] for e in ("low", "high"))),
                 "Test texts": t.count(means["support"]),
+                **{name: t.count(counts[place]) for name, counts in decisions.items()},
             }
         )
     return t.markdown_table(t.frame_of(rows), left=("Label",), note=note_of(entry))

@@ -15,11 +15,13 @@ from emopress.report.cautions import never_found
 from emopress.report.engines import engine_table, other_engines_table
 from emopress.report.figure_names import figure_files
 from emopress.report.findings import findings_table, searches_table
+from emopress.report.grid import layer_grid
 from emopress.report.published import published_table
 from emopress.report.ranges import ranges_table
 from emopress.report.recommendation import answer, recommendation_table
 from emopress.report.results import check_details, checked_summary, rows_of
 from emopress.report.tables import Markdown
+from emopress.report.trials import trade_off_told
 
 STUDY_KEYS = ("name", "seeds", "config_files", "config_text", "command")
 ENVIRONMENT_KEYS = (
@@ -140,7 +142,10 @@ def _dataset_view(
     statistics, chosen = results.statistics[name], results.recommendation[name]
     linear = statistics["linear"]
     spread = timing["spread"][str(conditions["threads"][0])]
-    files = figure_files(name, training=training, noise=bool(statistics["noise"][1:]))
+    grid = layer_grid(rows.index, told.models)
+    files = figure_files(
+        name, training=training, noise=bool(statistics["noise"][1:]), trade_off=bool(grid)
+    )
     return {
         "name": name,
         "title": entry.get("title") or name,
@@ -183,6 +188,7 @@ def _dataset_view(
         "spread": t.share(spread),
         "timed_with": _versions(conditions["versions"]),
         "figures": {kind: Markdown(f"figures/{file}") for kind, file in files.items()},
+        "trade_off": trade_off_told(rows, details, grid) if grid else "",
         "flips": Markdown(f"flips/{name}.csv"),
         "classes": [
             {

@@ -1,23 +1,22 @@
 """Trains a transformer classifier on a data set: fine-tuning, or distillation from a teacher's logits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import nn
 
-from emopress.artifact import check_files, read_json, replaced_folder, sha256_of, write_json
-from emopress.checkpoint import library_versions, parent_facts, write_manifest
+from emopress.artifact import check_files, read_json, replaced_folder, write_json
+from emopress.checkpoint import library_versions, write_manifest
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
-from emopress.train.logits import read_logits, teacher_licences
-from emopress.train.loop import Objective, Trainer, pick_device
-from emopress.train.objectives import distillation_objective, label_objective
+from emopress.train.lesson import lesson
+from emopress.train.loop import Trainer, pick_device
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -63,51 +62,6 @@ def save_transformer(
     model.cpu().save_pretrained(folder)  # type: ignore[operator]
     save_tokenizer(tokenizer, folder)
     write_json(folder / "training.json", history)
-
-
-def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
-    """Return the cached logits [K, N, C] of K teachers for the training texts."""
-    return torch.stack([torch.from_numpy(read_logits(path, ids=ids)) for path in paths])
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a training minimises, with which settings, and what its manifest says of the teacher.
-
-    recipe: the teacher's steps; parent: how the manifest names the teacher; licences: what comes
-    with it; teachers: the hashes of the files of logits. All empty without a teacher.
-    """
-
-    objective: Objective
-    settings: dict[str, Any]
-    recipe: list[dict[str, Any]] = field(default_factory=list)
-    parent: dict[str, str] | None = None
-    licences: list[str] = field(default_factory=list)
-    teachers: list[str] = field(default_factory=list)
-
-
-def lesson_of(
-    entry: dict[str, Any],
-    step: dict[str, Any],
-    texts: Texts,
-    classes: int,
-    device: torch.device,
-    teacher: Path | None,
-    teacher_logits: list[Path] | None,
-) -> Lesson:
-    """Return the lesson of fine-tuning `entry`, or with a teacher that of the distillation `step`."""
-    if teacher is None or not teacher_logits:
-        settings = entry["train"]
-        return Lesson(label_objective(texts.train.labels, settings, classes, device), settings)
-    logits = read_teachers(teacher_logits, ids=texts.train_ids)
-    return Lesson(
-        distillation_objective(texts.train.labels, logits, step, device),
-        step["train"],
-        read_json(teacher / "bundle.json")["recipe"],
-        parent_facts(teacher / "bundle.json"),
-        sorted({name for path in teacher_logits for name in teacher_licences(path)}),
-        [sha256_of(path) for path in teacher_logits],
-    )
 
 
 @dataclass(frozen=True)
@@ -208,22 +162,31 @@ def train_encoder(
     )
     encoded = encode_data(train, validation, new.tokenizer, data)
     where, classes = pick_device(device), len(data["labels"])
-    lesson = lesson_of(entry, step, encoded, classes, where, teacher, teacher_logits)
+    learnt = lesson(
+        entry,
+        step,
+        labels=encoded.train.labels,
+        ids=encoded.train_ids,
+        classes=classes,
+        device=where,
+        teacher=teacher,
+        teacher_logits=teacher_logits,
+    )
     identity = training_identity(
         entry=entry,
         step=step,
         data=data,
         seed=seed,
         texts=encoded.sha256,
-        parent=lesson.parent,
-        teachers=lesson.teachers,
+        parent=learnt.parent,
+        teachers=learnt.teachers,
         base=new.base,
         tokenizer=new.tokenizer.to_str(),
     )
     trainer = Trainer(
         new.model,
-        lesson.objective,
-        lesson.settings,
+        learnt.objective,
+        learnt.settings,
         seed=seed,
         identity=identity,
         device=where,
@@ -232,11 +195,11 @@ def train_encoder(
     trainer.fit(encoded.train, encoded.validation, classes)
     facts = {
         **data,
-        "recipe": [*lesson.recipe, step],
+        "recipe": learnt.recipe,
         "seed": seed,
-        "parent": lesson.parent,
+        "parent": learnt.parent,
         "base": new.base,
-        "licences": sorted({*lesson.licences, *new.licences}),
+        "licences": sorted({*learnt.licences, *new.licences}),
         "data_sha256": encoded.sha256,
     }
     write_trained(out, new.model, new.tokenizer, trainer, facts)

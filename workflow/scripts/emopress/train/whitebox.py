@@ -24,10 +24,10 @@ from emopress.train.finetune import (
     NewModel,
     encode_data,
     new_model,
-    read_teachers,
     write_trained,
 )
 from emopress.train.layers import layer_pairs, student_of_layers
+from emopress.train.lesson import read_teachers
 from emopress.train.logits import teacher_licences
 from emopress.train.loop import Objective, Trainer, pick_device, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss

@@ -8,6 +8,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.report import tables as t
+from emopress.report.decisions import label_decisions
 from emopress.report.findings import facts
 from emopress.report.page.charts import look_of
 from emopress.report.page.columns import GROUPS, NEEDED, Column, columns_of, described
@@ -161,6 +162,7 @@ def _explained(
         "confusion": confusion.tolist(),
         "row_texts": _row_texts(confusion, seeds, labels),
         "per_class": per_class,
+        "decisions": [list(of) for of in zip(*label_decisions(seeds).values(), strict=True)],
         "noise": [
             [_rounded(point.get(key), 5) for key in ("noise", "accuracy", "accuracy_low", "accuracy_high")]
             for point in tested.get("noise") or []

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
+from emopress.report.figure_names import TRADE_OFF
 from emopress.report.page import charts
 from emopress.report.page.answers import shown_answers
 from emopress.report.page.text import heading_of, html_of, inline_html_of
@@ -32,6 +33,7 @@ CAPTIONS = {
     "speedup": "How much faster, by teacher",
     "compression": "How much smaller, by teacher",
     "techniques": "Six measures per technique",
+    TRADE_OFF: "Number and width of the dense layers: macro F1 against size; shaded: the best trade-off",
 }
 POLICY = (  # nothing is loaded, nothing is sent, no string becomes code, only these scripts run
     "default-src 'none'; script-src {scripts}; style-src {styles}; style-src-attr 'none'; "

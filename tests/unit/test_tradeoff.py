@@ -1,0 +1,112 @@
+"""The trade-off study: which models take part, the one-standard-error rule by hand, the figure and the sentence."""
+
+import pandas as pd
+import pytest
+from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon
+
+from emopress.errors import UserError
+from emopress.report.figure_names import TRADE_OFF, figure_files
+from emopress.report.grid import best_trade_off, layer_grid
+from emopress.report.style import save_figure
+from emopress.report.tradeoff import trade_off_figure
+from emopress.report.trials import Trials, trade_off_told, trials_of
+
+SHAPES = {"flat": [], "w16": [16], "w64": [64], "w64-64": [64, 64]}
+SIZES = {"flat": 100_000, "w16": 110_000, "w64": 120_000, "w64-64": 900_000}
+VALIDATION = {
+    "flat": [0.70, 0.70],
+    "w16": [0.795, 0.795],
+    "w64": [0.80, 0.80],
+    "w64-64": [0.77, 0.85],
+}
+
+
+def models(shapes):
+    return {name: {"family": "dense", "layers": layers} for name, layers in shapes.items()}
+
+
+def test_which_models_take_part():
+    known = {**models(SHAPES), "linear": {"family": "linear"}, "again": models(SHAPES)["w16"]}
+    variants = ["linear", "w16", "w16+int8", "flat", "w64", "again", "w64-64+int8"]
+    assert layer_grid(variants, known) == []  # three different ones
+    assert layer_grid([*variants, "w64-64"], known) == ["w16", "flat", "w64", "again", "w64-64"]
+
+
+def test_one_standard_error_by_hand():
+    # w64-64: mean 0.81, squared deviations 0.0032 over four models of one degree of freedom each,
+    # so s^2 = 0.0008, and the standard error sqrt(0.0008 / 2) = 0.02: from 0.79 on
+    found = best_trade_off(VALIDATION, SIZES)
+    assert (found.best, found.smallest) == ("w64-64", "w16")
+    assert found.floor == pytest.approx(0.79) and found.within[-2:] == ["w64", "w64-64"]
+    sure = best_trade_off({**VALIDATION, "w64-64": [0.81, 0.81]}, SIZES)
+    assert (sure.within, sure.smallest) == (["w64-64"], "w64-64")
+    assert best_trade_off({**VALIDATION, "flat": [0.7]}, SIZES) is None
+
+
+def details():
+    return {
+        name: {
+            str(seed): {
+                "recipe": [{"name": name, "family": "dense", "layers": SHAPES[name]}],
+                "validation_macro_f1": score,
+                "per_class": {"joy": {"f1": score - 0.1}, "fear": {"f1": score - 0.2}},
+            }
+            for seed, score in enumerate(VALIDATION[name])
+        }
+        for name in SHAPES
+    }
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"size_bytes": SIZES})
+
+
+def test_trials_come_from_the_details(table):
+    found = trials_of(table, details(), list(SHAPES))
+    assert found["w64-64"].layers == [64, 64] and found["w16"].size_bytes == 110_000
+    assert found["w64-64"].validation == [0.77, 0.85]
+    assert found["w64-64"].test == pytest.approx([0.62, 0.70])
+    old = details()
+    del old["w16"]["0"]["validation_macro_f1"]
+    with pytest.raises(UserError, match=r"details\.json: w16: no key validation_macro_f1"):
+        trials_of(table, old, list(SHAPES))
+
+
+def test_the_answer_in_words(table):
+    told = trade_off_told(table, details(), list(SHAPES))
+    assert told.startswith("Best on validation is `w64-64` (81.00 %); within one standard error")
+    assert "The smallest of these, `w16`, has 0.11 MB and a macro F1 of 64.50 % on test" in told
+    assert told.endswith(", `w64-64` 66.00 %.")
+
+
+def drawn(figure, kind):
+    return [len([a for a in axes.get_children() if isinstance(a, kind)]) for axes in figure.axes]
+
+
+def test_the_figure(table, tmp_path):
+    trials = trials_of(table, details(), list(SHAPES))
+    figure = trade_off_figure(trials, title="$x$ <b> |")
+    assert drawn(figure, Polygon) == [1, 1]  # the region, in both panels
+    rings = [
+        [line for line in axes.get_children() if isinstance(line, Line2D) and line.get_ms() == 15]
+        for axes in figure.axes
+    ]
+    assert [[line.get_xdata()[0] for line in panel] for panel in rings] == [[0.11], [0.11]]
+    assert rings[1][0].get_ydata()[0] == pytest.approx(64.5)
+    first = save_figure(figure, tmp_path / "a")
+    second = save_figure(trade_off_figure(trials, title="$x$ <b> |"), tmp_path / "b")
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+def test_one_seed_has_no_region():
+    trials = {name: Trials(SHAPES[name], SIZES[name], [0.8], [0.7]) for name in SHAPES}
+    figure = trade_off_figure(trials, title="one seed")
+    assert drawn(figure, Polygon) == [0, 0]
+    assert any("One seed" in text.get_text() for text in figure.texts)
+
+
+def test_only_asked_for_it_is_among_the_files():
+    assert figure_files("d", trade_off=True)["trade_off"] == f"d-{TRADE_OFF}"
+    assert "trade_off" not in figure_files("d", training=True, noise=True)

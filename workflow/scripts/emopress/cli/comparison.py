@@ -1,0 +1,157 @@
+"""What two bundles got right on the same texts: scores, differences, how sure they are, in numbers and words."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from emopress.measure.intervals import Scored
+    from emopress.runtime.bundle import Bundle
+
+METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+SET_METRICS = {
+    "accuracy": "subset accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "sample_f1": "sample F1",
+}
+
+
+def compared(
+    bundles: list["Bundle"],
+    labels: list[str],
+    truth: "np.ndarray",
+    given: list["np.ndarray"],
+    path: Path,
+) -> dict[str, Any]:
+    """Return all that is printed: scores as fractions, differences from the first bundle to the second.
+
+    truth and each of `given`: class indices [N], or where a text has any number of labels bools [N, C].
+    """
+    import numpy as np
+
+    from emopress.card.facts import RESAMPLES
+    from emopress.measure.intervals import interval
+    from emopress.measure.paired import ALPHA, difference
+    from emopress.measure.scoring import observed, resampled
+
+    metrics = metrics_of(truth)
+    both = np.stack(given)[:, None]  # [bundles, seeds, N] or [bundles, seeds, N, C]
+    drawn = resampled(truth, both, classes=len(labels), resamples=RESAMPLES)
+    columns = [drawn.column(i) for i in (0, 1)]
+    points = [observed(truth, classes, len(labels)) for classes in given]
+    sides = []
+    for bundle, one, column in zip(bundles, points, columns, strict=True):
+        side: dict[str, Any] = {"bundle": str(bundle.folder), "size_bytes": bundle.size_bytes}
+        for name in metrics:
+            low, high = interval(getattr(column, name))
+            side |= {name: float(getattr(one, name)), f"{name}_low": low, f"{name}_high": high}
+        sides.append(side)
+    tested = difference(
+        truth, both[1], both[0], classes=len(labels), drawn=(columns[1], columns[0])
+    )
+    change: dict[str, Any] = {}
+    for name in metrics:
+        low, high = interval(getattr(columns[1], name) - getattr(columns[0], name))
+        change[f"{name}_difference"] = sides[1][name] - sides[0][name]
+        change |= {f"{name}_low": low, f"{name}_high": high}
+    support = truth.sum(axis=0) if truth.ndim == 2 else np.bincount(truth, minlength=len(labels))
+    return {
+        "data": str(path),
+        "texts": len(truth),
+        "labels": labels,
+        "labels_without_texts": [
+            label for label, texts in zip(labels, support, strict=True) if not texts
+        ],
+        "a": sides[0],
+        "b": sides[1],
+        "b_minus_a": {
+            **change,
+            "only_a_right": tested["only_other_right"],
+            "only_b_right": tested["only_this_right"],
+            "accuracy_p": tested["mcnemar_p"],
+            "accuracy_shown": tested["mcnemar_p"] < ALPHA,
+            "macro_f1_p": tested["macro_f1_p"],
+            "macro_f1_shown": tested["macro_f1_p"] < ALPHA,
+        },
+        "per_label": {
+            label: {"texts": int(support[i])} | _of_label(i, points, columns)
+            for i, label in enumerate(labels)
+        },
+    }
+
+
+def metrics_of(truth: "np.ndarray") -> dict[str, str]:
+    """Return the scores that are told of labels like these, with their titles."""
+    return SET_METRICS if truth.ndim == 2 else METRICS
+
+
+def _of_label(place: int, points: list["Scored"], columns: list["Scored"]) -> dict[str, float]:
+    """Return one label's F1 of both bundles, and its change with the ends of its interval."""
+    from emopress.measure.intervals import interval
+
+    a, b = (float(one.f1[place]) for one in points)
+    low, high = interval(columns[1].f1[:, place] - columns[0].f1[:, place])
+    return {"f1_a": a, "f1_b": b, "f1_difference": b - a, "f1_low": low, "f1_high": high}
+
+
+def page(found: dict[str, Any]) -> str:
+    """Return what `compared` gave, for reading."""
+    from emopress.report.phrases import told_p
+
+    a, b, change = found["a"], found["b"], found["b_minus_a"]
+    titles = SET_METRICS if "sample_f1" in a else METRICS
+    table: list[tuple[str, ...]] = [("", "A", "B", "B less A")]
+    for name, title in titles.items():
+        scores = [
+            f"{100 * side[name]:.1f} % "
+            f"({100 * side[f'{name}_low']:.1f} to {100 * side[f'{name}_high']:.1f})"
+            for side in (a, b)
+        ]
+        table.append((title, *scores, _points(change, name)))
+    sizes = [f"{side['size_bytes'] / 1e6:.2f} MB" for side in (a, b)]
+    table.append(("size", *sizes, f"{(b['size_bytes'] - a['size_bytes']) / 1e6:+.2f} MB"))
+    by_label: list[tuple[str, ...]] = [("F1 of", "texts", "A", "B", "B less A")]
+    for label, one in found["per_label"].items():
+        scores = [f"{100 * one[key]:.1f} %" for key in ("f1_a", "f1_b")]
+        by_label.append((label, f"{one['texts']:,}", *scores, _points(one, "f1")))
+    without = found["labels_without_texts"]
+    accuracy = titles["accuracy"]
+    return "\n".join(
+        [
+            f"{found['texts']:,} texts of {found['data']}; 95 % intervals",
+            f"A  {a['bundle']}",
+            f"B  {b['bundle']}",
+            "",
+            *_aligned(table),
+            "",
+            *_aligned(by_label),
+            "",
+            f"A alone is right on {change['only_a_right']:,} texts, B alone on "
+            f"{change['only_b_right']:,}.",
+            f"{accuracy}: {verdict(change, 'accuracy')} (McNemar exact {told_p(change['accuracy_p'])})",
+            f"macro F1: {verdict(change, 'macro_f1')} "
+            f"(paired bootstrap {told_p(change['macro_f1_p'])})",
+            *([f"Without a text, and so 0 in macro F1: {', '.join(without)}."] if without else []),
+        ]
+    )
+
+
+def _points(change: dict[str, Any], name: str) -> str:
+    return (
+        f"{100 * change[f'{name}_difference']:+.1f} points "
+        f"({100 * change[f'{name}_low']:+.1f} to {100 * change[f'{name}_high']:+.1f})"
+    )
+
+
+def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+
+
+def verdict(change: dict[str, Any], name: str) -> str:
+    """Return in words what the test of a metric says."""
+    if not change[f"{name}_shown"]:
+        return "no difference shown"
+    return f"{'B' if change[f'{name}_difference'] > 0 else 'A'} is better"

@@ -1,0 +1,53 @@
+"""Which models of a data set differ in their dense layers, and which of them is the best trade-off."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import mean, variance
+from typing import Any
+
+LEAST = 4  # models with different layers: fewer are no study of their number and width
+
+
+def layer_grid(variants: Iterable[str], models: Mapping[str, Any]) -> list[str]:
+    """Return the dense models without passes among `variants`, if LEAST of them differ in their layers."""
+    roots = [name for name in variants if models.get(name, {}).get("family") == "dense"]
+    shapes = {tuple(models[name]["layers"]) for name in roots}
+    return roots if len(shapes) >= LEAST else []
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """The best trade-off: the models `within` one standard error of the `best`, and the smallest of them.
+
+    `floor` is the score from which on a model is among them.
+    """
+
+    best: str
+    floor: float
+    within: list[str]
+    smallest: str
+
+
+def best_trade_off(
+    validation: Mapping[str, Sequence[float]], cost: Mapping[str, float]
+) -> TradeOff | None:
+    """Apply the one-standard-error rule to scores on validation, a list per model, one per seed.
+
+    Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees", section 3.4.3: of
+    the models whose mean score is at least the best mean less its standard error the simplest one is
+    taken; here that is the one of least `cost`, of equal ones the first. The standard error s / sqrt(n)
+    is that of a mean over n seeds: all models are judged on the same texts, so it holds what another
+    seed would change and not what other texts would. s is pooled over the models, the root of the sum of
+    their squared deviations over that of their n - 1, since a few seeds of one model tell little of its
+    spread. None where a model has one seed.
+    """
+    if min(len(scores) for scores in validation.values()) < 2:
+        return None
+    means = {name: mean(scores) for name, scores in validation.items()}
+    best = max(means, key=lambda name: means[name])
+    freedom = sum(len(scores) - 1 for scores in validation.values())
+    squares = sum((len(scores) - 1) * variance(scores) for scores in validation.values())
+    floor = means[best] - sqrt(squares / freedom / len(validation[best]))
+    within = [name for name in means if means[name] >= floor]
+    return TradeOff(best, floor, within, min(within, key=lambda name: cost[name]))

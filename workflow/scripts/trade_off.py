@@ -1,0 +1,31 @@
+"""Rule trade_off: number and width of dense layers against macro F1, as SVG and PNG."""
+
+from pathlib import Path
+
+
+def main(snakemake) -> None:  # type: ignore[no-untyped-def]
+    """Unpack the job and call the library."""
+    from emopress.job import job
+
+    with job(snakemake):
+        import pandas
+
+        from emopress.artifact import read_json
+        from emopress.report.figures import figure_title
+        from emopress.report.results import rows_of
+        from emopress.report.style import save_figure
+        from emopress.report.tradeoff import trade_off_figure
+        from emopress.report.trials import trials_of
+
+        dataset = snakemake.wildcards.dataset
+        rows = rows_of(pandas.read_csv(snakemake.input.summary), dataset)
+        details = read_json(snakemake.input.details)[dataset]
+        title = figure_title(dataset, dict(snakemake.params.entry))
+        trials = trials_of(rows, details, list(snakemake.params.models))
+        save_figure(
+            trade_off_figure(trials, title=title), Path(snakemake.output.svg).with_suffix("")
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # type: ignore[name-defined]  # noqa: F821
