@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from emopress.artifact import read_json, sha256_of
+from emopress.bundle.half import quantize_half
 from emopress.bundle.lstm import export_lstm
 from emopress.bundle.quantize import quantize_bundle
 from emopress.checkpoint import read_checkpoint
@@ -274,6 +275,23 @@ def test_int8_is_a_quarter_and_predicts_nearly_the_same(trained, filled, tmp_pat
         load(f).predict_proba(texts) for f in (model.folder / "bundle", tmp_path / "int8")
     )
     assert np.mean(before.argmax(axis=1) == after.argmax(axis=1)) > 0.95
+
+
+@pytest.mark.parametrize("method", ["fp16", "bf16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_sixteen_bits_are_half(trained, tmp_path, kind, method):
+    model = trained(kind)
+    step = {"name": method, "kind": "quantize", "method": method}
+    quantize_half(parent=model.folder / "bundle", step=step, out=tmp_path / "half")
+    found = read_bundle(tmp_path / "half").manifest["findings"][method]
+    assert found["half_weight_share"] > 0.9 and found["products"] >= 2
+    full, half = (load(f) for f in (model.folder / "bundle", tmp_path / "half"))
+    texts = read_split(model.corpus.test).texts[:30]
+    logits = [c.predict_logits(texts, batch_size=8) for c in (full, half)]
+    assert np.abs(logits[0] - logits[1]).max() < 0.3  # of sums over some 15 tokens
+    if kind == GENERATIVE:
+        tokens = [c.token_scores(texts[:3])[1] for c in (full, half)]
+        assert np.abs(tokens[0][0] - tokens[1][0]).max() < 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -69,8 +69,12 @@ def test_mistakes_in_an_entry(config, model, changes, line):
     ("student", "more", "line"),
     [
         ("gen", {}, "passes.kd.student: 'gen' is generative, and learns from texts"),
-        ("disc", {"hidden_weight": 1}, "passes.kd.hidden_weight: the student 'disc' is no transf"),
-        ("linear", {}, "passes.kd.student: 'linear' is no transformer and no lstm"),
+        (
+            "disc",
+            {"hidden_weight": 1},
+            "passes.kd.student: 'disc' is an lstm model, which has no layers to",
+        ),
+        ("linear", {}, "passes.kd.student: 'linear' is a linear model; allowed: transformer"),
     ],
 )
 def test_what_a_student_may_be(config, student, more, line):

@@ -62,19 +62,21 @@ rule export_dense:
 
 rule export_lstm:
     input:
-        checkpoint="results/{dataset}/{recurrent}/seed{seed}/checkpoint/checkpoint.json",
+        checkpoint="results/{dataset}/{lstm}/seed{seed}/checkpoint/checkpoint.json",
         code=code_of("export_lstm.py"),
     output:
-        bundle="results/{dataset}/{recurrent}/seed{seed}/bundle/bundle.json",
+        bundle="results/{dataset}/{lstm}/seed{seed}/bundle/bundle.json",
     log:
-        "results/logs/export_lstm/{dataset}/{recurrent}.seed{seed}.log",
+        "results/logs/export_lstm/{dataset}/{lstm}.seed{seed}.log",
+    wildcard_constraints:
+        lstm=rf"({any_of(LSTMS)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_LSTM)})",
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
     message:
-        "{wildcards.dataset}: export {wildcards.recurrent} (seed {wildcards.seed})"
+        "{wildcards.dataset}: export {wildcards.lstm} (seed {wildcards.seed})"
     script:
         "../scripts/export_lstm.py"
 

@@ -165,7 +165,8 @@ def _student_errors(name: str, student: dict[str, Any], entry: dict[str, Any]) -
         yield f".student: the weights of {name!r} (runtime: transformers) are never trained"
     elif family != "transformer" and recipe.sort_of(entry) != "distill":
         weights = ", ".join(weight for weight in recipe.WHITE_BOX if entry[weight])
-        yield f".student: {name!r} is a {family} model, which has no layers to compare ({weights})"
+        article = recipe.article(family)
+        yield f".student: {name!r} is {article} {family} model, which has no layers to compare ({weights})"
 
 
 def _generative_of_sets(variant: str, models: Entries, passes: Entries) -> Iterator[str]:

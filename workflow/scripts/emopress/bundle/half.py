@@ -1,4 +1,4 @@
-"""Transformer bundles in 16 bits: fp16, weights and arithmetic, or bf16, weights alone.
+"""Transformer and LSTM bundles in 16 bits: fp16, weights and arithmetic, or bf16, weights alone.
 
 fp16 is a graph of half precision (Micikevicius et al. 2018, Mixed Precision Training), for engines that
 compute in it; one that does not casts its products' inputs to fp32 each time. bf16 is storage: ONNX
@@ -26,7 +26,7 @@ from emopress.runtime.encoder import session_options
 LARGEST_FP16 = 65504.0
 HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 FLOATS = (TensorProto.FLOAT, *HALVES)
-PRODUCTS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm")
+PRODUCTS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "LSTM")
 TYPES = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 

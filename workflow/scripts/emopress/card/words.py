@@ -67,6 +67,8 @@ def _origin(entry: Mapping[str, Any]) -> Markdown:
         return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry["family"] == "dense":
         return Markdown(f"{SOURCES[entry['vectors']['source']]} and dense layers")
+    if entry["family"] == "lstm":
+        return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry.get("hub"):
         where = t.link(entry["hub"], f"https://huggingface.co/{entry['hub']}")
         at = f" at revision {t.code(entry['revision'])}" if entry.get("revision") else ""

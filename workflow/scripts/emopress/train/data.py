@@ -10,12 +10,7 @@ import pandas
 
 from emopress.artifact import sha256_of
 
-CODE = (
-    "train",
-    "compress",
-    "dense",
-    "lstm",
-)  # folders of the library whose modules shape a training
+CODE = ("train", "compress", "dense", "lstm")  # folders whose modules shape a training
 
 
 @dataclass(frozen=True)
