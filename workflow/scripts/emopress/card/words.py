@@ -63,8 +63,6 @@ def _what(step: Mapping[str, Any]) -> Markdown:
 
 
 def _origin(entry: Mapping[str, Any]) -> Markdown:
-    if entry["family"] == "lstm":
-        return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry["family"] == "dense":
         return Markdown(f"{SOURCES[entry['vectors']['source']]} and dense layers")
     if entry["family"] == "lstm":
