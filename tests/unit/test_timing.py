@@ -224,7 +224,8 @@ def manifest(tmp_path):
 
     def write(name, **facts):
         path = tmp_path / name / "bundle.json"
-        write_json(path, {"runtime": "onnxruntime", "weight_bits": 32, **facts})
+        known = {"runtime": "onnxruntime", "weight_bits": 32, "files": {"model.onnx": {}}}
+        write_json(path, known | facts)
         return path
 
     return write
@@ -252,7 +253,13 @@ def test_what_the_rule_names_becomes_candidates(manifest, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(
     "facts",
-    [{"weight_bits": 8}, {"runtime": "linear"}, {"packed": True}, {"runtime": "openvino"}],
+    [
+        {"weight_bits": 8},
+        {"runtime": "linear"},
+        {"files": {"model.onnx": {}, "packed.npz": {}}},
+        {"files": {"model.onnx": {}, "codes.npz": {}}},
+        {"runtime": "openvino"},
+    ],
 )
 def test_openvino_is_given_whole_fp32_graphs_only(manifest, monkeypatch, facts):
     monkeypatch.setattr("emopress.measure.timing.installed", lambda: True)

@@ -149,7 +149,7 @@ def test_model_entry_trains_its_tokenizer():
 
 def test_padding_token():
     assert pad_id(trained()) == 0
-    with pytest.raises(UserError, match=r"no \[PAD\] or <pad>"):
+    with pytest.raises(UserError, match=r"none of \[PAD\], <pad>, "):
         pad_id(Tokenizer(WordPiece({"[UNK]": 0})))
 
 
