@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pandas
 import pytest
 from lstm_models import LABELS, ROWS, weights_of
@@ -16,7 +17,7 @@ from tokenizers.processors import TemplateProcessing
 from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
-from emopress.lstm import forward
+from emopress.lstm import forward, post_training
 from emopress.lstm.weights import read_weights
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.codes import read_codes, write_codes
@@ -83,10 +84,10 @@ def made(tmp_path_factory, train, filled):
         for kind in ("discriminative", "generative")
     }
 
-    def make(kind, method="gpfq", seed=0, **changes):
+    def make(kind, method="gpfq", seed=0, place="", **changes):
         settings = {"calibration": {"texts": 30}, **changes}
         step = filled(method, name="q", kind="quantize", method=method, **settings)
-        out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}"
+        out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}{place}"
         quantize_lstm_checkpoint(
             checkpoint=checkpoints[kind], step=step, seed=seed, train=train, out=out
         )
@@ -132,7 +133,19 @@ def test_codes_take_their_bits_on_disk(made, bits):
     (graph,) = {onnx.load(bundle / "model.onnx", load_external_data=False).graph.name}
     assert graph == "lstm"
     held = onnx.load(bundle / "model.onnx", load_external_data=False).graph.initializer
-    assert {t.name for t in held if t.data_location == onnx.TensorProto.EXTERNAL} == set(codes)
+    apart = [t for t in held if t.data_location == onnx.TensorProto.EXTERNAL]
+    assert {t.name for t in apart} == set(codes)
+    named = {entry.value for t in apart for entry in t.external_data if entry.key == "location"}
+    assert named == {"weights-that-emopress-supplies"}
+    assert not (bundle / "weights-that-emopress-supplies").exists()
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_plain_onnx_runtime_refuses_to_open_it(made, kind):
+    _, bundle = made(kind, "rtn", bits=8)
+    with pytest.raises(Exception, match="weights-that-emopress-supplies"):
+        onnxruntime.InferenceSession(bundle / "model.onnx", providers=["CPUExecutionProvider"])
+    load(bundle).predict_logits(TEXTS)
 
 
 def test_the_manifest_tells_what_was_done(made):
@@ -153,12 +166,22 @@ def test_the_manifest_tells_what_was_done(made):
     assert set(facts["files"]) == {"model.onnx", "codes.npz", "tokenizer.json"}
 
 
-def test_the_seed_chooses_the_texts_and_balanced_their_labels(made):
-    same, other = (made("generative", bits=3, seed=seed)[1] for seed in (0, 1))
+def test_the_seed_chooses_the_texts_and_balanced_their_labels(made, monkeypatch):
+    seen = []
+
+    def spy(weights, ids, mask, labels, *rest, **more):
+        seen.append(np.bincount(labels).tolist())
+        return post_training.quantize_lstm(weights, ids, mask, labels, *rest, **more)
+
+    monkeypatch.setattr("emopress.bundle.quantize_lstm.quantize_lstm", spy)
+    same, other = (made("generative", bits=3, seed=seed, place="-labels")[1] for seed in (0, 1))
     assert (same / "codes.npz").read_bytes() != (other / "codes.npz").read_bytes()
-    (again,) = (made("generative", bits=3, seed=0)[1],)
+    again = made("generative", bits=3, seed=0, place="-again")[1]
+    assert again != same
     assert (same / "codes.npz").read_bytes() == (again / "codes.npz").read_bytes()
+    assert sum(seen[0]) == 30 and seen[0] == seen[2]
     balanced = made("generative", bits=3, calibration={"texts": 30, "balanced": True})[1]
+    assert seen[3] == [12, 12, 6] != seen[0]  # label c has but 6 texts; the others share the rest
     assert (same / "codes.npz").read_bytes() != (balanced / "codes.npz").read_bytes()
 
 

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emopress.lstm.post_training import QuantizedLstm
 from emopress.lstm.quantization import Activation, Columns
-from emopress.runtime.codes import FILE
+from emopress.runtime.stored import NOWHERE
 
 OPSET, IR_VERSION = 17, 8
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
@@ -123,7 +123,7 @@ def _external(name: str, found: Columns) -> onnx.TensorProto:
     """Return an initializer that names a matrix of codes whose bytes the runtime supplies."""
     tensor = TensorProto(name=name, data_type=UINT8, dims=found.codes.shape)
     tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=FILE)
+    tensor.external_data.add(key="location", value=NOWHERE)
     return tensor
 
 
