@@ -30,16 +30,16 @@ FIRST = "generative"  # kind; every difference is its loss less the other's
 SECOND = "discriminative"
 OTHER = "the discriminative model"
 RULES = Markdown(
-    "Points are of macro F1. A contrast is shown where its 95 % interval leaves zero out and every training seed alone has its sign. "
-    "The intervals are of the paired bootstrap over test texts (mean over seeds within each resample): they cover "
-    "texts only, neither other trainings nor other calibration texts, which the values by seed hint at; and they "
-    "are not corrected for the number of questions. An answer is “yes” or “no” where its contrast is shown. Of "
-    "a lead in fp32 it says that it is smaller or gone where a change against fp32 is shown, and a lead is "
-    "still shown or not; “no” where the lead is shown to grow, or is still shown without a change. Calibration hurts "
-    "the generative model more where both its own loss and the difference are shown. “Collapsed” is where the clean "
+    "Points are of macro F1. A contrast is shown where its 95 % interval leaves zero out and every training seed alone "
+    "has its sign. The intervals are of the paired bootstrap over test texts (mean over seeds within each resample): "
+    "they cover texts only, neither other trainings nor other calibration texts, which the values by seed hint at; "
+    "and they are not corrected for the number of questions. An answer is “yes” or “no” where its contrast is shown. "
+    "Of a lead in fp32 it says that it is smaller or gone where a change against fp32 is shown, and a lead is still "
+    "shown or not; “no” where the lead is shown to grow, or is still shown without a change. Calibration hurts the "
+    "generative model more where both its own loss and the difference are shown. “Collapsed” is where the clean "
     f"macro F1 of either model is below {100 * COLLAPSED:g} % of its own in fp32: it has little left to lose to noise. "
-    "Whether a result agrees with the publication is decided by one contrast for the published claim alone, "
-    "whatever the answer."
+    "Whether a result agrees with the publication is decided by one contrast for the published claim alone, whatever "
+    "the answer."
 )
 
 
