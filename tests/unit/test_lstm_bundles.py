@@ -1,6 +1,7 @@
 """Quantized LSTM bundles: as many bits on disk as asked for, the same answers in a fresh process."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
 from emopress.lstm import forward, post_training
+from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.weights import read_weights
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.codes import read_codes, write_codes
@@ -183,6 +185,20 @@ def test_the_seed_chooses_the_texts_and_balanced_their_labels(made, monkeypatch)
     balanced = made("generative", bits=3, calibration={"texts": 30, "balanced": True})[1]
     assert seen[3] == [12, 12, 6] != seen[0]  # label c has but 6 texts; the others share the rest
     assert (same / "codes.npz").read_bytes() != (balanced / "codes.npz").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_a_graph_that_computes_something_else_is_not_written(made, monkeypatch, kind):
+    def wrong(model):
+        bias = model.network.output_bias + np.float32(0.01) * np.arange(
+            len(model.network.output_bias)
+        )
+        other = replace(model, network=replace(model.network, output_bias=bias.astype(np.float32)))
+        return integer_graph(other)
+
+    monkeypatch.setattr("emopress.bundle.quantize_lstm.integer_graph", wrong)
+    with pytest.raises(UserError, match="logits differ from the quantized network's by 0"):
+        made(kind, bits=4, place="-wrong")
 
 
 def test_other_files_are_no_codes(tmp_path):
