@@ -8,15 +8,9 @@ import onnx
 import onnxruntime
 import pandas
 import pytest
-from lstm_models import LABELS, ROWS, weights_of
-from safetensors.numpy import save_file
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from tokenizers.processors import TemplateProcessing
+from lstm_models import LABELS, VOCABULARY, weights_of, write_checkpoint
 
 from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
-from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
 from emopress.lstm import forward, post_training
 from emopress.lstm.integer_graph import integer_graph
@@ -24,9 +18,6 @@ from emopress.lstm.weights import read_weights
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.codes import read_codes, write_codes
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-VOCABULARY = [*SPECIAL, *(f"w{place}" for place in range(ROWS - len(SPECIAL)))]
-DATA = {"labels": ["a", "b", "c"], "language": "en", "max_length": 12, "normalise": "none"}
 RELOAD = """
 import json, sys
 import numpy as np
@@ -37,32 +28,6 @@ heavy = sorted({"torch", "transformers", "onnx", "pandas", "scipy"} & set(sys.mo
 assert not heavy, heavy
 np.save(sys.argv[2], found)
 """
-
-
-def write_tokenizer(path):
-    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(VOCABULARY)}, "[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(path))
-
-
-def write_checkpoint(folder, kind):
-    """Write an LSTM checkpoint with random weights."""
-    folder.mkdir(parents=True)
-    weights = weights_of(kind).arrays()
-    save_file(weights, folder / "model.safetensors")
-    write_tokenizer(folder / "tokenizer.json")
-    facts = {
-        **{"family": "lstm", "kind": kind, **DATA, "recipe": [{"name": "lstm", "family": "lstm"}]},
-        **{"seed": 0, "parent": None, "base": None, "licences": [], "data_sha256": "0"},
-        "params": sum(array.size for array in weights.values()),
-        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
-        "versions": library_versions("numpy"),
-    }
-    write_manifest(folder, facts)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +47,7 @@ def made(tmp_path_factory, train, filled):
     """Return a function that quantizes a checkpoint of some kind and gives its two folders."""
     root = tmp_path_factory.mktemp("lstm")
     checkpoints = {
-        kind: write_checkpoint(root / kind / "checkpoint", kind)
+        kind: write_checkpoint(root / kind / "checkpoint", weights_of(kind))
         for kind in ("discriminative", "generative")
     }
 
