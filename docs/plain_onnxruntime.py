@@ -1,6 +1,7 @@
 """Predicts with a bundle in plain ONNX Runtime, without emopress: python plain_onnxruntime.py BUNDLE TEXT
 
-For a bundle whose bundle.json says "runtime": "onnxruntime" and not "packed": true.
+For a bundle whose bundle.json says "runtime": "onnxruntime" and lists no packed.npz or codes.npz among
+its "files": weights that emopress alone decodes. Opening such a graph fails here.
 """
 
 import json

@@ -1,6 +1,7 @@
 """LSTM classifiers, discriminative and generative, from training to the report, in one really run study."""
 
 import numpy as np
+import onnx
 import pandas
 import pytest
 import yaml
@@ -57,10 +58,15 @@ def test_summary(ran):
     summary = pandas.read_csv(ran.results / "summary.csv")
     assert summary["variant"].tolist() == VARIANTS and summary_errors(summary) == []
     assert set(summary["family"]) == {"lstm"} and set(summary["runtime"]) == {"onnxruntime"}
-    by_variant = summary.set_index("variant")
-    for variant in VARIANTS[:3]:
-        assert by_variant.loc[variant, "macro_f1"] > 0.4, variant
-    assert by_variant.loc["lstm-gen+kd-disc", "macro_f1"] > 0.25
+    scores = summary.set_index("variant")["macro_f1"]
+    # Measured: 0.64 and 0.59 in fp32, 0.005 and 0.008 less after gpfq4, 0.018 and 0.019 after gpfq4-un.
+    for parent in ("lstm-disc", "lstm-gen"):
+        assert scores[parent] > 0.5, parent
+        for step in ("gpfq4", "gpfq4-un"):
+            assert scores[f"{parent}+{step}"] >= scores[parent] - 0.08, (parent, step)
+    assert scores["lstm-disc+int8"] == pytest.approx(scores["lstm-disc"], abs=0.01)
+    assert scores["lstm-gen+rtn8"] == pytest.approx(scores["lstm-gen"], abs=0.01)
+    assert scores["lstm-gen+kd-disc"] > 0.4 * scores["lstm-disc"]  # 0.32, in as few epochs
 
 
 def test_a_student_of_a_generative_teacher_is_discriminative(ran):
@@ -94,15 +100,24 @@ def test_report(ran):
 
 def test_few_bits_are_stored_in_few_bits(ran):
     folder = ran.results / "demo-en"
-    sizes = {
-        name: read_json(folder / name / "seed0" / "bundle" / "bundle.json")["files"]
-        for name in ("lstm-gen", "lstm-gen+gpfq4", "lstm-gen+rtn8")
-    }
-    weights = sizes["lstm-gen"]["model.onnx"]["size_bytes"]
-    assert (
-        sizes["lstm-gen+gpfq4"]["codes.npz"]["size_bytes"] < 0.14 * weights
-    )  # 4 of 32 bits, and the index
-    assert sizes["lstm-gen+rtn8"]["codes.npz"]["size_bytes"] < 0.27 * weights
+
+    def shipped(name):
+        files = read_json(folder / name / "seed0" / "bundle" / "bundle.json")["files"]
+        return sum(f["size_bytes"] for file, f in files.items() if file != "tokenizer.json")
+
+    weights = shipped("lstm-gen")
+    # 4 and 8 of 32 bits, and a graph of some 11 kB, a tenth of so small a model
+    assert shipped("lstm-gen+gpfq4") < (0.125 + 0.14) * weights
+    assert shipped("lstm-gen+rtn8") < (0.25 + 0.14) * weights
+
+
+@pytest.mark.parametrize("name", ["lstm-gen+gpfq4", "lstm-gen+rtn8", "lstm-disc+gpfq4-un"])
+def test_no_matrix_of_floats_is_shipped(ran, name):
+    path = ran.results / "demo-en" / name / "seed0" / "bundle" / "model.onnx"
+    held = onnx.load(path, load_external_data=False).graph.initializer
+    floats = [t for t in held if t.data_type == onnx.TensorProto.FLOAT]
+    assert floats and all(len(t.dims) < 2 for t in floats)  # biases and scales
+    assert max(int(np.prod(t.dims)) for t in floats) <= 500  # one number a word of the vocabulary
 
 
 def test_the_report_answers_the_questions_of_the_two_kinds(ran):
@@ -116,6 +131,7 @@ def test_the_report_answers_the_questions_of_the_two_kinds(ran):
     report = (ran.results / "report.md").read_text("utf-8")
     section = report.split("### Generative or discriminative?")[1].split("### ")[0]
     assert section.count("the publication: ") == 4  # noise, in 4 bits, 4 bits, calibration
+    assert "If you must choose: " in section and "| `lstm-gen+gpfq4` | generative | 4 |" in section
     assert "figures/demo-en-bits.svg" in section
     assert (ran.results / "figures" / "demo-en-bits.svg").is_file()
     page = (ran.results / "report.html").read_text("utf-8")

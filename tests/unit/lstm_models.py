@@ -2,12 +2,21 @@
 
 import numpy as np
 import onnxruntime
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
+from emopress.checkpoint import library_versions, write_manifest
 from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.weights import GENERATIVE, LstmWeights
 from emopress.runtime.encoder import session_options
 
 ROWS, WIDTH, STATE, LABEL_WIDTH, LABELS = 60, 10, 12, 4, 3
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+VOCABULARY = [*SPECIAL, *(f"w{place}" for place in range(ROWS - len(SPECIAL)))]
+DATA = {"labels": ["a", "b", "c"], "language": "en", "max_length": 12, "normalise": "none"}
 
 
 def weights_of(kind, seed=0):
@@ -54,3 +63,29 @@ def session(model):
     return onnxruntime.InferenceSession(
         graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+
+
+def write_tokenizer(path):
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(VOCABULARY)}, "[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(path))
+
+
+def write_checkpoint(folder, weights):
+    """Write an LSTM checkpoint with these weights, whose tokenizer knows ROWS words."""
+    folder.mkdir(parents=True)
+    kind, weights = weights.kind, weights.arrays()
+    save_file(weights, folder / "model.safetensors")
+    write_tokenizer(folder / "tokenizer.json")
+    facts = {
+        **{"family": "lstm", "kind": kind, **DATA, "recipe": [{"name": "lstm", "family": "lstm"}]},
+        **{"seed": 0, "parent": None, "base": None, "licences": [], "data_sha256": "0"},
+        "params": sum(array.size for array in weights.values()),
+        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
+        "versions": library_versions("numpy"),
+    }
+    write_manifest(folder, facts)
+    return folder

@@ -1,29 +1,23 @@
 """Quantized LSTM bundles: as many bits on disk as asked for, the same answers in a fresh process."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pandas
 import pytest
-from lstm_models import LABELS, ROWS, weights_of
-from safetensors.numpy import save_file
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from tokenizers.processors import TemplateProcessing
+from lstm_models import LABELS, VOCABULARY, weights_of, write_checkpoint
 
 from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
-from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
-from emopress.lstm import forward
+from emopress.lstm import forward, post_training
+from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.weights import read_weights
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.codes import read_codes, write_codes
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-VOCABULARY = [*SPECIAL, *(f"w{place}" for place in range(ROWS - len(SPECIAL)))]
-DATA = {"labels": ["a", "b", "c"], "language": "en", "max_length": 12, "normalise": "none"}
 RELOAD = """
 import json, sys
 import numpy as np
@@ -34,32 +28,6 @@ heavy = sorted({"torch", "transformers", "onnx", "pandas", "scipy"} & set(sys.mo
 assert not heavy, heavy
 np.save(sys.argv[2], found)
 """
-
-
-def write_tokenizer(path):
-    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(VOCABULARY)}, "[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(path))
-
-
-def write_checkpoint(folder, kind):
-    """Write an LSTM checkpoint with random weights."""
-    folder.mkdir(parents=True)
-    weights = weights_of(kind).arrays()
-    save_file(weights, folder / "model.safetensors")
-    write_tokenizer(folder / "tokenizer.json")
-    facts = {
-        **{"family": "lstm", "kind": kind, **DATA, "recipe": [{"name": "lstm", "family": "lstm"}]},
-        **{"seed": 0, "parent": None, "base": None, "licences": [], "data_sha256": "0"},
-        "params": sum(array.size for array in weights.values()),
-        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
-        "versions": library_versions("numpy"),
-    }
-    write_manifest(folder, facts)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +47,14 @@ def made(tmp_path_factory, train, filled):
     """Return a function that quantizes a checkpoint of some kind and gives its two folders."""
     root = tmp_path_factory.mktemp("lstm")
     checkpoints = {
-        kind: write_checkpoint(root / kind / "checkpoint", kind)
+        kind: write_checkpoint(root / kind / "checkpoint", weights_of(kind))
         for kind in ("discriminative", "generative")
     }
 
-    def make(kind, method="gpfq", seed=0, **changes):
+    def make(kind, method="gpfq", seed=0, place="", **changes):
         settings = {"calibration": {"texts": 30}, **changes}
         step = filled(method, name="q", kind="quantize", method=method, **settings)
-        out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}"
+        out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}{place}"
         quantize_lstm_checkpoint(
             checkpoint=checkpoints[kind], step=step, seed=seed, train=train, out=out
         )
@@ -132,7 +100,19 @@ def test_codes_take_their_bits_on_disk(made, bits):
     (graph,) = {onnx.load(bundle / "model.onnx", load_external_data=False).graph.name}
     assert graph == "lstm"
     held = onnx.load(bundle / "model.onnx", load_external_data=False).graph.initializer
-    assert {t.name for t in held if t.data_location == onnx.TensorProto.EXTERNAL} == set(codes)
+    apart = [t for t in held if t.data_location == onnx.TensorProto.EXTERNAL]
+    assert {t.name for t in apart} == set(codes)
+    named = {entry.value for t in apart for entry in t.external_data if entry.key == "location"}
+    assert named == {"weights-that-emopress-supplies"}
+    assert not (bundle / "weights-that-emopress-supplies").exists()
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_plain_onnx_runtime_refuses_to_open_it(made, kind):
+    _, bundle = made(kind, "rtn", bits=8)
+    with pytest.raises(Exception, match="weights-that-emopress-supplies"):
+        onnxruntime.InferenceSession(bundle / "model.onnx", providers=["CPUExecutionProvider"])
+    load(bundle).predict_logits(TEXTS)
 
 
 def test_the_manifest_tells_what_was_done(made):
@@ -153,13 +133,37 @@ def test_the_manifest_tells_what_was_done(made):
     assert set(facts["files"]) == {"model.onnx", "codes.npz", "tokenizer.json"}
 
 
-def test_the_seed_chooses_the_texts_and_balanced_their_labels(made):
-    same, other = (made("generative", bits=3, seed=seed)[1] for seed in (0, 1))
+def test_the_seed_chooses_the_texts_and_balanced_their_labels(made, monkeypatch):
+    seen = []
+
+    def spy(weights, ids, mask, labels, *rest, **more):
+        seen.append(np.bincount(labels).tolist())
+        return post_training.quantize_lstm(weights, ids, mask, labels, *rest, **more)
+
+    monkeypatch.setattr("emopress.bundle.quantize_lstm.quantize_lstm", spy)
+    same, other = (made("generative", bits=3, seed=seed, place="-labels")[1] for seed in (0, 1))
     assert (same / "codes.npz").read_bytes() != (other / "codes.npz").read_bytes()
-    (again,) = (made("generative", bits=3, seed=0)[1],)
+    again = made("generative", bits=3, seed=0, place="-again")[1]
+    assert again != same
     assert (same / "codes.npz").read_bytes() == (again / "codes.npz").read_bytes()
+    assert sum(seen[0]) == 30 and seen[0] == seen[2]
     balanced = made("generative", bits=3, calibration={"texts": 30, "balanced": True})[1]
+    assert seen[3] == [12, 12, 6] != seen[0]  # label c has but 6 texts; the others share the rest
     assert (same / "codes.npz").read_bytes() != (balanced / "codes.npz").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_a_graph_that_computes_something_else_is_not_written(made, monkeypatch, kind):
+    def wrong(model):
+        bias = model.network.output_bias + np.float32(0.01) * np.arange(
+            len(model.network.output_bias)
+        )
+        other = replace(model, network=replace(model.network, output_bias=bias.astype(np.float32)))
+        return integer_graph(other)
+
+    monkeypatch.setattr("emopress.bundle.quantize_lstm.integer_graph", wrong)
+    with pytest.raises(UserError, match="logits differ from the quantized network's by 0"):
+        made(kind, bits=4, place="-wrong")
 
 
 def test_other_files_are_no_codes(tmp_path):

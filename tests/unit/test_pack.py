@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import numpy_helper
 
@@ -129,6 +130,13 @@ def test_a_fresh_process_needs_neither_torch_nor_onnx(
     python(RELOAD, tmp_path / "request.json", tmp_path / "found.npy")
     found = np.load(tmp_path / "found.npy")
     assert found.tobytes() == load(artifacts.bundles[name]).predict_logits(texts).tobytes()
+
+
+def test_plain_onnx_runtime_refuses_to_open_it(packed):
+    with pytest.raises(Exception, match="weights-that-emopress-supplies"):
+        onnxruntime.InferenceSession(
+            packed["pruned"] / "model.onnx", providers=["CPUExecutionProvider"]
+        )
 
 
 @pytest.mark.parametrize("name", ["pruned", "pruned-static"])

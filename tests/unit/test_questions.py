@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from emopress.measure.intervals import Scored, interval
-from emopress.measure.questions import Sampled, calibrated, noise_loss, pairs_of, questions
+from emopress.measure.questions import (
+    Pair,
+    Sampled,
+    calibrated,
+    collapsed,
+    noise_loss,
+    pairs_of,
+    questions,
+)
 
 
 def step(name, bits=4, method="gpfq", texts=64, balanced=True):
@@ -33,6 +41,20 @@ def test_pairs_have_the_same_pass():
     assert pairs_of(models(kinds=["generative"])) == []
     assert pairs_of(models(steps=STEPS[1:])) == []
     assert pairs_of([]) == []
+
+
+def test_the_first_model_of_a_kind_alone_counts():
+    q4, q3 = step("q4"), step("q3", bits=3)
+    entries = [
+        ("g0+q4", "generative", q4),  # g0 is not there in fp32
+        ("g1", "generative", None), ("g2", "generative", None),
+        ("g2+q4", "generative", q4), ("g2+q3", "generative", q3), ("g1+q3", "generative", q3),
+        ("d1+q4", "discriminative", q4), ("d1+q3", "discriminative", q3), ("d1", "discriminative", None),
+    ]  # fmt: skip
+    found = pairs_of([{"variant": v, "kind": k, "step": s} for v, k, s in entries])
+    assert [(pair.generative, pair.discriminative) for pair in found] == [
+        ("g1", "d1"), ("g1+q3", "d1+q3"),
+    ]  # fmt: skip
 
 
 def test_only_the_balance_may_differ():
@@ -67,15 +89,37 @@ def test_a_contrast_by_hand(scores):
     assert scores.noise == [0.1, 0.2]
     found = scores.contrast(noise_loss("disc", [0.1, 0.2]))
     assert found["accuracy"] == {
-        "value": pytest.approx(0.25), "low": pytest.approx(0.25), "high": pytest.approx(0.25)
+        "value": pytest.approx(0.25), "low": pytest.approx(0.25), "high": pytest.approx(0.25),
+        "seeds": pytest.approx([0.25, 0.25]),
     }  # fmt: skip
     assert found["macro_f1"]["value"] == pytest.approx(0.125)
     # only the generative model's scores move from resample to resample
     found = scores.contrast([(1.0, "disc", 0.0), (-1.0, "gene", 0.0)])["accuracy"]
     low, high = interval(np.array([0.1, 0.09, 0.11]))
     assert found == {
-        "value": pytest.approx(0.1), "low": pytest.approx(low), "high": pytest.approx(high)
+        "value": pytest.approx(0.1), "low": pytest.approx(low), "high": pytest.approx(high),
+        "seeds": pytest.approx([0.1, 0.1]),
     }  # fmt: skip
+
+
+def test_every_seed_has_its_own_value(scores):
+    seeds = scored([[0.9, 0.7], [0.5, 0.6]])  # two variants, two seeds
+    own = Sampled(["one", "other"], {0.0: seeds}, {0.0: scored([[0.8, 0.55]])})
+    found = own.contrast([(1.0, "one", 0.0), (-1.0, "other", 0.0)])["macro_f1"]
+    assert found["seeds"] == pytest.approx([0.2, 0.05])
+    assert found["value"] == pytest.approx(0.125)
+
+
+def test_what_scores_below_half_of_fp32_has_collapsed(scores):
+    start = Pair("gene", "disc", None)
+    assert collapsed(Pair("gene+q4", "disc+q4", step("q4")), start, scores) == []
+    low = scored(
+        [[0.80], [0.39], [0.90], [0.46]]
+    )  # 0.39 is below half of 0.80, 0.46 above half of 0.90
+    own = Sampled(
+        ["gene", "gene+q4", "disc", "disc+q4"], {0.0: low}, {0.0: scored([low.accuracy[:, 0]])}
+    )
+    assert collapsed(Pair("gene+q4", "disc+q4", step("q4")), start, own) == ["generative"]
 
 
 def test_the_questions_by_hand(scores):
@@ -95,6 +139,12 @@ def test_the_questions_by_hand(scores):
     q4_bits, un_bits = found["bits"]
     assert value(q4_bits["generative"]) == 0.1 and value(q4_bits["discriminative"]) == 0.02
     assert value(q4_bits["difference"]) == 0.08 and value(un_bits["difference"]) == 0.18
+    assert fp32["collapsed"] == q4["collapsed"] == [] and found["loudest"] == 0.2
+    assert [level["variants"]["generative"] for level in found["levels"]] == [
+        *("gene", "gene+q4", "gene+q4-un")
+    ]
+    assert value(found["levels"][1]["generative"]["clean"]) == 0.7
+    assert value(found["levels"][1]["generative"]["noisy"]) == 0.4
     (calibration,) = found["calibration"]
     assert calibration["step"]["name"] == "q4"
     assert calibration["unconditional"]["step"]["name"] == "q4-un"
@@ -105,4 +155,5 @@ def test_the_questions_by_hand(scores):
 def test_without_noise_there_is_no_question_of_it(scores):
     clean = Sampled(scores.variants, {0.0: scores.observed[0.0]}, {0.0: scores.drawn[0.0]})
     found = questions(pairs_of(models(steps=STEPS[:2])), clean)
-    assert found["noise"] == [] and len(found["bits"]) == 1
+    assert found["noise"] == [] and len(found["bits"]) == 1 and found["loudest"] is None
+    assert found["levels"][0]["generative"]["noisy"] is None

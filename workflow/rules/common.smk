@@ -81,7 +81,6 @@ wildcard_constraints:
     parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
     encoder=rf"({any_of(TRANSFORMERS)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_TRANSFORMER)})",
     generative=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
-    recurrent=rf"{any_of(LSTMS)}|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_LSTM)})",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 

@@ -109,9 +109,9 @@ class Study:
         """
         found = []
         for variant in self.variants[dataset]:
-            model, *names = variant.split("+")
-            entry = self.models[model]
-            steps = [{"name": name, **self.passes[name]} for name in names]
+            made = recipe.parse(variant)
+            entry = self.models[made.model]
+            steps = [{"name": name, **self.passes[name]} for name in made.passes]
             own = all(recipe.PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
             if entry["family"] == "lstm" and own:
                 step = steps[0] if steps else None

@@ -20,7 +20,7 @@ from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.packed import FILE
-from emopress.runtime.stored import stored_apart
+from emopress.runtime.stored import NOWHERE, stored_apart
 
 SMALLEST = 4096  # elements; below it a tensor's line in the index eats what the bitmask saves
 TYPES = ("float32", "int8", "uint8")
@@ -111,7 +111,7 @@ def _move_out(tensor: onnx.TensorProto) -> None:
     for field in ("raw_data", "float_data", "int32_data"):
         tensor.ClearField(field)  # type: ignore[arg-type]
     tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=FILE)
+    tensor.external_data.add(key="location", value=NOWHERE)
 
 
 def _write(path: Path, index: list[dict[str, Any]], packed: list[Packed]) -> None:

@@ -1,6 +1,5 @@
 """Bundles of quantized LSTM classifiers: a checkpoint to packed codes and a graph that computes in integers."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,21 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.calibration import calibration_rows
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint, with_findings
+from emopress.errors import UserError
+from emopress.lstm import forward
 from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.post_training import QuantizedLstm, Settings, quantize_lstm
 from emopress.lstm.weights import LstmWeights, read_weights
-from emopress.runtime.codes import FILE, write_codes
-from emopress.runtime.encoder import Encoder, pad_id
+from emopress.runtime.codes import FILE, read_codes, write_codes
+from emopress.runtime.encoder import Encoder, pad_id, session_options
 from emopress.tasks import label_array
 from emopress.train.data import read_split
+from emopress.train.tokenizer import copy_tokenizer
 
-MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
+MODEL = "model.onnx"
 PACKAGES = ("onnx", "onnxruntime", "numpy", "scipy")
+LARGEST_GAP = 1e-3  # of a logit, in the median of texts
+CHECKED = 16  # calibration texts, and first tokens of each, that the graph is compared on
 FP32 = ("bias", "output_bias", "log_prior")  # what is not quantized
 
 
@@ -40,10 +44,11 @@ def quantize_lstm_checkpoint(
 ) -> None:
     """Quantize an LSTM checkpoint as `step` says and write it as a bundle to `out`.
 
-    The calibration texts are drawn from the file `train` with `seed`.
+    The calibration texts are drawn from the file `train` with `seed`. UserError if the logits of what was
+    written are not those of the quantized network.
     """
     source, weights = read_checkpoint(checkpoint), read_weights(checkpoint)
-    encoder = encoder_of(checkpoint, source.manifest["max_length"])
+    encoder = checkpoint_encoder(checkpoint, source.manifest["max_length"])
     split = read_split(train)
     labels = label_array(split.labels, len(source.labels))
     rows = calibration_rows(labels, step["calibration"], seed)
@@ -60,7 +65,8 @@ def quantize_lstm_checkpoint(
     with replaced_folder(out) as folder:
         onnx.save(graph, folder / MODEL)
         write_codes(folder / FILE, {n: (m.codes, m.bits) for n, m in matrices.items()})
-        shutil.copyfile(checkpoint / TOKENIZER, folder / TOKENIZER)
+        check_graph(folder, model, feed["input_ids"], feed["attention_mask"])
+        copy_tokenizer(checkpoint, folder)
         findings = {
             "calibration_texts": len(rows),
             "calibration_tokens": int(feed["attention_mask"].sum()),
@@ -81,11 +87,40 @@ def quantize_lstm_checkpoint(
         )
 
 
-def encoder_of(checkpoint: Path, max_length: int) -> Encoder:
+def check_graph(folder: Path, model: QuantizedLstm, ids: np.ndarray, mask: np.ndarray) -> None:
+    """Raise UserError unless the files of `folder` give the network's logits on the start of some texts.
+
+    Of texts the median of their largest gaps counts: an activation that lies half way between two codes
+    to the last bit may be rounded to either, which moves that one text, and a wrong graph moves all. The
+    longer a text, the likelier that is, hence its start.
+    """
+    import onnxruntime
+
+    options = session_options(1)
+    codes = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        for name, array in read_codes(folder / FILE).items()
+    }
+    options.add_external_initializers(list(codes), list(codes.values()))
+    session = onnxruntime.InferenceSession(
+        str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+    )
+    ids, mask = ids[:CHECKED, :CHECKED], mask[:CHECKED, :CHECKED]
+    found = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+    gap = float(
+        np.median(np.abs(np.asarray(found) - forward.logits(model.network, ids, mask)).max(axis=1))
+    )
+    if not gap < LARGEST_GAP:
+        raise UserError(
+            f"{folder / MODEL}: its logits differ from the quantized network's by {gap:.2g}"
+        )
+
+
+def checkpoint_encoder(checkpoint: Path, max_length: int) -> Encoder:
     """Return what turns texts into the token ids of a checkpoint."""
     from tokenizers import Tokenizer
 
-    path = checkpoint / TOKENIZER
+    path = checkpoint / "tokenizer.json"
     return Encoder(path, max_length=max_length, pad_id=pad_id(Tokenizer.from_file(str(path))))
 
 

@@ -72,16 +72,6 @@ def told(weights: np.ndarray, found: Quantized, *, low: float, high: float) -> d
     `signal_to_noise_db` their mean square over it (10 log10; null if nothing was lost); `histogram`
     counts the weights before and after in equal bins between `edges`.
     """
-    after = found.weights
-    error = float(np.mean(np.square(after.astype(np.float64) - weights)))
-    power = float(np.mean(np.square(weights, dtype=np.float64)))
-    # Rounding may carry an outer code half a step beyond what the weights span.
-    edges = min(weights.min(), after.min()), max(weights.max(), after.max())
-    span = (float(edges[0]), float(edges[1])) if edges[0] < edges[1] else (-1.0, 1.0)
-    before_counts, after_counts = (
-        np.histogram(values, bins=HISTOGRAM_BINS, range=span)[0].tolist()
-        for values in (weights, after)
-    )
     return {
         "bits": found.bits,
         "low": low,
@@ -89,8 +79,24 @@ def told(weights: np.ndarray, found: Quantized, *, low: float, high: float) -> d
         "scale": found.scale,
         "zero_point": found.zero_point,
         "clipped_share": float(np.mean((weights < low) | (weights > high))),
+        "zero_share": float(np.mean(found.codes == found.zero_point)),
+        **moved(weights, found.weights),
+    }
+
+
+def moved(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+    """Return how far values are from what they were: mean_squared_error, signal_to_noise_db and histogram."""
+    error = float(np.mean(np.square(after.astype(np.float64) - before)))
+    power = float(np.mean(np.square(before, dtype=np.float64)))
+    # Rounding may carry an outer code half a step beyond what the values span.
+    low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
+    span = (low, high) if low < high else (-1.0, 1.0)
+    counts = [
+        np.histogram(values, bins=HISTOGRAM_BINS, range=span)[0].tolist()
+        for values in (before, after)
+    ]
+    return {
         "mean_squared_error": error,
         "signal_to_noise_db": 10 * float(np.log10(power / error)) if error and power else None,
-        "zero_share": float(np.mean(found.codes == found.zero_point)),
-        "histogram": {"edges": list(span), "before": before_counts, "after": after_counts},
+        "histogram": {"edges": list(span), "before": counts[0], "after": counts[1]},
     }

@@ -1,24 +1,16 @@
 """The ONNX graph of an LSTM classifier, built from its weights without PyTorch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from emopress.lstm.nodes import IR_VERSION, OPSET, Nodes, onnx_gates
 from emopress.lstm.weights import DISCRIMINATIVE, LstmWeights
 
-OPSET = 17
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 INPUTS = ("input_ids", "attention_mask")
-
-
-def onnx_gates(weight: np.ndarray) -> np.ndarray:
-    """Return a matrix [n, 4H] or a bias [4H] with gates i, f, g, o in ONNX's order i, o, f, g."""
-    i, f, g, o = np.split(weight, 4, axis=-1)
-    return np.concatenate([i, o, f, g], axis=-1)
 
 
 def onnx_lstm(weights: LstmWeights) -> dict[str, np.ndarray]:
@@ -31,38 +23,11 @@ def onnx_lstm(weights: LstmWeights) -> dict[str, np.ndarray]:
     }
 
 
-@dataclass
-class Nodes:
-    """Nodes and constants of a graph while it is built; `add` returns the name of a node's output."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def add(self, operator: str, *inputs: str, gives: str = "", **attributes: Any) -> str:
-        """Add a node of one output, called `gives` or a name of its own, and return that."""
-        output = gives or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
-
-    def constant(self, name: str, value: Any) -> str:
-        """Add an initializer and return its name; whole numbers are int64."""
-        array = np.asarray(value)
-        whole = array.dtype.kind in "iu"
-        self.constants[name] = array.astype(np.int64 if whole else np.float32)
-        return name
-
-    def lstm(self, read: str, weights: LstmWeights) -> str:
-        """Return the states [T, B, H] over what is read [T, B, E + L]."""
-        names = [self.constant(name, value) for name, value in onnx_lstm(weights).items()]
-        states = self.add("LSTM", read, *names, hidden_size=len(weights.recurrent_weight))
-        return self.add("Squeeze", states, self.constant("direction", [1]))
-
-    def initializers(self) -> list[onnx.TensorProto]:
-        """Return the constants as tensors."""
-        return [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
-            for name, value in self.constants.items()
-        ]
+def _states(made: Nodes, read: str, weights: LstmWeights) -> str:
+    """Return the states [T, B, H] over what is read [T, B, E + L]."""
+    names = [made.constant(name, value) for name, value in onnx_lstm(weights).items()]
+    states = made.add("LSTM", read, *names, hidden_size=len(weights.recurrent_weight))
+    return made.add("Squeeze", states, made.constant("direction", [1]))
 
 
 def lstm_graph(weights: LstmWeights) -> onnx.ModelProto:
@@ -93,15 +58,16 @@ def lstm_graph(weights: LstmWeights) -> onnx.ModelProto:
         [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in outputs.items()],
         made.initializers(),
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    model.ir_version = 8  # that of the opset; the newest may be too new for an engine
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
 def _discriminative(made: Nodes, weights: LstmWeights) -> None:
     ids = made.add("Transpose", "input_ids", perm=[1, 0])
-    states = made.lstm(made.add("Gather", "embedding", ids), weights)
+    states = _states(made, made.add("Gather", "embedding", ids), weights)
     mask = made.add("Transpose", "attention_mask", perm=[1, 0])
     last = made.constant("last", [-1])
     kept = made.add("Unsqueeze", made.add("Cast", mask, to=FLOAT), last)
@@ -129,7 +95,7 @@ def _generative(made: Nodes, weights: LstmWeights) -> None:
     label = made.add("Expand", made.constant("label_embedding", label_embedding[None, None]), over)
     both = made.add("Concat", words, label, axis=-1)
     rows = made.add("Reshape", both, made.constant("rows", [0, -1, wide]))
-    states = made.lstm(rows, weights)  # [T - 1, B C, H]
+    states = _states(made, rows, weights)  # [T - 1, B C, H]
     targets = made.add("Unsqueeze", predicted, second)
     targets = made.add("Expand", targets, made.constant("labels", [1, 1, labels]))
     targets = made.add("Reshape", targets, made.constant("column", [0, -1, 1]))

@@ -6,56 +6,30 @@ processors with 8-bit dot products and without. The recurrence is a Scan over ti
 each next token inside it: of the products with the vocabulary only one position's, [N * C, V], is ever held.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from emopress.lstm.nodes import IR_VERSION, OPSET, Nodes, onnx_gates
 from emopress.lstm.post_training import QuantizedLstm
 from emopress.lstm.quantization import Activation, Columns
-from emopress.runtime.codes import FILE
+from emopress.runtime.stored import NOWHERE
 
-OPSET, IR_VERSION = 17, 8
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
-IFGO_TO_IFOG = (0, 1, 3, 2)  # the sigmoid gates side by side
 
 
-class _Graph:
-    """Collects the nodes of one graph and, for the whole model, its initializers."""
-
-    def __init__(self, initializers: dict[str, np.ndarray]) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers = initializers
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        self.initializers[name] = value
-        return name
-
-    def add(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        output: str | Sequence[str],
-        **attributes: Any,
-    ) -> str:
-        """Append a node and return the name of its (first) output."""
-        outputs = [output] if isinstance(output, str) else list(output)
-        self.nodes.append(
-            helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes)
-        )
-        return outputs[0]
+class _Graph(Nodes):
+    """A graph that rounds activations to codes and multiplies codes."""
 
     def rounded(self, values: str, how: Activation, prefix: str, output: str) -> str:
         """Append the rounding of activations to codes of `how.bits` bits."""
         scale = self.constant(f"{prefix}.scale", np.array(how.scale, dtype=np.float32))
         zero = self.constant(f"{prefix}.zero_point", np.array(how.zero_point, dtype=np.uint8))
         if how.bits == 8:
-            return self.add("QuantizeLinear", [values, scale, zero], output)
-        codes = self.add("QuantizeLinear", [values, scale, zero], f"{output}.unclipped")
+            return self.add("QuantizeLinear", values, scale, zero, gives=output)
+        codes = self.add("QuantizeLinear", values, scale, zero, gives=f"{output}.unclipped")
         last = self.constant(f"{prefix}.last", np.array(2**how.bits - 1, dtype=np.uint8))
-        return self.add("Min", [codes, last], output)
+        return self.add("Min", codes, last, gives=output)
 
     def product(
         self, codes: str, how: Activation, prefix: str, columns: Columns, name: str, output: str
@@ -63,11 +37,13 @@ class _Graph:
         """Append codes of activations times the matrix `name`, scaled to what it stands for, in fp32."""
         zero = self.constant(f"{name}.zero_point", np.array(columns.zero_point, dtype=np.uint8))
         whole = self.add(
-            "MatMulInteger", [codes, name, f"{prefix}.zero_point", zero], f"{output}.whole"
+            "MatMulInteger", codes, name, f"{prefix}.zero_point", zero, gives=f"{output}.whole"
         )
-        number = self.add("Cast", [whole], f"{output}.float", to=FLOAT)
+        number = self.add("Cast", whole, gives=f"{output}.float", to=FLOAT)
         scales = (np.float32(how.scale) * columns.scales).astype(np.float32)
-        return self.add("Mul", [number, self.constant(f"{name}.product_scales", scales)], output)
+        return self.add(
+            "Mul", number, self.constant(f"{name}.product_scales", scales), gives=output
+        )
 
 
 def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Columns]]:
@@ -79,7 +55,7 @@ def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Colu
     external data, which the runtime supplies (`runtime/stored.py`).
     """
     matrices = {name: _in_order(name, found) for name, found in model.matrices.items()}
-    graph = _Graph({})
+    graph = _Graph()
     if model.network.generative:
         words = matrices.pop("input_weight")
         split = model.network.words.shape[1]
@@ -97,7 +73,7 @@ def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Colu
         "lstm",
         ids,
         outputs,
-        [numpy_helper.from_array(value, name) for name, value in graph.initializers.items()],
+        graph.initializers(),
     )
     body.initializer.extend(_external(name, found) for name, found in matrices.items())
     result = helper.make_model(
@@ -110,29 +86,23 @@ def _in_order(name: str, found: Columns) -> Columns:
     """Return a matrix of gates with its columns in the graph's order, another as it is."""
     if name not in ("input_weight", "recurrent_weight"):
         return found
-    return Columns(_gates(found.codes), _gates(found.scales), found.bits)
-
-
-def _gates(values: np.ndarray) -> np.ndarray:
-    """Return [..., 4H] with its gates in the graph's order instead of input, forget, cell, output."""
-    parts = np.split(values, 4, axis=-1)
-    return np.concatenate([parts[place] for place in IFGO_TO_IFOG], axis=-1)
+    return Columns(onnx_gates(found.codes), onnx_gates(found.scales), found.bits)
 
 
 def _external(name: str, found: Columns) -> onnx.TensorProto:
     """Return an initializer that names a matrix of codes whose bytes the runtime supplies."""
     tensor = TensorProto(name=name, data_type=UINT8, dims=found.codes.shape)
     tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=FILE)
+    tensor.external_data.add(key="location", value=NOWHERE)
     return tensor
 
 
 def _vectors(graph: _Graph, codes: str, name: str, found: Columns, output: str) -> str:
     """Append what some rows of codes of the table `name` stand for, fp32."""
-    number = graph.add("Cast", [codes], f"{output}.float", to=FLOAT)
+    number = graph.add("Cast", codes, gives=f"{output}.float", to=FLOAT)
     zero = graph.constant(f"{name}.middle", np.array(found.zero_point, dtype=np.float32))
-    centred = graph.add("Sub", [number, zero], f"{output}.centred")
-    return graph.add("Mul", [centred, graph.constant(f"{name}.scales", found.scales)], output)
+    centred = graph.add("Sub", number, zero, gives=f"{output}.centred")
+    return graph.add("Mul", centred, graph.constant(f"{name}.scales", found.scales), gives=output)
 
 
 def _driven(
@@ -140,7 +110,7 @@ def _driven(
 ) -> str:
     """Append what the tokens add to the gates, [N, T, 4H]."""
     how = model.activations["input"]
-    rows = graph.add("Gather", ["embedding", ids], "words.codes")
+    rows = graph.add("Gather", "embedding", ids, gives="words.codes")
     vectors = _vectors(graph, rows, "embedding", matrices["embedding"], "words")
     codes = graph.rounded(vectors, how, "input", "words.rounded")
     return graph.product(codes, how, "input", matrices[matrix], matrix, "words.driven")
@@ -150,34 +120,34 @@ def _cell(graph: _Graph, model: QuantizedLstm, matrices: dict[str, Columns], dri
     """Append one step of the recurrence: codes and cell -> state_now, next_codes and next_cell, [R, H] each."""
     how, columns = model.activations["state"], matrices["recurrent_weight"]
     fed = graph.product("codes", how, "state", columns, "recurrent_weight", "fed")
-    graph.add("Add", [fed, driven], "gates")
+    graph.add("Add", fed, driven, gives="gates")
     width = len(model.network.bias) // 4
     halves = graph.constant("gates.parts", np.array([3 * width, width]))
-    graph.add("Split", ["gates", halves], ["gates.open", "gates.new"], axis=1)
-    graph.add("Sigmoid", ["gates.open"], "opened")
+    graph.add("Split", "gates", halves, gives=["gates.open", "gates.new"], axis=1)
+    graph.add("Sigmoid", "gates.open", gives="opened")
     thirds = graph.constant("opened.parts", np.array([width] * 3))
-    graph.add("Split", ["opened", thirds], ["given", "kept", "shown"], axis=1)
-    graph.add("Tanh", ["gates.new"], "new")
-    graph.add("Mul", ["given", "new"], "added")
-    graph.add("Mul", ["kept", "cell"], "remembered")
-    graph.add("Add", ["added", "remembered"], "next_cell")
-    graph.add("Tanh", ["next_cell"], "next_cell.tanh")
-    graph.add("Mul", ["shown", "next_cell.tanh"], "state_now")
+    graph.add("Split", "opened", thirds, gives=["given", "shown", "kept"], axis=1)
+    graph.add("Tanh", "gates.new", gives="new")
+    graph.add("Mul", "given", "new", gives="added")
+    graph.add("Mul", "kept", "cell", gives="remembered")
+    graph.add("Add", "added", "remembered", gives="next_cell")
+    graph.add("Tanh", "next_cell", gives="next_cell.tanh")
+    graph.add("Mul", "shown", "next_cell.tanh", gives="state_now")
     graph.rounded("state_now", how, "state", "next_codes")
 
 
 def _start(graph: _Graph, model: QuantizedLstm, rows: str) -> list[str]:
     """Append the codes and the cell before the first token, [R, H] each, for `rows` [1] texts."""
     width = graph.constant("width", np.array([len(model.network.bias) // 4]))
-    shape = graph.add("Concat", [rows, width], "start.shape", axis=0)
+    shape = graph.add("Concat", rows, width, gives="start.shape", axis=0)
     zero = numpy_helper.from_array(
         np.array([model.activations["state"].zero_point], dtype=np.uint8), "zero"
     )
-    graph.add("ConstantOfShape", [shape], "start.codes", value=zero)
+    graph.add("ConstantOfShape", shape, gives="start.codes", value=zero)
     graph.add(
         "ConstantOfShape",
-        [shape],
-        "start.cell",
+        shape,
+        gives="start.cell",
         value=numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero"),
     )
     return ["start.codes", "start.cell"]
@@ -193,9 +163,9 @@ def _discriminative(
     """Append: tokens -> states -> their mean -> logits."""
     width, labels = len(model.network.bias) // 4, len(model.network.output_bias)
     words = _driven(graph, model, matrices, "input_ids", "input_weight")
-    bias = graph.constant("bias", _gates(model.network.bias))
-    driven = graph.add("Add", [words, bias], "driven")
-    step = _Graph(graph.initializers)
+    bias = graph.constant("bias", onnx_gates(model.network.bias))
+    driven = graph.add("Add", words, bias, gives="driven")
+    step = _Graph(constants=graph.constants)
     _cell(step, model, matrices, "driven_now")
     body = helper.make_graph(
         step.nodes,
@@ -211,11 +181,12 @@ def _discriminative(
             _value("state_now", FLOAT, "batch", width),
         ],
     )
-    rows = graph.add("Shape", ["input_ids"], "rows", start=0, end=1)
+    rows = graph.add("Shape", "input_ids", gives="rows", start=0, end=1)
     graph.add(
         "Scan",
-        [*_start(graph, model, rows), driven],
-        ["last_codes", "last_cell", "states"],
+        *_start(graph, model, rows),
+        driven,
+        gives=["last_codes", "last_cell", "states"],
         num_scan_inputs=1,
         scan_input_axes=[1],
         scan_output_axes=[1],
@@ -223,17 +194,19 @@ def _discriminative(
     )
     axis = graph.constant("axis1", np.array([1]))
     last = graph.constant("axis2", np.array([2]))
-    mask = graph.add("Cast", ["attention_mask"], "mask", to=FLOAT)
-    counted = graph.add("Unsqueeze", [mask, last], "mask.column")
-    kept = graph.add("Mul", ["states", counted], "states.kept")
-    total = graph.add("ReduceSum", [kept, axis], "states.total", keepdims=0)
-    tokens = graph.add("ReduceSum", [mask, axis], "tokens", keepdims=1)
-    mean = graph.add("Div", [total, tokens], "mean")
+    mask = graph.add("Cast", "attention_mask", gives="mask", to=FLOAT)
+    counted = graph.add("Unsqueeze", mask, last, gives="mask.column")
+    kept = graph.add("Mul", "states", counted, gives="states.kept")
+    total = graph.add("ReduceSum", kept, axis, gives="states.total", keepdims=0)
+    tokens = graph.add("ReduceSum", mask, axis, gives="tokens", keepdims=1)
+    mean = graph.add("Div", total, tokens, gives="mean")
     how = model.activations["mean_state"]
     codes = graph.rounded(mean, how, "mean_state", "mean.rounded")
     columns = matrices["output_weight"]
     scores = graph.product(codes, how, "mean_state", columns, "output_weight", "scores")
-    graph.add("Add", [scores, graph.constant("output_bias", model.network.output_bias)], "logits")
+    graph.add(
+        "Add", scores, graph.constant("output_bias", model.network.output_bias), gives="logits"
+    )
     return [_value("logits", FLOAT, "batch", labels)]
 
 
@@ -247,7 +220,7 @@ def _generative(
     zero, one = graph.constant("zero", np.array([0])), graph.constant("one", np.array([1]))
     two, minus = graph.constant("two", np.array([2])), graph.constant("minus_one", np.array([-1]))
     end = graph.constant("end", np.array([np.iinfo(np.int64).max]))
-    read = graph.add("Slice", ["input_ids", zero, minus, one], "read")
+    read = graph.add("Slice", "input_ids", zero, minus, one, gives="read")
     words = _driven(graph, model, matrices, read, "input_weight.words")
     # What each label adds to the gates, the same at every token: [1, C, 4H].
     table = matrices["label_embedding"]
@@ -261,35 +234,39 @@ def _generative(
         "input_weight.label",
         "label.driven",
     )
-    biased = graph.add("Add", [named, graph.constant("bias", _gates(network.bias))], "label.biased")
-    graph.add("Unsqueeze", [biased, zero], "label.row")
-    targets = graph.add("Slice", ["input_ids", one, end, one], "targets")
-    mask_ids = graph.add("Slice", ["attention_mask", one, end, one], "mask.ids")
-    mask = graph.add("Cast", [mask_ids], "mask", to=FLOAT)
-    texts = graph.add("Shape", ["input_ids"], "texts", start=0, end=1)
+    biased = graph.add(
+        "Add", named, graph.constant("bias", onnx_gates(network.bias)), gives="label.biased"
+    )
+    graph.add("Unsqueeze", biased, zero, gives="label.row")
+    targets = graph.add("Slice", "input_ids", one, end, one, gives="targets")
+    mask_ids = graph.add("Slice", "attention_mask", one, end, one, gives="mask.ids")
+    mask = graph.add("Cast", mask_ids, gives="mask", to=FLOAT)
+    texts = graph.add("Shape", "input_ids", gives="texts", start=0, end=1)
     count = graph.constant("labels", np.array([labels]))
-    rows = graph.add("Mul", [texts, count], "rows")
+    rows = graph.add("Mul", texts, count, gives="rows")
 
-    step = _Graph(graph.initializers)
-    step.add("Unsqueeze", ["words_now", one], "words_now.column")
-    step.add("Add", ["words_now.column", "label.row"], "both")
+    step = _Graph(constants=graph.constants)
+    step.add("Unsqueeze", "words_now", one, gives="words_now.column")
+    step.add("Add", "words_now.column", "label.row", gives="both")
     flat = step.constant("gates.shape", np.array([-1, 4 * width]))
-    step.add("Reshape", ["both", flat], "driven_now")
+    step.add("Reshape", "both", flat, gives="driven_now")
     _cell(step, model, matrices, "driven_now")
     columns = matrices["output_weight"]
     scores = step.product("next_codes", how, "state", columns, "output_weight", "scaled")
-    step.add("Add", [scores, step.constant("output_bias", network.output_bias)], "scores")
+    step.add("Add", scores, step.constant("output_bias", network.output_bias), gives="scores")
     # LogSoftmax is one pass in ONNX Runtime; ReduceLogSumExp took twelve times as long.
-    step.add("LogSoftmax", ["scores"], "scores.logs", axis=1)
-    step.add("Unsqueeze", ["target_now", one], "target.column")
+    step.add("LogSoftmax", "scores", gives="scores.logs", axis=1)
+    step.add("Unsqueeze", "target_now", one, gives="target.column")
     shape = step.constant("label.repeats", np.array([1, labels]))
-    step.add("Tile", ["target.column", shape], "target.repeated")
+    step.add("Tile", "target.column", shape, gives="target.repeated")
     column = step.constant("column.shape", np.array([-1, 1]))
-    step.add("Reshape", ["target.repeated", column], "target.rows")
-    step.add("GatherElements", ["scores.logs", "target.rows"], "target.logs", axis=1)
-    step.add("Reshape", ["target.logs", step.constant("by_label", np.array([-1, labels]))], "logs")
-    step.add("Unsqueeze", ["mask_now", one], "mask_now.column")
-    step.add("Mul", ["logs", "mask_now.column"], "counted")
+    step.add("Reshape", "target.repeated", column, gives="target.rows")
+    step.add("GatherElements", "scores.logs", "target.rows", gives="target.logs", axis=1)
+    step.add(
+        "Reshape", "target.logs", step.constant("by_label", np.array([-1, labels])), gives="logs"
+    )
+    step.add("Unsqueeze", "mask_now", one, gives="mask_now.column")
+    step.add("Mul", "logs", "mask_now.column", gives="counted")
     body = helper.make_graph(
         step.nodes,
         "step",
@@ -308,15 +285,20 @@ def _generative(
     )
     graph.add(
         "Scan",
-        [*_start(graph, model, rows), words, targets, mask],
-        ["last_codes", "last_cell", "token_log_probabilities"],
+        *_start(graph, model, rows),
+        words,
+        targets,
+        mask,
+        gives=["last_codes", "last_cell", "token_log_probabilities"],
         num_scan_inputs=3,
         scan_input_axes=[1, 1, 1],
         scan_output_axes=[2],
         body=body,
     )
-    likelihood = graph.add("ReduceSum", ["token_log_probabilities", two], "likelihood", keepdims=0)
-    graph.add("Add", [likelihood, graph.constant("log_prior", network.log_prior)], "logits")
+    likelihood = graph.add(
+        "ReduceSum", "token_log_probabilities", two, gives="likelihood", keepdims=0
+    )
+    graph.add("Add", likelihood, graph.constant("log_prior", network.log_prior), gives="logits")
     return [
         _value("logits", FLOAT, "batch", labels),
         _value("token_log_probabilities", FLOAT, "batch", labels, "next_tokens"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from emopress.dense.quantization import HISTOGRAM_BINS, weight_range
+from emopress.dense.quantization import moved, weight_range
 
 
 @dataclass(frozen=True)
@@ -124,23 +124,13 @@ def compared(
     `clipped`: the share of values beyond the range of the codes. `kolmogorov_smirnov` compares the
     two distributions: 0 the same, 1 apart.
     """
-    error = float(np.mean(np.square(after.astype(np.float64) - before)))
-    power = float(np.mean(np.square(before, dtype=np.float64)))
-    low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
-    span = (low, high) if low < high else (-1.0, 1.0)
-    counts = [
-        np.histogram(values, bins=HISTOGRAM_BINS, range=span)[0].tolist()
-        for values in (before, after)
-    ]
     return {
         "bits": bits,
         "percentile": percentile,
         "clipped_share": clipped,
         "zero_share": float(np.mean(after == 0)),
-        "mean_squared_error": error,
-        "signal_to_noise_db": 10 * float(np.log10(power / error)) if error and power else None,
         "kolmogorov_smirnov": kolmogorov_smirnov(before, after),
-        "histogram": {"edges": list(span), "before": counts[0], "after": counts[1]},
+        **moved(before, after),
     }
 
 

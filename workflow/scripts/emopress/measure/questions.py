@@ -2,7 +2,8 @@
 
 Every number is a contrast, a weighted sum of scores of some variants on clean or noisy test texts, so that
 one paired bootstrap serves them all: each resample scores all variants, shares of noise and training
-seeds on the same texts, and takes the mean over seeds (`measure.intervals`).
+seeds on the same texts, and takes the mean over seeds (`measure.intervals`). It resamples texts alone:
+what other trainings and other calibration texts would change stands in the values per seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from emopress import recipe
 from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE
 from emopress.measure.intervals import Scored, interval
 
 SCORES = ("macro_f1", "accuracy")
+COLLAPSED = 0.5  # of its macro F1 in fp32, clean: with less, a model has too little left to lose
 Term = tuple[float, str, float]  # factor, variant, share of noise
 Step = Mapping[str, Any] | None
 
@@ -41,40 +44,55 @@ class Sampled:
         """The shares of noise above 0, ascending."""
         return sorted(share for share in self.observed if share > 0)
 
-    def contrast(self, terms: Sequence[Term]) -> dict[str, dict[str, float]]:
-        """Return by score the weighted sum of some scores (fractions) and its 95 % interval."""
+    def contrast(self, terms: Sequence[Term]) -> dict[str, dict[str, Any]]:
+        """Return by score the weighted sum of some scores (fractions): value, 95 % interval low and high, seeds.
+
+        `value` is the mean of `seeds`, the sums of each training seed.
+        """
         found = {}
         for name in SCORES:
-            value, drawn = 0.0, np.zeros(len(self.drawn[0.0].accuracy))
+            seeds = np.zeros(self.observed[0.0].accuracy.shape[1])
+            drawn = np.zeros(len(self.drawn[0.0].accuracy))
             for factor, variant, noise in terms:
                 place = self.variants.index(variant)
-                value += factor * float(getattr(self.observed[noise], name)[place].mean())
+                seeds = seeds + factor * getattr(self.observed[noise], name)[place]
                 drawn = drawn + factor * getattr(self.drawn[noise], name)[:, place]
             low, high = interval(drawn)
-            found[name] = {"value": value, "low": low, "high": high}
+            value = float(seeds.mean())
+            found[name] = {"value": value, "low": low, "high": high, "seeds": seeds.tolist()}
         return found
 
 
 def pairs_of(models: Sequence[Mapping[str, Any]]) -> list[Pair]:
     """Return the pairs among LSTM variants, each {variant, kind, step}, in their order.
 
-    `step` is the one pass of a variant, None without. Of several models of a kind the first one's
-    variants count. Without both kinds in fp32 there are none.
+    `step` is the one pass of a variant, None without. Of several models of a kind the first one that is
+    there in fp32 counts, with its variants. Without both kinds in fp32 there are none.
     """
-    kinds: dict[str, dict[str | None, str]] = {GENERATIVE: {}, DISCRIMINATIVE: {}}
-    steps: dict[str | None, Step] = {}
-    for model in models:
-        name = model["step"]["name"] if model["step"] else None
-        kinds[model["kind"]].setdefault(name, model["variant"])
-        steps[name] = model["step"]
-    generative, discriminative = kinds[GENERATIVE], kinds[DISCRIMINATIVE]
-    if None not in generative or None not in discriminative:
+    kinds = {kind: _of_first(models, kind) for kind in (GENERATIVE, DISCRIMINATIVE)}
+    if not all(kinds.values()):
         return []
+    steps = {name: model["step"] for own in kinds.values() for name, model in own.items()}
     return [
-        Pair(generative[name], discriminative[name], step)
-        for name, step in steps.items()
-        if name in generative and name in discriminative
+        Pair(
+            kinds[GENERATIVE][name]["variant"], kinds[DISCRIMINATIVE][name]["variant"], steps[name]
+        )
+        for name in kinds[GENERATIVE]
+        if name in kinds[DISCRIMINATIVE]
     ]
+
+
+def _of_first(
+    models: Sequence[Mapping[str, Any]], kind: str
+) -> dict[str | None, Mapping[str, Any]]:
+    """Return by the name of their pass the variants of the first model of a kind that is there in fp32."""
+    own = [model for model in models if model["kind"] == kind]
+    first = next((model["variant"] for model in own if model["step"] is None), None)
+    return {
+        model["step"]["name"] if model["step"] else None: model
+        for model in own
+        if recipe.parse(model["variant"]).model == first
+    }
 
 
 def less(terms: Sequence[Term], other: Sequence[Term]) -> list[Term]:
@@ -96,14 +114,17 @@ def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
     """Return what the report's questions need, fractions throughout; `generative` less `discriminative`.
 
     fp32: the two variants without a pass. noise: of each pair what either kind loses to noise, per
-    share and in the mean, the difference, and how much larger that is than in fp32 (`more_than_fp32`).
-    bits: what either loses on clean texts against its own fp32 model, and the difference.
+    share and in the mean, the difference, how much larger that is than in fp32 (`more_than_fp32`), and
+    which kinds have `collapsed`. levels: of each pair the scores themselves, clean and with the most
+    noise (`loudest`). bits: what either loses on clean texts against its own fp32 model, and the difference.
     calibration: of each two pairs whose passes differ in `balanced` alone, how much more either kind
     scores with class-conditional calibration texts, and the difference.
     """
     start = pairs[0] if pairs[0].step is None else next(p for p in pairs if p.step is None)
     return {
         "fp32": _named(start)["variants"],
+        "loudest": max(scores.noise, default=None),
+        "levels": [_levels(pair, scores) for pair in pairs],
         "noise": [_noise(pair, start, scores) for pair in pairs] if scores.noise else [],
         "bits": [
             {
@@ -170,6 +191,31 @@ def _sides(
     }
 
 
+def _levels(pair: Pair, scores: Sampled) -> dict[str, Any]:
+    def at(variant: str, noise: float) -> dict[str, dict[str, Any]]:
+        return scores.contrast([(1.0, variant, noise)])
+
+    found = _named(pair)
+    for kind, variant in found["variants"].items():
+        noisy = at(variant, max(scores.noise)) if scores.noise else None
+        found[kind] = {"clean": at(variant, 0.0), "noisy": noisy}
+    return found
+
+
+def collapsed(pair: Pair, start: Pair, scores: Sampled) -> list[str]:
+    """Return the kinds whose clean macro F1 after a pass is below COLLAPSED times that in fp32."""
+
+    def score(variant: str) -> float:
+        return float(scores.contrast([(1.0, variant, 0.0)])["macro_f1"]["value"])
+
+    ends = ((pair.generative, start.generative), (pair.discriminative, start.discriminative))
+    return [
+        kind
+        for kind, (after, before) in zip((GENERATIVE, DISCRIMINATIVE), ends, strict=True)
+        if score(after) < COLLAPSED * score(before)
+    ]
+
+
 def _noise(pair: Pair, start: Pair, scores: Sampled) -> dict[str, Any]:
     def difference(of: Pair) -> list[Term]:
         mine, theirs = (noise_loss(v, scores.noise) for v in (of.generative, of.discriminative))
@@ -195,6 +241,7 @@ def _noise(pair: Pair, start: Pair, scores: Sampled) -> dict[str, Any]:
         **_named(pair),
         "shares": shares,
         "mean": mean,
+        "collapsed": collapsed(pair, start, scores),
         "more_than_fp32": None
         if pair is start
         else scores.contrast(less(difference(pair), difference(start))),

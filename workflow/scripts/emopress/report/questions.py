@@ -1,42 +1,71 @@
-"""Generative or discriminative LSTM? The report's answers, each from an interval, and what was published."""
+"""Generative or discriminative LSTM? The report's answers, each from a contrast, and what was published."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emopress.measure.questions import COLLAPSED
 from emopress.report import tables as t
-from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
+from emopress.report.verdicts import (
+    NO,
+    UNTOLD,
+    YES,
+    Contrast,
+    above_zero,
+    hurts_more,
+    loses_lead,
+    more_robust,
+    negative,
+)
 
 PAPER = Markdown(
     "[Rahaman, Chang, Haque, Das 2025](https://arxiv.org/abs/2507.09687), “Post-training quantization of "
     "generative and discriminative LSTM text classifiers: a study of calibration, class balance, and robustness”"
 )
-YES, NO, UNTOLD, NO_LEAD = "yes", "no", "the data do not tell", "it has no lead to lose"
+FELL = "collapsed"
 ASKED = (4, 3)  # bits
 SCORE = "macro_f1"  # of a contrast, what is decided by; accuracy stands in the statistics file
 FIRST = "generative"  # kind; every difference is its loss less the other's
 SECOND = "discriminative"
-Contrast = Mapping[str, float]
+OTHER = "the discriminative model"
+RULES = Markdown(
+    "Points are of macro F1. A contrast is shown where its 95 % interval leaves zero out and every training seed alone "
+    "has its sign. The intervals are of the paired bootstrap over test texts (mean over seeds within each resample): "
+    "they cover texts only, neither other trainings nor other calibration texts, which the values by seed hint at; "
+    "and they are not corrected for the number of questions. An answer is “yes” or “no” where its contrast is shown. "
+    "Of a lead in fp32 it says that it is smaller or gone where a change against fp32 is shown, and a lead is still "
+    "shown or not; “no” where the lead is shown to grow, or is still shown without a change. Calibration hurts the "
+    "generative model more where both its own loss and the difference are shown. “Collapsed” is where the clean "
+    f"macro F1 of either model is below {100 * COLLAPSED:g} % of its own in fp32: it has little left to lose to noise. "
+    "Whether a result agrees with the publication is decided by one contrast for the published claim alone, whatever "
+    "the answer."
+)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, what the data say to it, in what words, and what was published."""
+    """A question, what the data say to it, in what words, and what was published.
+
+    claim: the contrast that is above 0 where the published claim holds; None where it means nothing.
+    """
 
     question: str
     verdict: str
     words: Markdown
     published: str
+    claim: Contrast | None
 
     @property
     def agreement(self) -> str:
-        """Whether this agrees with the publication, whose answer is yes to every question."""
-        if self.verdict == YES:
-            return f"This agrees with the publication: {self.published}."
-        if self.verdict in (NO, NO_LEAD):
-            return f"This disagrees with the publication: {self.published}."
-        return f"Neither for nor against the publication: {self.published}."
+        """Whether the claim's own contrast agrees with the publication."""
+        found = UNTOLD if self.claim is None else above_zero(self.claim)
+        start = {
+            YES: "This agrees with the publication",
+            NO: "This disagrees with the publication",
+            UNTOLD: "Neither for nor against the publication",
+        }[found]
+        return f"{start}: {self.published}."
 
     @property
     def line(self) -> Markdown:
@@ -45,48 +74,6 @@ class Answer:
         return Markdown(
             f"**{t.escape(self.question)}** {t.escape(first)}: {self.words} {t.escape(self.agreement)}"
         )
-
-
-def above_zero(found: Contrast) -> str:
-    """Say whether a number is above 0, from its 95 % interval: yes, no (below) or not to be told."""
-    if found["low"] > 0:
-        return YES
-    return NO if found["high"] < 0 else UNTOLD
-
-
-def more_robust(difference: Contrast) -> str:
-    """Say whether the generative model loses less to noise, from its loss less the other's."""
-    return {YES: NO, NO: YES, UNTOLD: UNTOLD}[above_zero(difference)]
-
-
-def loses_lead(fp32: Contrast, quantized: Contrast, change: Contrast) -> str:
-    """Say whether the generative model's lead under noise shrinks with few bits.
-
-    fp32, quantized: its loss to noise less the other's; change: the second less the first. Without a
-    lead in fp32 there is none to lose. A lead that is still there, without a change shown, is not lost.
-    """
-    if more_robust(fp32) != YES:
-        return NO_LEAD if more_robust(fp32) == NO else UNTOLD
-    if above_zero(change) == YES:
-        return YES
-    return NO if NO in (above_zero(change), above_zero(quantized)) else UNTOLD
-
-
-def hurts_generative_alone(
-    generative: Contrast, discriminative: Contrast, difference: Contrast
-) -> str:
-    """Say whether unconditional calibration hurts the generative model and not the discriminative one.
-
-    Each is what conditional calibration gains a model; difference: the first less the second. Yes if the
-    generative model gains, and more than the other, which is not shown to gain. No if the generative model
-    loses, gains less than the other, or if both are shown to gain.
-    """
-    if NO in (above_zero(generative), above_zero(difference)):
-        return NO
-    if above_zero(generative) == YES and above_zero(discriminative) == YES:
-        return NO
-    both = above_zero(generative) == YES and above_zero(difference) == YES
-    return YES if both else UNTOLD
 
 
 def answers(questions: Mapping[str, Any]) -> list[Answer]:
@@ -98,7 +85,7 @@ def answers(questions: Mapping[str, Any]) -> list[Answer]:
         for bits in ASKED:
             entry = preferred(questions["noise"], bits)
             if entry:
-                found.append(_with_few_bits(fp32, entry, bits))
+                found.append(_with_few_bits(fp32, entry, questions["levels"], bits))
     for bits in ASKED:
         entry = preferred(questions["bits"], bits)
         if entry:
@@ -125,38 +112,85 @@ def preferred(entries: Sequence[Mapping[str, Any]], bits: int) -> Mapping[str, A
     return max(own, key=rank, default=None)
 
 
-def told(found: Contrast) -> Markdown:
-    """Write a difference in points and its interval: −1.20 points (95 % −2.0 to −0.4)."""
-    interval = t.points_interval(found["low"], found["high"])
-    return Markdown(f"{t.points(found['value'])} points (95 % {interval})")
+def sure(found: Contrast) -> str:
+    """Write how sure a difference is: (95 % −2.0 to −0.4; by seed −1.5, −0.9), signed, in points."""
+    seeds = ", ".join(f"{100 * value:+.1f}" for value in found["seeds"]).replace("-", "−")
+    by_seed = f"; by seed {seeds}" if len(found["seeds"]) > 1 else ""
+    return f"(95 % {t.points_interval(found['low'], found['high'])}{by_seed})"
+
+
+def amount(found: Contrast) -> str:
+    """Write the size of a difference without its sign: 1.2 points."""
+    return f"{abs(100 * found['value']):.1f} points"
+
+
+def compared(found: Contrast, against: str) -> Markdown:
+    """Write a difference of two losses: 1.2 points less than AGAINST (95 % −2.0 to −0.4)."""
+    word = "more" if found["value"] > 0 else "less"
+    return Markdown(f"{amount(found)} {word} than {against} {sure(found)}")
+
+
+def lost(found: Contrast) -> Markdown:
+    """Write a loss, or a gain where it is below 0: loses 1.2 points (95 % +0.4 to +2.0)."""
+    return Markdown(f"{'loses' if found['value'] > 0 else 'gains'} {amount(found)} {sure(found)}")
+
+
+def _shares(entry: Mapping[str, Any]) -> str:
+    *first, last = [f"{100 * share['noise']:g}" for share in entry["shares"]]
+    return f"{', '.join(first)} and {last} %" if first else f"{last} %"
 
 
 def _in_fp32(entry: Mapping[str, Any]) -> Answer:
     difference = entry["mean"]["difference"][SCORE]
-    shares = t.join([Markdown(f"{100 * share['noise']:g}") for share in entry["shares"]])
+    mean = "in the mean over" if len(entry["shares"]) > 1 else "with"
     return Answer(
         "In fp32, is the generative model more robust to noise?",
         more_robust(difference),
         Markdown(
-            f"in the mean over {shares} % of changed characters its loss of macro F1 differs from the "
-            f"discriminative model's by {told(difference)}."
+            f"{mean} {_shares(entry)} of changed characters it loses {compared(difference, OTHER)}."
         ),
         "generative classifiers are known to be robust to noisy data",
+        negative(difference),
     )
 
 
-def _with_few_bits(fp32: Mapping[str, Any], entry: Mapping[str, Any], bits: int) -> Answer:
+def _with_few_bits(
+    fp32: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    levels: Sequence[Mapping[str, Any]],
+    bits: int,
+) -> Answer:
     change = entry["more_than_fp32"][SCORE]
     difference = entry["mean"]["difference"][SCORE]
+    start, own = (
+        next(level for level in levels if level["variants"] == one["variants"])
+        for one in (fp32, entry)
+    )
+    clean = t.join(
+        [
+            Markdown(f"{kind} {level_of(own, kind)} ({level_of(start, kind)} in fp32)")
+            for kind in (FIRST, SECOND)
+        ]
+    )
+    side = "to its disadvantage" if change["value"] > 0 else "to its advantage"
+    told = Markdown(
+        f"with {t.code(entry['step']['name'])} it loses {compared(difference, OTHER)}; against fp32 that moves "
+        f"{amount(change)} {side} {sure(change)}. Clean macro F1, %: {clean}."
+    )
+    verdict = loses_lead(fp32["mean"]["difference"][SCORE], difference, change)
+    fell = entry["collapsed"]
     return Answer(
         f"Does it lose that in {bits} bits?",
-        loses_lead(fp32["mean"]["difference"][SCORE], difference, change),
-        Markdown(
-            f"with {t.code(entry['step']['name'])} its loss to noise differs from the discriminative model's "
-            f"by {told(difference)}, which is {told(change)} more than in fp32."
-        ),
+        f"{FELL} ({' and '.join(fell)})" if fell else verdict,
+        told,
         "generative classifiers are more sensitive to noise during quantized inference",
+        None if fell else change,
     )
+
+
+def level_of(entry: Mapping[str, Any], kind: str, texts: str = "clean") -> str:
+    """Write the macro F1 of a kind on `clean` or `noisy` texts in percent."""
+    return f"{100 * entry[kind][texts][SCORE]['value']:.1f}"
 
 
 def _sensitive(entry: Mapping[str, Any], bits: int) -> Answer:
@@ -165,10 +199,11 @@ def _sensitive(entry: Mapping[str, Any], bits: int) -> Answer:
         f"Is it more sensitive to {bits} bits, on clean texts?",
         above_zero(difference),
         Markdown(
-            f"{t.code(entry['step']['name'])} costs it {told(entry[FIRST][SCORE])} of macro F1, the "
-            f"discriminative model {told(entry[SECOND][SCORE])}; difference {told(difference)}."
+            f"with {t.code(entry['step']['name'])} it {lost(entry[FIRST][SCORE])}, the "
+            f"discriminative model {lost(entry[SECOND][SCORE])}; it loses {compared(difference, 'that one')}."
         ),
         "generative classifiers are more sensitive to the number of bits",
+        difference,
     )
 
 
@@ -177,108 +212,14 @@ def _calibrated(entry: Mapping[str, Any], bits: int) -> Answer:
         entry[side][SCORE] for side in (FIRST, SECOND, "difference")
     )
     return Answer(
-        f"In {bits} bits, does class-unconditional calibration hurt the generative model and not the "
+        f"In {bits} bits, does class-unconditional calibration hurt the generative model more than the "
         "discriminative one?",
-        hurts_generative_alone(generative, discriminative, difference),
+        hurts_more(generative, difference),
         Markdown(
-            f"class-conditional texts ({t.code(entry['step']['name'])} against "
-            f"{t.code(entry['unconditional']['step']['name'])}) change the macro F1 of the generative model by "
-            f"{told(generative)}, of the discriminative one by {told(discriminative)}; "
-            f"difference of differences {told(difference)}."
+            f"with class-unconditional texts ({t.code(entry['unconditional']['step']['name'])} instead of "
+            f"{t.code(entry['step']['name'])}) it {lost(generative)}, the discriminative model "
+            f"{lost(discriminative)}; it loses {compared(difference, 'that one')}."
         ),
         "class imbalance in calibration data degrades generative classifiers in few bits",
+        generative,
     )
-
-
-def noise_table(questions: Mapping[str, Any], entry: Mapping[str, Any]) -> Markdown | None:
-    """Write by how much more macro F1 the generative model loses to noise, per pass; None without noise."""
-    rows = []
-    for pair in questions["noise"]:
-        row = {"Pass": _pass(pair)}
-        for share in pair["shares"]:
-            row[f"{100 * share['noise']:g} %"] = _cell(share["difference"])
-        row["Mean"] = _cell(pair["mean"]["difference"])
-        change = pair["more_than_fp32"]
-        row["More than in fp32"] = _cell(change) if change else Markdown(t.EMPTY)
-        rows.append(row)
-    left = ("Pass",)
-    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None
-
-
-def bits_table(questions: Mapping[str, Any], entry: Mapping[str, Any]) -> Markdown | None:
-    """Write what each pass costs either kind on clean texts, in points of macro F1; None without passes."""
-    rows = [
-        {
-            "Pass": _pass(pair),
-            "Rounding": Markdown(pair["step"]["method"]),
-            "Bits": t.count(pair["step"]["bits"]),
-            "Calibration": Markdown(_sample(pair["step"]["calibration"])),
-            "Generative": _cell(pair[FIRST]),
-            "Discriminative": _cell(pair[SECOND]),
-            "Difference": _cell(pair["difference"]),
-        }
-        for pair in questions["bits"]
-    ]
-    left = ("Pass", "Rounding", "Calibration")
-    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None
-
-
-def cost_table(
-    details: Mapping[str, Any], variants: Sequence[str], entry: Mapping[str, Any]
-) -> Markdown | None:
-    """Write the cross-entropy of the test texts' tokens of each generative variant; None without one.
-
-    `details`: variant -> seed -> entry. Of several seeds it is the first.
-    """
-    rows = []
-    for variant in variants:
-        seed = next(iter(details[variant].values()))
-        for part in seed.get("cross_entropy", {}).get("parts", []):
-            if part["split"] != "test":
-                continue
-            quantiles = part["quantiles"]
-            rows.append(
-                {
-                    "Variant": t.code(variant),
-                    "Noise": Markdown(f"{100 * part['noise']:g} %"),
-                    "Mean": t.decimals(part["mean"]),
-                    **{f"{q} %": t.decimals(quantiles[q]) for q in quantiles},
-                }
-            )
-    left = ("Variant",)
-    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None
-
-
-def _pass(pair: Mapping[str, Any]) -> Markdown:
-    return t.code(pair["step"]["name"]) if pair["step"] else Markdown("none (fp32)")
-
-
-def _sample(calibration: Mapping[str, Any]) -> str:
-    kind = "conditional" if calibration["balanced"] else "unconditional"
-    return f"{calibration['texts']} texts, class-{kind}"
-
-
-def _cell(found: Mapping[str, Contrast]) -> Markdown:
-    contrast = found[SCORE]
-    return Markdown(
-        f"{t.points(contrast['value'])} ({t.points_interval(contrast['low'], contrast['high'])})"
-    )
-
-
-def section(
-    statistics: Mapping[str, Any],
-    details: Mapping[str, Any],
-    variants: Sequence[str],
-    entry: Mapping[str, Any],
-) -> dict[str, Any] | None:
-    """Return the section of a data set, None where it has no LSTM of both kinds."""
-    found = statistics.get("questions")
-    if found is None:
-        return None
-    return {
-        "paper": PAPER,
-        "answers": [answer.line for answer in answers(found)],
-        "noise_table": noise_table(found, entry),
-        "bits_table": bits_table(found, entry),
-        "cost_table": cost_table(details, variants, entry),
-    }

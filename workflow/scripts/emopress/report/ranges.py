@@ -1,4 +1,4 @@
-"""What quantization did to the layers of dense and LSTM models: ranges, errors, and their weights in small bars."""
+"""What quantization did to the layers of dense and LSTM models: ranges, errors, and their values in small bars."""
 
 from collections.abc import Mapping, Sequence
 from math import nan
@@ -43,7 +43,7 @@ def ranges_table(
                         "Mean squared error": Markdown(f"{facts['mean_squared_error']:.2g}"),
                         "Signal to noise": t.EMPTY if ratio is None else f"{ratio:.1f} dB",
                         "KS": t.decimals(facts.get("kolmogorov_smirnov", nan), 3),
-                        "Weights": Markdown(f"{low:.2g} to {high:.2g}"),
+                        "Values": Markdown(f"{low:.2g} to {high:.2g}"),
                         "Before": bars(histogram["before"]),
                         "After": bars(histogram["after"]),
                     }
@@ -51,5 +51,5 @@ def ranges_table(
     if all(row["KS"] == t.EMPTY for row in rows):
         for row in rows:
             del row["KS"]
-    left = ("Variant", "Layer", "Weights", "Before", "After")
+    left = ("Variant", "Layer", "Values", "Before", "After")
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None

@@ -8,7 +8,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.machine import TELLING_FLAGS
-from emopress.report import judged, questions, sections
+from emopress.report import judged, question_tables, sections
 from emopress.report import tables as t
 from emopress.report.cards import card_view
 from emopress.report.cautions import never_found
@@ -186,7 +186,9 @@ def _dataset_view(
         "other_engines_table": other_engines_table(rows, details, timing, entry, where),
         "findings_table": findings_table(details, list(rows.index), entry),
         "ranges_table": ranges_table(details, list(rows.index), entry),
-        "questions": questions.section(statistics, details, list(rows.index), entry),
+        "questions": question_tables.section(
+            statistics, details, rows["size_bytes"].to_dict(), entry
+        ),
         "searches_table": searches_table(details, list(rows.index), entry),
         "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
         "threads": t.count(conditions["threads"][0]),

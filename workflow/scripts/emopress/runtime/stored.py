@@ -7,6 +7,9 @@ import numpy as np
 
 from emopress.runtime import codes, packed
 
+# What graphs name as the file of those weights. There is none, so that a runtime to which nobody
+# supplies them says so instead of reading another file's bytes as weights.
+NOWHERE = "weights-that-emopress-supplies"
 READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     packed.FILE: packed.read_packed,  # zeros as a bitmask
     codes.FILE: codes.read_codes,  # integers of 2 to 8 bits
