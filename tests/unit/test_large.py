@@ -167,17 +167,26 @@ def test_a_base_is_linked_and_not_written_again(base, published):
     assert load_file(base / HEAD)["score.weight"].shape == (6, 64)
 
 
+def test_a_merge_that_loses_something_is_an_error(base, run, tmp_path, monkeypatch):
+    from emopress.train import large_adapters
+
+    assert large_adapters.largest_gap(torch.tensor([[1.0, -2.0]])) == 0.25
+    assert large_adapters.largest_gap(torch.tensor([[1.0, -16.0]])) == 1.0
+
+    def wrong(adapted):
+        plain = adapted.merge_and_unload()
+        plain.score.weight.data.neg_().add_(1.0)
+        return plain.to(torch.bfloat16)
+
+    monkeypatch.setattr(large_adapters, "merged_in_bf16", wrong)
+    with pytest.raises(RuntimeError, match=r"logits are .* off .* explains 0\."):
+        run(base, "lora", tmp_path / "checkpoint", epochs=1)
+    assert not (tmp_path / "checkpoint").exists()
+
+
 def test_the_same_seed_gives_the_same_head(base, based, tmp_path):
     other = based(tmp_path / "checkpoint")
     assert (other / HEAD).read_bytes() == (base / HEAD).read_bytes()
-
-
-def test_another_size_than_stated_is_told(based, tmp_path):
-    with pytest.raises(
-        UserError, match=r"model 'large': size says .*layers=3.* config.json .*layers=2"
-    ):
-        size = {"architecture": "mistral", **SIZE, "head_size": 16, "layers": 3}
-        based(tmp_path / "checkpoint", size=size)
 
 
 def test_a_base_of_sets_of_labels_has_thresholds(based, few, tmp_path):

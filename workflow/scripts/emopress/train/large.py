@@ -22,7 +22,6 @@ from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
-from emopress.train.memory import check_size
 from emopress.train.tokenizer import embedding_rows, model_tokenizer
 
 RUNTIME = {"runtime": "transformers"}
@@ -72,8 +71,7 @@ def write_base(
 
     Its head [labels, width] is new, from a normal distribution with the architecture's
     `initializer_range`. The weights of `pretrained` are linked, not loaded; without, they are random
-    in bf16. UserError if `pretrained` is no decoder that there is code for, or not of the `size` that
-    the entry gives.
+    in bf16. UserError if `pretrained` is no decoder that there is code for.
     """
     torch.manual_seed(seed)
     base = read_pretrained(pretrained) if pretrained else None
@@ -94,8 +92,6 @@ def write_base(
             f"model '{entry['name']}': a {config.model_type} checkpoint; "
             f"runtime: transformers is for {', '.join(DECODERS)}"
         )
-    if "size" in entry:
-        check_size(entry, config.to_dict())
     config.dtype = "bfloat16"
     head = torch.randn(len(data["labels"]), config.hidden_size) * config.initializer_range
     with replaced_folder(out) as folder:

@@ -23,7 +23,7 @@ from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
 from emopress.tracking import open_run, run_name
 from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
-from emopress.train.memory import EVALUATION_BATCH
+from emopress.train.sizes import EVALUATION_BATCH
 from emopress.train.thresholds import tuned
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
