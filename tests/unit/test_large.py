@@ -20,7 +20,7 @@ from emopress.runtime import decoder
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.decoder import ADAPTER, HEAD, load_adapters, load_decoder
 from emopress.train.adapters import Linear4bit, adopt_4bit_layers, encoder_linears
-from emopress.train.large import count_weights, write_base
+from emopress.train.large import count_weights, weight_bits, write_base
 from emopress.train.large_adapters import train_large_adapters
 from emopress.train.tokenizer import train_wordpiece
 
@@ -182,6 +182,12 @@ def test_a_merge_that_loses_something_is_an_error(base, run, tmp_path, monkeypat
     with pytest.raises(RuntimeError, match=r"logits are .* off .* explains 0\."):
         run(base, "lora", tmp_path / "checkpoint", epochs=1)
     assert not (tmp_path / "checkpoint").exists()
+
+
+def test_the_bits_are_those_of_the_shards(base, tmp_path):
+    assert weight_bits(base) == 16
+    save_file({"a": torch.zeros(3)}, tmp_path / "model.safetensors")
+    assert weight_bits(tmp_path) == 32
 
 
 def test_the_same_seed_gives_the_same_head(base, based, tmp_path):

@@ -244,9 +244,9 @@ def test_a_shape_comes_from_the_checkpoint_when_it_is_here(default_config, tmp_p
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(
         '{"model_type": "mistral", "num_hidden_layers": 2, "hidden_size": 64, "head_dim": null, '
-        '"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 99}'
+        '"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100}'
     )
-    assert find_shape("large", study, tmp_path) == Shape("mistral", 2, 64, 4, 2, 16, 128, 99)
+    assert find_shape("large", study, tmp_path) == Shape("mistral", 2, 64, 4, 2, 16, 128, 100)
     assert "shape not known" not in memory_report(study, tmp_path, None)
 
 
@@ -256,7 +256,7 @@ def test_a_study_of_encoders_is_silent(default_config, tmp_path):
 
 CONFIG = (
     '{"model_type": "mistral", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, '
-    '"num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 99}'
+    '"num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100}'
 )
 
 
@@ -276,7 +276,7 @@ def test_a_decoder_without_size_is_found_in_a_mirror(default_config, tmp_path):
     config["passes"]["low"] = {"kind": "low-rank", "rank": 4}
     study = load_study(config, ROOT)
     assert has_decoders(study, tmp_path)
-    with pytest.raises(UserError, match="variant 'd\\+low': pass 'low' .* a decoder: it takes enc"):
+    with pytest.raises(UserError, match=r"variant .d\+low.: pass .low. .* a decoder: it takes enc"):
         check_checkpoints(study, tmp_path)
 
 
@@ -295,7 +295,7 @@ def test_a_student_may_be_the_decoder(default_config, tmp_path):
 
 def test_a_checkpoint_of_another_size_is_told(default_config, tmp_path):
     size = {"architecture": "mistral", "layers": 3, "width": 64, "heads": 4, "kv_heads": 2}
-    size |= {"ffn": 128, "vocabulary": 99}
+    size |= {"ffn": 128, "vocabulary": 100}
     config = mirrored(default_config, tmp_path, size=size)
     config["study"] = [{"dataset": config["study"][0]["dataset"], "variants": ["d"]}]
     with pytest.raises(
@@ -311,7 +311,8 @@ def test_main_memory_of_large_decoders(study, tmp_path):
     found = prediction_mb(study, ["distilbert", "gemma+lora", "mistral+lora"], tmp_path, 3000)
     assert found == 3000 + round(weights)
     assert prediction_mb(study, ["distilbert+int8-dynamic"], tmp_path, 3000) == 3000
-    table = {one.variant: one.memory for one in trainings(study, tmp_path)}
+    found = [one for one in trainings(study, tmp_path) if one.dataset == "goemotions"]
+    table = {one.variant: one.memory for one in found}
     mb = training_mb(study, "goemotions", "mistral+lora", tmp_path, 8000)
     assert mb == 8000 + round(table["mistral+lora"].total / 1e6)
     assert training_mb(study, "goemotions", "distilbert", tmp_path, 8000) == 8000

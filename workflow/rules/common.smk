@@ -179,4 +179,7 @@ def vectors_inputs(model):
 
 def step_of(name):
     """Return a model's or pass's config entry with its name, as recipes record it."""
-    return {"name": name, **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name])}
+    return {
+        "name": name,
+        **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name]),
+    }
