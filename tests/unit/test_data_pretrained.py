@@ -1,5 +1,7 @@
 """Pretrained checkpoints: safetensors only, from a mirror or the hub, with a record of it."""
 
+import json
+
 import pytest
 
 from emopress.artifact import read_json, sha256_of
@@ -185,3 +187,38 @@ def test_weights_must_have_the_expected_hash(tmp_path):
     assert "\n" not in str(error.value) and not dest.exists()
     fetch_model("mbert", {**SOURCE, "sha256": right}, mirrors=mirrors, dest=dest)
     assert (dest / "pretrained.json").exists()
+
+
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+
+
+def sharded(folder):
+    folder_of(folder, "model.safetensors")
+    for file in SHARDS:
+        (folder / file).write_text(file)
+    index = {"weight_map": {"a": SHARDS[0], "b": SHARDS[1]}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return {file: sha256_of(folder / file) for file in SHARDS}
+
+
+def test_shards_have_a_hash_each(tmp_path):
+    right = sharded(tmp_path / "mirror" / "models" / "large")
+    mirrors, dest = [tmp_path / "mirror"], tmp_path / "checkpoint"
+    fetch_model("large", {**SOURCE, "sha256": right}, mirrors=mirrors, dest=dest)
+    assert read_json(dest / "pretrained.json")["files"][SHARDS[1]]["sha256"] == right[SHARDS[1]]
+    wrong = {**right, SHARDS[1]: "0" * 64}
+    with pytest.raises(UserError, match=rf"wrong {SHARDS[1]}, expected sha256 0000"):
+        fetch_model("large", {**SOURCE, "sha256": wrong}, mirrors=mirrors, dest=dest)
+    first = {SHARDS[0]: right[SHARDS[0]]}
+    with pytest.raises(UserError, match=rf"sha256 does not tell that of {SHARDS[1]}; give it as"):
+        fetch_model("large", {**SOURCE, "sha256": first}, mirrors=mirrors, dest=dest)
+
+
+@pytest.mark.parametrize("text", ['{"weight_map": {', '{"other": {}}', "[1]"])
+def test_a_damaged_index_is_one_line(tmp_path, text):
+    folder = tmp_path / "mirror" / "models" / "large"
+    sharded(folder)
+    (folder / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(UserError, match=r"model 'large': .*index\.json is damaged") as error:
+        fetch_model("large", SOURCE, mirrors=[tmp_path / "mirror"], dest=tmp_path / "out")
+    assert "\n" not in str(error.value)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from emopress.errors import UserError
-from emopress.recipe import is_large, problems, root
+from emopress.recipe import is_large, problems, recorded, root
 from emopress.study import load_study, merged, without_nulls
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +73,13 @@ def test_whose_weights_a_variant_has():
     assert root("mistral+lora", PASSES) == "mistral" and root("mistral+kd+int8", PASSES) == "bert"
     assert is_large("mistral+lora", MODELS, PASSES)
     assert not is_large("mistral+kd", MODELS, PASSES) and not is_large("graph", MODELS, PASSES)
+
+
+def test_a_size_and_the_usual_runtime_rerun_nothing():
+    entry = {"family": "transformer", "hub": "a/b", "size": INIT}
+    plain = {"family": "transformer", "hub": "a/b"}
+    assert recorded({**entry, "runtime": "onnxruntime"}) == recorded(plain) == plain
+    assert recorded({**entry, "runtime": "transformers"}) == {**plain, "runtime": "transformers"}
 
 
 def spoilt(default_config, **model):

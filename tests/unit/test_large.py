@@ -8,7 +8,7 @@ import pandas
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from emopress.artifact import read_json, write_json
@@ -18,9 +18,9 @@ from emopress.data.pretrained import fetch_model
 from emopress.errors import UserError
 from emopress.runtime import decoder
 from emopress.runtime.bundle import load, read_bundle
-from emopress.runtime.decoder import ADAPTER, HEAD, load_decoder
+from emopress.runtime.decoder import ADAPTER, HEAD, load_adapters, load_decoder
 from emopress.train.adapters import Linear4bit, adopt_4bit_layers, encoder_linears
-from emopress.train.large import count_weights, write_base
+from emopress.train.large import count_weights, weight_bits, write_base
 from emopress.train.large_adapters import train_large_adapters
 from emopress.train.tokenizer import train_wordpiece
 
@@ -167,17 +167,32 @@ def test_a_base_is_linked_and_not_written_again(base, published):
     assert load_file(base / HEAD)["score.weight"].shape == (6, 64)
 
 
+def test_a_merge_that_loses_something_is_an_error(base, run, tmp_path, monkeypatch):
+    from emopress.train import large_adapters
+
+    assert large_adapters.largest_gap(torch.tensor([[1.0, -2.0]])) == 0.25
+    assert large_adapters.largest_gap(torch.tensor([[1.0, -16.0]])) == 1.0
+
+    def wrong(adapted):
+        plain = adapted.merge_and_unload()
+        plain.score.weight.data.neg_().add_(1.0)
+        return plain.to(torch.bfloat16)
+
+    monkeypatch.setattr(large_adapters, "merged_in_bf16", wrong)
+    with pytest.raises(RuntimeError, match=r"logits are .* off .* explains 0\."):
+        run(base, "lora", tmp_path / "checkpoint", epochs=1)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_the_bits_are_those_of_the_shards(base, tmp_path):
+    assert weight_bits(base) == 16
+    save_file({"a": torch.zeros(3)}, tmp_path / "model.safetensors")
+    assert weight_bits(tmp_path) == 32
+
+
 def test_the_same_seed_gives_the_same_head(base, based, tmp_path):
     other = based(tmp_path / "checkpoint")
     assert (other / HEAD).read_bytes() == (base / HEAD).read_bytes()
-
-
-def test_another_size_than_stated_is_told(based, tmp_path):
-    with pytest.raises(
-        UserError, match=r"model 'large': size says .*layers=3.* config.json .*layers=2"
-    ):
-        size = {"architecture": "mistral", **SIZE, "head_size": 16, "layers": 3}
-        based(tmp_path / "checkpoint", size=size)
 
 
 def test_a_base_of_sets_of_labels_has_thresholds(based, few, tmp_path):
@@ -192,6 +207,50 @@ def test_the_loaded_base_has_the_head_of_the_checkpoint(base, few):
     half = load_decoder(base, dtype=torch.bfloat16, device=torch.device("cpu"))
     assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
     assert torch.allclose(logits(model, few), logits(half, few), atol=0.05)
+
+
+def without(folder, tensor, out):
+    """Copy a folder of weights in one or more files, but for one tensor."""
+    shutil.copytree(folder, out)
+    for path in out.glob("model*.safetensors"):
+        weights = load_file(path)
+        if weights.pop(tensor, None) is not None:
+            path.unlink()  # a link to the fetched one
+            save_file(weights, path, {"format": "pt"})
+    index = out / "model.safetensors.index.json"
+    if index.is_file():
+        facts = read_json(index)
+        facts["weight_map"].pop(tensor, None)
+        index.unlink()
+        write_json(index, facts)
+    return out
+
+
+@pytest.mark.parametrize("four_bits", [False, True])
+def test_a_tensor_that_is_not_there_is_no_random_one(base, tmp_path, four_bits):
+    tensor = "model.layers.1.mlp.up_proj.weight"
+    folder = without(base, tensor, tmp_path / "checkpoint")
+    with pytest.raises(UserError, match=rf"checkpoint: its weights lack the tensor {tensor}$"):
+        load_decoder(folder, dtype=torch.float32, device="cpu", four_bits=four_bits)
+
+
+def test_a_head_that_is_not_there_is_no_random_one(base, trained, tmp_path):
+    (shutil.copytree(base, tmp_path / "base") / HEAD).unlink()
+    with pytest.raises(UserError, match=r"lack the tensor score\.weight$"):
+        load_decoder(tmp_path / "base", dtype=torch.float32, device="cpu")
+    for method in METHODS:
+        folder = without(trained[method], "score.weight", tmp_path / method)
+        with pytest.raises(UserError, match=r"lack the tensor score\.weight$"):
+            load_decoder(folder, dtype=torch.float32, device="cpu")
+
+
+def test_adapters_are_never_read_from_a_pickle(trained, tmp_path):
+    folder = shutil.copytree(trained["qlora"] / ADAPTER, tmp_path / ADAPTER)
+    weights = load_file(folder / "adapter_model.safetensors")
+    torch.save(weights, folder / "adapter_model.bin")
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"adapter_model\.safetensors: missing"):
+        load_adapters(None, folder, device="cpu")
 
 
 def test_quantized_while_it_is_read(base):

@@ -1,6 +1,7 @@
 """The memory of a training, against hand-computed values, counted parameters and published figures."""
 
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,28 +9,28 @@ import torch
 import yaml
 
 from emopress.errors import UserError
+from emopress.memory import (
+    activation_bytes,
+    adapter_parameters,
+    evaluation_bytes,
+    layer_weights,
+    other_parameters,
+    training_memory,
+)
 from emopress.memory_plan import (
+    check_checkpoints,
     find_shape,
     free_gpu_bytes,
     has_decoders,
     memory_report,
+    prediction_mb,
     table,
+    training_mb,
     trainings,
 )
 from emopress.study import load_study
 from emopress.train.encoder import build_encoder, count_parameters
-from emopress.train.memory import (
-    Shape,
-    activation_bytes,
-    adapter_parameters,
-    check_size,
-    evaluation_bytes,
-    layer_weights,
-    other_parameters,
-    shape_of_config,
-    shape_of_entry,
-    training_memory,
-)
+from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_entry
 
 ROOT = Path(__file__).parents[2]
 MISTRAL = Shape("mistral", 32, 4096, 32, 8, 128, 14336, 32000)
@@ -92,10 +93,11 @@ def test_activations_of_a_gated_decoder_by_hand():
     attention = 2 * 14 * (4 + 6 + 3 + 3 + 6)  # input, q, k, v, input of the output projection
     scores = 2 * 2 * 7 * 7 * 2
     network = 2 * 14 * (4 + 4 * 5)  # input; gate, up, activated gate, their product
-    norms = 2 * 2 * 14 * 4
+    norms = 2 * 4 * 14 * 4  # the inputs of two RMSNorms, in fp32 whatever the rest is in
     plain = attention + scores + network + norms
     options = {"batch": batch, "tokens": tokens, "size": 2, "checkpointing": False}
-    assert activation_bytes(shape, adapted=None, **options) == 2 * plain
+    # Trained themselves, they keep what they scale too.
+    assert activation_bytes(shape, adapted=None, **options) == 2 * (plain + norms)
     # A mask of a byte and a dropped-out copy of two, of the inputs of q_proj (4) and down_proj (5).
     more = 3 * 14 * (4 + 5)
     found = activation_bytes(shape, adapted=["q_proj", "down_proj"], **options)
@@ -105,10 +107,17 @@ def test_activations_of_a_gated_decoder_by_hand():
 def test_validation_may_be_the_peak():
     shape = Shape("mistral", 2, 4, 2, 1, 3, 5, 10)
     options = {"labels": 2, "bf16": True, "checkpointing": True, "tokens": 7}
-    largest = 2 * 7 * 128 * (2 * 4 + 4 * 5)
-    assert evaluation_bytes(shape, tokens=7, size=2) == largest
+    largest = 4 * 7 * 128 * (2 * 4 + 4 * 5)  # no autocast: in fp32, as the weights
+    assert evaluation_bytes(shape, tokens=7, size=4) == largest
     assert training_memory(shape, batch=1, **options).activations == largest
     assert training_memory(shape, batch=512, **options).activations > largest
+    # On bf16 weights; an adapter's input (5), and twice its output (4), in fp32.
+    adapted = 7 * 128 * (2 * (2 * 4 + 4 * 5) + 4 * (5 + 2 * 4))
+    assert evaluation_bytes(shape, tokens=7, size=2, adapted=["down_proj"]) == adapted
+    lora = {**options, "batch": 1, "method": "lora", "rank": 1, "targets": ["down_proj"]}
+    assert training_memory(shape, kept_in_bf16=True, **lora).activations == adapted
+    whole = 7 * 128 * (4 * (2 * 4 + 4 * 5) + 4 * (5 + 2 * 4))
+    assert training_memory(shape, **lora).activations == whole
 
 
 def test_adapters_by_hand():
@@ -183,7 +192,7 @@ def study():
 
 
 def test_plan_of_the_gpu_study(study, tmp_path):
-    assert has_decoders(study)
+    assert has_decoders(study, tmp_path)
     found = {(one.dataset, one.variant): one for one in trainings(study, tmp_path)}
     assert set(found) == {
         (dataset, variant)
@@ -228,21 +237,85 @@ def test_a_shape_comes_from_the_checkpoint_when_it_is_here(default_config, tmp_p
     config["study"][0]["variants"].append("large+lora")
     config["study"][0]["reference"] = config["study"][0]["variants"][0]
     study = load_study(config, ROOT)
-    assert has_decoders(study) and find_shape("large", study, tmp_path) is None
+    assert has_decoders(study, tmp_path) and find_shape("large", study, tmp_path) is None
     report = memory_report(study, tmp_path, None)
     assert "models.large: shape not known before its checkpoint is here; give its size" in report
     folder = tmp_path / "models" / "large"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(
         '{"model_type": "mistral", "num_hidden_layers": 2, "hidden_size": 64, "head_dim": null, '
-        '"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 99}'
+        '"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100}'
     )
-    assert find_shape("large", study, tmp_path) == Shape("mistral", 2, 64, 4, 2, 16, 128, 99)
+    assert find_shape("large", study, tmp_path) == Shape("mistral", 2, 64, 4, 2, 16, 128, 100)
     assert "shape not known" not in memory_report(study, tmp_path, None)
 
 
-def test_a_study_of_encoders_is_silent(default_config):
-    assert not has_decoders(load_study(default_config, ROOT))
+def test_a_study_of_encoders_is_silent(default_config, tmp_path):
+    assert not has_decoders(load_study(default_config, ROOT), tmp_path)
+
+
+CONFIG = (
+    '{"model_type": "mistral", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, '
+    '"num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100}'
+)
+
+
+def mirrored(config, tmp_path, **entry):
+    """Add the decoder `d` of a mirror to a study, in the place of all variants."""
+    folder = tmp_path / "mirror" / "models" / "d"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(CONFIG)
+    config["models"]["d"] = {"family": "transformer", "hub": "a/b", **entry}
+    config["mirror"] = str(tmp_path / "mirror")
+    return config
+
+
+def test_a_decoder_without_size_is_found_in_a_mirror(default_config, tmp_path):
+    config = mirrored(default_config, tmp_path)
+    config["study"] = [{"dataset": config["study"][0]["dataset"], "variants": ["d", "d+low"]}]
+    config["passes"]["low"] = {"kind": "low-rank", "rank": 4}
+    study = load_study(config, ROOT)
+    assert has_decoders(study, tmp_path)
+    with pytest.raises(UserError, match=r"variant .d\+low.: pass .low. .* a decoder: it takes enc"):
+        check_checkpoints(study, tmp_path)
+
+
+def test_a_student_may_be_the_decoder(default_config, tmp_path):
+    config = default_config
+    shape = {"architecture": "llama", "layers": 1, "width": 16, "heads": 2, "ffn": 16}
+    tokenizer = {"train": "wordpiece", "vocab_size": 300}
+    config["models"]["small"] = {"family": "transformer", "init": shape, "tokenizer": tokenizer}
+    config["passes"]["kd-d"] = {"kind": "distill", "student": "small"}
+    first = config["study"][0]["variants"][0]
+    config["study"] = [
+        {"dataset": config["study"][0]["dataset"], "variants": [first, f"{first}+kd-d"]}
+    ]
+    assert has_decoders(load_study(config, ROOT), tmp_path)
+
+
+def test_a_checkpoint_of_another_size_is_told(default_config, tmp_path):
+    size = {"architecture": "mistral", "layers": 3, "width": 64, "heads": 4, "kv_heads": 2}
+    size |= {"ffn": 128, "vocabulary": 100}
+    config = mirrored(default_config, tmp_path, size=size)
+    config["study"] = [{"dataset": config["study"][0]["dataset"], "variants": ["d"]}]
+    with pytest.raises(
+        UserError, match=r"model 'd': size says .*layers=3.* config.json .*layers=2"
+    ):
+        check_checkpoints(load_study(config, ROOT), tmp_path)
+    size["layers"] = 2
+    check_checkpoints(load_study(config, ROOT), tmp_path)
+
+
+def test_main_memory_of_large_decoders(study, tmp_path):
+    weights = 4 * (layer_weights(MISTRAL) + other_parameters(MISTRAL, 0)) / 1e6  # 28 GB in fp32
+    found = prediction_mb(study, ["distilbert", "gemma+lora", "mistral+lora"], tmp_path, 3000)
+    assert found == 3000 + round(weights)
+    assert prediction_mb(study, ["distilbert+int8-dynamic"], tmp_path, 3000) == 3000
+    found = [one for one in trainings(study, tmp_path) if one.dataset == "goemotions"]
+    table = {one.variant: one.memory for one in found}
+    mb = training_mb(study, "goemotions", "mistral+lora", tmp_path, 8000)
+    assert mb == 8000 + round(table["mistral+lora"].total / 1e6)
+    assert training_mb(study, "goemotions", "distilbert", tmp_path, 8000) == 8000
 
 
 def test_free_memory_of_the_first_gpu(tmp_path, monkeypatch):
@@ -253,6 +326,12 @@ def test_free_memory_of_the_first_gpu(tmp_path, monkeypatch):
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     assert free_gpu_bytes() == 15000 * 2**20
     tool.write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
+    assert free_gpu_bytes() is None
+
+    def hangs(command, **options):
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(subprocess, "run", hangs)
     assert free_gpu_bytes() is None
 
 

@@ -100,7 +100,7 @@ def test_the_name_of_a_run():
 
 def test_none_is_the_default(monkeypatch):
     monkeypatch.delenv(KIND_VARIABLE, raising=False)
-    run = open_run("a/b/c", {})
+    run = open_run("a/b/c", {}, identity="x")
     run.log({"loss": 1.0}, 1)
     run.close()
 
@@ -113,7 +113,7 @@ def test_a_missing_package_is_one_line(kind, monkeypatch):
     with pytest.raises(
         UserError, match=rf"tracking: {kind} is asked for.*pip install {kind}, or"
     ) as e:
-        open_run("a/b/c", {})
+        open_run("a/b/c", {}, identity="x")
     assert "\n" not in str(e.value)
 
 
@@ -141,14 +141,14 @@ def test_wandb_is_offline(calls, training, tmp_path):
     assert [(call[1][0]["loss"], call[2]["step"]) for call in logged] == [
         (row["loss"], row["epoch"]) for row in history
     ]
-    assert last == ("finish", (), {})
+    assert last == ("finish", (), {"exit_code": 0})
 
 
 def test_wandbs_own_variables_win(calls, monkeypatch):
     noted = calls("wandb")
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setenv("WANDB_PROJECT", "mine")
-    open_run("a/b/c", {})
+    open_run("a/b/c", {}, identity="x")
     assert (noted[0][2]["mode"], noted[0][2]["project"]) == ("online", "mine")
 
 
@@ -165,15 +165,16 @@ def test_mlflow_is_a_local_file(calls, training, tmp_path):
         "log_metrics",
         "end_run",
     ]
-    assert noted[0][1] == (f"sqlite:///{tmp_path}/results/tracking/mlflow.db",)
+    assert noted[0][1] == (f"sqlite:///{tmp_path}/results/tracking/mlflow/emotion/tiny/seed0.db",)
     assert noted[1][1] == ("a-study",) and noted[2][2] == {"run_name": "emotion/tiny/seed0"}
     assert noted[4][1][0]["loss"] == history[0]["loss"] and noted[5][2] == {"step": 2}
+    assert noted[6][1] == ("FINISHED",)
 
 
 def test_mlflows_own_variable_wins(calls, monkeypatch):
     noted = calls("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    open_run("a/b/c", {})
+    open_run("a/b/c", {}, identity="x")
     assert noted[0][1] == ("http://127.0.0.1:5000",)
 
 
@@ -187,9 +188,25 @@ def test_tracking_changes_no_result(calls, training, tmp_path, monkeypatch, kind
     assert all(torch.equal(weights[name], same[name]) for name in weights)
 
 
-def test_a_training_that_fails_ends_its_run(calls, training, tmp_path, monkeypatch):
+def test_another_training_of_the_same_name_is_another_run(calls):
     noted = calls("wandb")
+    for identity in ("x", "x", "y"):
+        open_run("a/b/c", {}, identity=identity)
+    first, again, other = (call[2]["id"] for call in noted)
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        ("wandb", ("finish", (), {"exit_code": 1})),
+        ("mlflow", ("end_run", ("FAILED",), {})),
+        ("tensorboard", ("close", (), {})),
+    ],
+)
+def test_a_training_that_fails_ends_its_run(calls, training, tmp_path, monkeypatch, kind, end):
+    noted = calls(kind)
     monkeypatch.setattr(Trainer, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         trained(training, tmp_path)
-    assert noted[-1][0] == "finish"
+    assert noted[-1] == end

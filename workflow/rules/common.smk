@@ -6,17 +6,25 @@ from emopress import recipe
 from emopress.closure import code_of
 from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
-from emopress.memory_plan import free_gpu_bytes, has_decoders, memory_report
+from emopress.memory_plan import (
+    check_checkpoints,
+    free_gpu_bytes,
+    has_decoders,
+    memory_report,
+    prediction_mb,
+    training_mb,
+)
 from emopress.study import load_study
 from emopress.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
     STUDY = load_study(config, ROOT, several_files=len(CONFIGFILES) > 1)
+    check_checkpoints(STUDY, Path("results"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 # Not for the jobs, which read this file too: a dry run tells what memory the trainings of decoders take.
-if workflow.output_settings.dryrun and has_decoders(STUDY):
+if workflow.output_settings.dryrun and has_decoders(STUDY, Path("results")):
     print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
 
 # workflow.cores raises where no --cores is needed (--report, --rulegraph).
@@ -127,6 +135,19 @@ def parent_logits(wildcards):
     return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
 
 
+# Of studies with large decoders: how many of --resources gpu=1 a training takes, so that no two meet on a GPU.
+# (In other studies trainings are small, and two may share one.)
+GPU = int(
+    STUDY.device != "cpu"
+    and any(STUDY.is_large(v) for variants in STUDY.variants.values() for v in variants)
+)
+
+
+def prediction_gpu(wildcards):
+    """Return how many GPUs predicting with a variant takes: those of large decoders only."""
+    return GPU if STUDY.is_large(wildcards.variant) else 0
+
+
 def prediction_device(wildcards):
     """Return where a variant predicts: large decoders where training runs, all others on the CPU."""
     return STUDY.device if STUDY.is_large(wildcards.variant) else "cpu"
@@ -157,5 +178,7 @@ def vectors_inputs(model):
 
 def step_of(name):
     """Return a model's or pass's config entry with its name, as recipes record it."""
-    entry = STUDY.models.get(name) or STUDY.passes[name]
-    return {"name": name, **entry}
+    return {
+        "name": name,
+        **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name]),
+    }

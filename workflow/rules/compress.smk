@@ -69,6 +69,7 @@ rule distill:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
@@ -99,6 +100,7 @@ rule distill_dense:
     threads: 1
     resources:
         mem_mb=4000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
@@ -129,6 +131,7 @@ rule distill_lstm:
     threads: 2
     resources:
         mem_mb=4000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
@@ -159,6 +162,7 @@ rule distill_whitebox:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
@@ -188,6 +192,7 @@ rule prune:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
@@ -215,6 +220,7 @@ rule prune_structured:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
@@ -242,6 +248,7 @@ rule factor:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
@@ -267,7 +274,14 @@ rule adapt:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards: training_mb(
+            STUDY,
+            wildcards.dataset,
+            f"{wildcards.parent}+{wildcards.step}",
+            Path("results"),
+            8000,
+        ),
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
@@ -295,6 +309,7 @@ rule qat:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,

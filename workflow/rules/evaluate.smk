@@ -75,7 +75,10 @@ rule predict:
         RUNTIMES
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=lambda wildcards: prediction_mb(
+            STUDY, [wildcards.variant], Path("results"), 3000
+        ),
+        gpu=prediction_gpu,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],
@@ -99,6 +102,9 @@ use rule predict as predict_generative with:
         cross_entropy="results/{dataset}/{generative}/seed{seed}/cross-entropy.json",
     log:
         "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
+    resources:
+        mem_mb=3000,
+        gpu=0,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],
@@ -123,7 +129,9 @@ rule time:
         RUNTIMES
     threads: TIMING_THREADS
     resources:
-        mem_mb=6000,
+        mem_mb=lambda wildcards: prediction_mb(
+            STUDY, STUDY.variants[wildcards.dataset], Path("results"), 6000
+        ),
     params:
         candidates=lambda wildcards: [
             list(entry[:3]) for entry in timed(wildcards.dataset)

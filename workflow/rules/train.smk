@@ -39,6 +39,7 @@ rule train_dense:
     threads: 1
     resources:
         mem_mb=4000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.dense),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -64,6 +65,7 @@ rule train_lstm:
     threads: 1
     resources:
         mem_mb=4000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.lstm),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -89,6 +91,7 @@ rule finetune:
     threads: 2
     resources:
         mem_mb=8000,
+        gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.model),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -112,7 +115,10 @@ rule teacher_logits:
         RUNTIMES
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards: prediction_mb(
+            STUDY, [wildcards.variant], Path("results"), 4000
+        ),
+        gpu=prediction_gpu,
     params:
         device=prediction_device,
     message:

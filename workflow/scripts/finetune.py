@@ -23,7 +23,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             "pretrained_tokenizer": optional_folder(snakemake.input, "pretrained_tokenizer"),
             "out": out,
         }
-        if step["runtime"] == "transformers":
+        if step.get("runtime") == "transformers":
             from emopress.train.large import write_base
 
             write_base(**common)

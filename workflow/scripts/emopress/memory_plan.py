@@ -10,15 +10,17 @@ from typing import Any
 
 from emopress import recipe
 from emopress.architectures import DECODERS
-from emopress.study import Study
-from emopress.train.memory import (
+from emopress.errors import UserError
+from emopress.memory import (
+    FP32,
     GB,
     Memory,
-    Shape,
-    shape_of_config,
-    shape_of_entry,
+    layer_weights,
+    other_parameters,
     training_memory,
 )
+from emopress.study import Study
+from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_entry
 
 COLUMNS = ("parameters", "weights", "adapters", "gradients", "optimizer", "activations", "total")
 HEADING = (
@@ -39,31 +41,85 @@ class Training:
     memory: Memory | None
 
 
-def has_decoders(study: Study) -> bool:
-    """Return whether a variant of the study starts from a decoder, or from a large one."""
-    roots = {
-        recipe.parse(variant).model for variants in study.variants.values() for variant in variants
-    }
-    shapes = [study.models[name].get("init") or study.models[name].get("size") for name in roots]
-    return any(study.is_large(name) for name in roots) or any(
-        shape and shape["architecture"] in DECODERS for shape in shapes
+def built_models(study: Study) -> list[str]:
+    """Return the transformers that the study's variants start from or are distilled into, sorted."""
+    found = set()
+    for variant in (variant for variants in study.variants.values() for variant in variants):
+        steps = recipe.parse(variant)
+        students = [study.passes[name].get("student") for name in steps.passes]
+        found |= {steps.model, *filter(None, students)}
+    return sorted(found & set(study.model_names("transformer")))
+
+
+def has_decoders(study: Study, results: Path) -> bool:
+    """Return whether a decoder is among the built models, as far as entries and files here tell."""
+    shapes = [find_shape(name, study, results) for name in built_models(study)]
+    return any(study.is_large(name) for name in built_models(study)) or any(
+        shape and shape.decoder for shape in shapes
     )
 
 
-def find_shape(name: str, study: Study, results: Path) -> Shape | None:
-    """Return the shape of a model: what its entry states, else its config.json, if that is here.
-
-    That is the fetched one below `results`, or a mirror's. None where there is neither.
-    """
+def find_config(name: str, study: Study, results: Path) -> dict[str, Any] | None:
+    """Return a model's config.json: the fetched one below `results`, or a mirror's; None without."""
     entry = study.models[name]
-    stated = shape_of_entry(entry, _vocabulary(entry, study))
     folders = [results / "models" / name]
     folders += [Path(m) / "models" / entry.get("mirrored_as", name) for m in study.mirrors]
     files = (folder / "config.json" for folder in folders)
     found = next((file for file in files if file.is_file()), None)
-    if stated is None and found:
-        return shape_of_config(json.loads(found.read_text(encoding="utf-8")))
-    return stated
+    return json.loads(found.read_text(encoding="utf-8")) if found else None
+
+
+def find_shape(name: str, study: Study, results: Path) -> Shape | None:
+    """Return the shape of a model: what its entry states, else its config.json, if that is here."""
+    entry = study.models[name]
+    stated = shape_of_entry(entry, _vocabulary(entry, study))
+    config = None if stated or "init" in entry else find_config(name, study, results)
+    return shape_of_config(config) if config else stated
+
+
+def check_checkpoints(study: Study, results: Path) -> None:
+    """Raise UserError if a checkpoint that is here is not of its entry's `size`, or is a decoder
+    that a pass of the study cannot be applied to. (Of one not fetched yet, no more than the entry is known.)
+    """
+    models = {name: dict(entry) for name, entry in study.models.items()}
+    for name in built_models(study):
+        entry = models[name]
+        config = None if "init" in entry else find_config(name, study, results)
+        if config and "size" in entry:
+            check_size({"name": name, **entry}, config)
+        elif config and config.get("model_type") in DECODERS:
+            entry["size"] = {"architecture": config["model_type"]}
+    lines = [
+        f"config: study.{dataset}: variant {variant!r}: {problem}"
+        for dataset, variants in study.variants.items()
+        for variant in variants
+        for problem in recipe.problems(variant, models, study.passes)
+    ]
+    if lines:
+        raise UserError("\n".join(lines))
+
+
+def prediction_mb(study: Study, variants: Sequence[str], results: Path, least: int) -> int:
+    """Return the MB of main memory to keep for predicting with one of `variants` at a time.
+
+    Of large decoders the weights count, in fp32 as a CPU without bf16 has them, and `least` beside
+    them; `least` is it for all others, and where a shape is not known yet.
+    """
+    names = {recipe.root(variant, study.passes) for variant in variants if study.is_large(variant)}
+    shapes = [find_shape(name, study, results) for name in sorted(names)]
+    weights = [FP32 * (layer_weights(s) + other_parameters(s, 0)) for s in shapes if s]
+    return least + round(max(weights, default=0) / 10**6)
+
+
+def training_mb(study: Study, dataset: str, variant: str, results: Path, least: int) -> int:
+    """Return the MB of main memory to keep for the adapters of `variant`: those of the table, and `least`.
+
+    `least` alone for models that are no large decoders, and where a shape is not known yet.
+    """
+    if not study.is_large(variant):
+        return least
+    found = [one.memory for one in _training(study, dataset, variant, results)]
+    return least + sum(round(memory.total / 10**6) for memory in found if memory)
 
 
 def _vocabulary(entry: Mapping[str, Any], study: Study) -> int:
@@ -140,7 +196,10 @@ def free_gpu_bytes() -> int | None:
     if not shutil.which("nvidia-smi"):
         return None
     command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # a driver that hangs tells nothing
+        return None
     first = done.stdout.strip().splitlines()[:1]
     return int(first[0]) * 2**20 if done.returncode == 0 and first and first[0].isdigit() else None
 

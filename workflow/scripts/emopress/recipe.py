@@ -125,6 +125,15 @@ def leaving(what: str) -> list[str]:
     return [sort for sort, rule in PASSES.items() if rule.leaves == what]
 
 
+def recorded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a config entry shapes its result: params, recipes and identities hold no more.
+
+    `size` is a prediction, and the usual runtime what every entry had before there was another one.
+    """
+    usual = entry.get("runtime") == "onnxruntime"
+    return {k: v for k, v in entry.items() if k != "size" and not (k == "runtime" and usual)}
+
+
 def parse(variant: str) -> Recipe:
     """Split a variant name; `parse("a+b+c") == Recipe("a", ("b", "c"))`."""
     model, *passes = variant.split("+")

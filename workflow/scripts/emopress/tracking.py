@@ -8,7 +8,8 @@ asked for. (transformers' callbacks serve transformers' own Trainer; this projec
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,8 +31,8 @@ class Run(Protocol):
     def log(self, values: Mapping[str, float], epoch: int) -> None:
         """Add the numbers of one epoch by name."""
 
-    def close(self) -> None:
-        """End the run; what was logged is safe then."""
+    def close(self, *, failed: bool = False) -> None:
+        """End the run; what was logged is safe then. `failed`: its training did not come to its end."""
 
 
 class Untracked:
@@ -40,14 +41,16 @@ class Untracked:
     def log(self, values: Mapping[str, float], epoch: int) -> None:
         """Do nothing."""
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:
         """Do nothing."""
 
 
 class TensorBoardRun:
     """Event files below results/tracking/tensorboard/<run>/."""
 
-    def __init__(self, module: Any, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: Any, name: str, settings: Mapping[str, Any], *, identity: str
+    ) -> None:
         self.writer = module.SummaryWriter(str(FOLDER / "tensorboard" / name))
         text = "\n".join(f"    {key}: {value}" for key, value in settings.items())
         self.writer.add_text("settings", text)
@@ -57,8 +60,8 @@ class TensorBoardRun:
         for name, value in values.items():
             self.writer.add_scalar(name, value, epoch)
 
-    def close(self) -> None:
-        """Write what is buffered."""
+    def close(self, *, failed: bool = False) -> None:
+        """Write what is buffered; event files know no failure."""
         self.writer.close()
 
 
@@ -66,16 +69,18 @@ class WandbRun:
     """A run of Weights & Biases, in the folder results/tracking unless WANDB_DIR says otherwise.
 
     WANDB_MODE is `offline` where it is not set; `wandb sync` sends such runs. A training that goes on
-    after an interruption goes on in its run.
+    after an interruption goes on in its run; one of other settings, texts or code has a run of its own.
     """
 
-    def __init__(self, module: Any, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: Any, name: str, settings: Mapping[str, Any], *, identity: str
+    ) -> None:
         study = os.environ.get(STUDY_VARIABLE, "emopress")
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.run = module.init(
             project=os.environ.get("WANDB_PROJECT", study),
             name=name,
-            id=hashlib.sha256(f"{study}/{name}".encode()).hexdigest()[:16],
+            id=hashlib.sha256(f"{study}/{name}/{identity}".encode()).hexdigest()[:16],
             resume="allow",
             dir=os.environ.get("WANDB_DIR", str(FOLDER)),
             mode=os.environ.get("WANDB_MODE", "offline"),
@@ -86,17 +91,23 @@ class WandbRun:
         """Add a point to each curve."""
         self.run.log(dict(values), step=epoch)
 
-    def close(self) -> None:
-        """End the run."""
-        self.run.finish()
+    def close(self, *, failed: bool = False) -> None:
+        """End the run, as crashed if the training has failed."""
+        self.run.finish(exit_code=int(failed))
 
 
 class MlflowRun:
-    """A run of MLflow, in results/tracking/mlflow.db (SQLite) unless MLFLOW_TRACKING_URI names another store."""
+    """A run of MLflow, in results/tracking/mlflow/<run>.db (SQLite) unless MLFLOW_TRACKING_URI names a store.
 
-    def __init__(self, module: Any, name: str, settings: Mapping[str, Any]) -> None:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        local = f"sqlite:///{(FOLDER / 'mlflow.db').resolve()}"
+    A file for each training: several run at once, and SQLite takes one writer.
+    """
+
+    def __init__(
+        self, module: Any, name: str, settings: Mapping[str, Any], *, identity: str
+    ) -> None:
+        file = FOLDER / "mlflow" / f"{name}.db"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        local = f"sqlite:///{file.resolve()}"
         self.mlflow = module
         module.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", local))
         module.set_experiment(os.environ.get(STUDY_VARIABLE, "emopress"))
@@ -107,9 +118,9 @@ class MlflowRun:
         """Add a point to each curve."""
         self.mlflow.log_metrics(dict(values), step=epoch)
 
-    def close(self) -> None:
-        """End the run."""
-        self.mlflow.end_run()
+    def close(self, *, failed: bool = False) -> None:
+        """End the run with its status."""
+        self.mlflow.end_run("FAILED" if failed else "FINISHED")
 
 
 RUNS: dict[str, Callable[..., Run]] = {
@@ -124,9 +135,22 @@ def run_name(state: Path) -> str:
     return "/".join(state.absolute().parts[-4:-1])
 
 
-def open_run(name: str, settings: Mapping[str, Any]) -> Run:
+@contextmanager
+def tracked(name: str, settings: Mapping[str, Any], *, identity: str) -> Iterator[Run]:
+    """Yield the run of a training and close it, as failed if the block raises (an interruption too)."""
+    run = open_run(name, settings, identity=identity)
+    try:
+        yield run
+    except BaseException:
+        run.close(failed=True)
+        raise
+    run.close()
+
+
+def open_run(name: str, settings: Mapping[str, Any], *, identity: str) -> Run:
     """Begin the run `name` in the tracker that the environment names, with the training's settings.
 
+    `identity` stands for all that the training's result depends on: with another one it is another run.
     UserError if its package is not installed.
     """
     kind = os.environ.get(KIND_VARIABLE, "none")
@@ -139,4 +163,4 @@ def open_run(name: str, settings: Mapping[str, Any]) -> Run:
             f"tracking: {kind} is asked for, but its package is not installed here ({error}); "
             f"pip install {kind}, or tracking: none"
         ) from None
-    return RUNS[kind](module, name, settings)
+    return RUNS[kind](module, name, settings, identity=identity)

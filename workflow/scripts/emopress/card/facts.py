@@ -28,6 +28,7 @@ CARD_KEYS = (
 MODEL_FILES = {  # what a user cannot do without, by runtime
     "onnxruntime": ("model.onnx", "tokenizer.json"),
     "openvino": ("model.xml", "model.bin", "tokenizer.json"),
+    "transformers": ("config.json", "tokenizer.json"),  # and weights, in one file or in shards
     "linear": ("model.npz",),
     "dense": ("model.npz",),
 }

@@ -56,10 +56,20 @@ KNOWN = {
             "link to the licence and a word on what was changed",
         ),
         Licence(
+            "gemma",
+            "Gemma Terms of Use",
+            "https://ai.google.dev/gemma/terms",
+            4,
+            "use, also commercial, and changes are allowed, but not what its Prohibited Use Policy "
+            "names; whoever passes on the model, or one derived from it (fine-tuned, distilled, "
+            "quantized), must put it under these terms, give a copy of them, and say that files "
+            "were changed",
+        ),
+        Licence(
             "cc-by-nc-sa-4.0",
             "CC BY-NC-SA 4.0",
             "https://creativecommons.org/licenses/by-nc-sa/4.0/",
-            4,
+            5,
             "it forbids commercial use; whoever passes on the model, or one adapted from it "
             "(fine-tuned, distilled, pruned, quantized), must credit the authors, say what was "
             "changed, and put it under the same licence",
@@ -72,8 +82,11 @@ CHECKPOINTS = {
     "csebuetnlp/banglabert": "cc-by-nc-sa-4.0",
     "distilbert/distilbert-base-multilingual-cased": "apache-2.0",
     "distilbert/distilbert-base-uncased": "apache-2.0",
+    "google/gemma-1.1-2b-it": "gemma",
     "google-bert/bert-base-multilingual-cased": "apache-2.0",
     "google-bert/bert-base-uncased": "apache-2.0",
+    "mistralai/Mistral-7B-Instruct-v0.1": "apache-2.0",
+    "mistralai/Mistral-7B-v0.1": "apache-2.0",
     "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
 }
 

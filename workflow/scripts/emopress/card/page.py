@@ -18,6 +18,7 @@ from emopress.card.words import recipe_lines
 from emopress.errors import UserError
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
+from emopress.runtime.decoder import ADAPTER
 from emopress.runtime.stored import stored_apart
 
 LIBRARIES = {
@@ -139,6 +140,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "repo": Markdown(repo) if repo else None,
         "folder": Markdown("model" if repo else "FOLDER"),
         "plain": manifest["runtime"] == "onnxruntime" and not stored_apart(manifest["files"]),
+        "adapters": any(name.startswith(f"{ADAPTER}/") for name in manifest["files"]),
         "normalise": Markdown(str(manifest["normalise"])),
         "max_length": t.setting(int(manifest["max_length"])),
         "example": Markdown(EXAMPLES.get(manifest["language"], "a text")),

@@ -87,6 +87,15 @@ print(json.load(open("bundle.json", encoding="utf-8"))["labels"][probabilities.a
 It was trained on texts that were normalised (Unicode forms, quotation marks, spaces); without that some
 predictions differ.
 {% endif %}
+{% elif adapters %}
+Or with transformers and peft, run in that folder (`from_pretrained` alone gives the 4-bit model without what was
+trained):
+
+```python
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification
+model = PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("."), "adapter").eval()
+```
 {% else %}
 Its files are read by emopress's own `load(folder).predict_proba(texts)` (`emopress.runtime.bundle`), not by
 plain ONNX Runtime.

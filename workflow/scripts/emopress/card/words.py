@@ -31,6 +31,11 @@ PASSES = {
     "search": "chose the passes after it, on the validation texts",
 }
 
+# What QLoRA does to a model whose runtime is transformers.
+BESIDE = (
+    "trains low-rank adapters on 4-bit weights, which stay so, and ships them beside these (QLoRA)"
+)
+
 SOURCES = {  # of a dense model's vectors
     "glove": "published word vectors",
     "subword": "vectors of words and their character n-grams",
@@ -40,9 +45,12 @@ SOURCES = {  # of a dense model's vectors
 
 def recipe_lines(recipe: Sequence[Mapping[str, Any]]) -> list[Markdown]:
     """Return one line of Markdown per step of a recipe: its name, what it is, its parameters."""
-    lines = []
+    lines, large = [], False
     for step in recipe:
-        told = [_what(step)]
+        student = step.get("student_model")
+        if "family" in step or student:  # of what the weights are from here on
+            large = (student or step).get("runtime") == "transformers"
+        told = [_what(step, large=large)]
         if step.get("student_model"):
             told.append(Markdown(f"the student is {_origin(step['student_model'])}"))
         parameters = t.settings(step, skip=SKIPPED)
@@ -52,10 +60,10 @@ def recipe_lines(recipe: Sequence[Mapping[str, Any]]) -> list[Markdown]:
     return lines
 
 
-def _what(step: Mapping[str, Any]) -> Markdown:
+def _what(step: Mapping[str, Any], *, large: bool) -> Markdown:
     if "family" not in step:
         sort = " ".join(str(step[key]) for key in ("kind", "method") if key in step)
-        return t.escape(PASSES.get(sort, sort))
+        return t.escape(BESIDE if large and sort == "adapt qlora" else PASSES.get(sort, sort))
     if step["family"] == "linear":
         return Markdown("a linear SVM over TF-IDF weights of n-grams, trained on the texts")
     trained = (step.get("train") or {}).get("epochs") != 0  # 0: adapters follow

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.cli.options import add_bundle, add_threads
+from emopress.cli.options import add_bundle, add_device, add_threads
 from emopress.errors import UserError
 from emopress.tasks import MULTI, task_of
 
@@ -20,10 +20,10 @@ Predict the texts of FILE with two bundles and compare what each got right. FILE
 with a header), .xlsx (first sheet), or .txt (lines text;label). Its labels are the bundles' label names,
 or their indices, 0 being the first. Take texts that neither model was trained on.
 
-Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label),
-what changes from A to B with its interval, and whether that is more than chance gives: McNemar's exact
-test for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all labels of the model:
-a label without a text counts as 0. The same is told of each label's F1.
+Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label
+where each text has one), what changes from A to B with its interval, and whether that is more than chance
+gives: McNemar's exact test for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all
+labels of the model: a label without a text counts as 0. The same is told of each label's F1.
 
 Of models that give any number of labels a text is right if its whole set is (subset accuracy), and
 micro F1 (over all pairs of text and label) and sample F1 (mean of the texts' own) are told too. Their
@@ -61,6 +61,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object; scores as fractions")
     add_threads(parser)
+    add_device(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         texts, truth = read_labelled(where, text, label, labels)
-    given = [predicted(bundle, texts, labels, arguments.threads) for bundle in bundles]
+    given = [
+        predicted(bundle, texts, labels, arguments.threads, arguments.device) for bundle in bundles
+    ]
     found = compared(bundles, labels, truth, given, arguments.data)
     shown = json.dumps(found, ensure_ascii=False, indent=2) if arguments.json else page(found)
     sys.stdout.buffer.write(f"{shown}\n".encode("utf-8", "replace"))
@@ -111,7 +114,9 @@ def common_task(bundles: list["Bundle"]) -> str:
     return first
 
 
-def predicted(bundle: "Bundle", texts: list[str], labels: list[str], threads: int) -> "np.ndarray":
+def predicted(
+    bundle: "Bundle", texts: list[str], labels: list[str], threads: int, device: str
+) -> "np.ndarray":
     """Return the labels that a bundle gives to the texts, one by one, in the order of `labels`.
 
     Class indices [N], or where it gives any number of them bools [N, C].
@@ -122,7 +127,8 @@ def predicted(bundle: "Bundle", texts: list[str], labels: list[str], threads: in
     from emopress.tasks import decided
 
     own = bundle.manifest["labels"]
-    model = load(bundle.folder, threads=threads, verify=False)  # run() has verified it
+    # run() has verified it
+    model = load(bundle.folder, threads=threads, verify=False, device=device)
     said = decided(model.predict_proba(texts), model.thresholds)
     if said.ndim == 2:
         return said[:, [own.index(label) for label in labels]]

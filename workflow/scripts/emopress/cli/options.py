@@ -29,3 +29,14 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, default=1, metavar="N", help="threads of the model (default: 1)"
     )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device."""
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "auto", "cuda"),
+        default="cpu",
+        help="where bundles of the transformers runtime compute; auto: the first CUDA device, else "
+        "the CPU. All others: the CPU (default: cpu)",
+    )

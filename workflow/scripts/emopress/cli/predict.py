@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emopress.cli.lines import Lines
-from emopress.cli.options import add_bundle, add_threads, positive
+from emopress.cli.options import add_bundle, add_device, add_threads, positive
 from emopress.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,13 +63,14 @@ def add_parser(subparsers: Any) -> None:
         "of activations, which moves probabilities a little)",
     )
     add_threads(parser)
+    add_device(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line per text; UserError for what is no bundle."""
     from emopress.runtime.bundle import load
 
-    classifier = load(arguments.bundle, threads=arguments.threads)
+    classifier = load(arguments.bundle, threads=arguments.threads, device=arguments.device)
     if classifier.thresholds is None:
         line = json_line if arguments.json else tsv_line
     else:

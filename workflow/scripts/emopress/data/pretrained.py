@@ -34,7 +34,8 @@ def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], d
     weights as pickle only is refused. The record has name, repo, revision (as configured), commit
     (what that was; null from a mirror), licence (from the front matter of README.md, or null),
     origin and, per file, size_bytes and sha256. `source["sha256"]`, where given, is what
-    model.safetensors must have. Every failure is a UserError of one line.
+    model.safetensors must have, or file -> what each file of weights must have. Every failure is a
+    UserError of one line.
     """
     _fetch("model", name, source, mirrors, dest)
 
@@ -96,12 +97,8 @@ def _fetch(
                 shutil.copyfile(path, folder / path.name)
         _check(kind, name, folder, origin)
         files = file_table(folder)
-        expected, found_hash = source.get("sha256"), files.get(WEIGHTS, {}).get("sha256")
-        if kind == "model" and expected not in (None, found_hash):
-            raise UserError(
-                f"model '{name}': {origin}: wrong {WEIGHTS}, expected sha256 {expected}, found "
-                f"{found_hash}; another checkpoint lies there, or a damaged one"
-            )
+        if kind == "model" and "sha256" in source:
+            _check_hashes(name, source["sha256"], files, origin)
         record = {
             "name": name,
             "repo": source.get("repo"),
@@ -188,11 +185,35 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
         )
 
 
+def _check_hashes(
+    name: str, stated: str | dict[str, str], files: dict[str, dict[str, Any]], origin: str
+) -> None:
+    """Raise UserError unless every file of weights has the stated hash, and no other is stated."""
+    expected = stated if isinstance(stated, dict) else {WEIGHTS: stated}
+    for file, sha256 in expected.items():
+        found = files.get(file, {}).get("sha256")
+        if found != sha256:
+            raise UserError(
+                f"model '{name}': {origin}: wrong {file}, expected sha256 {sha256}, found {found}; "
+                "another checkpoint lies there, or a damaged one"
+            )
+    unnamed = [file for file in files if file.endswith(".safetensors") and file not in expected]
+    if unnamed:
+        raise UserError(
+            f"model '{name}': {origin}: sha256 does not tell that of {', '.join(unnamed)}; "
+            "give it as file: hash, a line for each file of weights"
+        )
+
+
 def _check_shards(kind: str, name: str, folder: Path, origin: str) -> None:
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    absent = sorted(
-        {file for file in index["weight_map"].values() if not (folder / file).is_file()}
-    )
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        shards = set(index["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{kind} '{name}': {origin}: {INDEX} is damaged ({_one_line(error)})"
+        ) from None
+    absent = sorted(file for file in shards if not (folder / file).is_file())
     if absent:
         raise UserError(f"{kind} '{name}': {origin} lacks {', '.join(absent)}, which {INDEX} names")
 

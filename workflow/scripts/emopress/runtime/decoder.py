@@ -15,7 +15,9 @@ from emopress.runtime.classifier import Classifier, Normaliser
 from emopress.runtime.encoder import Encoder
 
 HEAD = "head.safetensors"  # the output layer [labels, width] of a published base, in fp32
+HEAD_WEIGHT = "score.weight"
 ADAPTER = "adapter"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
 NEEDED_4_BITS = ("bitsandbytes", "peft")  # adapters stay beside 4-bit weights
 
@@ -53,27 +55,38 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
 
     transformers reads the shards tensor by tensor onto the device that accelerate's map names and,
     with `four_bits`, quantizes each as it comes: no more than one tensor is there unquantized. A folder
-    whose weights are in 4 bits is loaded so anyway. What is not in 4 bits has `dtype`.
+    whose weights are in 4 bits is loaded so anyway. What is not in 4 bits has `dtype`. UserError names a
+    tensor that the folder lacks, for which transformers would draw random numbers; only the output layer
+    may stand apart, in `HEAD`.
     """
-    import logging
-
     from safetensors.torch import load_file
     from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
 
-    logging.getLogger("transformers").setLevel(logging.ERROR)  # the head comes from elsewhere
     options = {"quantization_config": nf4_config()} if four_bits else {}
-    model: Any = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        dtype=dtype,
-        device_map={"": device},
-        **options,
-    )
-    if (folder / HEAD).is_file():
-        weight = load_file(folder / HEAD)["score.weight"]
-        model.score.weight.data.copy_(weight)
+    told = logging.get_verbosity()
+    logging.set_verbosity_error()  # of what is missing the lines below tell
+    try:
+        loaded: Any = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=dtype,
+            device_map={"": device},
+            output_loading_info=True,
+            **options,
+        )
+    finally:
+        logging.set_verbosity(told)
+    model, info = loaded
+    head = load_file(folder / HEAD) if (folder / HEAD).is_file() else {}
+    missing = sorted(set(info["missing_keys"]) - set(head))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(f"{folder}: its weights lack the tensor {missing[0]}{more}")
+    if head:
+        model.score.weight.data.copy_(head[HEAD_WEIGHT])
     for parameter in model.parameters():
         if parameter.is_floating_point():  # those in 4 bits are uint8
             parameter.data = parameter.data.to(dtype)
@@ -81,6 +94,19 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
         if hasattr(module, "compute_dtype"):  # bitsandbytes' 4-bit layers
             module.compute_dtype = dtype
     return model.eval()
+
+
+def load_adapters(model: Any, folder: Path, *, device: Any) -> Any:
+    """Return `model` with the adapters of `folder` on `device`, in evaluation mode.
+
+    UserError if a file of theirs is not there: peft would look for a pickle in its place.
+    """
+    from peft import PeftModel
+
+    for name in ADAPTER_FILES:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name}: missing; the adapters cannot be read without it")
+    return PeftModel.from_pretrained(model, str(folder), torch_device=str(device)).eval()
 
 
 class DecoderClassifier(Classifier):
@@ -106,9 +132,7 @@ class DecoderClassifier(Classifier):
         dtype = torch.bfloat16 if uses_bf16("auto", self.device) else torch.float32
         self.model = load_decoder(folder, dtype=dtype, device=self.device)
         if adapted:
-            from peft import PeftModel
-
-            self.model = PeftModel.from_pretrained(self.model, str(folder / ADAPTER)).eval()
+            self.model = load_adapters(self.model, folder / ADAPTER, device=self.device)
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits [N, C] of one batch."""

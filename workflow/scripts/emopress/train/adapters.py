@@ -203,7 +203,7 @@ def train_adapters(
     `out` is a plain checkpoint that any pass can follow; its folder `adapter/` has what was
     trained, for peft. `state` is where an unfinished training waits. UserError if a target of
     `step` is no linear layer of the encoder. A large decoder (`runtime: transformers`) is not loaded in
-    fp32 and not merged from 4 bits: `emopress.train.large` has its way.
+    fp32 and not merged from 4 bits: `train_large_adapters` has its way.
     """
     checkpoint, where = read_checkpoint(parent), pick_device(device)
     origin = parent_facts(parent / MANIFEST)

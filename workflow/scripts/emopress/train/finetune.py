@@ -17,7 +17,6 @@ from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
-from emopress.train.memory import check_size
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -102,8 +101,6 @@ def new_model(
         pad=pad_id(tokenizer),
         pretrained=pretrained,
     )
-    if "size" in entry:
-        check_size(entry, model.config.to_dict())  # type: ignore[operator,union-attr]
     return NewModel(model, tokenizer, base)
 
 

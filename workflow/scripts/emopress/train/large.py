@@ -4,6 +4,9 @@ The checkpoint of such a model (`runtime: transformers`) is a Hugging Face folde
 links to the published files, which are neither loaded nor written a second time.
 """
 
+import math
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +25,7 @@ from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
-from emopress.train.memory import check_size
-from emopress.train.tokenizer import embedding_rows, model_tokenizer
+from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 RUNTIME = {"runtime": "transformers"}
 VERSIONS = ("torch", "transformers", "accelerate", "tokenizers", "safetensors")
@@ -57,6 +59,19 @@ def count_weights(folder: Path, head: int) -> tuple[int, int]:
     return total, nonzero
 
 
+def weight_bits(folder: Path) -> int:
+    """Return the bits of a number that most of a folder's weights have: 16 or, of an fp32 one, 32."""
+    numbers: Counter[int] = Counter()
+    for path in folder.glob("model*.safetensors"):
+        with safe_open(path, framework="pt") as stream:
+            for name in stream.keys():  # noqa: SIM118  # no mapping
+                part = stream.get_slice(name)
+                bits = re.search(r"\d+", part.get_dtype())  # BF16, F32
+                if bits:
+                    numbers[int(bits[0])] += math.prod(part.get_shape())
+    return numbers.most_common(1)[0][0]
+
+
 def write_base(
     *,
     entry: dict[str, Any],
@@ -72,8 +87,7 @@ def write_base(
 
     Its head [labels, width] is new, from a normal distribution with the architecture's
     `initializer_range`. The weights of `pretrained` are linked, not loaded; without, they are random
-    in bf16. UserError if `pretrained` is no decoder that there is code for, or not of the `size` that
-    the entry gives.
+    in bf16. UserError if `pretrained` is no decoder that there is code for.
     """
     torch.manual_seed(seed)
     base = read_pretrained(pretrained) if pretrained else None
@@ -94,8 +108,6 @@ def write_base(
             f"model '{entry['name']}': a {config.model_type} checkpoint; "
             f"runtime: transformers is for {', '.join(DECODERS)}"
         )
-    if "size" in entry:
-        check_size(entry, config.to_dict())
     config.dtype = "bfloat16"
     head = torch.randn(len(data["labels"]), config.hidden_size) * config.initializer_range
     with replaced_folder(out) as folder:
@@ -124,7 +136,7 @@ def write_base(
                 "data_sha256": data_hash(train, validation),
                 "params": params,
                 "nonzero_params": nonzero,
-                "weight_bits": 16,
+                "weight_bits": weight_bits(folder),
                 "trained_on": None,
             },
         )
@@ -134,9 +146,7 @@ def write_large(
     folder: Path, tokenizer: Tokenizer, history: list[dict[str, float]], facts: dict[str, Any]
 ) -> None:
     """Complete the checkpoint `folder`, which has its weights: tokenizer, training curve, manifest."""
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    save_tokenizer(tokenizer, folder)
     write_json(folder / "training.json", history)
     versions = library_versions(*VERSIONS)
     write_manifest(folder, {"family": "transformer", **RUNTIME, **facts, "versions": versions})

@@ -5,7 +5,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from emopress.devices import pick_device as pick_device  # most trainings take b
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
-from emopress.tracking import open_run, run_name
+from emopress.tracking import run_name, tracked
 from emopress.train.batches import Encoded, bucketed_batches, in_order_batches
-from emopress.train.memory import EVALUATION_BATCH
+from emopress.train.sizes import EVALUATION_BATCH
 from emopress.train.thresholds import tuned
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
@@ -133,9 +133,8 @@ class Trainer:
         steps = math.ceil(batches / settings["accumulate"])
         self.scheduler = LambdaLR(self.optimizer, self._schedule(steps * settings["epochs"]))
         self._resume()
-        run = open_run(run_name(self.state), settings)
         with (
-            closing(run),
+            tracked(run_name(self.state), settings, identity=self.identity) as run,
             tqdm(
                 total=steps * settings["epochs"],
                 initial=steps * len(self.history),

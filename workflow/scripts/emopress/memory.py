@@ -1,99 +1,13 @@
 """The memory that training a transformer takes, from its shape: weights, gradients, optimizer, activations."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from emopress.architectures import DECODERS
-from emopress.errors import UserError
+from emopress.train.sizes import EVALUATION_BATCH, Shape
 
 FP32, BF16, ADAM = 4, 2, 8  # bytes a number; Adam keeps two moments in fp32
 # Bits a weight in NF4 blocks of 64: 4, and 8 / 64 + 32 / (64 * 256) for its scales (QLoRA, section 3).
 NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 GB = 10**9
-EVALUATION_BATCH = 128  # texts that are predicted at once while training is judged
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes of a transformer: `heads` of `head_size` for queries, `kv_heads` for keys and values."""
-
-    architecture: str
-    layers: int
-    width: int
-    heads: int
-    kv_heads: int
-    head_size: int
-    ffn: int
-    vocabulary: int
-
-    @property
-    def decoder(self) -> bool:
-        """Whether it has a gated feed-forward network, and neither biases nor dropout."""
-        return self.architecture in DECODERS
-
-    @property
-    def linears(self) -> dict[str, tuple[int, int]]:
-        """The linear layers of one layer: (inputs, outputs) by decoders' names for them."""
-        queries, values = self.heads * self.head_size, self.kv_heads * self.head_size
-        found = {
-            "q_proj": (self.width, queries),
-            "k_proj": (self.width, values),
-            "v_proj": (self.width, values),
-            "o_proj": (queries, self.width),
-            "up_proj": (self.width, self.ffn),
-            "down_proj": (self.ffn, self.width),
-        }
-        return {**found, "gate_proj": (self.width, self.ffn)} if self.decoder else found
-
-
-def shape_of_entry(entry: Mapping[str, Any], vocabulary: int = 0) -> Shape | None:
-    """Return the shape that a model entry states by `init` or `size`; None if it has neither.
-
-    An `init` has no vocabulary of its own: it is `vocabulary`, else what its tokenizer may have.
-    """
-    stated = entry.get("init") or entry.get("size")
-    if not stated:
-        return None
-    rows = stated.get("vocabulary") or vocabulary or entry["tokenizer"].get("vocab_size", 0)
-    return Shape(
-        architecture=stated["architecture"],
-        layers=stated["layers"],
-        width=stated["width"],
-        heads=stated["heads"],
-        kv_heads=stated.get("kv_heads", stated["heads"]),
-        head_size=stated.get("head_size", stated["width"] // stated["heads"]),
-        ffn=stated["ffn"],
-        vocabulary=rows,
-    )
-
-
-def shape_of_config(config: Mapping[str, Any]) -> Shape:
-    """Return the shape that a checkpoint's config.json states, of any architecture there is code for."""
-
-    def first(*names: str) -> int:
-        return next(int(config[name]) for name in names if config.get(name) is not None)
-
-    width, heads = first("hidden_size", "dim"), first("num_attention_heads", "n_heads")
-    return Shape(
-        architecture=config["model_type"],
-        layers=first("num_hidden_layers", "n_layers"),
-        width=width,
-        heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_size=int(config.get("head_dim") or width // heads),
-        ffn=first("intermediate_size", "hidden_dim"),
-        vocabulary=first("vocab_size"),
-    )
-
-
-def check_size(entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Raise UserError unless a checkpoint's config.json has the shape that the entry's `size` states."""
-    stated, found = shape_of_entry(entry), shape_of_config(config)
-    if stated != found:
-        raise UserError(
-            f"model '{entry['name']}': size says {stated}, the checkpoint's config.json {found}"
-        )
 
 
 def layer_weights(shape: Shape) -> int:
@@ -160,7 +74,10 @@ def activation_bytes(
         scores = (2 * size + 1) * a * s * s * b
         network = size * s * b * (h + 2 * f)
         masks = 2 * s * b * h
-    norms = 2 * size * s * b * h
+    # An RMSNorm computes in fp32 and keeps its input so; with weights of its own to train, what it scales too.
+    norms = (
+        2 * s * b * h * (size if not shape.decoder else FP32 if adapted is not None else 2 * FP32)
+    )
     layer = attention + scores + network + masks + norms
     if adapted is not None:
         layer += (size + 1) * s * b * sum(sides[0] for sides in adapted_layers(shape, adapted))
@@ -169,13 +86,20 @@ def activation_bytes(
     return layer * shape.layers
 
 
-def evaluation_bytes(shape: Shape, *, tokens: int, size: int) -> float:
+def evaluation_bytes(
+    shape: Shape, *, tokens: int, size: int, adapted: list[str] | None = None
+) -> float:
     """Return the bytes of one layer's forward pass on a batch of validation texts, which keeps nothing.
 
     Taken for its largest moment: input, residual and all of the network's inner vectors, without scores.
+    No autocast is on then, so `size` is that of the weights. `adapted`: adapters compute in fp32, their
+    input, B A x and the sum with W x too; the widest target counts.
     """
     inner = (4 if shape.decoder else 2) * shape.ffn
-    return size * tokens * EVALUATION_BATCH * (2 * shape.width + inner)
+    found = size * (2 * shape.width + inner)
+    if adapted is not None:
+        found += FP32 * max(rows + 2 * columns for rows, columns in adapted_layers(shape, adapted))
+    return tokens * EVALUATION_BATCH * found
 
 
 @dataclass(frozen=True)
@@ -238,7 +162,10 @@ def training_memory(
         checkpointing=checkpointing,
         adapted=None if method == "full" else targets or [],
     )
-    activations = max(step, evaluation_bytes(shape, tokens=tokens, size=size))
+    judged = evaluation_bytes(
+        shape, tokens=tokens, size=base, adapted=None if method == "full" else targets or []
+    )
+    activations = max(step, judged)
     return Memory(
         parameters=inner + outer,
         weights=weights,
