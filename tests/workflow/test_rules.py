@@ -13,12 +13,23 @@ def blocks():
     """Return the text of every rule by its name."""
     found = {}
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for part in re.split(r"^(?=rule )", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
-            found[re.match(r"rule (\w+):", part).group(1)] = part
+        for part in re.split(r"^(?=rule |use rule )", path.read_text("utf-8"), flags=re.MULTILINE)[
+            1:
+        ]:
+            if part.startswith("rule "):
+                found[re.match(r"rule (\w+):", part).group(1)] = part
     return found
 
 
-RULES = blocks()
+def derived():
+    """Return the names of the rules that change some of another rule (`use rule A as B with`)."""
+    texts = (path.read_text("utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    return [
+        name for text in texts for name in re.findall(r"^use rule \w+ as (\w+) with:", text, re.M)
+    ]
+
+
+RULES, DERIVED = blocks(), derived()
 
 
 @pytest.fixture
@@ -27,11 +38,11 @@ def rules(plan, miniature):
 
 
 def test_rules_are_those_that_are_planned_with(rules):
-    assert set(rules) == set(RULES) | TARGETS
+    assert set(rules) == {*RULES, *DERIVED} | TARGETS
 
 
 def test_every_rule_has_log_message_and_named_files(rules):
-    for name in RULES:
+    for name in (*RULES, *DERIVED):
         rule = rules[name]
         assert rule.log, name
         assert rule.message, name
@@ -43,6 +54,7 @@ def test_every_rule_has_log_message_and_named_files(rules):
 
 
 def test_every_script_rule_takes_its_library_code_as_input(rules):
+    assert all("code" in dict(rules[name].input._allitems()) for name in DERIVED)
     for name, text in RULES.items():
         if "script:" in text:
             assert "code" in dict(rules[name].input._allitems()), name
