@@ -22,15 +22,16 @@ def _files_of(module: str) -> list[Path]:
 
 
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    """Return the dotted names below `emopress` that a file imports anywhere in it."""
-    names = set()
+def _imports(path: Path) -> frozenset[Path]:
+    """Return the library files that the imports anywhere in a file execute."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(name for name in names if name.split(".")[0] == PACKAGE)
+    own = (name for name in names if name.split(".")[0] == PACKAGE)
+    return frozenset(path for name in own for path in _files_of(name))
 
 
 def code_of(script: str) -> list[str]:
@@ -38,8 +39,7 @@ def code_of(script: str) -> list[str]:
     found: set[Path] = set()
     queue = [SCRIPTS / script]
     while queue:
-        for module in _imports(queue.pop()):
-            new = set(_files_of(module)) - found
-            found |= new
-            queue += new
+        new = _imports(queue.pop()) - found
+        found |= new
+        queue += new
     return sorted(os.path.relpath(path) for path in found)
