@@ -1,9 +1,9 @@
 # The checked study, where things lie, and what more than one rules file asks.
 
+import functools
 import re
 
-from emopress import recipe
-from emopress.closure import code_of
+from emopress import closure, recipe
 from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.memory_plan import (
@@ -46,6 +46,13 @@ os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
 def here(path):
     """Return a path of this project relative to the working folder: moving both reruns nothing."""
     return os.path.relpath(ROOT / path)
+
+
+def code_of(script):
+    """Return the input `code` of a rule, the library files that its script needs: as a function, since every job
+    reads this workflow too, and needs to know of its own rule's only."""
+    find = functools.cache(lambda: closure.code_of(script))
+    return lambda wildcards: find()
 
 
 def any_of(names):

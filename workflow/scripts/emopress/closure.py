@@ -6,11 +6,13 @@ every rule therefore takes this list as the input `code`.
 
 import ast
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "emopress"
 SCRIPTS = Path(__file__).parents[1]
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where a statement holds others
 
 
 def _files_of(module: str) -> list[Path]:
@@ -21,11 +23,22 @@ def _files_of(module: str) -> list[Path]:
     return [path for path in files if path.is_file()]
 
 
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement of a file; expressions hold none, and are most of a tree."""
+    queue = [tree]
+    while queue:
+        node = queue.pop()
+        for field in BLOCKS:
+            for inner in getattr(node, field, ()):
+                yield inner
+                queue.append(inner)
+
+
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     """Return the library files that the imports anywhere in a file execute."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from emopress.errors import UserError
+from emopress.yaml_file import read_yaml
 
 PUBLISHED = Path("config") / "published.yaml"
 FIGURES = (  # as printed, in the unit of the name; speedup and compression against the row's teacher
@@ -32,7 +33,7 @@ def load_published(path: Path) -> dict[str, Any]:
     and `cannot_be` (figure -> why it is not what it says), empty where the file has none.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     for problem in _problems(found):

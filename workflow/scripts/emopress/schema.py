@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator, ValidationError
+
+from emopress.yaml_file import read_yaml
 
 SCHEMA_PATH = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
@@ -15,7 +16,7 @@ SCHEMA_PATH = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 @cache
 def schema() -> dict[str, Any]:
     """Return the schema of a study's config."""
-    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return read_yaml(SCHEMA_PATH)
 
 
 def resolve(node: dict[str, Any]) -> dict[str, Any]:

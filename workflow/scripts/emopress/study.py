@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
 from emopress.checks import entry_errors, idle_keys, published_errors, study_errors
@@ -15,6 +13,7 @@ from emopress.errors import UserError
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
 from emopress.tasks import task_facts
+from emopress.yaml_file import read_yaml
 
 CATALOGUE = Path("config") / "datasets.yaml"
 
@@ -198,7 +197,7 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
     `root` is the project's folder: it holds config/datasets.yaml, whose data sets every study
     knows, and the `path` of a data file is relative to it.
     """
-    known = yaml.safe_load((root / CATALOGUE).read_text(encoding="utf-8"))
+    known = read_yaml(root / CATALOGUE)
     config = {**config, "datasets": merged(known, config.get("datasets", {}))}
     if several_files:
         config = without_nulls(config)

@@ -9,6 +9,7 @@ from emopress.artifact import read_json
 from emopress.data.normalise import METHODS
 from emopress.errors import UserError
 from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
+from emopress.yaml_file import read_yaml
 
 if (
     TYPE_CHECKING
@@ -177,11 +178,10 @@ def _read_data_card(path: Path, labels: list[str]) -> dict[str, Any]:
 
 def _hub_data(card: dict[str, Any]) -> str | None:
     """Return the hub repository of a data set of the catalogue whose files are those of the card."""
-    import yaml
 
     if not CATALOGUE.is_file():
         return None
-    entry = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8")).get(card["dataset"])
+    entry = read_yaml(CATALOGUE).get(card["dataset"])
     if entry is None or "hub" not in entry["source"]:
         return None
     wanted = {file["name"]: file.get("sha256") for file in entry["source"]["files"]}

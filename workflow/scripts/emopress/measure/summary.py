@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from jsonschema import Draft202012Validator
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
+from emopress.yaml_file import read_yaml
 
 SCHEMA_PATH = Path(__file__).parents[3] / "schemas" / "summary.schema.yaml"
 SCORES = ("accuracy", "macro_f1", "micro_f1")
@@ -45,7 +45,7 @@ LATEX = {  # column -> heading, what multiplies it, and its decimals
 @cache
 def summary_schema() -> dict[str, Any]:
     """Return the JSON schema of one row."""
-    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return read_yaml(SCHEMA_PATH)
 
 
 def noise_column(share: float) -> str:
