@@ -134,5 +134,7 @@ def test_the_report_answers_the_questions_of_the_two_kinds(ran):
     assert "If you must choose: " in section and "| `lstm-gen+gpfq4` | generative | 4 |" in section
     assert "figures/demo-en-bits.svg" in section
     assert (ran.results / "figures" / "demo-en-bits.svg").is_file()
+    assert "figures/demo-en-cross-entropy.svg" in section
+    assert (ran.results / "figures" / "demo-en-cross-entropy.svg").is_file()
     page = (ran.results / "report.html").read_text("utf-8")
     assert "Generative or discriminative?" in page

@@ -3,7 +3,8 @@
 import pytest
 
 from emopress.report.bits_figure import bits_figure, series
-from emopress.report.question_tables import choice, cost_table, levels_table, section
+from emopress.report.cross_entropy_figure import cross_entropy_figure
+from emopress.report.question_tables import choice, cost_table, levels_table, listed, section
 from emopress.report.questions import RULES, answers, compared, lost, preferred
 from emopress.report.verdicts import (
     GONE,
@@ -304,3 +305,22 @@ def test_the_figure_draws_the_largest_sample_of_each_line():
     (axes,) = bits_figure(statistics, title="Some texts").axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["fp32", "4"]
     assert not bits_figure({}, title="Other texts").axes
+
+
+def test_the_figure_of_token_costs_has_a_box_per_variant_and_share_of_noise():
+    quantiles = {"5": 0.5, "25": 2.0, "50": 4.0, "75": 6.0, "95": 9.0}
+    parts = [
+        {"split": split, "noise": noise, "mean": 4.5, "quantiles": quantiles}
+        for split, noise in (("validation", 0.0), ("test", 0.2), ("test", 0.0))
+    ]
+    generative = [level["variants"]["generative"] for level in listed(QUESTIONS)]
+    details = {name: {"0": {"cross_entropy": {"parts": parts}}} for name in generative}
+    figure = cross_entropy_figure({"questions": QUESTIONS}, details, title="Some texts")
+    (axes,) = figure.axes
+    assert len(axes.patches) == 2 * len(generative) and len(generative) == 2
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["fp32", "4 bits"]
+    clean = axes.patches[0].get_path().vertices
+    assert (clean[:, 1].min(), clean[:, 1].max()) == (2.0, 6.0)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["0 % noise", "20 % noise"]
+    assert not cross_entropy_figure({}, {}, title="Other texts").axes

@@ -26,12 +26,19 @@ def figure_files(
         "techniques": "techniques",
         "noise": "noise",
         "bits": "bits",
+        "cross_entropy": "cross-entropy",
         "reliability": "reliability",
         "confusion": "confusion",
         "training": "training",
         "trade_off": TRADE_OFF,
     }
-    asked = {"training": training, "noise": noise, "trade_off": trade_off, "bits": bits}
+    asked = {
+        "training": training,
+        "noise": noise,
+        "trade_off": trade_off,
+        "bits": bits,
+        "cross_entropy": bits,
+    }
     left_out = {kind for kind, has in asked.items() if not has}
     return {kind: f"{dataset}-{name}" for kind, name in kinds.items() if kind not in left_out}
 

@@ -11,6 +11,7 @@ from emopress.errors import UserError
 from emopress.report.bars import baseline_figure, compression_figure, speedup_figure
 from emopress.report.bits_figure import bits_figure
 from emopress.report.confusion import confusion_figure
+from emopress.report.cross_entropy_figure import cross_entropy_figure
 from emopress.report.figure_names import figure_files
 from emopress.report.fonts import families
 from emopress.report.noise_curves import noise_figure
@@ -46,7 +47,8 @@ def write_figures(
     `summary` has one row per variant, `statistics` is dataset -> statistics file. `curves`: dataset
     -> variant -> training log; a dataset that is in it gets a training figure, even if none of its
     variants has a log; `curve_seed` is the seed of the logs where the study has several. A dataset
-    gets a noise figure if its statistics have noise, and with `bits` one of LSTMs by bits.
+    gets a noise figure if its statistics have noise, and with `bits` two of
+    LSTMs: macro F1 by bits, and what a token costs.
     The same input gives the same bytes.
     """
     table = checked_summary(summary, datasets)
@@ -65,7 +67,9 @@ def write_figures(
             title = figure_title(dataset, entry)
             figures["training"] = training_figure(curves[dataset], title=title, seed=curve_seed)
         if bits:
-            figures["bits"] = bits_figure(found, title=figure_title(dataset, entry))
+            title = figure_title(dataset, entry)
+            figures["bits"] = bits_figure(found, title=title)
+            figures["cross_entropy"] = cross_entropy_figure(found, details[dataset], title=title)
         files = figure_files(
             dataset, training=dataset in curves, noise="noise" in figures, bits=bits
         )

@@ -35,6 +35,7 @@ CAPTIONS = {
     "techniques": "Six measures per technique",
     TRADE_OFF: "Number and width of the dense layers: macro F1 against size; shaded: the best trade-off",
     "bits": "Macro F1 of both kinds of LSTM against bits",
+    "cross-entropy": "What a token costs the generative LSTM, clean and noisy",
 }
 POLICY = (  # nothing is loaded, nothing is sent, no string becomes code, only these scripts run
     "default-src 'none'; script-src {scripts}; style-src {styles}; style-src-attr 'none'; "
