@@ -9,6 +9,7 @@
 
 PYTHON ?= python3
 CORES ?= 4
+TEST_CORES ?= 2
 CONFIG ?= config/study.yaml
 EXTRAS ?=
 VENV := .venv
@@ -23,7 +24,8 @@ report: setup
 	snakemake --cores $(CORES) report
 
 test: $(VENV)/installed-dev $(VENV)/linked lint
-	python -m pytest
+	python -m pytest -n $(TEST_CORES) --dist loadgroup -m "not alone"
+	python -m pytest -m alone
 
 lint: $(VENV)/installed-dev
 	ruff format --check .

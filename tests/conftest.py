@@ -19,6 +19,13 @@ LABELS = {
 }
 
 
+def pytest_collection_modifyitems(items):
+    """Keep what shares expensive fixtures in one worker of -n: a file, and all tests of the one miniature study."""
+    for item in items:
+        shared = "project" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("project" if shared else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def training():
     """Return a function that gives training settings: the schema's defaults and what it is told."""

@@ -110,6 +110,7 @@ def test_parameters(trained):
     assert read_bundle(trained.folder / "int8").manifest["nonzero_params"] == nonzero
 
 
+@pytest.mark.alone
 def test_speed(trained, capsys):
     texts, _ = texts_of(trained.corpus.train)
     classifier, spent = load(trained.folder / "bundle"), []

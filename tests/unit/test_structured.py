@@ -510,6 +510,7 @@ def write_wide(folder, few):
     )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("definition", "entry"),
     [
