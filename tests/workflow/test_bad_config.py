@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake.exceptions import WorkflowError
-from tests.bad_config import FILES, GOOD, MISTAKES, REPEATS
 
+from bad_config import FILES, GOOD, MISTAKES, REPEATS
 from emopress.commandline import check_configfiles
 from emopress.config_file import file_errors, unreadable
 from emopress.errors import UserError
