@@ -208,8 +208,7 @@ FILES = {
     "a bomb of XML entities": (
         "a.xlsx",
         spoiled(entity_bomb),
-        "{path}: not a readable .xlsx workbook (limit on input amplification factor (from DTD and entities) "
-        "breached: line 1, column …)",
+        "{path}: not a readable .xlsx workbook (XML entities, which no workbook needs)",
     ),
     "an XML entity that names a file": (
         "a.xlsx",
@@ -219,7 +218,7 @@ FILES = {
                 + xml.replace(b"fine", b"&e;")
             )
         ),
-        "{path}: not a readable .xlsx workbook (undefined entity &e;: line 1, column …)",
+        "{path}: not a readable .xlsx workbook (XML entities, which no workbook needs)",
     ),
     "an error in a cell": (
         "a.xlsx",

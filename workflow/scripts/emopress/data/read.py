@@ -150,10 +150,17 @@ def _xlsx_rows(path: Path) -> Iterator[tuple[Any, ...]]:
     except UserError:
         raise
     except Exception as error:  # openpyxl lets errors of zip, XML and its own through
-        raise UserError(f"{path}: not a readable .xlsx workbook ({_first_line(error)})") from error
+        why = "XML entities, which no workbook needs" if _is_entity(error) else _first_line(error)
+        raise UserError(f"{path}: not a readable .xlsx workbook ({why})") from error
     finally:
         if book is not None:
             book.close()
+
+
+def _is_entity(error: Exception) -> bool:
+    """Return whether it is about XML entities: of expat, which limits them, or of defusedxml where it is there."""
+    refused = type(error).__module__.startswith("defusedxml")
+    return refused or any(word in str(error) for word in ("amplification", "undefined entity"))
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
