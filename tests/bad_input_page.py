@@ -10,14 +10,14 @@ PAGE = Path(__file__).parents[1] / "docs" / "bad-input.md"
 HEAD = """\
 # Bad input
 
-What is wrong, and the line that says it: exit code not 0, no traceback, nothing of an earlier run overwritten. Each row is a
-case of a test with this message in it, and this page is written from the tests' tables (`make docs`; a test compares them).
-`{{path}}` and `{{folder}}` stand for the file and its folder, `…` for a number. {count} cases.
+What is wrong, and the line that says it: exit code not 0, no traceback, nothing of an earlier run overwritten. Each row
+is a case of a test with this message in it. This page is written from the tests' tables by `make docs`, and a test
+compares them. `{{path}}` and `{{folder}}` stand for the file and its folder, `…` for a number. {count} cases.
 
-All mistakes of a config are told in one run, a line each, those of YAML's making (a key that stands twice) among them. A
-config that cannot be read at all is looked at by `profiles/default` before Snakemake reads it, which would name neither
-file nor line; with `--workflow-profile none` Snakemake's own words are seen. A mistake in data or a checkpoint ends the job
-that reads it, with its line on the terminal and in the rule's log, and other jobs go on.
+All mistakes of a config are told in one run, a line each, keys that stand twice among them. Snakemake reads config
+files before the workflow and would name neither file nor line of one that it cannot read, so `profiles/default` has
+them looked at first; with `--workflow-profile none` Snakemake's own words are seen. A mistake in data or in a
+checkpoint ends the job that reads it, with its line on the terminal and in the rule's log.
 
 ## Limits
 
@@ -29,10 +29,10 @@ that reads it, with its line on the terminal and in the rule's log, and other jo
 | what a `.xlsx` or `.parquet` unpacks to | {unpacked} bytes |
 | a file in a zip, where it is larger than a megabyte | {ratio} times its packed size |
 
-Texts of any script and direction, emoji, formulas, HTML and Markdown are texts like any other: read as they are, escaped in
-the reports. A CSV file that a spreadsheet may open (`results/flips/*.csv`) has an apostrophe before a cell that begins like
-a formula; `results/summary.csv` and `seeds.csv` hold names that cannot begin so, and numbers.
-What `emopress predict` prints is for programs and is not changed.
+Texts of any script and direction, emoji, formulas, HTML and Markdown are texts like any other: they are read as they
+are and escaped in the reports. In a CSV file of texts that a spreadsheet may open (`results/flips/*.csv`) a cell that
+begins like a formula gets an apostrophe before it. `results/summary.csv` and `seeds.csv` hold numbers, and names that
+cannot begin so. What `emopress predict` prints is for programs and stays as it is.
 """
 
 
