@@ -120,13 +120,13 @@ def _lines(error: ValidationError) -> Iterator[str]:
             least = max(1, error.validator_value)
             yield f"{where}: {error.message}; give at least {least}"
         case "minItems" | "maxItems":
-            allowed = [error.schema.get(key, "") for key in ("minItems", "maxItems")]
-            yield f"{where}: {error.message}; allowed: {allowed[0]} to {allowed[1] or 'any number of'} entries"
+            least, most = [error.schema.get(key, "") for key in ("minItems", "maxItems")]
+            yield f"{where}: {error.message}; allowed: {least} to {most or 'any number of'} entries"
         case "const":
             yield f"{where}: {value!r} is not {error.validator_value!r}, which alone is allowed"
         case "anyOf":
-            choices = " or ".join(map(_choice, error.validator_value))
-            yield f"{where}: {value!r} is none of what is allowed: {choices}"
+            kinds = " or ".join(map(_choice, error.validator_value))
+            yield f"{where}: {value!r} is none of what is allowed: {kinds}"
         case "oneOf" if isinstance(value, dict):  # else the wrong type is told already
             choices = [list(node.get("required", [])) for node in error.validator_value]
             names = ", ".join("+".join(choice) for choice in choices)

@@ -98,10 +98,10 @@ def _component(name: str, metadata: PackageMetadata) -> dict[str, Any]:
 
 def _licences(metadata: PackageMetadata) -> list[dict[str, Any]]:
     """Return a licence as the distribution states it: an SPDX expression, else a short name, else classifiers."""
-    expression = metadata.get("License-Expression")
+    expression = _first(metadata, "License-Expression")
     if expression:
         return [{"expression": expression}]
-    stated = (metadata.get("License") or "").strip()
+    stated = _first(metadata, "License").strip()
     classified = [
         classifier.rsplit(" :: ", 1)[1]
         for classifier in metadata.get_all("Classifier") or []
@@ -109,6 +109,10 @@ def _licences(metadata: PackageMetadata) -> list[dict[str, Any]]:
     ]
     names = [stated] if SPDX.fullmatch(stated) else sorted(set(classified))
     return [{"license": {"name": name}} for name in names]
+
+
+def _first(metadata: PackageMetadata, field: str) -> str:
+    return (metadata.get_all(field) or [""])[0]
 
 
 def _dependencies(metadata: PackageMetadata, references: dict[str, str]) -> list[str]:
