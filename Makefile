@@ -4,19 +4,22 @@
 # make test      set everything up and run the whole test suite
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
-# make docs      write config/README.md from the schema
+# make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
+# make container build the Containerfile on the image BASE=NAME@sha256:DIGEST (ENGINE=docker or podman)
+# make docs      write config/README.md from the schema, docs/bad-input.md from the tests' tables
 # make lock      write the lock files from pyproject.toml
 
 PYTHON ?= python3
 CORES ?= 4
 TEST_CORES ?= 2
 CONFIG ?= config/study.yaml
+ENGINE ?= podman
 EXTRAS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test bench pins docs lock lint
+.PHONY: setup report test bench pins audit container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -39,8 +42,18 @@ bench: setup
 pins: setup
 	python workflow/scripts/pin_revisions.py $(CONFIG)
 
+audit: $(VENV)/installed-dev
+	python tests/audit.py
+	sed '/^-r/d; /^#/d' requirements.lock requirements-openvino.lock > $(VENV)/audited.txt
+	pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/audited.txt
+
+container:
+	@case "$(BASE)" in *@sha256:*) ;; *) echo 'make container BASE=NAME@sha256:DIGEST' >&2; exit 1 ;; esac
+	$(ENGINE) build --file Containerfile --build-arg BASE=$(BASE) --tag emopress .
+
 docs: setup
 	python workflow/scripts/document_config.py
+	python tests/bad_input_page.py
 
 lock:
 	sh envs/lock.sh $(PYTHON)

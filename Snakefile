@@ -37,6 +37,7 @@ rule report:
     input:
         "results/report.md",
         "results/report.html",
+        "results/sbom.cdx.json",
 
 
 rule bundles:

@@ -17,6 +17,18 @@ ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "tests" / "miniature.yaml"
 PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "data/demo"]
 
+# In the environment of every run; test_secrets looks for them in all that is written and printed.
+SECRETS = {
+    name: f"secret-of-{name.lower().replace('_', '-')}-5d1f"
+    for name in (
+        "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+        "WANDB_API_KEY",
+        "MLFLOW_TRACKING_PASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+    )
+}
+
 
 class Project:
     """A copy of the project that commands run in."""
@@ -41,7 +53,7 @@ class Project:
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *options, "--", *targets],
             cwd=self.folder,
-            env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
+            env={**os.environ, **SECRETS, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=900,

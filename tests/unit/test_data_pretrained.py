@@ -11,9 +11,16 @@ from emopress.errors import UserError
 COMMIT = "a" * 40
 SOURCE = {"repo": "someone/model", "revision": "main"}
 CARD = "---\nlanguage: bn\nlicense: apache-2.0\n---\n# Model\nlicense: mit\n"
+
+
+def weights(text="{}"):
+    """Return a safetensors file without tensors: the length of its header and that."""
+    return chr(len(text)) + 7 * "\0" + text
+
+
 FILES = {
-    "config.json": "{}",
-    "model.safetensors": "weights",
+    "config.json": '{"model_type": "bert"}',
+    "model.safetensors": weights(),
     "tokenizer.json": "{}",
     "vocab.txt": "[PAD]\n",
     "README.md": CARD,
@@ -195,7 +202,7 @@ SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 def sharded(folder):
     folder_of(folder, "model.safetensors")
     for file in SHARDS:
-        (folder / file).write_text(file)
+        (folder / file).write_text(weights(json.dumps({"__metadata__": {"file": file}})))
     index = {"weight_map": {"a": SHARDS[0], "b": SHARDS[1]}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     return {file: sha256_of(folder / file) for file in SHARDS}

@@ -14,6 +14,7 @@ ONCE = [
     "figures",
     "rulegraph",
     "draw_rules",
+    "sbom",
     "render",
     "report",
 ]

@@ -18,7 +18,9 @@ from emopress.study import load_study
 from emopress.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
-    STUDY = load_study(config, ROOT, several_files=len(CONFIGFILES) > 1)
+    STUDY = load_study(
+        config, ROOT, several_files=len(CONFIGFILES) > 1, file_errors=FILE_ERRORS
+    )
     check_checkpoints(STUDY, Path("results"))
 except UserError as error:
     raise WorkflowError(str(error)) from None

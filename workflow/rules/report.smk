@@ -5,6 +5,7 @@ import yaml
 from emopress.published import PUBLISHED
 from emopress.report.figure_names import TRADE_OFF, figure_names
 from emopress.report.grid import layer_grid
+from emopress.report.sbom import installed_folders
 
 CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
     str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
@@ -217,6 +218,24 @@ rule trade_off:
         "{wildcards.dataset}: draw the layers against macro F1"
     script:
         "../scripts/trade_off.py"
+
+
+rule sbom:
+    input:
+        code=code_of("sbom.py"),
+    output:
+        sbom="results/sbom.cdx.json",
+    log:
+        "results/logs/sbom.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        installed=lambda wildcards: installed_folders(),
+    message:
+        "list what is installed in {output.sbom}"
+    script:
+        "../scripts/sbom.py"
 
 
 rule render:

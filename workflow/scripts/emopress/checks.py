@@ -1,7 +1,7 @@
 """What is wrong with a config that its schema allows: entries that do not fit, idle keys, impossible variants."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from emopress import recipe
@@ -186,19 +186,29 @@ def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[st
         yield f"none of {', '.join(last['passes'])} can be applied to {recipe.parent(variant)!r}"
 
 
-def study_errors(config: dict[str, Any]) -> Iterator[str]:
-    """Yield one line per variant that cannot be made or compared."""
+def study_errors(config: dict[str, Any], aside: Collection[str] = ()) -> Iterator[str]:
+    """Yield one line per variant that cannot be made or compared.
+
+    `aside` names entries that `config` lacks since they have mistakes of their own: of a variant with
+    one of them only the unknown names are told.
+    """
     models, passes, datasets = config["models"], config["passes"], config["datasets"]
+    known = [dict.fromkeys([*entries, *aside]) for entries in (datasets, models, passes)]
     seen = set()
     for block in config["study"]:
         dataset = block["dataset"]
-        if dataset not in datasets:
+        if dataset not in known[0]:
             yield f"study: unknown dataset {dataset!r}; datasets are: {', '.join(datasets)}"
         if dataset in seen:
             yield f"study: dataset {dataset!r} stands twice"
         seen.add(dataset)
-        for variant in block["variants"]:
-            problems = recipe.problems(variant, models, passes)
+        unsure = [v for v in block["variants"] if set(v.split("+")) & set(aside)]
+        for variant in unsure:
+            for problem in recipe.unknown_names(variant, *known[1:]):
+                yield f"study.{dataset}: variant {variant!r}: {problem}"
+        for variant in (v for v in block["variants"] if v not in unsure):
+            problems = recipe.unknown_names(variant, *known[1:])
+            problems = problems or recipe.problems(variant, models, passes)
             for problem in problems or _empty_search(variant, models, passes):
                 yield f"study.{dataset}: variant {variant!r}: {problem}"
             if datasets.get(dataset, {}).get("multilabel"):
@@ -207,8 +217,14 @@ def study_errors(config: dict[str, Any]) -> Iterator[str]:
         reference = block.get("reference")
         if reference is not None and reference not in block["variants"]:
             yield f"study.{dataset}.reference: {reference!r} is not among the variants"
-        if reference is None and not any(
-            "unknown" in p for v in block["variants"] for p in recipe.problems(v, models, passes)
+        if (
+            reference is None
+            and not unsure
+            and not any(
+                "unknown" in p
+                for v in block["variants"]
+                for p in recipe.problems(v, models, passes)
+            )
         ):
             for variant in block["variants"]:
                 needed = recipe.reference_of(variant, block["variants"], models, None)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 Entries = dict[str, dict[str, Any]]
+FORMATS = (".xlsx", ".csv", ".tsv", ".parquet", ".txt")
 RESERVED = (
     "data",
     "figures",
@@ -49,9 +50,16 @@ def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
 
 def _file_errors(entry: dict[str, Any], root: Path) -> Iterator[str]:
     source = entry["source"]
+    names = [file["name"] for file in source["files"]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{name}: two files have this name"
     needs_split = entry["split"]["method"] == "given" or "hub" in source
     for file in source["files"]:
         where = file["name"]
+        if where in (".", "..", "manifest.json"):
+            yield f"{where}: not a name for a file of a data set"
+        elif Path(where).suffix not in FORMATS:
+            yield f"{where}: unknown format; allowed: {', '.join(FORMATS)}"
         if "path" in file and not (root / file["path"]).is_file():
             yield f"{where}: no file {file['path']!r} in the repository"
         if "path" not in file and "sha256" not in file:
@@ -72,6 +80,15 @@ def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
             yield f"groups: give one for each of labels: {', '.join(labels)}"
         for label in sorted({name for name in known if known.count(name) > 1}):
             yield f"groups: {label!r} stands in two of them"
+    for label in sorted({*labels, *known}):
+        if label != label.strip():
+            yield f"labels: {label!r} has spaces at an end; write {label.strip()!r}"
+    for names in (labels, known):
+        folded: dict[str, str] = {}
+        for label in names:
+            other = folded.setdefault(label.strip().casefold(), label)
+            if other != label and other.strip() != label.strip():
+                yield f"labels: {other!r} and {label!r} differ in case alone; give one of them"
     for key in ("numbered", "labels"):
         if key in columns and set(columns[key]) != set(known):
             differing = ", ".join(sorted(set(columns[key]) ^ set(known)))

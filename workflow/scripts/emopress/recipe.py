@@ -3,7 +3,7 @@
 `PASSES` is the one table of what may follow what.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -162,8 +162,8 @@ def is_large(variant: str, models: Entries, passes: Entries) -> bool:
     return models[root(variant, passes)].get("runtime") == "transformers"
 
 
-def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
-    """Return one readable line per reason why `variant` cannot be made; empty if it can."""
+def unknown_names(variant: str, models: Collection[str], passes: Collection[str]) -> list[str]:
+    """Return one readable line per name in `variant` that is neither of `models` nor of `passes`."""
     recipe = parse(variant)
     found = []
     if recipe.model not in models:
@@ -171,8 +171,15 @@ def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
     for name in recipe.passes:
         if name not in passes:
             found.append(f"unknown pass {name!r}; passes are: {', '.join(passes)}")
+    return found
+
+
+def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
+    """Return one readable line per reason why `variant` cannot be made; empty if it can."""
+    found = unknown_names(variant, models, passes)
     if found:
         return found
+    recipe = parse(variant)
     current = recipe.model
     before: list[str] = []
     for name in recipe.passes:

@@ -1,6 +1,8 @@
 """Checks a config against the JSON schema: every error at once, one readable line each, defaults filled in."""
 
 import difflib
+import math
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +12,14 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from emopress.yaml_file import read_yaml
 
+FREE_TEXTS = (
+    "description",
+    "title",
+    "licence",
+    "citation",
+    "differs",
+    "separator",
+)  # of any characters
 SCHEMA_PATH = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -29,9 +39,48 @@ def resolve(node: dict[str, Any]) -> dict[str, Any]:
 
 def schema_errors(config: dict[str, Any]) -> list[str]:
     """Return one line per mistake: where it stands, what is wrong and what is allowed."""
+    return [line for line, _ in schema_faults(config)]
+
+
+def schema_faults(config: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return the lines of `schema_errors`, each with the path of keys to what is wrong."""
     validator = Draft202012Validator(schema())
     found = sorted(validator.iter_errors(config), key=lambda error: [str(p) for p in error.path])
-    return list(dict.fromkeys(line for error in found for line in _lines(error)))
+    lines = {line: _faulty(error) for error in found for line in _lines(error)}
+    for path, what in _odd_values(config):
+        lines.setdefault(what, path)
+    return list(lines.items())
+
+
+def _faulty(error: ValidationError) -> tuple[Any, ...]:
+    """Return the path to what an error is about: a key's name, where that is wrong."""
+    named = error.parent is None and "propertyNames" in error.absolute_schema_path
+    return (*error.absolute_path, error.instance) if named else tuple(error.absolute_path)
+
+
+def _odd_values(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Yield path and line of what JSON schema lets pass: infinities, NaN, and control characters in names."""
+    where = ".".join(map(str, path)) or "config"
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str) and not _is_plain(key):
+                yield (
+                    (*path, key),
+                    f"{where}: the key {key!r} has a line break or a control character",
+                )
+            elif key not in FREE_TEXTS:
+                yield from _odd_values(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _odd_values(item, (*path, index))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, f"{where}: {value} is not a finite number"
+    elif isinstance(value, str) and not _is_plain(value):
+        yield path, f"{where}: {value!r} has a line break or a control character"
+
+
+def _is_plain(text: str) -> bool:
+    return not any(unicodedata.category(char) == "Cc" for char in text)
 
 
 def _lines(error: ValidationError) -> Iterator[str]:
@@ -56,7 +105,28 @@ def _lines(error: ValidationError) -> Iterator[str]:
         case "enum":
             yield f"{where}: {value!r} is not one of {', '.join(map(str, error.validator_value))}"
         case "type":
-            yield f"{where}: {value!r} is not of type {error.validator_value}"
+            yield f"{where}: {value!r} is not of type {error.validator_value}{_meant(value, error)}"
+        case "pattern":
+            said = error.schema.get("description", "").rstrip(".")
+            allowed = f"; allowed: {said[:1].lower()}{said[1:]}" if _is_rule(error) else ""
+            yield f"{where}: {value!r} does not match {error.validator_value!r}{allowed}"
+        case "uniqueItems":
+            twice = next(item for index, item in enumerate(value) if item in value[:index])
+            yield f"{where}: {value!r} has non-unique elements: {twice!r} stands twice"
+        case "maxLength":
+            limit = error.validator_value
+            yield f"{where}: {value!r} is too long; allowed: {limit} characters"
+        case "minItems" | "minProperties" | "minLength" if not value:
+            least = max(1, error.validator_value)
+            yield f"{where}: {error.message}; give at least {least}"
+        case "minItems" | "maxItems":
+            least, most = [error.schema.get(key, "") for key in ("minItems", "maxItems")]
+            yield f"{where}: {error.message}; allowed: {least} to {most or 'any number of'} entries"
+        case "const":
+            yield f"{where}: {value!r} is not {error.validator_value!r}, which alone is allowed"
+        case "anyOf":
+            kinds = " or ".join(map(_choice, error.validator_value))
+            yield f"{where}: {value!r} is none of what is allowed: {kinds}"
         case "oneOf" if isinstance(value, dict):  # else the wrong type is told already
             choices = [list(node.get("required", [])) for node in error.validator_value]
             names = ", ".join("+".join(choice) for choice in choices)
@@ -65,6 +135,40 @@ def _lines(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {value!r} is not of type object"
         case _:
             yield f"{where}: {error.message}"
+
+
+def _is_rule(error: ValidationError) -> bool:
+    """Return whether the schema's description says in words what its pattern does: names do."""
+    return (
+        bool(error.schema.get("description"))
+        and "pattern" in schema()["$defs"]["name"]
+        and (error.validator_value == schema()["$defs"]["name"]["pattern"])
+    )
+
+
+def _choice(node: dict[str, Any]) -> str:
+    """Say one branch of an anyOf in words."""
+    if "const" in node:
+        return str(node["const"])
+    words = {"array": "a list", "string": "a text", "integer": "a whole number"}
+    return words.get(node.get("type", ""), str(node.get("type", "something else")))
+
+
+def _meant(value: Any, error: ValidationError) -> str:
+    """Return a hint where YAML 1.1 made something else of what was written, else nothing."""
+    wanted = error.validator_value
+    if wanted == "string" and isinstance(value, bool):
+        return "; YAML takes yes, no, on and off for true and false: put it between quotes"
+    if wanted in ("number", "integer") and isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return ""
+        if not math.isfinite(number) or wanted == "integer":
+            return "; write a number without quotes"
+        digits = repr(number)  # YAML 1.1 reads 1e-05 as a text, and 1.0e-05 as a number
+        return f"; write {digits if '.' in digits else digits.replace('e', '.0e')}, without quotes"
+    return ""
 
 
 def with_defaults(value: Any, node: dict[str, Any] | None = None) -> Any:

@@ -1,6 +1,6 @@
 """A whole, checked study: the config with its defaults, and what every rule needs to know of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from emopress.checks_data import dataset_errors, idle_columns
 from emopress.errors import UserError
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
+from emopress.sound import sound_part
 from emopress.tasks import task_facts
 from emopress.yaml_file import read_yaml
 
@@ -188,8 +189,16 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def load_study(config: dict[str, Any], root: Path, *, several_files: bool = False) -> Study:
+def load_study(
+    config: dict[str, Any],
+    root: Path,
+    *,
+    several_files: bool = False,
+    file_errors: Sequence[str] = (),
+) -> Study:
     """Check `config` and return the study; UserError lists every mistake, a line each.
+
+    `file_errors` are those of the files that it was read from (`emopress.config_file`).
 
     Of a config from `several_files` the keys that are null are taken out: a later file unsets those
     of an earlier one so. In a single file a null is a mistake like any other value of a wrong type.
@@ -203,21 +212,24 @@ def load_study(config: dict[str, Any], root: Path, *, several_files: bool = Fals
         config = without_nulls(config)
     given = config
     errors = [
+        *file_errors,
         *schema_errors(config),
         *idle_keys(config.get("passes")),
         *idle_columns(config["datasets"]),
     ]
-    if not errors:
-        config = with_defaults(config)
-        errors = [
-            *dataset_errors(config["datasets"], root),
-            *entry_errors(config),
-            *study_errors(config),
-        ]
-        if any(block["published"] for block in config["study"]):
-            errors += published_errors(config, load_published(root / PUBLISHED))
+    checked, aside = sound_part(config) if errors else (config, set())
+    checked = with_defaults(checked)
+    errors += [
+        *dataset_errors(checked["datasets"], root),
+        *entry_errors(checked),
+        *study_errors(checked, aside),
+    ]
+    if any(block["published"] for block in checked["study"]):
+        errors += published_errors(checked, load_published(root / PUBLISHED))
     if errors:
-        raise UserError("\n".join(e if e.startswith("config:") else f"config: {e}" for e in errors))
+        lines = (e if e.startswith("config:") else f"config: {e}" for e in dict.fromkeys(errors))
+        raise UserError("\n".join(lines))
+    config = checked
     mirror = config["mirror"]
     order = given.get("budgets") or schema()["properties"]["budgets"]["default"]
     return Study(

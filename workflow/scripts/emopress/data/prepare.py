@@ -9,7 +9,7 @@ from emopress.artifact import read_json, replaced_file, sha256_of, write_json
 from emopress.data.card import data_card
 from emopress.data.normalise import normalise_text
 from emopress.data.read import read_rows
-from emopress.data.split import SPLITS, make_splits
+from emopress.data.split import SPLITS, label_counts, make_splits
 from emopress.errors import UserError
 
 
@@ -19,14 +19,17 @@ def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -
     The tables have `id` (str, unique over the splits), `text` (str, normalised) and `label` (int64,
     the position in `dataset["labels"]`; with `multilabel` a list of them, ascending), in file
     order. Normalisation follows the split, so that the published counts hold; a text that it leaves
-    empty is a UserError. The card is that of `card.data_card`, with `files` (size_bytes and sha256
-    of each table) and `source` (the manifest of folder `raw`, or null if there is none).
+    empty is a UserError, and so is a label without any text in train. The card is that of
+    `card.data_card`, with `files` (size_bytes and sha256 of each table) and `source` (the manifest of
+    folder `raw`, or null if there is none).
     """
     rows = read_rows(raw, dataset, name)
     splits = make_splits(rows, dataset["split"], dataset["labels"])
+    _check_classes(name, dataset["labels"], splits["train"])
     card = data_card(name, dataset, rows, splits)
-    for part in SPLITS:
-        table = _normalised(splits[part], dataset["normalise"], raw)
+    # All before the first is written: an error leaves the tables of an earlier run as they were, together.
+    tables = {part: _normalised(splits[part], dataset["normalise"], raw) for part in SPLITS}
+    for part, table in tables.items():
         with replaced_file(dest / f"{part}.parquet") as temporary:
             _write_parquet(table, temporary, multilabel=bool(dataset.get("multilabel")))
     paths = {f"{part}.parquet": dest / f"{part}.parquet" for part in SPLITS}
@@ -56,6 +59,17 @@ def _normalised(table: pd.DataFrame, method: str, raw: Path) -> pd.DataFrame:
             f"'{method}'; remove the row or choose another method"
         )
     return table
+
+
+def _check_classes(name: str, labels: list[str], train: pd.DataFrame) -> None:
+    counts = label_counts(train["label"], labels)
+    absent = [label for label, count in counts.items() if not count]
+    if absent:
+        shown = ", ".join(f"{label} {count}" for label, count in counts.items())
+        raise UserError(
+            f"data set '{name}': no text in train has the label {', '.join(map(repr, absent))} ({shown}); "
+            "add texts, or take it out of labels"
+        )
 
 
 def _write_parquet(table: pd.DataFrame, path: Path, *, multilabel: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import file_table, replaced_folder, write_json
+from emopress.data.pretrained_files import check_checkpoint, check_tokenizer
 from emopress.errors import UserError
 
 TOKENIZER_FILES = [
@@ -67,7 +68,8 @@ def resolve_revision(repo: str, revision: str) -> str:
         if refused:
             raise UserError(f"hub repository {repo}: {refused}") from None
         raise UserError(
-            f"hub repository {repo}: cannot resolve revision '{revision}' ({_one_line(error)})"
+            _not_there(repo, revision, error)
+            or f"hub repository {repo}: cannot resolve revision '{revision}' ({_one_line(error)})"
         ) from error
     if not commit:
         raise UserError(f"hub repository {repo}: revision '{revision}' has no commit")
@@ -159,6 +161,9 @@ def _downloaded(kind: str, name: str, repo: str, revision: str) -> tuple[Path, s
             raise UserError(
                 f"{kind} '{name}': hub repository {repo}: {refused}, or use {_hint(kind, name)}"
             ) from None
+        absent = _not_there(repo, commit, error)
+        if absent:
+            raise UserError(f"{kind} '{name}': {absent}, or use {_hint(kind, name)}") from error
         raise UserError(
             f"{kind} '{name}': cannot download hub repository {repo} at {commit} "
             f"({_one_line(error)}); try again, or use {_hint(kind, name)}"
@@ -170,6 +175,7 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
     if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt")):
         raise UserError(f"{kind} '{name}': {origin} has neither tokenizer.json nor vocab.txt")
     if kind == "tokenizer":
+        check_tokenizer(folder, f"tokenizer '{name}': {origin}")
         return
     if not (folder / "config.json").is_file():
         raise UserError(f"model '{name}': {origin} has no config.json")
@@ -183,6 +189,7 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
             "(from_pretrained, then save_pretrained) and "
             f"use {_hint(kind, name)}"
         )
+    check_checkpoint(folder, f"model '{name}': {origin}")
 
 
 def _check_hashes(
@@ -239,6 +246,26 @@ def _no_access(repo: str, error: Exception) -> str | None:
         f"https://huggingface.co/{repo} with your account, then put a token of that account that may "
         "read it into the environment variable HF_TOKEN"
     )
+
+
+def _not_there(repo: str, revision: str, error: Exception) -> str | None:
+    """Return what is not there: the repository, the revision, or the hub as a whole; None for other errors."""
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    causes: list[BaseException] = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    for cause in causes:
+        if isinstance(cause, RevisionNotFoundError):
+            return f"hub repository {repo} has no revision {revision}; correct `revision` in the config"
+        if isinstance(cause, RepositoryNotFoundError):
+            return f"there is no hub repository {repo}; correct `hub` in the config"
+        if type(cause).__name__ in ("ConnectError", "ConnectTimeout", "OfflineModeIsEnabled"):
+            what = " ".join(str(cause).split())
+            return (
+                f"no connection to the hub for repository {repo} ({what}); try again with a network"
+            )
+    return None
 
 
 def _one_line(error: Exception) -> str:

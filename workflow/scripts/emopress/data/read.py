@@ -1,6 +1,8 @@
 """Reads a data set's published files into one table of rows, or says what is wrong and where."""
 
 import csv
+import math
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,13 @@ from typing import Any
 import pandas as pd
 
 from emopress.data.labels import Column, LabelCells
+from emopress.data.limits import MAX_TEXT, MAX_UNPACKED, Total, check_text, check_zip
 from emopress.errors import UserError
 
 Record = tuple[int, list[Any]]  # row, and its cells as the file has them
 COLUMNS = ["id", "row", "text", "label", "given_split", "numeric"]
+BATCH = 64  # rows of a .parquet at a time: one value may stand in all of them
+SHEET_ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 
 
 def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
@@ -29,7 +34,7 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     """
     cells = LabelCells(dataset)
     text_column = (dataset.get("columns") or {}).get("text", "text")
-    rows = []
+    rows, total = [], Total()
     for entry in dataset["source"]["files"]:
         path, split = raw / entry["name"], entry.get("split")
         if not path.is_file():
@@ -38,11 +43,13 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
         for number, (text, *found) in records(path, [text_column, *cells.columns]):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
             place = f"{path}, row {number}"
+            read = checked_text(text, f"{place}, column {text_column!r}")
+            total.add(read, place)
             rows.append(
                 (
                     f"{prefix}-{number:05d}",
                     number,
-                    checked_text(text, f"{place}, column {text_column!r}"),
+                    read,
                     cells.read(found, place),
                     split,
                     numeric,
@@ -89,7 +96,13 @@ def _table_records(
         if all(cell is None for cell in row):
             continue
         cells = [*row, *([None] * len(first))]  # a short row lacks its last cells
-        yield number, [cells[place] for place in places]
+        wanted = [cells[place] for place in places]
+        for column, cell in zip(columns, wanted, strict=True):
+            if path.suffix == ".xlsx" and cell in SHEET_ERRORS:
+                raise UserError(
+                    f"{path}, row {number}, column {column!r}: the error {cell}; correct it"
+                )
+        yield number, wanted
 
 
 def _place(column: Column, first: list[Any], path: Path) -> int:
@@ -98,8 +111,10 @@ def _place(column: Column, first: list[Any], path: Path) -> int:
             raise UserError(f"{path}, row 1: no column {column}; it has {len(first)}")
         return column - 1
     if column not in first:
-        found = ", ".join(f"'{cell}'" for cell in first if cell is not None) or "nothing"
+        found = ", ".join(repr(cell) for cell in first if cell is not None) or "nothing"
         raise UserError(f"{path}, row 1: no column '{column}'; the header has {found}")
+    if first.count(column) > 1:
+        raise UserError(f"{path}, row 1: {first.count(column)} columns are called '{column}'")
     return first.index(column)
 
 
@@ -109,30 +124,50 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
+        groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
+        unpacked = sum(group.total_byte_size for group in groups)
+        if unpacked > MAX_UNPACKED:
+            raise UserError(f"{path}: unpacks to {unpacked} bytes; allowed: {MAX_UNPACKED}")
+        yield tuple(file.schema_arrow.names)
+        for batch in file.iter_batches(batch_size=BATCH):
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: not a readable .parquet ({_first_line(error)})") from error
-    yield tuple(table.column_names)
-    yield from zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
 def _xlsx_rows(path: Path) -> Iterator[tuple[Any, ...]]:
     import openpyxl
 
+    book = None
     try:
+        with zipfile.ZipFile(path) as archive:
+            check_zip(archive, path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheet = book[book.sheetnames[0]]
+        sheet.reset_dimensions()  # what it says of its size may be untrue
+        yield from sheet.iter_rows(values_only=True)
+    except UserError:
+        raise
     except Exception as error:  # openpyxl lets errors of zip, XML and its own through
-        raise UserError(f"{path}: not a readable .xlsx workbook ({_first_line(error)})") from error
-    try:
-        yield from book[book.sheetnames[0]].iter_rows(values_only=True)
+        why = "XML entities, which no workbook needs" if _is_entity(error) else _first_line(error)
+        raise UserError(f"{path}: not a readable .xlsx workbook ({why})") from error
     finally:
-        book.close()
+        if book is not None:
+            book.close()
+
+
+def _is_entity(error: Exception) -> bool:
+    """Return whether it is about XML entities: of expat, which limits them, or of defusedxml where it is there."""
+    refused = type(error).__module__.startswith("defusedxml")
+    return refused or any(word in str(error) for word in ("amplification", "undefined entity"))
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
     from io import StringIO
 
     number, delimiter = 0, "\t" if path.suffix == ".tsv" else ","
+    csv.field_size_limit(2 * MAX_TEXT)  # above it, so that a long text is told as such
     try:
         lines = StringIO(_text_of(path), newline="")
         for number, row in enumerate(csv.reader(lines, delimiter=delimiter), start=1):
@@ -165,11 +200,18 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from error
+        line = error.object[: error.start].count(b"\n") + 1
+        hint = "it is UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else f"line {line}"
+        raise UserError(
+            f"{path}: not UTF-8 text (byte {error.start}: {error.reason}; {hint}); "
+            "save the whole file as UTF-8"
+        ) from error
 
 
 def checked_text(cell: Any, place: str) -> str:
     """Return a cell's text, a number's as one writes it; UserError for an empty cell."""
+    if isinstance(cell, float) and not math.isfinite(cell):
+        cell = None if math.isnan(cell) else str(cell)
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a workbook stores the number 1 as 1.0 but shows 1
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -177,7 +219,9 @@ def checked_text(cell: Any, place: str) -> str:
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise UserError(f"{place}: empty; every row needs a text")
     if not isinstance(cell, str):
-        raise UserError(f"{place}: {cell!r} is a {type(cell).__name__}; allowed: text, numbers")
+        shown = repr(cell) if len(repr(cell)) < 80 else f"{repr(cell)[:77]}..."
+        raise UserError(f"{place}: {shown} is a {type(cell).__name__}; allowed: text, numbers")
+    check_text(cell, place)
     return cell
 
 

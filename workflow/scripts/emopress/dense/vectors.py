@@ -1,6 +1,7 @@
 """Reads the vectors of some words out of a GloVe text file, line by line: the file is never held whole."""
 
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from emopress.data.limits import check_zip
 from emopress.errors import UserError
 
 LONGEST_WORD = 4096  # bytes; what is longer is no line of words and numbers
@@ -26,10 +28,13 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
             if member not in archive.namelist():
                 held = ", ".join(archive.namelist()[:8])
                 raise UserError(f"{path}: no file {member!r} in it; it holds: {held}")
+            check_zip(archive, path, [member])
             with archive.open(member) as stream:
                 yield stream
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{path}: not a zip file ({error})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise UserError(f"{path}: not a zip file, or a damaged one ({error})") from None
+    except (RuntimeError, NotImplementedError) as error:  # a password; an unknown compression
+        raise UserError(f"{path}: cannot be unpacked ({error})") from None
 
 
 def read_vectors(

@@ -146,10 +146,26 @@ def classifier_config(
             f"{pretrained}: max_length is {max_length}, the checkpoint has "
             f"{config.max_position_embeddings} positions"
         )
+    if entry.get("train", {}).get("epochs") == 0:
+        _check_head(config, labels, pretrained)
     config.id2label, config.label2id = names["id2label"], names["label2id"]
     if config.model_type in DECODERS:
         config.pad_token_id, config.use_cache = pad, False
     return config
+
+
+def _check_head(config: Any, labels: list[str], pretrained: Path) -> None:
+    """Raise UserError for a classifier of other labels, whose head is used as it is (train.epochs 0)."""
+    if not any(name.endswith("SequenceClassification") for name in config.architectures or []):
+        return
+    theirs = [str(config.id2label[i]) for i in range(config.num_labels)]
+    unnamed = theirs == [f"LABEL_{i}" for i in range(len(theirs))]
+    if len(theirs) != len(labels) or (not unnamed and theirs != labels):
+        raise UserError(
+            f"{pretrained}: a classifier of {len(theirs)} labels ({', '.join(theirs)}), the data set has "
+            f"{len(labels)} ({', '.join(labels)}); fine-tune it (train.epochs), or give the data "
+            "set its labels, in that order"
+        )
 
 
 def load_encoder(folder: Path, *, attention: str = "sdpa") -> nn.Module:

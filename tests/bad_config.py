@@ -1,0 +1,366 @@
+"""Bad configs: what is wrong, how the good one becomes so, and the line that says it."""
+
+GOOD = """\
+name: good
+seeds: [0]
+study:
+  - dataset: demo-en
+    variants: [tiny, tiny+mag50, tiny+mag50+int8, linear]
+models:
+  tiny:
+    family: transformer
+    init: {architecture: bert, layers: 2, width: 64, heads: 2, ffn: 128}
+    tokenizer: {train: wordpiece, vocab_size: 500, lowercase: true}
+    train: {epochs: 1}
+  linear: {family: linear}
+passes:
+  mag50: {kind: prune, method: magnitude, amount: 0.5}
+  int8: {kind: quantize, method: static}
+  kd: {kind: distill, student: tiny}
+"""
+VARIANTS = ("study", 0, "variants")
+PRUNE = {"kind": "prune", "method": "magnitude"}
+LINEAR = {"family": "linear"}
+NAME = "does not match '^[a-z0-9][a-z0-9.-]*$'; allowed: lower-case letters, digits, dot and hyphen"
+PASSES = "passes are: int8, kd, mag50"
+FILE = {"name": "a.csv", "path": "data/demo/demo-en.csv"}
+
+
+def of_demo(**changes):
+    """Return a change of the data set demo-en."""
+    return ("datasets",), {"demo-en": changes}
+
+
+def files(*entries):
+    """Return a change of the files of demo-en."""
+    return of_demo(source={"files": [FILE | entry for entry in entries]})
+
+
+# what is wrong -> (where it is put, what is put there, the line that says it)
+MISTAKES = {
+    "unknown key at the top": (
+        ("colour",),
+        "blue",
+        "unknown key 'colour'; allowed: name, description, mirror, device, tracking, seeds, study, budgets, "
+        "datasets, models, passes, evaluate, statistics, timing",
+    ),
+    "misspelt key of a pass": (
+        ("passes", "mag50", "ammount"),
+        0.5,
+        "passes.mag50: unknown key 'ammount'; did you mean 'amount'? "
+        "Allowed: kind, method, amount, scope, recover, distill",
+    ),
+    "unknown key of a model": (
+        ("models", "linear", "epochs"),
+        3,
+        "models.linear: unknown key 'epochs'; allowed: family, analyzer, ngrams, min_count, max_features, C, "
+        "class_weight",
+    ),
+    "a text for a list": (("seeds",), "0", "seeds: '0' is not of type array"),
+    "a list for a mapping": (("passes",), ["trim"], "passes: ['trim'] is not of type object"),
+    "a text for a pass": (
+        ("passes", "kd"),
+        "distill",
+        "passes.kd: 'distill' is not of type object",
+    ),
+    "nothing for a model": (
+        ("models", "linear"),
+        None,
+        "models.linear: None is not of type object",
+    ),
+    "a text for a whole number": (
+        ("models", "tiny", "train", "epochs"),
+        "3",
+        "models.tiny.train.epochs: '3' is not of type integer; write a number without quotes",
+    ),
+    "1e-4, which YAML reads as a text": (
+        ("models", "tiny", "train", "learning_rate"),
+        "1e-4",
+        "models.tiny.train.learning_rate: '1e-4' is not of type number; write 0.0001, without quotes",
+    ),
+    "true for a whole number": (("seeds",), [True], "seeds.0: True is not of type integer"),
+    "no as a label, which YAML reads as false": (
+        *of_demo(labels=["yes", False]),
+        "datasets.demo-en.labels.1: False is not of type string; "
+        "YAML takes yes, no, on and off for true and false: put it between quotes",
+    ),
+    "a broken number for a whole one": (("seeds",), [1.5], "seeds.0: 1.5 is not of type integer"),
+    "a share above one": (
+        ("passes", "mag50", "amount"),
+        1.5,
+        "passes.mag50.amount: 1.5 is greater than or equal to the maximum of 1",
+    ),
+    "a negative seed": (("seeds",), [-1], "seeds.0: -1 is less than the minimum of 0"),
+    "a number that is too large": (
+        ("models", "tiny", "train", "epochs"),
+        100000,
+        "models.tiny.train.epochs: 100000 is greater than the maximum of 1000",
+    ),
+    "not a number": (
+        ("models", "tiny", "train", "learning_rate"),
+        float("nan"),
+        "models.tiny.train.learning_rate: nan is not a finite number",
+    ),
+    "an infinite limit": (
+        ("budgets",),
+        {"small": {"max_size_mb": float("inf")}},
+        "budgets.small.max_size_mb: inf is not a finite number",
+    ),
+    "a value that is none of the allowed": (
+        ("device",),
+        "tpu",
+        "device: 'tpu' is not one of auto, cpu, cuda",
+    ),
+    "a value of the wrong kinds": (
+        ("timing",),
+        {"threads": ["most"]},
+        "timing.threads.0: 'most' is none of what is allowed: a whole number or all",
+    ),
+    "a missing key": (("passes", "mag50"), PRUNE, "passes.mag50: missing key 'amount'"),
+    "two keys of which one is to be given": (
+        ("passes", "kd", "layers"),
+        [0],
+        "passes.kd: give exactly one of student, layers; found kind, student, layers",
+    ),
+    "a name with a slash": (("models", "a/b"), LINEAR, f"models: 'a/b' {NAME}"),
+    "a name with a plus": (("models", "a+b"), LINEAR, f"models: 'a+b' {NAME}"),
+    "a name with a space": (("passes", "a b"), {"kind": "trim"}, f"passes: 'a b' {NAME}"),
+    "a name with capitals": (("passes", "Mag"), {"kind": "trim"}, f"passes: 'Mag' {NAME}"),
+    "a name that leaves the folder": (("models", ".."), LINEAR, f"models: '..' {NAME}"),
+    "a name that ends in a line break": (
+        ("models", "a\n"),
+        LINEAR,
+        "models: the key 'a\\n' has a line break or a control character",
+    ),
+    "a name that is too long": (
+        ("models", "a" * 41),
+        LINEAR,
+        f"models: '{'a' * 41}' is too long; allowed: 40 characters",
+    ),
+    "a name that is a number": (("models", 7), LINEAR, "models: 7 is not of type string"),
+    "a study's name with a slash": (("name",), "../up", f"name: '../up' {NAME}"),
+    "one name for a model and a pass": (
+        ("passes", "linear"),
+        {"kind": "trim"},
+        "passes.linear: a model has this name too; names must differ",
+    ),
+    "a variant twice": (
+        VARIANTS,
+        ["tiny", "tiny"],
+        "study.0.variants: ['tiny', 'tiny'] has non-unique elements: 'tiny' stands twice",
+    ),
+    "a data set twice": (
+        ("study",),
+        [{"dataset": "demo-en", "variants": ["linear"]}] * 2,
+        "study: dataset 'demo-en' stands twice",
+    ),
+    "a seed twice": (
+        ("seeds",),
+        [3, 3],
+        "seeds: [3, 3] has non-unique elements: 3 stands twice",
+    ),
+    "an unknown model": (
+        VARIANTS,
+        ["huge"],
+        "study.demo-en: variant 'huge': unknown model 'huge'; models are: linear, tiny",
+    ),
+    "an unknown pass": (
+        VARIANTS,
+        ["tiny", "tiny+squash"],
+        f"study.demo-en: variant 'tiny+squash': unknown pass 'squash'; {PASSES}",
+    ),
+    "a variant with a space": (
+        VARIANTS,
+        ["linear "],
+        "study.demo-en: variant 'linear ': unknown model 'linear '; models are: linear, tiny",
+    ),
+    "a variant with two plus signs": (
+        VARIANTS,
+        ["tiny", "tiny++int8"],
+        f"study.demo-en: variant 'tiny++int8': unknown pass ''; {PASSES}",
+    ),
+    "an unknown data set": (
+        ("study", 0, "dataset"),
+        "demo-fr",
+        "study: unknown dataset 'demo-fr'; datasets are: "
+        "demo-bn, demo-en, emotion, goemotions, goemotions-ekman, ubmec",
+    ),
+    "an unknown student": (
+        ("passes", "kd", "student"),
+        "nobody",
+        "passes.kd.student: unknown model 'nobody'; models are: linear, tiny",
+    ),
+    "int8 before pruning": (
+        VARIANTS,
+        ["tiny", "tiny+int8+mag50"],
+        "study.demo-en: variant 'tiny+int8+mag50': pass 'mag50' (prune magnitude) cannot follow 'int8' "
+        "(quantize static): that leaves a quantized bundle, this reads a checkpoint",
+    ),
+    "pruning of a linear model": (
+        VARIANTS,
+        ["tiny", "linear+mag50"],
+        "study.demo-en: variant 'linear+mag50': pass 'mag50' (prune magnitude) cannot be applied to "
+        "'linear', a linear model; it takes: transformer",
+    ),
+    "a variant without its reference": (
+        VARIANTS,
+        ["tiny+mag50"],
+        "study.demo-en: variant 'tiny+mag50' is compared with 'tiny', which is not among the variants; "
+        "add it, or set reference",
+    ),
+    "no variants": (VARIANTS, [], "study.0.variants: [] should be non-empty; give at least 1"),
+    "no seeds": (("seeds",), [], "seeds: [] should be non-empty; give at least 1"),
+    "an empty study": (("study",), [], "study: [] should be non-empty; give at least 1"),
+    "no budgets": (("budgets",), {}, "budgets: {} should be non-empty; give at least 1"),
+    "a key that changes nothing": (
+        ("passes", "kd", "layer_map"),
+        "last",
+        "passes.kd: 'layer_map' changes nothing without one of hidden_weight, attention_weight, cosine_weight",
+    ),
+    "heads that do not divide the width": (
+        ("models", "tiny", "init", "heads"),
+        3,
+        "models.tiny.init: heads must divide width",
+    ),
+    "a single label": (
+        *of_demo(labels=["joy"]),
+        "datasets.demo-en.labels: ['joy'] is too short; allowed: 2 to any number of entries",
+    ),
+    "a label with a space at its end": (
+        *of_demo(labels=["joy ", "fear"]),
+        "datasets.demo-en.labels: 'joy ' has spaces at an end; write 'joy'",
+    ),
+    "two labels that differ in case": (
+        *of_demo(labels=["joy", "Joy"]),
+        "datasets.demo-en.labels: 'joy' and 'Joy' differ in case alone; give one of them",
+    ),
+    "a label with a line break": (
+        *of_demo(labels=["joy", "a\nb"]),
+        "datasets.demo-en.labels.1: 'a\\nb' has a line break or a control character",
+    ),
+    "a data file that is not there": (
+        *files({"path": "data/none.csv"}),
+        "datasets.demo-en.source.files.a.csv: no file 'data/none.csv' in the repository",
+    ),
+    "a data file of an unknown format": (
+        *files({"name": "a.doc"}),
+        "datasets.demo-en.source.files.a.doc: unknown format; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+    ),
+    "a data file's name with a slash": (
+        *files({"name": "../a.csv"}),
+        "datasets.demo-en.source.files.0.name: '../a.csv' does not match '^[^/]+$'",
+    ),
+    "two data files of one name": (
+        *files({}, {}),
+        "datasets.demo-en.source.files.a.csv: two files have this name",
+    ),
+    "a download without a hash": (
+        *of_demo(source={"files": [{"name": "a.csv", "url": "https://example.org/a.csv"}]}),
+        "datasets.demo-en.source.files.a.csv: sha256 is required for a file that is fetched",
+    ),
+    "a download from the disk": (
+        *of_demo(
+            source={"files": [{"name": "a.csv", "url": "file:///etc/passwd", "sha256": "0" * 64}]}
+        ),
+        "datasets.demo-en.source.files.0.url: 'file:///etc/passwd' does not match '^https?://'",
+    ),
+    "a test set of everything": (
+        *of_demo(split={"test_size": 1}),
+        "datasets.demo-en.split.test_size: 1 is greater than or equal to the maximum of 1",
+    ),
+    "a hub revision that is a branch": (
+        ("models", "linear"),
+        {"family": "transformer", "hub": "a/b", "revision": "dev", "train": {}},
+        "models.linear.revision: 'dev' does not match '^([0-9a-f]{40}|main)$'",
+    ),
+    "a hub repository that is a path": (
+        ("models", "linear"),
+        {"family": "transformer", "hub": "../../a", "train": {}},
+        "models.linear.hub: '../../a' does not match '^[^/ ]+/[^/ ]+$'",
+    ),
+}
+
+# Files that no config comes out of: what is wrong -> (the file's bytes; the line, after the file's name)
+FILES = {
+    "a YAML error": (
+        b"name: a\nseeds: [0\nstudy: []\n",
+        ", line 3, column 6: not valid YAML: did not find expected ',' or ']' "
+        "(while parsing a flow sequence, which began in line 2)",
+    ),
+    "a tab for indentation": (
+        b"name: a\nmodels:\n\ttiny: {}\n",
+        ", line 3, column 1: not valid YAML: found character that cannot start any token (while scanning for "
+        "the next token, which began in line 3); indent with spaces, not tabs, and quote texts that begin "
+        "with a sign",
+    ),
+    "a colon in a text": (
+        b"name: a\ndescription: one: two\n",
+        ", line 2, column 17: not valid YAML: mapping values are not allowed in this context; "
+        "quote a text that has a colon in it, and check the indentation",
+    ),
+    "an alias without its anchor": (
+        b"name: *other\n",
+        ", line 1, column 7: not valid YAML: found undefined alias",
+    ),
+    "a tag that builds an object": (
+        b'name: !!python/object/apply:os.system ["true"]\n',
+        ", line 1, column 7: not valid YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system'",
+    ),
+    "two documents in one file": (
+        b"name: a\n---\nname: b\n",
+        ", line 2, column 1: not valid YAML: but found another document "
+        "(expected a single document in the stream, which began in line 1)",
+    ),
+    "JSON that breaks off": (
+        b'{"name": "a", "seeds": [0,}',
+        ", line 1, column 27: not valid YAML: did not find expected node content "
+        "(while parsing a flow node, which began in line 1)",
+    ),
+    "an empty config": (
+        b"",
+        ": empty; a config file is a mapping of keys to values (name: my-study)",
+    ),
+    "a list for a config": (
+        b"- a\n- b\n",
+        ": a list; a config file is a mapping of keys to values (name: my-study)",
+    ),
+    "a config in Latin-1": (
+        b"name: a\ndescription: caf\xe9\n",
+        ", line 2: not UTF-8 text (invalid continuation byte); save it as UTF-8",
+    ),
+    "a config that runs code": (
+        b"__use_yte__: true\nname: ?open('ran', 'w')\n",
+        ": __use_yte__ makes a config run code; not allowed: write the values out",
+    ),
+    "aliases that multiply": (
+        b"a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + b"".join(
+            b"%c: &%c [%s]\n" % (c, c, b", ".join([b"*%c" % (c - 1)] * 10)) for c in b"bcdefgh"
+        ),
+        ": its aliases repeat more than 100000 values; write fewer",
+    ),
+    "an alias that holds itself": (
+        b"a: &a [*a]\n",
+        ": nested too deeply, or an alias that holds itself",
+    ),
+    "a config of ten megabytes": (
+        b"# " + b"x" * 10_000_000,
+        ": 10000002 bytes; a config file has at most 1000000",
+    ),
+}
+# Files that are read, but hold a key twice: what is wrong -> (bytes; the line, after the file's name)
+REPEATS = {
+    "a key twice in YAML": (
+        GOOD.replace("seeds: [0]\n", "seeds: [0]\nseeds: [1]\n").encode(),
+        ", line 3: key 'seeds' stands twice, first in line 2; give it once",
+    ),
+    "a pass twice in YAML": (
+        GOOD.replace("  int8:", "  mag50: {kind: trim}\n  int8:").encode(),
+        ", line 15: key 'passes.mag50' stands twice, first in line 14; give it once",
+    ),
+    "a key twice in JSON": (
+        b'{"name": "a", "seeds": [0], "name": "b"}',
+        ": key 'name' stands twice; give it once",
+    ),
+}

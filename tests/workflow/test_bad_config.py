@@ -1,0 +1,163 @@
+"""Every bad config of tests/bad_config.py is refused in its line, all mistakes in one run, and nothing is written."""
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from bad_config import FILES, GOOD, MISTAKES, REPEATS
+from emopress.commandline import check_configfiles
+from emopress.config_file import file_errors, unreadable
+from emopress.errors import UserError
+from emopress.study import load_study
+
+ROOT = Path(__file__).parents[2]
+SEVERAL = [  # each in an entry of its own, some found by the schema and some not
+    "misspelt key of a pass",
+    "a negative seed",
+    "an unknown student",
+    "heads that do not divide the width",
+    "a value that is none of the allowed",
+    "two labels that differ in case",
+]
+
+
+def changed(config, path, value):
+    """Put `value` at `path` of a copy of the config."""
+    config = copy.deepcopy(config)
+    node = config
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    return config
+
+
+def refused(config, **options):
+    """Return the lines that refuse a config, each of which says that it is about the config."""
+    with pytest.raises(UserError) as caught:
+        load_study(config, ROOT, **options)
+    lines = str(caught.value).split("\n")
+    assert all(line.startswith("config: ") for line in lines)
+    return [line.removeprefix("config: ") for line in lines]
+
+
+@pytest.fixture
+def good():
+    return yaml.safe_load(GOOD)
+
+
+def test_the_good_config_is_good(good, tmp_path):
+    assert load_study(good, ROOT).name == "good"
+    (tmp_path / "good.yaml").write_text(GOOD)
+    assert file_errors(tmp_path / "good.yaml") == [] and unreadable(tmp_path / "good.yaml") is None
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_bad_config_is_refused_in_one_line(good, what):
+    path, value, message = MISTAKES[what]
+    assert refused(changed(good, path, value)) == [message]
+
+
+@pytest.mark.parametrize("what", [*FILES, *REPEATS])
+def test_a_bad_file_is_refused_in_one_line(tmp_path, what):
+    content, message = (FILES | REPEATS)[what]
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    assert file_errors(path) == [f"{path}{message}"]
+    assert unreadable(path) == (f"{path}{message}" if what in FILES else None)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(("name", "message"), [("gone.yaml", "no such file"), (".", "not a file")])
+def test_no_file_at_all(tmp_path, name, message):
+    (line,) = file_errors(tmp_path / name)
+    assert line.startswith(f"{tmp_path / name}: {message}")
+
+
+def test_all_mistakes_are_told_at_once(good):
+    """Those that the schema finds do not hide those of other entries, nor a variant's."""
+    for what in SEVERAL:
+        good = changed(good, *MISTAKES[what][:2])
+    good["study"][0]["variants"] += ["linear+int8", "tiny+squash", "nobody"]
+    lines = refused(good, file_errors=["my.yaml, line 9: key 'a' stands twice"])
+    expected = [*(MISTAKES[what][2] for what in SEVERAL), "my.yaml, line 9: key 'a' stands twice"]
+    assert set(expected) <= set(lines) and len(lines) == len(expected) + 3
+    assert any("variant 'linear+int8': pass 'int8' (quantize static) cannot" in x for x in lines)
+    assert any("variant 'tiny+squash': unknown pass 'squash'" in line for line in lines)
+    assert any("variant 'nobody': unknown model 'nobody'" in line for line in lines)
+
+
+def test_an_entry_with_a_mistake_is_no_unknown_name(good):
+    """A variant, student, teacher or trial that names it gets no line of its own."""
+    good = changed(good, ("models", "tiny", "init", "layers"), 0)
+    assert refused(good) == ["models.tiny.init.layers: 0 is less than the minimum of 1"]
+    good = changed(yaml.safe_load(GOOD), ("passes", "mag50", "amount"), 2)
+    good["passes"]["auto"] = {"kind": "search", "passes": ["mag50"], "budget": {"max_size_mb": 1}}
+    good["study"][0]["variants"].append("tiny+auto")
+    assert len(refused(good)) == 1
+
+
+@pytest.mark.parametrize("what", ["a key twice in YAML", "int8 before pruning"])
+def test_through_snakemake(plan, tmp_path, good, what):
+    """The Snakefile tells the same, and makes nothing."""
+    if what in REPEATS:
+        path = tmp_path / "bad.yaml"
+        path.write_bytes(REPEATS[what][0])
+        config, message = path, REPEATS[what][1]
+    else:
+        config, message = changed(good, *MISTAKES[what][:2]), MISTAKES[what][2]
+    with pytest.raises(WorkflowError) as caught:
+        plan(config)
+    told = [line for line in str(caught.value).split("\n") if line.startswith("config: ")]
+    assert len(told) == 1 and told[0].endswith(message) and "Traceback" not in str(caught.value)
+    assert not (tmp_path / "results").exists()
+
+
+def snakemake(folder, *arguments):
+    """Run Snakemake's own command line, with an old report where a run would write one."""
+    (folder / "results").mkdir()
+    (folder / "results" / "report.md").write_text("an older report")
+    command = ["--cores", "1", "--snakefile", f"{ROOT}/Snakefile", *arguments, "--", "report"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *command],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr and "Error:" not in done.stderr
+    assert (folder / "results" / "report.md").read_text() == "an older report"
+    assert [path.name for path in (folder / "results").iterdir()] == ["report.md"]
+    return [line for line in done.stderr.splitlines() if line.startswith("config: ")]
+
+
+def test_on_the_command_line(tmp_path):
+    """Snakemake reads these files before the workflow; the profile has them looked at before that."""
+    content, message = FILES["a config that runs code"]
+    (tmp_path / "bad.yaml").write_bytes(content)
+    assert snakemake(tmp_path, "--configfile", "bad.yaml") == [f"config: bad.yaml{message}"]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_what_the_profile_runs(tmp_path, what):
+    """It ends the process in the same line for every file that Snakemake could not read either."""
+    content, message = FILES[what]
+    (tmp_path / "bad.yaml").write_bytes(content)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    flags = ["-n", "--configfile", f"{tmp_path}/good.yaml", "--cores", "1"]
+    check_configfiles(flags)
+    with pytest.raises(SystemExit) as caught:
+        check_configfiles([*flags, f"--configfile={tmp_path}/bad.yaml"])
+    assert caught.value.code == f"config: {tmp_path}/bad.yaml{message}"
+
+
+def test_a_missing_file_on_the_command_line(tmp_path):
+    assert snakemake(tmp_path, "--configfile", "none.yaml") == ["config: none.yaml: no such file"]
