@@ -4,6 +4,7 @@ import functools
 import re
 
 from emopress import closure, recipe
+from emopress.cache import VARIABLE as CACHE_VARIABLE
 from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.memory_plan import (
@@ -38,6 +39,13 @@ TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")
 os.environ[CORES_VARIABLE] = str(CORES)
 os.environ[KIND_VARIABLE] = STUDY.tracking
 os.environ[STUDY_VARIABLE] = STUDY.name
+# Snakemake's --cache and $SNAKEMAKE_OUTPUT_CACHE, for the jobs of `emopress.cache` (where it is told why no rule
+# has Snakemake's own `cache:`). Nested snakemakes, which submitted jobs are, find it in the environment.
+if (
+    workflow.workflow_settings.cache is not None
+    and "SNAKEMAKE_OUTPUT_CACHE" in os.environ
+):
+    os.environ[CACHE_VARIABLE] = os.path.abspath(os.environ["SNAKEMAKE_OUTPUT_CACHE"])
 os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
     os.path.abspath(m) for m in STUDY.mirrors
 )

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
 from emopress.devices import pick_device as pick_device  # most trainings take both from here
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
@@ -29,6 +29,8 @@ from emopress.train.thresholds import tuned
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
 AfterStep = Callable[[], None]
+
+STATE = "state.json"  # the manifest of an unfinished training
 
 
 def nothing() -> None:
@@ -252,26 +254,29 @@ class Trainer:
             save_file(self.best, folder / "best.safetensors")
             save_file(self._optimizer_tensors(), folder / "optimizer.safetensors")
             write_json(
-                folder / "state.json",
+                folder / "progress.json",
                 {
                     "history": self.history,
                     "best_epoch": self.best_epoch,
                     "scheduler_step": self.scheduler.last_epoch,
-                    "identity": self.identity,
                 },
             )
+            # What is resumed must be what was saved: the manifest holds the hashes.
+            write_json(folder / STATE, {"identity": self.identity, "files": file_table(folder)})
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         state = self.optimizer.state_dict()["state"]
         return {f"{i}.{key}": value for i, row in state.items() for key, value in row.items()}
 
     def _resume(self) -> None:
-        if not (self.state / "state.json").is_file():
+        if not (self.state / STATE).is_file():
             return
-        saved = read_json(self.state / "state.json")
-        if saved["identity"] != self.identity:
+        manifest = read_json(self.state / STATE)
+        if manifest["identity"] != self.identity:
             print("training: an unfinished run of something else is discarded", file=sys.stderr)
             return
+        check_files(self.state, manifest["files"])
+        saved = read_json(self.state / "progress.json")
         self.model.load_state_dict(load_file(self.state / "model.safetensors"))
         self.best = load_file(self.state / "best.safetensors")
         self.best_epoch, self.history = saved["best_epoch"], saved["history"]
