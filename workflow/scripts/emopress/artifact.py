@@ -134,7 +134,7 @@ def damages(folder: Path, table: dict[str, dict[str, Any]]) -> Iterator[tuple[Pa
             yield path, "missing"
         elif (found := sha256_of(path)) != facts["sha256"]:
             size = f"{path.stat().st_size} bytes of {facts['size_bytes']}"
-            yield path, f"damaged (expected sha256 {facts['sha256']}, found {found}; {size})"
+            yield path, f"damaged (expected sha256 {facts['sha256']}, found {found}), {size}"
 
 
 def check_files(folder: Path, table: dict[str, dict[str, Any]]) -> None:

@@ -153,7 +153,7 @@ class Trainer:
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, bar)
-                score, _ = self._judged(validation, classes)
+                score, _ = self._judged(validation, classes, (epoch, steps))
                 self._record(epoch, loss, score)
                 run.log({"loss": loss, "validation_macro_f1": score}, epoch)
                 bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
@@ -168,10 +168,26 @@ class Trainer:
             self.thresholds = {"thresholds": self._judged(validation, classes)[1]}
         return self.history
 
-    def _judged(self, validation: Encoded, classes: int) -> tuple[float, list[float]]:
-        """Return macro F1 and, where texts have any number of labels, the thresholds that give it."""
+    def _demand_finite(self, what: str, value: float, epoch: int, step: int) -> None:
+        """Raise UserError if a number of the training is NaN or infinite; it never recovers from one."""
+        if not math.isfinite(value):
+            raise UserError(
+                f"training: the {what} is {value} in epoch {epoch}, step {step} "
+                f"(learning rate {self.scheduler.get_last_lr()[0]:.2e}); try a lower "
+                "learning_rate, a longer warmup, or precision: fp32"
+            )
+
+    def _judged(
+        self, validation: Encoded, classes: int, after: tuple[int, int] | None = None
+    ) -> tuple[float, list[float]]:
+        """Return macro F1 and, where texts have any number of labels, the thresholds that give it.
+
+        `after`: the epoch and its last step, which may have spoilt the weights.
+        """
         labels = validation.labels.numpy()
         logits = logits_of(self.model, validation, self.device).numpy()
+        if after:
+            self._demand_finite("sum of the validation logits", float(logits.sum()), *after)
         if labels.ndim == 1:
             return macro_f1(labels, logits.argmax(1), classes), []
         thresholds, f1 = tuned(probabilities(logits, MULTI), labels > 0)
@@ -220,13 +236,11 @@ class Trainer:
                 loss = loss * (len(indices) / texts)
                 loss.backward()
                 step_loss += loss.item()
-            if not math.isfinite(step_loss):
-                raise UserError(
-                    f"training: the loss is {step_loss} in epoch {epoch}, step {len(losses) + 1} "
-                    f"(learning rate {self.scheduler.get_last_lr()[0]:.2e}); try a lower "
-                    "learning_rate, a longer warmup, or precision: fp32"
-                )
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings["max_grad_norm"])
+            self._demand_finite("loss", step_loss, epoch, len(losses) + 1)
+            norm = torch.nn.utils.clip_grad_norm_(
+                self.model.parameters(), settings["max_grad_norm"]
+            )
+            self._demand_finite("gradient's norm", norm.item(), epoch, len(losses) + 1)
             self.optimizer.step()
             self.scheduler.step()
             self.optimizer.zero_grad(set_to_none=True)
