@@ -197,3 +197,11 @@ def step_of(name):
         "name": name,
         **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name]),
     }
+
+
+onstart:
+    for folder in ("results", "results/logs"):
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            raise WorkflowError(
+                f"{folder}: not writable; give yourself the right to write there, or work on a copy"
+            )
