@@ -2,6 +2,7 @@
 #                and NNCF too, for studies with OpenVINO bundles (works with report and bench as well)
 # make report    set everything up and run the demo study to results/report.md
 # make test      set everything up and run the whole test suite
+# make test-faults  kill -9 a study KILLS times (100) at random points, and the other faults of tests/faults
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make docs      write config/README.md from the schema
@@ -11,11 +12,12 @@ PYTHON ?= python3
 CORES ?= 4
 CONFIG ?= config/study.yaml
 EXTRAS ?=
+KILLS ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test bench pins docs lock lint
+.PHONY: setup report test test-faults bench pins docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -24,6 +26,9 @@ report: setup
 
 test: $(VENV)/installed-dev $(VENV)/linked lint
 	python -m pytest
+
+test-faults: $(VENV)/installed-dev $(VENV)/linked
+	EMOPRESS_KILLS=$(KILLS) python -m pytest tests/faults
 
 lint: $(VENV)/installed-dev
 	ruff format --check .
