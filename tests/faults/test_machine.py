@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from faultstudy import jobs, kill
+from faultstudy import jobs, kill, members
 
 CHECKPOINT = "results/few/linear/seed0/checkpoint/checkpoint.json"
 MOUNTS = subprocess.run(
@@ -134,15 +134,21 @@ def test_two_snakemakes_in_one_folder_and_a_killed_one(copied):
         while not jobs(first.pid):
             assert first.poll() is None
             time.sleep(0.01)
+        halt(members(first.pid), signal.SIGSTOP)
         second = copied.snakemake(CHECKPOINT, check=False)
         assert second.returncode == 1 and "Directory cannot be locked" in second.stdout
-        killed = first.poll() is None  # else the first was done already
-        kill([first.pid])
+        kill([first.pid])  # its job is only halted
         first.wait()
-        if killed:
-            third = copied.snakemake(CHECKPOINT, check=False)
-            assert third.returncode == 1 and "--unlock" in third.stdout
-            copied.snakemake(options=["--unlock"])
-        # The killed one's job may still run: the next one waits for it.
-        copied.snakemake(CHECKPOINT)
+        third = copied.snakemake(CHECKPOINT, check=False)
+        assert third.returncode == 1 and "--unlock" in third.stdout
+        copied.snakemake(options=["--unlock"])
+        assert jobs(first.pid)
+        Timer(4.0, halt, [members(first.pid), signal.SIGCONT]).start()
+        last = copied.snakemake(CHECKPOINT).stdout  # its job waits for the orphan
+        assert f"{CHECKPOINT}: waiting for another process that makes it" in last
         assert made(copied) == expected(copied)
+
+
+def halt(pids, how):
+    for pid in pids:
+        os.kill(pid, how)

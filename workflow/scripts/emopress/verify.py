@@ -73,24 +73,29 @@ def verify(results: Path) -> Verdict:
     return verdict
 
 
-def remove(results: Path, damaged: list[tuple[Path, str]]) -> list[Path]:
+def remove(results: Path, damaged: list[tuple[Path, str]]) -> dict[Path, Path | None]:
     """Remove the artifacts that damaged files belong to, whole folders with their manifest, and their records.
 
-    Returns what was removed. The next run of the workflow makes it again, and what hangs from it.
+    Returns what was removed -> the file to ask the workflow for, which makes it again; None where the
+    workflow does so by itself (an unfinished training begins anew).
     """
-    gone: list[Path] = []
+    gone: dict[Path, Path | None] = {}
     for path, _ in damaged:
         artifact = _artifact_of(path, results)
         if artifact in gone:
             continue
+        outputs = [artifact / name for name in TABLES] if artifact.name != path.name else [artifact]
+        if path.name in TABLES:
+            outputs = [path]
+        made = [file for file in outputs if record_of(file, results).is_file() or file.is_file()]
         if artifact.is_dir() and not artifact.is_symlink():
             shutil.rmtree(artifact)
         else:
             artifact.unlink(missing_ok=True)
-        for name in TABLES if artifact != path or path.name in TABLES else ():
-            record_of(artifact / name, results).unlink(missing_ok=True)
-        record_of(artifact, results).unlink(missing_ok=True)
-        gone.append(artifact)
+        for file in made:
+            record_of(file, results).unlink(missing_ok=True)
+        by_itself = artifact.name == STATE or not made
+        gone[artifact] = None if by_itself else made[0]
     return gone
 
 

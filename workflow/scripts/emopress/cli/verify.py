@@ -1,6 +1,7 @@
 """`emopress verify RESULTS`: names every damaged or missing file of a results folder."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--remove",
         action="store_true",
-        help="remove what is damaged (a checkpoint or bundle as a whole), for the next run of the "
-        "workflow to make it again with all that hangs from it",
+        help="remove what is damaged (a checkpoint or bundle as a whole), for the workflow to make it "
+        "again, and print the targets that have it do so at once",
     )
 
 
@@ -36,8 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{results}: {counts}" + (f", {without} without a record" if without else ""))
     if not arguments.remove:
         return int(bool(verdict.damaged))
-    for path in remove(results, verdict.damaged):
+    gone = remove(results, verdict.damaged)
+    for path in gone:
         print(f"removed {path}")
-    if verdict.damaged:
-        print("run the workflow again to make it anew")
+    targets = " ".join(shlex.quote(str(path)) for path in gone.values() if path)
+    if targets:
+        print(
+            "what needs it makes it again; to have it now run snakemake with your options and these "
+            f"targets, in the folder that {results.name}/ lies in:\n-- {targets}"
+        )
     return 0
