@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
+from threading import Timer
 
 import pytest
 from faultstudy import jobs, kill, members

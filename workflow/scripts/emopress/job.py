@@ -67,8 +67,11 @@ def fair_threads(wanted: int, cores: int, processors: int) -> int:
     return max(1, min(wanted, wanted * processors // max(cores, processors)))
 
 
-def told(error: BaseException) -> str | None:
-    """Return the one line that an error is told in; None for one that nobody foresaw."""
+def told(error: BaseException, place: str = "an output") -> str | None:
+    """Return the one line that an error is told in; None for one that nobody foresaw.
+
+    `place` is what was written, for libraries that do not tell which file they could not write.
+    """
     if isinstance(error, UserError):
         return str(error)
     text = " ".join(str(error).split())
@@ -78,7 +81,7 @@ def told(error: BaseException) -> str | None:
     )  # safetensors and tokenizers tell it in their text
     code = int(rust[1]) if rust else code
     if code in UNWRITABLE:
-        place = getattr(error, "filename", None) or "an output"
+        place = getattr(error, "filename", None) or place
         return f"{place}: {os.strerror(code)}; {UNWRITABLE[code]}, then type the same command again"
     if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(text):
         return (
@@ -119,7 +122,7 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
         with guarded(snakemake.input, snakemake.output, folders=folders):
             yield threads
     except Exception as error:
-        line = told(error)
+        line = told(error, str(next(iter(snakemake.output), "an output")))
         if not isinstance(error, UserError):
             logging.exception("rule %s failed", snakemake.rule)
         if line is None:
