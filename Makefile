@@ -2,6 +2,7 @@
 #                and NNCF too, for studies with OpenVINO bundles (works with report and bench as well)
 # make report    set everything up and run the demo study to results/report.md
 # make test      set everything up and run the whole test suite
+# make test-faults  kill -9 a study KILLS times (100) at random points, and the other faults of tests/faults
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
@@ -15,11 +16,12 @@ TEST_CORES ?= 2
 CONFIG ?= config/study.yaml
 ENGINE ?= podman
 EXTRAS ?=
+KILLS ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test bench pins audit container docs lock lint
+.PHONY: setup report test test-faults bench pins audit container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -29,6 +31,9 @@ report: setup
 test: $(VENV)/installed-dev $(VENV)/linked lint
 	python -m pytest -n $(TEST_CORES) --dist loadgroup -m "not alone"
 	python -m pytest -m alone
+
+test-faults: $(VENV)/installed-dev $(VENV)/linked
+	EMOPRESS_KILLS=$(KILLS) python -m pytest tests/faults
 
 lint: $(VENV)/installed-dev
 	ruff format --check .

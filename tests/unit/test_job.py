@@ -18,7 +18,7 @@ import sys
 from types import SimpleNamespace
 from emopress.errors import UserError
 from emopress.job import job
-with job(SimpleNamespace(threads=2, log=[sys.argv[1]], rule="prune")) as threads:
+with job(SimpleNamespace(threads=2, input=[], output=[], log=[sys.argv[1]], rule="prune")) as threads:
     import os
     print("to the log", threads == int(os.environ["OMP_NUM_THREADS"]))
     print("progress", file=sys.stderr)

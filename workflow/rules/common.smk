@@ -4,6 +4,7 @@ import functools
 import re
 
 from emopress import closure, recipe
+from emopress.cache import VARIABLE as CACHE_VARIABLE
 from emopress.errors import UserError
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.memory_plan import (
@@ -40,6 +41,13 @@ TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")
 os.environ[CORES_VARIABLE] = str(CORES)
 os.environ[KIND_VARIABLE] = STUDY.tracking
 os.environ[STUDY_VARIABLE] = STUDY.name
+# Snakemake's --cache and $SNAKEMAKE_OUTPUT_CACHE, for the jobs of `emopress.cache` (where it is told why no rule
+# has Snakemake's own `cache:`). Nested snakemakes, which submitted jobs are, find it in the environment.
+if (
+    workflow.workflow_settings.cache is not None
+    and "SNAKEMAKE_OUTPUT_CACHE" in os.environ
+):
+    os.environ[CACHE_VARIABLE] = os.path.abspath(os.environ["SNAKEMAKE_OUTPUT_CACHE"])
 os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
     os.path.abspath(m) for m in STUDY.mirrors
 )
@@ -191,3 +199,11 @@ def step_of(name):
         "name": name,
         **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name]),
     }
+
+
+onstart:
+    for folder in ("results", "results/logs"):
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            raise WorkflowError(
+                f"{folder}: not writable; give yourself the right to write there, or work on a copy"
+            )

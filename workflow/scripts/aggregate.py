@@ -7,7 +7,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.job import job
 
-    with job(snakemake):
+    with job(snakemake, folders=False):
         import pandas
 
         from emopress.artifact import read_json, write_json

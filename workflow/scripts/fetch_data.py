@@ -5,10 +5,11 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
+    from emopress.cache import cached
     from emopress.data.fetch import data_set, fetch_files
     from emopress.job import job, mirrors
 
-    with job(snakemake):
+    def make() -> None:
         fetch_files(
             data_set(snakemake.wildcards.dataset),
             dict(snakemake.params.source),
@@ -17,6 +18,16 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             mirrors=mirrors(),
             root=Path(__file__).parents[2],
             dest=Path(snakemake.output.manifest).parent,
+        )
+
+    files = snakemake.params.source["files"]
+    with job(snakemake):
+        cached(
+            snakemake,
+            make,
+            script=__file__,
+            facts={"mirrored": bool(mirrors())},
+            pinned=all("sha256" in file or "path" in file for file in files),
         )
 
 

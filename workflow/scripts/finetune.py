@@ -5,9 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
+    from emopress.cache import cached
     from emopress.job import job, optional_folder
 
-    with job(snakemake) as threads:
+    def make(threads: int) -> None:
         from emopress.train.loop import set_threads
 
         set_threads(threads)
@@ -36,6 +37,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
                 device=snakemake.params.device,
                 state=out.with_name("unfinished-training"),
             )
+
+    with job(snakemake) as threads:
+        cached(snakemake, lambda: make(threads), script=__file__, threads=threads)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,21 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.data.prepare import prepare_dataset
+    from emopress.cache import cached
     from emopress.job import job
 
-    with job(snakemake):
+    def make() -> None:
+        from emopress.data.prepare import prepare_dataset
+
         prepare_dataset(
             snakemake.wildcards.dataset,
             dict(snakemake.params.dataset),
             Path(snakemake.input.manifest).parent,
             Path(snakemake.output.counts).parent,
         )
+
+    with job(snakemake):
+        cached(snakemake, make, script=__file__)
 
 
 if __name__ == "__main__":

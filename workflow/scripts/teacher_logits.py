@@ -5,9 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
+    from emopress.cache import cached
     from emopress.job import job
 
-    with job(snakemake) as threads:
+    def make(threads: int) -> None:
         from emopress.train.logits import write_logits
 
         write_logits(
@@ -17,6 +18,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             threads=threads,
             device=snakemake.params.device,
         )
+
+    with job(snakemake) as threads:
+        cached(snakemake, lambda: make(threads), script=__file__, threads=threads)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
+    from emopress.cache import cached
     from emopress.job import job
 
-    with job(snakemake):
+    def make() -> None:
         from emopress.linear.train import train_linear
 
         train_linear(
@@ -18,6 +19,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             validation=Path(snakemake.input.validation),
             out=Path(snakemake.output.checkpoint).parent,
         )
+
+    with job(snakemake):
+        cached(snakemake, make, script=__file__)
 
 
 if __name__ == "__main__":

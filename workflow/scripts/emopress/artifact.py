@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -39,8 +40,8 @@ def replaced_file(path: Path | str) -> Iterator[Path]:
 def replaced_folder(path: Path | str) -> Iterator[Path]:
     """Yield an empty temporary sibling folder; it takes the place of `path` when the block succeeds.
 
-    A job that is killed inside the block leaves the old folder as it was and a hidden temporary
-    one beside it, which nothing reads.
+    A job that is killed inside the block leaves the old folder as it was, or moved aside, and a hidden
+    temporary one beside it: `remove_leftovers` tidies up.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,26 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)
+
+
+def remove_leftovers(path: Path | str) -> None:
+    """Remove what killed jobs left beside `path` of replaced_file and replaced_folder.
+
+    A folder that was moved aside when the job died is put back first. Nobody else may be writing `path`.
+    """
+    path = Path(path)
+    names = re.compile(
+        rf"\.({re.escape(path.stem)}|{re.escape(path.name)}(-old)?)-[a-z0-9_]{{8}}({re.escape(path.suffix)})?"
+    )
+    for left in list(path.parent.iterdir()) if path.parent.is_dir() else []:
+        if not names.fullmatch(left.name):
+            continue
+        if (left / path.name).is_dir() and not path.exists():
+            os.replace(left / path.name, path)
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def linked_or_copied(source: Path, dest: Path) -> None:
@@ -105,15 +126,18 @@ def file_table(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def check_files(folder: Path, table: dict[str, dict[str, Any]]) -> None:
-    """Raise UserError naming the first file of `folder` that is absent or differs from `table`."""
+def damages(folder: Path, table: dict[str, dict[str, Any]]) -> Iterator[tuple[Path, str]]:
+    """Yield each file of `folder` that is absent or differs from `table`, and what is wrong with it."""
     for name, facts in table.items():
         path = folder / name
         if not path.is_file():
-            raise UserError(f"{path}: missing; delete {folder} and run the workflow again")
-        found = sha256_of(path)
-        if found != facts["sha256"]:
-            raise UserError(
-                f"{path}: damaged (expected sha256 {facts['sha256']}, found {found}); "
-                f"delete {folder} and run the workflow again"
-            )
+            yield path, "missing"
+        elif (found := sha256_of(path)) != facts["sha256"]:
+            size = f"{path.stat().st_size} bytes of {facts['size_bytes']}"
+            yield path, f"damaged (expected sha256 {facts['sha256']}, found {found}), {size}"
+
+
+def check_files(folder: Path, table: dict[str, dict[str, Any]]) -> None:
+    """Raise UserError naming the first file of `folder` that is absent or differs from `table`."""
+    for path, why in damages(folder, table):
+        raise UserError(f"{path}: {why}; delete {folder} and run the workflow again")

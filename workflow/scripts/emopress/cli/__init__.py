@@ -1,4 +1,4 @@
-"""The commands for a shipped model: `python -m emopress predict | compare | card | push`.
+"""The commands for a shipped model and a results folder: `python -m emopress predict | compare | card | push | verify`.
 
 Each module named in COMMANDS has `add_parser(subparsers)` and `run(arguments) -> int`. Only the module of
 the command that was typed is imported, so that one command never needs what another one does.
@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "install emopress with its extra `compare`",
     "card": "install emopress with its extra `push`",
     "push": "install emopress with its extra `push`",
+    "verify": "pip install emopress",
 }
 TRACEBACK_VARIABLE = "EMOPRESS_TRACEBACK"  # set: an unforeseen error keeps its traceback
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import read_json
+from emopress.artifact import check_files, read_json
 
 Log = list[dict[str, Any]]
 
@@ -15,6 +15,7 @@ def read_logs(
     """Return data set -> variant -> log; `curved` are (data set, variant) pairs, one per manifest."""
     logs: dict[str, dict[str, Log]] = {}
     for (dataset, variant), manifest in zip(curved, manifests, strict=True):
-        log = read_json(Path(manifest).with_name("training.json"))
-        logs.setdefault(dataset, {})[variant] = log
+        path = Path(manifest).with_name("training.json")
+        check_files(path.parent, {path.name: read_json(manifest)["files"][path.name]})
+        logs.setdefault(dataset, {})[variant] = read_json(path)
     return logs

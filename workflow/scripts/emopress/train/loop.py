@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
 from emopress.devices import pick_device as pick_device  # most trainings take both from here
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
@@ -29,6 +29,8 @@ from emopress.train.thresholds import tuned
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
 AfterStep = Callable[[], None]
+
+STATE = "state.json"  # the manifest of an unfinished training
 
 
 def nothing() -> None:
@@ -151,7 +153,7 @@ class Trainer:
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, bar)
-                score, _ = self._judged(validation, classes)
+                score, _ = self._judged(validation, classes, (epoch, steps))
                 self._record(epoch, loss, score)
                 run.log({"loss": loss, "validation_macro_f1": score}, epoch)
                 bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
@@ -166,10 +168,26 @@ class Trainer:
             self.thresholds = {"thresholds": self._judged(validation, classes)[1]}
         return self.history
 
-    def _judged(self, validation: Encoded, classes: int) -> tuple[float, list[float]]:
-        """Return macro F1 and, where texts have any number of labels, the thresholds that give it."""
+    def _demand_finite(self, what: str, value: float, epoch: int, step: int) -> None:
+        """Raise UserError if a number of the training is NaN or infinite; it never recovers from one."""
+        if not math.isfinite(value):
+            raise UserError(
+                f"training: the {what} is {value} in epoch {epoch}, step {step} "
+                f"(learning rate {self.scheduler.get_last_lr()[0]:.2e}); try a lower "
+                "learning_rate, a longer warmup, or precision: fp32"
+            )
+
+    def _judged(
+        self, validation: Encoded, classes: int, after: tuple[int, int] | None = None
+    ) -> tuple[float, list[float]]:
+        """Return macro F1 and, where texts have any number of labels, the thresholds that give it.
+
+        `after`: the epoch and its last step, which may have spoilt the weights.
+        """
         labels = validation.labels.numpy()
         logits = logits_of(self.model, validation, self.device).numpy()
+        if after:
+            self._demand_finite("sum of the validation logits", float(logits.sum()), *after)
         if labels.ndim == 1:
             return macro_f1(labels, logits.argmax(1), classes), []
         thresholds, f1 = tuned(probabilities(logits, MULTI), labels > 0)
@@ -218,13 +236,11 @@ class Trainer:
                 loss = loss * (len(indices) / texts)
                 loss.backward()
                 step_loss += loss.item()
-            if not math.isfinite(step_loss):
-                raise UserError(
-                    f"training: the loss is {step_loss} in epoch {epoch}, step {len(losses) + 1} "
-                    f"(learning rate {self.scheduler.get_last_lr()[0]:.2e}); try a lower "
-                    "learning_rate, a longer warmup, or precision: fp32"
-                )
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings["max_grad_norm"])
+            self._demand_finite("loss", step_loss, epoch, len(losses) + 1)
+            norm = torch.nn.utils.clip_grad_norm_(
+                self.model.parameters(), settings["max_grad_norm"]
+            )
+            self._demand_finite("gradient's norm", norm.item(), epoch, len(losses) + 1)
             self.optimizer.step()
             self.scheduler.step()
             self.optimizer.zero_grad(set_to_none=True)
@@ -252,26 +268,29 @@ class Trainer:
             save_file(self.best, folder / "best.safetensors")
             save_file(self._optimizer_tensors(), folder / "optimizer.safetensors")
             write_json(
-                folder / "state.json",
+                folder / "progress.json",
                 {
                     "history": self.history,
                     "best_epoch": self.best_epoch,
                     "scheduler_step": self.scheduler.last_epoch,
-                    "identity": self.identity,
                 },
             )
+            # What is resumed must be what was saved: the manifest holds the hashes.
+            write_json(folder / STATE, {"identity": self.identity, "files": file_table(folder)})
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         state = self.optimizer.state_dict()["state"]
         return {f"{i}.{key}": value for i, row in state.items() for key, value in row.items()}
 
     def _resume(self) -> None:
-        if not (self.state / "state.json").is_file():
+        if not (self.state / STATE).is_file():
             return
-        saved = read_json(self.state / "state.json")
-        if saved["identity"] != self.identity:
+        manifest = read_json(self.state / STATE)
+        if manifest["identity"] != self.identity:
             print("training: an unfinished run of something else is discarded", file=sys.stderr)
             return
+        check_files(self.state, manifest["files"])
+        saved = read_json(self.state / "progress.json")
         self.model.load_state_dict(load_file(self.state / "model.safetensors"))
         self.best = load_file(self.state / "best.safetensors")
         self.best_epoch, self.history = saved["best_epoch"], saved["history"]

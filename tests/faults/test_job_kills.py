@@ -1,0 +1,125 @@
+"""kill -9 of jobs alone, at random points of their trainings and writes: many kills for little time.
+
+The jobs run in forks of this process, which has imported what takes seconds. `make test-faults` kills
+EMOPRESS_JOB_KILLS times in every family.
+"""
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from emopress.artifact import check_files, file_table
+from emopress.ledger import STATE, check_recorded, guarded, table_of
+
+KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "15"))
+SEED = int(os.environ.get("EMOPRESS_SEED", "0"))
+CHECKPOINT = Path("results/few/model/seed0/checkpoint/checkpoint.json")
+TOKENIZER = {"train": "words", "vocab_size": 200, "lowercase": True}
+VECTORS = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
+context = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def common(few, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return {
+        "data": few.data,
+        "seed": 0,
+        "device": "cpu",
+        "train": few.train,
+        "validation": few.validation,
+        "state": CHECKPOINT.parent.with_name(STATE),
+        "out": CHECKPOINT.parent,
+    }
+
+
+@pytest.fixture
+def dense(common, filled, training):
+    from emopress.dense.train import train_dense
+
+    train = training(epochs=8, batch_size=16, learning_rate=0.02, patience=8)
+    step = filled("dense", vectors=VECTORS, layers=[8], train=train)
+    return partial(train_dense, step=step, vectors=None, **common)
+
+
+@pytest.fixture
+def lstm(common, filled, training):
+    from emopress.lstm.train import train_lstm
+
+    train = training(epochs=5, batch_size=16, learning_rate=0.02, patience=5)
+    more = {"kind": "discriminative", "width": 8, "state": 8, "tokenizer": TOKENIZER}
+    step = filled("lstm", train=train, **more)
+    return partial(train_lstm, entry=step, step=step, pretrained_tokenizer=None, **common)
+
+
+@pytest.fixture
+def linear(common, filled):
+    from emopress.linear.train import train_linear
+
+    given = {name: value for name, value in common.items() if name not in ("state", "device")}
+    return partial(train_linear, step=filled("linear"), **given)
+
+
+def job(make, ready):
+    import torch
+
+    torch.set_num_threads(1)
+    ready.set()
+    with guarded([], [CHECKPOINT]):
+        make()
+
+
+def started(make):
+    ready = context.Event()
+    process = context.Process(target=job, args=(make, ready))
+    process.start()
+    assert ready.wait(60)
+    return process
+
+
+def nothing_half_written():
+    """What is under its name is whole: checkpoint and unfinished training."""
+    for manifest in (CHECKPOINT, CHECKPOINT.parents[1] / STATE / "state.json"):
+        if manifest.parent.exists():
+            check_files(manifest.parent, table_of(manifest))
+    if CHECKPOINT.exists():
+        check_recorded(CHECKPOINT)
+
+
+@pytest.mark.parametrize("family", ["dense", "lstm", "linear"])
+def test_a_job_that_is_killed_ends_like_one_that_is_not(family, request):
+    make, rng = request.getfixturevalue(family), random.Random(f"{family} {SEED}")
+    start = time.monotonic()
+    undisturbed = started(make)
+    undisturbed.join(120)
+    seconds, expected = time.monotonic() - start, file_table(CHECKPOINT.parent)
+    assert undisturbed.exitcode == 0
+    kills = complete = resumed = 0
+    while kills < KILLS or not complete:
+        if kills >= KILLS:
+            seconds = 120  # the last one may end
+        if CHECKPOINT.exists():  # that run is over: begin anew
+            shutil.rmtree("results")
+        resumed += CHECKPOINT.parent.with_name(STATE).exists()
+        process = started(make)
+        process.join(rng.uniform(0, seconds))
+        if process.exitcode is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            kills += 1
+            nothing_half_written()
+        if process.exitcode == 0:
+            complete += 1
+            nothing_half_written()
+            assert file_table(CHECKPOINT.parent) == expected
+            left = {path.name for path in CHECKPOINT.parents[1].iterdir()}
+            assert left == {"checkpoint"}
+    assert resumed or family == "linear" or kills < 5
+    print(f"{family}: {kills} kills, {resumed} resumed, {complete} runs to the end, all alike")

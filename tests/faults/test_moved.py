@@ -1,0 +1,24 @@
+"""A results folder that moved to another path is the same study, with nothing to do."""
+
+
+def test_nothing_to_do_after_a_move(copied):
+    for path in (copied.folder / "workflow").rglob("*.py"):
+        path.touch()  # as in a fresh clone, whose files are younger than the results
+    assert copied.planned() == 0
+
+
+def test_no_artifact_holds_the_path_it_was_made_at(undisturbed):
+    """Logs do, of files that a job read or downloaded; nothing reads a log."""
+    path = str(undisturbed.folder)
+    needles = [path.encode(), path.encode("utf-16-le"), str(undisturbed.folder.parent).encode()]
+    logs = undisturbed.results / "logs"
+    files = [file for file in undisturbed.results.rglob("*") if file.is_file()]
+    files = [file for file in files if not file.is_relative_to(logs)]
+    assert len(files) == len(undisturbed.expected) > 25
+    for file in files:
+        data = file.read_bytes()
+        assert not any(needle in data for needle in needles), file
+
+
+def test_no_file_is_a_link(undisturbed):
+    assert not any(file.is_symlink() for file in undisturbed.results.rglob("*"))

@@ -1,0 +1,108 @@
+"""A training that diverges stops with the step, the learning rate and what to try, in every family."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emopress.errors import UserError
+
+LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts" / "emopress"
+TOLD = (
+    r"training: the (loss|gradient's norm|sum of the validation logits) is (nan|inf|-inf) in epoch \d+, "
+    r"step \d+ \(learning rate \d\.\d\de[+-]\d+\); try a lower learning_rate, a longer warmup"
+)
+TOKENIZER = {"train": "words", "vocab_size": 200, "lowercase": True}
+SHAPE = {"architecture": "bert", "layers": 1, "width": 16, "heads": 2, "ffn": 32}
+VECTORS = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
+
+
+def test_all_trainings_go_through_the_one_loop_that_checks():
+    found = [
+        path.name for path in LIBRARY.rglob("*.py") if ".backward()" in path.read_text("utf-8")
+    ]
+    assert found == ["loop.py"]
+
+
+@pytest.fixture
+def common(few, tmp_path):
+    return {
+        "data": few.data,
+        "seed": 0,
+        "device": "cpu",
+        "train": few.train,
+        "validation": few.validation,
+        "state": tmp_path / "state",
+        "out": tmp_path / "out",
+    }
+
+
+def stopped(train, /, **arguments):
+    """Run a training that must stop; returns what it said."""
+    with pytest.raises(UserError) as raised:
+        train(**arguments)
+    assert re.match(TOLD, str(raised.value)), raised.value
+    assert "\n" not in str(raised.value) and not arguments["out"].exists()
+    return str(raised.value)
+
+
+@pytest.fixture
+def diverging(training):
+    # Finite in fp32, but no weight is after a step or two with it.
+    return training(epochs=2, batch_size=16, learning_rate=3e38, warmup=0.0)
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_dense(common, filled, few, diverging, tmp_path, taught):
+    from emopress.dense.train import train_dense
+
+    step = filled("dense", vectors=VECTORS, layers=[8], train=diverging)
+    entry = {**filled("dense", vectors=VECTORS, layers=[8]), "train": diverging}
+    more = lesson_of(few, tmp_path, diverging, entry, filled) if taught else {"step": step}
+    stopped(train_dense, vectors=None, **common, **more)
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_lstm(common, filled, diverging, kind):
+    from emopress.lstm.train import train_lstm
+
+    more = {"label_width": 4} if kind == "generative" else {}
+    step = filled("lstm", kind=kind, width=8, state=8, tokenizer=TOKENIZER, train=diverging, **more)
+    stopped(train_lstm, entry=step, step=step, pretrained_tokenizer=None, **common)
+
+
+def test_transformer(common, filled, diverging):
+    from emopress.train.finetune import train_encoder
+
+    tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
+    step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=diverging)
+    stopped(
+        train_encoder, entry=step, step=step, pretrained=None, pretrained_tokenizer=None, **common
+    )
+
+
+def lesson_of(few, tmp_path, train, entry, filled):
+    """Return the arguments of a distillation from a teacher that only exists as logits."""
+    import pandas
+    from safetensors.numpy import save_file
+
+    from emopress.train.logits import _ids_hash
+
+    ids = pandas.read_parquet(few.train)["id"].tolist()
+    facts = {"ids_sha256": _ids_hash(ids), "licences": "[]"}
+    logits = tmp_path / "train.safetensors"
+    wanted = np.random.default_rng(0).normal(size=(len(ids), len(few.labels))).astype(np.float32)
+    save_file({"logits": wanted}, logits, metadata=facts)
+    (tmp_path / "bundle.json").write_text(json.dumps({"recipe": [], "licences": []}))
+    step = filled("distill", student="a-name", train=train)
+    return {"step": step, "student": entry, "teacher": tmp_path, "teacher_logits": [logits]}
+
+
+def test_what_only_the_last_step_spoils_is_seen_too(common, filled, training):
+    from emopress.dense.train import train_dense
+
+    whole = training(epochs=1, batch_size=10**6, learning_rate=3e38, warmup=0.0)
+    step = filled("dense", vectors=VECTORS, layers=[8], train=whole)
+    assert "validation logits" in stopped(train_dense, step=step, vectors=None, **common)
