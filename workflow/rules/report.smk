@@ -78,7 +78,8 @@ rule aggregate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         entries=[
             [dataset, variant, seed, STUDY.reference(dataset, variant)]
@@ -104,6 +105,9 @@ rule rulegraph:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
     params:
         config=(
             ["--configfile", *map(os.path.relpath, CONFIGFILES)]
@@ -146,6 +150,9 @@ rule draw_rules:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
     message:
         "draw the rules"
     script:
@@ -173,7 +180,8 @@ rule figures:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         curved=lambda wildcards: [
@@ -209,7 +217,8 @@ rule trade_off:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=30,
     params:
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         models=lambda wildcards: GRIDS[wildcards.dataset],
@@ -258,7 +267,8 @@ rule render:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         study={
             "name": STUDY.name,
