@@ -78,7 +78,7 @@ class Slurm:
     """The running cluster, as its own commands describe it."""
 
     def __init__(self, node):
-        self.node = node
+        self.node, self.cpus = node, CPUS
 
     def jobs(self):
         """Return what scontrol knows of every job, the oldest first: a dict of its fields each."""

@@ -127,6 +127,6 @@ def held_gpus(wanted: int) -> Iterator[list[str]]:
             yield taken
         finally:
             if before is None:
-                del os.environ[VISIBLE_VARIABLE]
+                os.environ.pop(VISIBLE_VARIABLE, None)
             else:
                 os.environ[VISIBLE_VARIABLE] = before
