@@ -1,7 +1,10 @@
 # make setup     install what requirements.lock pins into .venv, and the command emopress; EXTRAS=openvino: OpenVINO
-#                and NNCF too, for studies with OpenVINO bundles (works with report and bench as well)
+#                and NNCF too, for studies with OpenVINO bundles; EXTRAS=slurm: the plugin of profiles/slurm
+#                (works with report and bench as well)
 # make report    set everything up and run the demo study to results/report.md
 # make test      set everything up and run the whole test suite
+# make test-cluster  run a small study on a real Slurm, which it starts on this machine (as root, with the Debian
+#                packages slurm-wlm and munge; without them its tests are skipped)
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make docs      write config/README.md from the schema
@@ -15,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test bench pins docs lock lint
+.PHONY: setup report test test-cluster bench pins docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -23,7 +26,10 @@ report: setup
 	snakemake --cores $(CORES) report
 
 test: $(VENV)/installed-dev $(VENV)/linked lint
-	python -m pytest
+	python -m pytest --ignore=tests/cluster
+
+test-cluster: $(VENV)/installed-dev $(VENV)/installed-slurm $(VENV)/linked
+	python -m pytest tests/cluster
 
 lint: $(VENV)/installed-dev
 	ruff format --check .

@@ -101,7 +101,7 @@ rule quantize:
     threads: 1
     resources:
         mem_mb=memory(6000),
-        runtime=120,
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:

@@ -81,7 +81,7 @@ rule predict:
                 STUDY, [wildcards.variant], Path("results"), 3000
             )
         ),
-        runtime=240,
+        runtime=120,
         gpu=prediction_gpu,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
@@ -108,7 +108,7 @@ use rule predict as predict_generative with:
         "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
     resources:
         mem_mb=memory(3000),
-        runtime=240,
+        runtime=120,
         gpu=0,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],

@@ -15,7 +15,7 @@ rule train_linear:
     threads: 1
     resources:
         mem_mb=memory(4000),
-        runtime=240,
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.linear),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
