@@ -70,9 +70,9 @@ def here(path):
 
 
 def code_of(script):
-    """Return the input `code` of a rule, the library files that its script needs: as a function, since every job
-    reads this workflow too, and needs to know of its own rule's only."""
-    find = functools.cache(lambda: closure.code_of(script))
+    """Return the input `code` of a rule, which stands for the library files that its script needs: as a function,
+    since every job reads this workflow too, and needs to know of its own rule's only."""
+    find = functools.cache(lambda: [closure.stamp_of(script)])
     return lambda wildcards: find()
 
 
