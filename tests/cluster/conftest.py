@@ -18,6 +18,8 @@ PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "data/demo"]
 # finished puts the next one off by 10 s more, so checking early is no help.)
 HERE = ["--slurm-init-seconds-before-status-checks", "8", "--cores", str(one_node.CPUS)]
 GROUPED = ["--profile", "profiles/grouped", "--resources", f"mem_mb={one_node.MEMORY_MB}"]
+LINEAR = "results/demo-en/linear/seed0/checkpoint/checkpoint.json"
+DENSE = "results/demo-en/dense/seed0/checkpoint/checkpoint.json"
 LOCAL = ["--workflow-profile", "profiles/default", "--cores", str(one_node.CPUS)]
 
 
@@ -51,14 +53,16 @@ class Project:
                 start_new_session=True,
             )
 
-    def finish(self, process, *, seconds=900, fails=False):
+    def finish(self, process, *, seconds=1500, fails=False):
         """Wait for `start`'s process and return what it said; it must (or must not) succeed."""
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGINT)  # so it cancels its Slurm jobs
-            process.wait(60)
             raise AssertionError(f"not done in {seconds} s:\n{self.said.read_text()}") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)  # so it cancels its Slurm jobs
+                process.wait(60)
         said = self.said.read_text("utf-8")
         assert (code != 0) == fails, said
         return said
@@ -87,8 +91,18 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def trained(slurm, project):
+    """The project with a linear and a dense model, trained in a Slurm job each."""
+    project.run(targets=[LINEAR, DENSE])
+    return project
+
+
+@pytest.fixture(scope="session")
 def study(slurm, project):
-    """The project after a report through Slurm, in groups: `seconds` it took, and what was `told`."""
+    """The project after a report through Slurm, in groups: `seconds` it took, and what was `told`.
+
+    The tests that ask for it come first: it is made from nothing.
+    """
     start = time.perf_counter()
     project.told = project.run(*GROUPED)
     project.seconds = time.perf_counter() - start

@@ -4,6 +4,8 @@ import json
 import re
 from collections import Counter
 
+from tests.cluster.conftest import DENSE, LINEAR
+
 ALONE = {"finetune", "train_dense", "time", "judge"}  # as profiles/grouped says
 GROUPS = {"data", "small", "report"}
 MODELS = ("tiny", "linear", "dense")
@@ -25,6 +27,11 @@ def hashes(project):
         str(path.relative_to(project.results)): json.loads(path.read_text("utf-8"))["files"]
         for path in manifests
     }
+
+
+def files_of(project, manifest):
+    """Return the hashes of a checkpoint's files."""
+    return json.loads((project.folder / manifest).read_text("utf-8"))["files"]
 
 
 def test_the_report_is_made_by_slurm_jobs(slurm, study):
@@ -66,47 +73,41 @@ def test_nothing_is_left_to_do(study):
     assert "Nothing to be done" in study.run("--dry-run")
 
 
-def test_a_cancelled_job_is_retried_with_more_memory(slurm, study):
-    target = study.results / "demo-en/linear/seed0/checkpoint/checkpoint.json"
-    before = json.loads(target.read_text("utf-8"))
+def test_a_cancelled_job_is_retried_with_more_memory(slurm, trained):
+    before = files_of(trained, LINEAR)
     known = len(slurm.jobs_of("train_linear"))
-    process = study.start(
-        "--forcerun", "train_linear", targets=[str(target.relative_to(study.folder))]
-    )
+    process = trained.start("--forcerun", "train_linear", targets=[LINEAR])
     slurm.cancel(slurm.running("train_linear"))
-    told = study.finish(process)
+    told = trained.finish(process)
     first, second = slurm.jobs_of("train_linear")[known:]
     assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
     assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("4000M", "8000M")
     assert "Trying to restart" in told
-    assert json.loads(target.read_text("utf-8"))["files"] == before["files"]
+    assert files_of(trained, LINEAR) == before
 
 
-def test_a_node_that_goes_down_and_comes_back_loses_nothing(slurm, study):
-    target = study.results / "demo-en/dense/seed0/checkpoint/checkpoint.json"
-    before = json.loads(target.read_text("utf-8"))
+def test_a_node_that_goes_down_and_comes_back_loses_nothing(slurm, trained):
+    before = files_of(trained, DENSE)
     known = len(slurm.jobs_of("train_dense"))
-    process = study.start(
-        "--forcerun", "train_dense", targets=[str(target.relative_to(study.folder))]
-    )
+    process = trained.start("--forcerun", "train_dense", targets=[DENSE])
     slurm.running("train_dense")
     slurm.set_node("down")
     slurm.set_node("resume")
-    study.finish(process)
+    trained.finish(process)
     first, *others = slurm.jobs_of("train_dense")[known:]
     assert first["JobState"] == "NODE_FAIL"
     assert [job["JobState"] for job in others] == ["COMPLETED"]
-    assert json.loads(target.read_text("utf-8"))["files"] == before["files"]
+    assert files_of(trained, DENSE) == before
 
 
-def test_an_impossible_request_fails_and_says_why(slurm, study):
+def test_an_impossible_request_fails_and_says_why(slurm, trained):
     known = len(slurm.jobs())
-    told = study.run(
+    told = trained.run(
         "--forcerun",
         "train_linear",
         "--set-resources",
         "train_linear:mem_mb=99000000",
-        targets=["results/demo-en/linear/seed0/checkpoint/checkpoint.json"],
+        targets=[LINEAR],
         fails=True,
     )
     assert "Memory specification can not be satisfied" in told
@@ -114,19 +115,19 @@ def test_an_impossible_request_fails_and_says_why(slurm, study):
     assert not [job for job in slurm.jobs()[known:] if job["JobState"] == "PENDING"]
 
 
-def test_a_training_on_cuda_gets_a_gpu(slurm, study):
+def test_a_training_on_cuda_gets_a_gpu(slurm, trained):
     """The request and what the job sees of it; no GPU code can run here, and the job says so."""
-    text = (study.folder / "study.yaml").read_text("utf-8")
-    (study.folder / "cuda.yaml").write_text(f"{text}device: cuda\n")
+    text = (trained.folder / "trained.yaml").read_text("utf-8")
+    (trained.folder / "cuda.yaml").write_text(f"{text}device: cuda\n")
     known = len(slurm.jobs_of("train_dense"))
-    told = study.run(
+    told = trained.run(
         *("--forcerun", "train_dense", "--retries", "0"),
-        targets=["results/demo-en/dense/seed0/checkpoint/checkpoint.json"],
+        targets=[DENSE],
         config="cuda.yaml",
         fails=True,
     )
     (job,) = slurm.jobs_of("train_dense")[known:]
     assert job["TresPerJob"] == "gres:gpu:1"
-    log = (study.results / "logs/train_dense/demo-en/dense.seed0.log").read_text("utf-8")
+    log = (trained.results / "logs/train_dense/demo-en/dense.seed0.log").read_text("utf-8")
     assert "GPU 0 of the scheduler's" in log
     assert "device: cuda is asked for, but torch finds no CUDA device" in told

@@ -1,6 +1,5 @@
 # The checked study, where things lie, and what more than one rules file asks.
 
-import functools
 import re
 
 from emopress import closure, recipe
@@ -51,7 +50,8 @@ if workflow.is_main_process:
         )
     )
 CORES = int(os.environ[CORES_VARIABLE])
-GPU = int(os.environ[GPU_VARIABLE])  # of --resources gpu=N: how many a training takes
+# Of --resources gpu=N: how many a training takes. None, for some executors take a 0 for a request.
+GPU = int(os.environ[GPU_VARIABLE]) or None
 
 # All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
 TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")])
@@ -64,16 +64,30 @@ os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
 )
 
 
+# Executors that do not hand on the whole environment hand on these.
+envvars:
+    CONFIGFILES_VARIABLE,
+    CORES_VARIABLE,
+    GPU_VARIABLE,
+    KIND_VARIABLE,
+    MIRRORS_VARIABLE,
+    SCHEDULER_VARIABLE,
+    STUDY_VARIABLE,
+
+
 def here(path):
     """Return a path of this project relative to the working folder: moving both reruns nothing."""
     return os.path.relpath(ROOT / path)
 
 
 def code_of(script):
-    """Return the input `code` of a rule, which stands for the library files that its script needs: as a function,
-    since every job reads this workflow too, and needs to know of its own rule's only."""
-    find = functools.cache(lambda: [closure.stamp_of(script)])
-    return lambda wildcards: find()
+    """Return the input `code` of a rule, the file that stands for the library modules that its script needs.
+
+    The Snakemake that the user started brings it up to date, before it looks which files are there.
+    """
+    if workflow.is_main_process:
+        closure.write_stamp(script)
+    return [closure.stamp_path(script).as_posix()]
 
 
 def any_of(names):
@@ -175,7 +189,7 @@ def memory(mb):
 
 def prediction_gpu(wildcards):
     """Return how many GPUs predicting with a variant takes: those of large decoders only."""
-    return GPU if STUDY.is_large(wildcards.variant) else 0
+    return GPU if STUDY.is_large(wildcards.variant) else None
 
 
 def prediction_device(wildcards):

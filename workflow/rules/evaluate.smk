@@ -109,7 +109,7 @@ use rule predict as predict_generative with:
     resources:
         mem_mb=memory(3000),
         runtime=120,
-        gpu=0,
+        gpu=None,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],

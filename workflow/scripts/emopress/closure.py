@@ -62,17 +62,20 @@ def code_of(script: str) -> list[str]:
     return sorted(os.path.relpath(path) for path in found)
 
 
-def stamp_of(script: str) -> str:
-    """Return the file, relative to here, that stands for the library code of a script.
+def stamp_path(script: str) -> Path:
+    """Return the file, relative to here, that stands for the library code of a script."""
+    return (STAMPS / script).with_suffix(".txt")
 
-    A line for each of the modules, with its SHA-256; it is written where it is not there or says otherwise.
+
+def write_stamp(script: str) -> None:
+    """Write `stamp_path`: a line for each of the modules, with its SHA-256; nothing if it says so already.
+
     A new one is as old as the newest module, so that a copy of finished results is not made again.
     """
     files = code_of(script)
     names = [Path(os.path.relpath(path, SCRIPTS)).as_posix() for path in files]
     lines = (f"{sha256_of(path)}  {name}\n" for path, name in zip(files, names, strict=True))
-    text = "".join(lines)
-    stamp = (STAMPS / script).with_suffix(".txt")
+    text, stamp = "".join(lines), stamp_path(script)
     is_new = not stamp.is_file()
     if is_new or stamp.read_text(encoding="utf-8") != text:
         with replaced_file(stamp) as temporary:
@@ -80,4 +83,3 @@ def stamp_of(script: str) -> str:
             if is_new:
                 newest = max(os.path.getmtime(path) for path in files)
                 os.utime(temporary, (newest, newest))
-    return stamp.as_posix()
