@@ -117,7 +117,7 @@ def test_an_impossible_request_fails_and_says_why(slurm, trained):
 
 def test_a_training_on_cuda_gets_a_gpu(slurm, trained):
     """The request and what the job sees of it; no GPU code can run here, and the job says so."""
-    text = (trained.folder / "trained.yaml").read_text("utf-8")
+    text = (trained.folder / "study.yaml").read_text("utf-8")
     (trained.folder / "cuda.yaml").write_text(f"{text}device: cuda\n")
     known = len(slurm.jobs_of("train_dense"))
     told = trained.run(
