@@ -1,8 +1,11 @@
 # make setup     install what requirements.lock pins into .venv, and the command emopress; EXTRAS=openvino: OpenVINO
-#                and NNCF too, for studies with OpenVINO bundles (works with report and bench as well)
+#                and NNCF too, for studies with OpenVINO bundles; EXTRAS=slurm: the plugin of profiles/slurm
+#                (works with report and bench as well)
 # make report    set everything up and run the demo study to results/report.md
 # make test      set everything up and run the whole test suite
 # make test-faults  kill -9 a study KILLS times (100) at random points, and the other faults of tests/faults
+# make test-cluster  run a small study on a real Slurm, which it starts on this machine (as root, with the Debian
+#                packages slurm-wlm and munge; without them its tests are skipped)
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
@@ -21,7 +24,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test test-faults bench pins audit container docs lock lint
+.PHONY: setup report test test-faults test-cluster bench pins audit container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -29,11 +32,14 @@ report: setup
 	snakemake --cores $(CORES) report
 
 test: $(VENV)/installed-dev $(VENV)/linked lint
-	python -m pytest -n $(TEST_CORES) --dist loadgroup -m "not alone"
-	python -m pytest -m alone
+	python -m pytest -n $(TEST_CORES) --dist loadgroup -m "not alone" --ignore=tests/cluster
+	python -m pytest -m alone --ignore=tests/cluster
 
 test-faults: $(VENV)/installed-dev $(VENV)/linked
 	EMOPRESS_KILLS=$(KILLS) python -m pytest tests/faults
+
+test-cluster: $(VENV)/installed-dev $(VENV)/installed-slurm $(VENV)/linked
+	python -m pytest tests/cluster
 
 lint: $(VENV)/installed-dev
 	ruff format --check .

@@ -26,10 +26,18 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/workflow.rst"
 
 
+# Under a scheduler these run where Snakemake runs: what needs the network, and what takes a second.
 localrules:
     report,
     bundles,
     data,
+    fetch_data,
+    fetch_model,
+    fetch_tokenizer,
+    fetch_vectors,
+    describe_data,
+    rulegraph,
+    draw_rules,
 
 
 rule report:

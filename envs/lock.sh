@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the lock files and the conda environments from pyproject.toml, in a fresh environment (make lock).
-# Each lock holds what comes on top of the one before: requirements, -openvino, -dev.
+# Each lock holds what comes on top of the one before: requirements, then -openvino and -slurm, then -dev.
 set -eu
 python=${1:-python3}
 scratch=$(mktemp -d)
@@ -31,6 +31,8 @@ $pip install --quiet -r "$scratch/run.txt"
 frozen > "$scratch/run.lock"
 names openvino > "$scratch/openvino.txt"
 add "$scratch/openvino.txt" "$scratch/openvino.lock"
+names slurm > "$scratch/slurm.txt"
+add "$scratch/slurm.txt" "$scratch/slurm.lock"
 names dev > "$scratch/dev.txt"
 add "$scratch/dev.txt" "$scratch/dev.lock"
 {
@@ -42,6 +44,11 @@ add "$scratch/dev.txt" "$scratch/dev.lock"
   echo '-r requirements.lock'
   cat "$scratch/openvino.lock"
 } > requirements-openvino.lock
+{
+  echo '# What the extra `slurm` needs on top of requirements.lock.'
+  echo '-r requirements.lock'
+  cat "$scratch/slurm.lock"
+} > requirements-slurm.lock
 {
   echo '# What the tests and linters need on top of requirements-openvino.lock.'
   echo '-r requirements-openvino.lock'

@@ -1,12 +1,13 @@
 """The input `code`: every module that a script imports, however it does, and nothing else."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from emopress import closure
-from emopress.closure import code_of
+from emopress.closure import code_of, stamp_path, write_stamp
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -48,6 +49,33 @@ def test_names_are_relative_to_where_the_workflow_runs(tree, monkeypatch):
     (tree / "elsewhere").mkdir()
     monkeypatch.chdir(tree / "elsewhere")
     assert "../emopress/one.py" in code_of("script.py")
+
+
+def test_a_stamp_changes_with_the_code_and_with_nothing_else(tree):
+    for name in FILES:
+        os.utime(tree / name, (1000, 2000))
+    stamp = stamp_path("script.py")
+    write_stamp("script.py")
+    assert [line.split()[1] for line in stamp.read_text().splitlines()] == code_of("script.py")
+    assert stamp.stat().st_mtime == 2000  # no newer than the code: finished results stay finished
+    before = stamp.read_text()
+    os.utime(tree / "emopress" / "one.py")
+    (tree / "emopress" / "unused.py").write_text("x = 1\n")
+    write_stamp("script.py")
+    assert stamp.read_text() == before and stamp.stat().st_mtime == 2000
+    (tree / "emopress" / "deep" / "three.py").write_text("from emopress.two import loop\n\n")
+    closure._imports.cache_clear()
+    write_stamp("script.py")
+    assert stamp.read_text() != before and stamp.stat().st_mtime > 2000
+
+
+def test_a_stamp_says_the_same_from_everywhere(tree, monkeypatch):
+    write_stamp("script.py")
+    here = (tree / stamp_path("script.py")).read_text()
+    (tree / "elsewhere").mkdir()
+    monkeypatch.chdir(tree / "elsewhere")
+    write_stamp("script.py")
+    assert (tree / "elsewhere" / stamp_path("script.py")).read_text() == here
 
 
 def modules(script):

@@ -74,6 +74,7 @@ def test_the_lock_holds_what_the_project_asks_for():
     ("extra", "below"),
     [
         ("openvino", ["requirements.lock"]),
+        ("slurm", ["requirements.lock"]),
         ("dev", ["requirements-openvino.lock", "requirements.lock"]),
     ],
 )

@@ -13,7 +13,8 @@ rule export:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=60,
     message:
         "{wildcards.dataset}: export {wildcards.encoder} (seed {wildcards.seed})"
     script:
@@ -32,7 +33,8 @@ rule export_linear:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=30,
     message:
         "{wildcards.dataset}: export {wildcards.linear} (seed {wildcards.seed})"
     script:
@@ -53,7 +55,8 @@ rule export_dense:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=30,
     message:
         "{wildcards.dataset}: export {wildcards.dense} (seed {wildcards.seed})"
     script:
@@ -74,7 +77,8 @@ rule export_lstm:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=30,
     message:
         "{wildcards.dataset}: export {wildcards.lstm} (seed {wildcards.seed})"
     script:
@@ -96,7 +100,8 @@ rule quantize:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -119,7 +124,8 @@ rule quantize_blocks:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -142,7 +148,8 @@ rule quantize_half:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -165,7 +172,8 @@ rule quantize_linear:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=30,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -189,7 +197,8 @@ rule quantize_dense:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -213,7 +222,8 @@ rule quantize_lstm:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=240,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -237,7 +247,8 @@ rule to_openvino:
         RUNTIMES
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=120,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -261,7 +272,8 @@ rule pack:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -284,7 +296,8 @@ rule convert_qat:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=60,
     message:
         "{wildcards.dataset}: convert {wildcards.parent}+{wildcards.step} to integers (seed {wildcards.seed})"
     script:
@@ -328,7 +341,8 @@ rule search:
     # All cores: it times its trials, and nothing else may run beside that.
     threads: TIMING_THREADS
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=240,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         candidates=trials_of,

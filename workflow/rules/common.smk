@@ -1,11 +1,11 @@
 # The checked study, where things lie, and what more than one rules file asks.
 
-import functools
 import re
 
 from emopress import closure, recipe
 from emopress.cache import VARIABLE as CACHE_VARIABLE
 from emopress.errors import UserError
+from emopress.gpus import GPU_VARIABLE, SCHEDULER_VARIABLE, per_training
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.memory_plan import (
     check_checkpoints,
@@ -30,15 +30,36 @@ except UserError as error:
 if workflow.output_settings.dryrun and has_decoders(STUDY, Path("results")):
     print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
 
-# workflow.cores raises where no --cores is needed (--report, --rulegraph).
-CORES = workflow.resource_settings.cores or 1
+# Where a scheduler starts the jobs, each reads this file again, on a node and with other options: what
+# those decide is decided here, once, by the Snakemake that the user started. (Neither are these params,
+# since they do not say what to make. The number of threads changes the order of float sums, so a
+# training repeats bit by bit with the same --cores only.)
+if workflow.is_main_process:
+    # workflow.cores raises where no --cores is needed (--report, --rulegraph).
+    os.environ[CORES_VARIABLE] = str(workflow.resource_settings.cores or 1)
+    scheduled = workflow.resource_settings.nodes is not None  # --jobs: a scheduler's
+    os.environ[SCHEDULER_VARIABLE] = "1" if scheduled else ""
+    gpu_limit = workflow.global_resources.get("gpu")
+    os.environ[GPU_VARIABLE] = str(
+        per_training(
+            STUDY.device,
+            large=any(
+                STUDY.is_large(v)
+                for variants in STUDY.variants.values()
+                for v in variants
+            ),
+            limit=gpu_limit and gpu_limit.value,
+            scheduled=scheduled,
+        )
+    )
+CORES = int(os.environ[CORES_VARIABLE])
+# Of --resources gpu=N: how many a training takes. None, for some executors take a 0 for a request.
+GPU = int(os.environ[GPU_VARIABLE]) or None
 
 # All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
 TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")])
 
-# Not params, since neither says what to make: jobs find them in the environment. (The number of threads
-# changes the order of float sums, so a training repeats bit by bit with the same --cores only.)
-os.environ[CORES_VARIABLE] = str(CORES)
+# Nor are these params; jobs find them in the environment.
 os.environ[KIND_VARIABLE] = STUDY.tracking
 os.environ[STUDY_VARIABLE] = STUDY.name
 # Snakemake's --cache and $SNAKEMAKE_OUTPUT_CACHE, for the jobs of `emopress.cache` (where it is told why no rule
@@ -53,16 +74,30 @@ os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
 )
 
 
+# Executors that do not hand on the whole environment hand on these.
+envvars:
+    CONFIGFILES_VARIABLE,
+    CORES_VARIABLE,
+    GPU_VARIABLE,
+    KIND_VARIABLE,
+    MIRRORS_VARIABLE,
+    SCHEDULER_VARIABLE,
+    STUDY_VARIABLE,
+
+
 def here(path):
     """Return a path of this project relative to the working folder: moving both reruns nothing."""
     return os.path.relpath(ROOT / path)
 
 
 def code_of(script):
-    """Return the input `code` of a rule, the library files that its script needs: as a function, since every job
-    reads this workflow too, and needs to know of its own rule's only."""
-    find = functools.cache(lambda: closure.code_of(script))
-    return lambda wildcards: find()
+    """Return the input `code` of a rule, the file that stands for the library modules that its script needs.
+
+    The Snakemake that the user started brings it up to date, before it looks which files are there.
+    """
+    if workflow.is_main_process:
+        closure.write_stamp(script)
+    return [closure.stamp_path(script).as_posix()]
 
 
 def any_of(names):
@@ -152,17 +187,19 @@ def parent_logits(wildcards):
     return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
 
 
-# Of studies with large decoders: how many of --resources gpu=1 a training takes, so that no two meet on a GPU.
-# (In other studies trainings are small, and two may share one.)
-GPU = int(
-    STUDY.device != "cpu"
-    and any(STUDY.is_large(v) for variants in STUDY.variants.values() for v in variants)
-)
+def memory(mb):
+    """Return the resource mem_mb of a rule: `mb` MB (or what it returns for the wildcards) times the attempt.
+
+    A scheduler kills a job that takes more than it asked for; with `retries` the next attempt asks for more.
+    """
+    if callable(mb):
+        return lambda wildcards, attempt: mb(wildcards) * attempt
+    return lambda wildcards, attempt: mb * attempt
 
 
 def prediction_gpu(wildcards):
     """Return how many GPUs predicting with a variant takes: those of large decoders only."""
-    return GPU if STUDY.is_large(wildcards.variant) else 0
+    return GPU if STUDY.is_large(wildcards.variant) else None
 
 
 def prediction_device(wildcards):

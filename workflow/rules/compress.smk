@@ -41,7 +41,8 @@ rule trim:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.step),
     message:
@@ -68,7 +69,8 @@ rule distill:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -99,7 +101,8 @@ rule distill_dense:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=240,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -130,7 +133,8 @@ rule distill_lstm:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=720,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -161,7 +165,8 @@ rule distill_whitebox:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -191,7 +196,8 @@ rule prune:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -219,7 +225,8 @@ rule prune_structured:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -247,7 +254,8 @@ rule factor:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -274,13 +282,16 @@ rule adapt:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=lambda wildcards: training_mb(
-            STUDY,
-            wildcards.dataset,
-            f"{wildcards.parent}+{wildcards.step}",
-            Path("results"),
-            8000,
+        mem_mb=memory(
+            lambda wildcards: training_mb(
+                STUDY,
+                wildcards.dataset,
+                f"{wildcards.parent}+{wildcards.step}",
+                Path("results"),
+                8000,
+            )
         ),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),
@@ -308,7 +319,8 @@ rule qat:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.step),

@@ -43,7 +43,8 @@ rule fetch_data:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=120,
     params:
         source=lambda wildcards: STUDY.datasets[wildcards.dataset]["source"],
         labels=lambda wildcards: file_labels(STUDY.datasets[wildcards.dataset]),
@@ -71,7 +72,8 @@ rule prepare_data:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         dataset=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED, without=True),
     message:
@@ -96,6 +98,9 @@ rule describe_data:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
     params:
         described=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED),
     message:
@@ -131,7 +136,8 @@ rule fetch_vectors:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=240,
     params:
         file=lambda wildcards: VECTOR_FILES[wildcards.file],
     message:
@@ -151,7 +157,8 @@ rule fetch_model:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=240,
     params:
         source=lambda wildcards: hub_of(STUDY.models[wildcards.model]),
         mirrored_as=lambda wildcards: STUDY.models[wildcards.model].get(
@@ -176,7 +183,8 @@ rule fetch_tokenizer:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=60,
     params:
         source=lambda wildcards: hub_of(STUDY.models[wildcards.model]["tokenizer"]),
         mirrored_as=lambda wildcards: STUDY.models[wildcards.model]["tokenizer"].get(

@@ -51,7 +51,8 @@ rule noise:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=30,
     params:
         shares=STUDY.evaluate["noise"],
     message:
@@ -75,9 +76,12 @@ rule predict:
         RUNTIMES
     threads: 1
     resources:
-        mem_mb=lambda wildcards: prediction_mb(
-            STUDY, [wildcards.variant], Path("results"), 3000
+        mem_mb=memory(
+            lambda wildcards: prediction_mb(
+                STUDY, [wildcards.variant], Path("results"), 3000
+            )
         ),
+        runtime=120,
         gpu=prediction_gpu,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
@@ -103,8 +107,9 @@ use rule predict as predict_generative with:
     log:
         "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
     resources:
-        mem_mb=3000,
-        gpu=0,
+        mem_mb=memory(3000),
+        runtime=120,
+        gpu=None,
     params:
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],
@@ -129,9 +134,12 @@ rule time:
         RUNTIMES
     threads: TIMING_THREADS
     resources:
-        mem_mb=lambda wildcards: prediction_mb(
-            STUDY, STUDY.variants[wildcards.dataset], Path("results"), 6000
+        mem_mb=memory(
+            lambda wildcards: prediction_mb(
+                STUDY, STUDY.variants[wildcards.dataset], Path("results"), 6000
+            )
         ),
+        runtime=720,
     params:
         candidates=lambda wildcards: [
             list(entry[:3]) for entry in timed(wildcards.dataset)
@@ -167,7 +175,8 @@ rule judge:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=120,
     params:
         bundles=lambda wildcards: [
             [variant, seed]

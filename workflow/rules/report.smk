@@ -79,7 +79,8 @@ rule aggregate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         entries=[
             [dataset, variant, seed, STUDY.reference(dataset, variant)]
@@ -105,6 +106,9 @@ rule rulegraph:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
     params:
         config=(
             ["--configfile", *map(os.path.relpath, CONFIGFILES)]
@@ -147,6 +151,9 @@ rule draw_rules:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
     message:
         "draw the rules"
     script:
@@ -174,7 +181,8 @@ rule figures:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         curved=lambda wildcards: [
@@ -210,7 +218,8 @@ rule trade_off:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=30,
     params:
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         models=lambda wildcards: GRIDS[wildcards.dataset],
@@ -277,7 +286,8 @@ rule render:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         study={
             "name": STUDY.name,

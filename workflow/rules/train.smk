@@ -14,7 +14,8 @@ rule train_linear:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=60,
     params:
         step=lambda wildcards: step_of(wildcards.linear),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -38,7 +39,8 @@ rule train_dense:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=240,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.dense),
@@ -64,7 +66,8 @@ rule train_lstm:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=720,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.lstm),
@@ -90,7 +93,8 @@ rule finetune:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=1440,
         gpu=GPU,
     params:
         step=lambda wildcards: step_of(wildcards.model),
@@ -115,9 +119,12 @@ rule teacher_logits:
         RUNTIMES
     threads: 2
     resources:
-        mem_mb=lambda wildcards: prediction_mb(
-            STUDY, [wildcards.variant], Path("results"), 4000
+        mem_mb=memory(
+            lambda wildcards: prediction_mb(
+                STUDY, [wildcards.variant], Path("results"), 4000
+            )
         ),
+        runtime=240,
         gpu=prediction_gpu,
     params:
         device=prediction_device,

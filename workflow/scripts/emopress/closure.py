@@ -1,7 +1,8 @@
 """Finds the library modules that a script imports, so that a change in any of them reruns its rule.
 
 Snakemake sees a change in a script but not in what the script imports (its result would go stale);
-every rule therefore takes this list as the input `code`.
+every rule therefore has an input `code`: one file that lists these modules with their hashes. (Thirty
+modules as inputs of each job would make the planning of large studies half as slow again.)
 """
 
 import ast
@@ -10,7 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from emopress.artifact import replaced_file, sha256_of
+
 PACKAGE = "emopress"
+STAMPS = Path(".snakemake") / "emopress-code"
 SCRIPTS = Path(__file__).parents[1]
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where a statement holds others
 
@@ -56,3 +60,26 @@ def code_of(script: str) -> list[str]:
         found |= new
         queue += new
     return sorted(os.path.relpath(path) for path in found)
+
+
+def stamp_path(script: str) -> Path:
+    """Return the file, relative to here, that stands for the library code of a script."""
+    return (STAMPS / script).with_suffix(".txt")
+
+
+def write_stamp(script: str) -> None:
+    """Write `stamp_path`: a line for each of the modules, with its SHA-256; nothing if it says so already.
+
+    A new one is as old as the newest module, so that a copy of finished results is not made again.
+    """
+    files = code_of(script)
+    names = [Path(os.path.relpath(path, SCRIPTS)).as_posix() for path in files]
+    lines = (f"{sha256_of(path)}  {name}\n" for path, name in zip(files, names, strict=True))
+    text, stamp = "".join(lines), stamp_path(script)
+    is_new = not stamp.is_file()
+    if is_new or stamp.read_text(encoding="utf-8") != text:
+        with replaced_file(stamp) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+            if is_new:
+                newest = max(os.path.getmtime(path) for path in files)
+                os.utime(temporary, (newest, newest))

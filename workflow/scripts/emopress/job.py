@@ -1,4 +1,4 @@
-"""What every script does first: log to the rule's file, keep to the rule's threads, report errors in one line."""
+"""What every script does first: log to the rule's file, keep to its threads and GPUs, report errors in one line."""
 
 import errno
 import logging
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.errors import UserError
+from emopress.gpus import SCHEDULER_VARIABLE, held_gpus
 from emopress.ledger import guarded
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -104,7 +105,10 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     )
     cores = int(os.environ.get(CORES_VARIABLE, "1"))
-    threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
+    if os.environ.get(SCHEDULER_VARIABLE):  # which gave this job its own CPUs: nobody to share with
+        threads = threads or min(snakemake.threads, processors or 1)
+    else:
+        threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
     os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
     os.environ["RAYON_NUM_THREADS"] = str(threads)
@@ -118,8 +122,12 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     logging.basicConfig(
         stream=log, level=logging.INFO, format="%(levelname)s %(message)s", force=True
     )
+    resources = getattr(snakemake, "resources", None) or {}
     try:
-        with guarded(snakemake.input, snakemake.output, folders=folders):
+        with (
+            guarded(snakemake.input, snakemake.output, folders=folders),
+            held_gpus(int(resources.get("gpu", 0))),
+        ):
             yield threads
     except Exception as error:
         line = told(error, str(next(iter(snakemake.output), "an output")))

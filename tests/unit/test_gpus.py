@@ -1,0 +1,166 @@
+"""Which GPUs a job gets, without one: devices from a variable or a stand-in for nvidia-smi, locks from files."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from emopress import gpus
+from emopress.errors import UserError
+from emopress.gpus import held_gpus, per_training, visible_devices
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch, tmp_path):
+    """A machine without a GPU, its lock files in a folder of the test's."""
+    monkeypatch.setenv(gpus.LOCKS_VARIABLE, str(tmp_path / "locks"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(gpus.VISIBLE_VARIABLE, raising=False)
+    monkeypatch.delenv(gpus.SCHEDULER_VARIABLE, raising=False)
+    monkeypatch.setattr(gpus, "WAIT_S", 0.01)
+
+
+def nvidia_smi(folder, text):
+    path = folder / "nvidia-smi"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("device", "large", "limit", "scheduled", "expected"),
+    [
+        ("cpu", True, 4, True, 0),
+        ("cpu", False, 4, False, 0),
+        ("auto", False, 1, False, 0),  # small trainings share the one GPU, as profiles/default says
+        ("cuda", False, 1, False, 0),
+        ("cuda", False, None, False, 0),
+        ("auto", True, 1, False, 1),  # large decoders would fill a GPU together
+        ("auto", False, 4, False, 1),  # four devices: one each
+        ("cuda", False, 2, False, 1),
+        ("cuda", False, None, True, 1),  # a scheduler gives none that is not asked for
+        ("auto", False, None, True, 0),  # and `auto` goes without
+        ("auto", True, None, True, 1),
+        ("auto", False, 8, True, 0),
+    ],
+)
+def test_how_many_a_training_asks_for(device, large, limit, scheduled, expected):
+    assert per_training(device, large=large, limit=limit, scheduled=scheduled) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("0,1", ["0", "1"]),
+        (" 3 , 5 ", ["3", "5"]),
+        ("", []),
+        ("GPU-8a1,MIG-2", ["GPU-8a1", "MIG-2"]),
+    ],
+)
+def test_devices_of_the_variable(monkeypatch, tmp_path, given, expected):
+    nvidia_smi(tmp_path, "echo 7")  # not asked
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, given)
+    assert visible_devices() == expected
+
+
+def test_devices_of_nvidia_smi(tmp_path):
+    assert visible_devices() == []
+    nvidia_smi(tmp_path, "echo 0; echo 1")
+    assert visible_devices() == ["0", "1"]
+
+
+def test_a_driver_that_fails_is_told(tmp_path):
+    nvidia_smi(tmp_path, "echo 'No devices were found'; exit 6")
+    with pytest.raises(UserError, match="nvidia-smi failed: No devices were found"):
+        visible_devices()
+
+
+def seen():
+    return gpus.os.environ.get(gpus.VISIBLE_VARIABLE)
+
+
+def test_each_job_holds_its_own(monkeypatch, tmp_path):
+    nvidia_smi(tmp_path, "echo 0; echo 1; echo 2")
+    with held_gpus(1) as first:
+        monkeypatch.delenv(gpus.VISIBLE_VARIABLE)  # another job has an environment of its own
+        with held_gpus(2) as second:
+            assert (first, second) == (["0"], ["1", "2"])
+    assert seen() is None
+    with held_gpus(1) as again:  # released
+        assert again == ["0"] and seen() == "0"
+
+
+def test_a_job_stays_within_what_it_may_see(monkeypatch):
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "4,6")
+    with held_gpus(1):
+        assert seen() == "4"
+    assert seen() == "4,6"
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2])
+def test_without_a_gpu_nothing_is_assigned(wanted):
+    with held_gpus(wanted) as taken:
+        assert taken == [] and seen() is None
+
+
+def test_none_wanted_none_taken(monkeypatch, tmp_path):
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
+    with held_gpus(0) as taken:
+        assert taken == [] and seen() == "0"
+    assert not (tmp_path / "locks").exists()
+
+
+def test_more_than_there_are_is_an_error(tmp_path):
+    nvidia_smi(tmp_path, "echo 0; echo 1")
+    message = r"3 GPUs are asked for, and this machine shows 2 \(0, 1\)"
+    with pytest.raises(UserError, match=message), held_gpus(3):
+        pass
+
+
+def test_a_scheduler_assigns_and_nothing_is_locked(monkeypatch, tmp_path):
+    monkeypatch.setenv(gpus.SCHEDULER_VARIABLE, "1")
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
+    with held_gpus(1) as first, held_gpus(1) as second:  # two jobs, each with a "0" of its own
+        assert first == second == ["0"]
+    assert not (tmp_path / "locks").exists()
+
+
+def test_a_job_waits_for_a_device(monkeypatch, capsys):
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0,1")
+    ends, taken = [], []
+
+    def hold_one():
+        with held_gpus(1):
+            barrier.wait()
+            time.sleep(0.2)
+            ends.append(time.monotonic())
+
+    barrier = threading.Barrier(2)
+    holder = threading.Thread(target=hold_one)
+    holder.start()
+    barrier.wait()
+    monkeypatch.setenv(
+        gpus.VISIBLE_VARIABLE, "0,1"
+    )  # the variable is the process's, not the thread's
+    with held_gpus(2) as both:
+        taken.append(time.monotonic())
+        assert both == ["0", "1"]
+    holder.join()
+    assert taken > ends and "waiting for 2 of the GPUs 0, 1" in capsys.readouterr().err
+
+
+def test_a_killed_job_frees_its_device(monkeypatch, tmp_path):
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
+    code = (
+        "import time\nfrom emopress.gpus import held_gpus\n"
+        "with held_gpus(1):\n    print(flush=True)\n    time.sleep(60)\n"
+    )
+    job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    job.stdout.readline()  # it has the device
+    folder = tmp_path / "locks"
+    assert gpus._locked(folder / "0.lock") is None
+    job.kill()
+    job.wait()
+    with held_gpus(1) as taken:
+        assert taken == ["0"]

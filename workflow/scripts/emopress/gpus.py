@@ -1,0 +1,132 @@
+"""How many GPUs a job asks for, and which of this machine's a job gets: one job per device.
+
+Under a scheduler such as Slurm the scheduler assigns devices. On one machine Snakemake counts them
+(`--resources gpu=N`) but assigns none, so a job takes a free device by a lock file. The operating
+system releases the lock when the job ends, however it ends.
+"""
+
+import fcntl
+import getpass
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from emopress.errors import UserError
+
+VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
+GPU_VARIABLE = "EMOPRESS_GPU"  # what `per_training` returned; set by common.smk, as is
+SCHEDULER_VARIABLE = "EMOPRESS_SCHEDULER"  # "1" where a scheduler starts the jobs
+LOCKS_VARIABLE = "EMOPRESS_GPU_LOCKS"  # a folder for the lock files instead of the usual one
+WAIT_S = 1.0
+
+
+def per_training(device: str, *, large: bool, limit: int | None, scheduled: bool) -> int:
+    """Return how many GPUs each training asks for: 1 or 0.
+
+    One, where a training may not share a GPU (`large`, a study with large decoders), where a
+    scheduler hands out GPUs and `device` is cuda, and where the user has several to give
+    (`limit`, of `--resources gpu=N`). None else: on a machine with one GPU small trainings share it.
+    """
+    if device == "cpu":
+        return 0
+    return int(large or (scheduled and device == "cuda") or (not scheduled and (limit or 0) > 1))
+
+
+def visible_devices() -> list[str]:
+    """Return the ids of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES takes them.
+
+    Those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi lists; [] without any.
+    UserError if nvidia-smi is there and fails.
+    """
+    given = os.environ.get(VISIBLE_VARIABLE)
+    if given is not None:
+        return [part.strip() for part in given.split(",") if part.strip()]
+    if not shutil.which("nvidia-smi"):
+        return []
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        raise UserError("nvidia-smi does not answer within 30 s: which GPUs are free?") from None
+    if done.returncode:
+        raise UserError(f"nvidia-smi failed: {(done.stderr or done.stdout).strip()}")
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def lock_folder() -> Path:
+    """Return the folder of this user's lock files, on this machine's own disk."""
+    given = os.environ.get(LOCKS_VARIABLE)
+    return Path(given or Path(tempfile.gettempdir()) / f"emopress-gpus-{getpass.getuser()}")
+
+
+def _locked(path: Path) -> IO[str] | None:
+    """Return the open, locked file, None if another job holds it."""
+    stream = open(path, "a", encoding="utf-8")  # noqa: SIM115  # open as long as the job holds it
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return stream
+
+
+def _take(devices: Sequence[str], wanted: int, folder: Path, held: ExitStack) -> list[str]:
+    """Return `wanted` devices whose locks `held` now has, [] (and no lock) if not as many are free."""
+    taken: list[str] = []
+    for device in devices:
+        stream = _locked(folder / f"{device.replace(os.sep, '_')}.lock")
+        if stream:
+            held.enter_context(stream)
+            taken.append(device)
+        if len(taken) == wanted:
+            return taken
+    held.close()  # all or none: two jobs that each hold one and want two would wait for ever
+    return []
+
+
+@contextmanager
+def held_gpus(wanted: int) -> Iterator[list[str]]:
+    """Hold `wanted` GPUs for a block, in CUDA_VISIBLE_DEVICES, and yield their ids.
+
+    Waits until as many are free. Under a scheduler they are those that it has put there; on a
+    machine without a GPU, and where none is wanted, there are none. UserError if the machine has fewer.
+    """
+    devices = visible_devices() if wanted else []
+    if not devices:
+        yield []
+        return
+    if os.environ.get(SCHEDULER_VARIABLE):
+        print(f"GPU {', '.join(devices)} of the scheduler's", file=sys.stderr)
+        yield devices
+        return
+    if wanted > len(devices):
+        raise UserError(
+            f"{wanted} GPUs are asked for, and this machine shows {len(devices)} "
+            f"({', '.join(devices)}); ask for fewer in `gpus`, or set {VISIBLE_VARIABLE}"
+        )
+    folder = lock_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        told = False
+        while not (taken := _take(devices, wanted, folder, held)):
+            if not told:
+                print(f"waiting for {wanted} of the GPUs {', '.join(devices)}", file=sys.stderr)
+                told = True
+            time.sleep(WAIT_S)
+        before = os.environ.get(VISIBLE_VARIABLE)
+        os.environ[VISIBLE_VARIABLE] = ",".join(taken)
+        print(f"GPU {', '.join(taken)} is this job's own", file=sys.stderr)
+        try:
+            yield taken
+        finally:
+            if before is None:
+                os.environ.pop(VISIBLE_VARIABLE, None)
+            else:
+                os.environ[VISIBLE_VARIABLE] = before
