@@ -108,8 +108,8 @@ def _lines(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {value!r} is not of type {error.validator_value}{_meant(value, error)}"
         case "pattern":
             said = error.schema.get("description", "").rstrip(".")
-            allowed = f"; allowed: {said[:1].lower()}{said[1:]}" if _is_rule(error) else ""
-            yield f"{where}: {value!r} does not match {error.validator_value!r}{allowed}"
+            rule = f"; allowed: {said[:1].lower()}{said[1:]}" if _is_rule(error) else ""
+            yield f"{where}: {value!r} does not match {error.validator_value!r}{rule}"
         case "uniqueItems":
             twice = next(item for index, item in enumerate(value) if item in value[:index])
             yield f"{where}: {value!r} has non-unique elements: {twice!r} stands twice"

@@ -159,8 +159,13 @@ def _xlsx_rows(path: Path) -> Iterator[tuple[Any, ...]]:
 
 def _is_entity(error: Exception) -> bool:
     """Return whether it is about XML entities: of expat, which limits them, or of defusedxml where it is there."""
-    refused = type(error).__module__.startswith("defusedxml")
-    return refused or any(word in str(error) for word in ("amplification", "undefined entity"))
+    found: BaseException | None = error
+    while found is not None:  # openpyxl raises some errors anew
+        refused = type(found).__module__.startswith("defusedxml")
+        if refused or any(word in str(found) for word in ("amplification", "undefined entity")):
+            return True
+        found = found.__cause__ or found.__context__
+    return False
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
