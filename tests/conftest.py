@@ -19,6 +19,7 @@ LABELS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Keep what shares expensive fixtures in one worker of -n: a file, and all tests of the one miniature study."""
     for item in items:
