@@ -13,18 +13,24 @@ import yaml
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the network
 ROOT = Path(__file__).parents[1]
+MINIATURE = ("test_miniature.py", "test_reruns.py", "test_page_browser.py", "test_secrets.py")
 LABELS = {
     "bn": ["anger", "disgust", "fear", "joy", "sadness", "surprise"],
     "en": ["sadness", "joy", "love", "anger", "fear", "surprise"],
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keep what shares expensive fixtures in one worker of -n: a file, and all tests of the one miniature study."""
-    for item in items:
-        shared = "project" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("project" if shared else str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file's tests to one process of -n, whose fixtures they share; and all that read the one miniature study."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByStudy(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::", 1)[0]
+            return "the miniature study" if Path(file).name in MINIATURE else file
+
+    return ByStudy(config, log)
 
 
 @pytest.fixture(scope="session")
