@@ -28,7 +28,7 @@ test: $(VENV)/installed-dev $(VENV)/linked lint
 	python -m pytest
 
 test-faults: $(VENV)/installed-dev $(VENV)/linked
-	EMOPRESS_KILLS=$(KILLS) python -m pytest tests/faults
+	EMOPRESS_KILLS=$(KILLS) EMOPRESS_JOB_KILLS=$(KILLS) python -m pytest tests/faults
 
 lint: $(VENV)/installed-dev
 	ruff format --check .
