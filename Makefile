@@ -36,7 +36,7 @@ test: $(VENV)/installed-dev $(VENV)/linked lint
 	python -m pytest -m alone --ignore=tests/cluster
 
 test-faults: $(VENV)/installed-dev $(VENV)/linked
-	EMOPRESS_KILLS=$(KILLS) python -m pytest tests/faults
+	EMOPRESS_KILLS=$(KILLS) EMOPRESS_JOB_KILLS=$(KILLS) python -m pytest tests/faults
 
 test-cluster: $(VENV)/installed-dev $(VENV)/installed-slurm $(VENV)/linked
 	python -m pytest tests/cluster

@@ -21,7 +21,6 @@ from emopress.ledger import STATE, check_recorded, guarded, table_of
 KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "15"))
 SEED = int(os.environ.get("EMOPRESS_SEED", "0"))
 CHECKPOINT = Path("results/few/model/seed0/checkpoint/checkpoint.json")
-TOKENIZER = {"train": "words", "vocab_size": 200, "lowercase": True}
 VECTORS = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
 context = multiprocessing.get_context("fork")
 
@@ -47,16 +46,6 @@ def dense(common, filled, training):
     train = training(epochs=8, batch_size=16, learning_rate=0.02, patience=8)
     step = filled("dense", vectors=VECTORS, layers=[8], train=train)
     return partial(train_dense, step=step, vectors=None, **common)
-
-
-@pytest.fixture
-def lstm(common, filled, training):
-    from emopress.lstm.train import train_lstm
-
-    train = training(epochs=5, batch_size=16, learning_rate=0.02, patience=5)
-    more = {"kind": "discriminative", "width": 8, "state": 8, "tokenizer": TOKENIZER}
-    step = filled("lstm", train=train, **more)
-    return partial(train_lstm, entry=step, step=step, pretrained_tokenizer=None, **common)
 
 
 @pytest.fixture
@@ -93,7 +82,7 @@ def nothing_half_written():
         check_recorded(CHECKPOINT)
 
 
-@pytest.mark.parametrize("family", ["dense", "lstm", "linear"])
+@pytest.mark.parametrize("family", ["dense", "linear"])
 def test_a_job_that_is_killed_ends_like_one_that_is_not(family, request):
     make, rng = request.getfixturevalue(family), random.Random(f"{family} {SEED}")
     start = time.monotonic()
@@ -121,5 +110,5 @@ def test_a_job_that_is_killed_ends_like_one_that_is_not(family, request):
             assert file_table(CHECKPOINT.parent) == expected
             left = {path.name for path in CHECKPOINT.parents[1].iterdir()}
             assert left == {"checkpoint"}
-    assert resumed or family == "linear" or kills < 5
+    assert resumed or family == "linear"
     print(f"{family}: {kills} kills, {resumed} resumed, {complete} runs to the end, all alike")

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import time
-from threading import Timer
 
 import pytest
 from faultstudy import jobs, kill, members
@@ -145,9 +144,14 @@ def test_two_snakemakes_in_one_folder_and_a_killed_one(copied):
         assert third.returncode == 1 and "--unlock" in third.stdout
         copied.snakemake(options=["--unlock"])
         assert jobs(first.pid)
-        Timer(4.0, halt, [members(first.pid), signal.SIGCONT]).start()
-        last = copied.snakemake(CHECKPOINT).stdout  # its job waits for the orphan
-        assert f"{CHECKPOINT}: waiting for another process that makes it" in last
+        orphan = members(first.pid)
+        with copied.running(CHECKPOINT) as last:  # its job waits for the orphan
+            waiting = f"{CHECKPOINT}: waiting for another process that makes it"
+            while waiting not in (copied.folder / "terminal.txt").read_text("utf-8"):
+                assert last.poll() is None
+                time.sleep(0.05)
+            halt(orphan, signal.SIGCONT)
+            assert last.wait(300) == 0
         assert made(copied) == expected(copied)
 
 

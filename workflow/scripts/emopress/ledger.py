@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +110,15 @@ def _below_results(paths: Iterable[Any]) -> list[Path]:
     return [path for path in found if path.is_relative_to(RESULTS)]
 
 
+def _not_of_tomorrow(path: Path) -> None:
+    """Give a file the present time if it is younger than that: a clock went backwards, or is another's.
+
+    Snakemake fails a job whose output is older than an input of it.
+    """
+    if path.is_file() and path.stat().st_mtime > time.time():
+        os.utime(path)
+
+
 @contextmanager
 def guarded(
     inputs: Iterable[Any], outputs: Iterable[Any], *, folders: bool = True
@@ -127,6 +137,7 @@ def guarded(
             check_recorded(path)
             if folders and path.name in TABLES and path.is_file():
                 check_files(path.parent, table_of(path))
+            _not_of_tomorrow(path)
         for path in made:
             record_of(path).unlink(missing_ok=True)
             place = path.parent if path.name in TABLES else path
@@ -136,15 +147,3 @@ def guarded(
         yield
         for path in made:
             record(path)
-        _no_older_than(inputs, made)
-
-
-def _no_older_than(inputs: Iterable[Any], outputs: Iterable[Path]) -> None:
-    """Give outputs the time of the youngest input where a clock went backwards and they seem older.
-
-    Snakemake takes such an output for stale, and its job for failed.
-    """
-    youngest = max((os.stat(path).st_mtime_ns for path in map(str, inputs)), default=0)
-    for path in outputs:
-        if path.stat().st_mtime_ns < youngest:
-            os.utime(path, ns=(youngest, youngest))
