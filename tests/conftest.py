@@ -22,7 +22,7 @@ LABELS = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give a file's tests to one process of -n, whose fixtures they share; and all that read the one miniature study."""
+    """Give a file's tests to one process of -n: they share fixtures. So do all that read the one miniature study."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByStudy(LoadFileScheduling):

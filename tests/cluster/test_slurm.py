@@ -12,8 +12,9 @@ MODELS = ("tiny", "linear", "dense")
 
 
 def made_by(jobs):
-    """Return what each Slurm job ran: the name of a rule or group."""
-    return [re.match(r"(?:rule|group)_(.*?)(_wildcards_|$)", job["Comment"])[1] for job in jobs]
+    """Return what each Slurm job ran: the name of a rule, or of a group (its rules' names follow it)."""
+    comments = [re.match(r"rule_(.*?)(_wildcards_|$)", job["Comment"])[1] for job in jobs]
+    return [name.split("_")[0] if name.split("_")[0] in GROUPS else name for name in comments]
 
 
 def hashes(project):
