@@ -2,9 +2,16 @@
 
 
 def test_nothing_to_do_after_a_move(copied):
-    for path in (copied.folder / "workflow").rglob("*.py"):
-        path.touch()  # as in a fresh clone, whose files are younger than the results
+    for path in (copied.folder / "workflow" / "scripts" / "emopress").rglob("*.py"):
+        path.touch()  # Snakemake knows the library, an input, by its content
     assert copied.planned() == 0
+
+
+def test_nothing_to_do_in_a_fresh_clone(copied):
+    for path in (copied.folder / "workflow").rglob("*.py"):
+        path.touch()  # the rules' scripts it judges by their time stamps
+    done = copied.snakemake(options=["-n", "--rerun-triggers", "mtime", "params", "input"])
+    assert "Nothing to be done" in done.stdout
 
 
 def test_no_artifact_holds_the_path_it_was_made_at(undisturbed):
