@@ -18,7 +18,7 @@ import pytest
 from emopress.artifact import check_files, file_table
 from emopress.ledger import STATE, check_recorded, guarded, table_of
 
-KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "15"))
+KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "8"))
 SEED = int(os.environ.get("EMOPRESS_SEED", "0"))
 CHECKPOINT = Path("results/few/model/seed0/checkpoint/checkpoint.json")
 VECTORS = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}

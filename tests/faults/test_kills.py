@@ -8,7 +8,7 @@ import shutil
 
 from killing import kill_again_and_again
 
-KILLS = int(os.environ.get("EMOPRESS_KILLS", "6"))
+KILLS = int(os.environ.get("EMOPRESS_KILLS", "2"))
 SEED = int(os.environ.get("EMOPRESS_SEED", "0"))
 
 
