@@ -4,8 +4,9 @@ import pytest
 
 from emopress.report.bits_figure import bits_figure, series
 from emopress.report.cross_entropy_figure import cross_entropy_figure
-from emopress.report.question_tables import choice, cost_table, levels_table, listed, section
-from emopress.report.questions import RULES, answers, compared, lost, preferred
+from emopress.report.levels import listed, preferred
+from emopress.report.question_tables import choice, cost_table, levels_table, section
+from emopress.report.questions import RULES, answers, compared, lost
 from emopress.report.verdicts import (
     GONE,
     NO,

@@ -239,6 +239,9 @@ rule sbom:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
     params:
         installed=lambda wildcards: installed_folders(),
     message:

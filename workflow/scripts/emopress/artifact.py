@@ -133,7 +133,7 @@ def damages(folder: Path, table: dict[str, dict[str, Any]]) -> Iterator[tuple[Pa
         if not path.is_file():
             yield path, "missing"
         elif (found := sha256_of(path)) != facts["sha256"]:
-            size = f"{path.stat().st_size} bytes of {facts['size_bytes']}"
+            size = f"{path.stat().st_size} bytes of {facts.get('size_bytes', 'unknown')}"
             yield path, f"damaged (expected sha256 {facts['sha256']}, found {found}), {size}"
 
 

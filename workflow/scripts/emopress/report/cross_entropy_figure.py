@@ -7,8 +7,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from emopress.report.question_tables import listed
-from emopress.report.questions import FIRST
+from emopress.report.levels import FIRST, listed
 from emopress.report.style import add_axes, heading, new_figure, note, plain, style_of
 
 WIDTH = 0.8  # of the room of one variant, for its boxes together

@@ -5,31 +5,19 @@ from statistics import mean
 from typing import Any
 
 from emopress.report import tables as t
+from emopress.report.levels import FIRST, SECOND, listed
 from emopress.report.questions import (
-    ASKED,
-    FIRST,
     PAPER,
     RULES,
     SCORE,
-    SECOND,
     answers,
     level_of,
-    preferred,
 )
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 from emopress.report.verdicts import Contrast
 
-LISTED = (8, *ASKED)  # bits
 CLOSE = 0.01  # macro F1: a difference not worth a larger model
-
-
-def listed(questions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the levels of fp32 and of one pass for each number of bits that is told, from most to fewest."""
-    levels = questions["levels"]
-    start = [entry for entry in levels if entry["step"] is None]
-    few = [preferred(levels, bits) for bits in LISTED]
-    return [*start, *(entry for entry in few if entry)]
 
 
 def levels_table(

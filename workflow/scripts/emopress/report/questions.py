@@ -6,6 +6,7 @@ from typing import Any
 
 from emopress.measure.questions import COLLAPSED
 from emopress.report import tables as t
+from emopress.report.levels import ASKED, FIRST, SECOND, preferred
 from emopress.report.tables import Markdown
 from emopress.report.verdicts import (
     NO,
@@ -24,10 +25,7 @@ PAPER = Markdown(
     "generative and discriminative LSTM text classifiers: a study of calibration, class balance, and robustness”"
 )
 FELL = "collapsed"
-ASKED = (4, 3)  # bits
 SCORE = "macro_f1"  # of a contrast, what is decided by; accuracy stands in the statistics file
-FIRST = "generative"  # kind; every difference is its loss less the other's
-SECOND = "discriminative"
 OTHER = "the discriminative model"
 RULES = Markdown(
     "Points are of macro F1. A contrast is shown where its 95 % interval leaves zero out and every training seed alone "
@@ -95,21 +93,6 @@ def answers(questions: Mapping[str, Any]) -> list[Answer]:
         if entry:
             found.append(_calibrated(entry, bits))
     return found
-
-
-def preferred(entries: Sequence[Mapping[str, Any]], bits: int) -> Mapping[str, Any] | None:
-    """Return the entry of a pass of so many bits that answers for all: path-following, conditional, most texts."""
-    own = [entry for entry in entries if entry["step"] and entry["step"]["bits"] == bits]
-
-    def rank(entry: Mapping[str, Any]) -> tuple[bool, bool, int]:
-        calibration = entry["step"]["calibration"]
-        return (
-            entry["step"]["method"] == "gpfq",
-            bool(calibration["balanced"]),
-            calibration["texts"],
-        )
-
-    return max(own, key=rank, default=None)
 
 
 def sure(found: Contrast) -> str:
