@@ -37,6 +37,7 @@ localrules:
     fetch_vectors,
     describe_data,
     rulegraph,
+    sbom,
     draw_rules,
 
 
