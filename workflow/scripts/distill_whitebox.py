@@ -6,6 +6,7 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.job import job, optional_folder
+    from emopress.ledger import STATE
 
     with job(snakemake) as threads:
         from emopress.train.loop import set_threads
@@ -28,7 +29,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             pretrained_tokenizer=optional_folder(snakemake.input, "pretrained_tokenizer"),
             teacher=Path(snakemake.input.teacher).parent,
             teacher_logits=[Path(p) for p in ([logits] if isinstance(logits, str) else logits)],
-            state=out.with_name("unfinished-training"),
+            state=out.with_name(STATE),
             out=out,
         )
 

@@ -7,6 +7,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.cache import cached
     from emopress.job import job, optional_folder
+    from emopress.ledger import STATE
 
     def make(threads: int) -> None:
         from emopress.train.loop import set_threads
@@ -35,7 +36,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
                 **common,
                 step=step,
                 device=snakemake.params.device,
-                state=out.with_name("unfinished-training"),
+                state=out.with_name(STATE),
             )
 
     with job(snakemake) as threads:

@@ -7,6 +7,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.cache import cached
     from emopress.job import job, optional_folder
+    from emopress.ledger import STATE
 
     def make(threads: int) -> None:
         from emopress.dense.train import train_dense
@@ -22,7 +23,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             train=Path(snakemake.input.train),
             validation=Path(snakemake.input.validation),
             vectors=optional_folder(snakemake.input, "vectors"),
-            state=out.with_name("unfinished-training"),
+            state=out.with_name(STATE),
             out=out,
         )
 

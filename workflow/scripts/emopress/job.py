@@ -12,7 +12,7 @@ from typing import Any
 
 from emopress.errors import UserError
 from emopress.gpus import SCHEDULER_VARIABLE, held_gpus
-from emopress.ledger import guarded
+from emopress.ledger import STATE, guarded
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CORES_VARIABLE = "EMOPRESS_CORES"  # what --cores said; set by common.smk, as is
@@ -55,7 +55,7 @@ def pass_arguments(snakemake: Any) -> dict[str, Any]:
         "train": Path(snakemake.input.train),
         "validation": Path(snakemake.input.validation),
         **({"teacher_logits": Path(logits)} if logits else {}),
-        "state": out.with_name("unfinished-training"),
+        "state": out.with_name(STATE),
         "out": out,
     }
 
