@@ -56,6 +56,18 @@ def linear(common, filled):
     return partial(train_linear, step=filled("linear"), **given)
 
 
+@pytest.fixture
+def transformer(common, filled, training):
+    from emopress.train.finetune import train_encoder
+
+    train = training(epochs=6, batch_size=16, learning_rate=0.002, patience=6)
+    shape = {"architecture": "bert", "layers": 1, "width": 16, "heads": 2, "ffn": 32}
+    tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
+    step = filled("transformer", init=shape, tokenizer=tokenizer, train=train)
+    sources = {"pretrained": None, "pretrained_tokenizer": None}
+    return partial(train_encoder, entry=step, step=step, **sources, **common)
+
+
 def job(make, ready):
     import torch
 
@@ -82,7 +94,7 @@ def nothing_half_written():
         check_recorded(CHECKPOINT)
 
 
-@pytest.mark.parametrize("family", ["dense", "linear"])
+@pytest.mark.parametrize("family", ["dense", "linear", "transformer"])
 def test_a_job_that_is_killed_ends_like_one_that_is_not(family, request):
     make, rng = request.getfixturevalue(family), random.Random(f"{family} {SEED}")
     start = time.monotonic()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from emopress.artifact import remove_leftovers, replaced_file, replaced_folder
+from emopress.closure import STAMPS
 from emopress.errors import UserError
 from emopress.job import told
 from emopress.ledger import guarded, only_maker, recorded
@@ -124,6 +125,24 @@ def test_a_job_that_fails_records_nothing():
         Path("results/x.json").write_text("{}")
         1 / 0  # noqa: B018
     assert recorded(Path("results/x.json")) is None
+
+
+def test_what_is_made_is_no_older_than_what_the_workflow_made_it_of(tmp_path):
+    """The clock goes back by a day during the job; its inputs follow, the user's own do not."""
+    sources = [Path("results/data/train.parquet"), STAMPS / "train.txt", tmp_path / "texts.csv"]
+    for source in sources:
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text("made before")
+    ages, made = [source.stat().st_mtime_ns for source in sources], Path("results/x.json")
+    with guarded(sources, [made]):
+        made.write_text("{}")
+    assert [source.stat().st_mtime_ns for source in sources] == ages
+    yesterday = time.time_ns() - 86_400 * 10**9
+    with guarded(sources, [made]):
+        made.write_text("{}")
+        os.utime(made, ns=(yesterday, yesterday))
+    assert made.stat().st_mtime_ns == yesterday
+    assert [source.stat().st_mtime_ns for source in sources] == [yesterday, yesterday, ages[2]]
 
 
 @pytest.mark.parametrize(

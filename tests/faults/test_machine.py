@@ -1,14 +1,20 @@
 """What a machine does to a run: full disks, used-up memory, read-only folders, wrong clocks, two users at once."""
 
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from faultstudy import jobs, kill, members
+
+from emopress.artifact import file_table
 
 CHECKPOINT = "results/few/linear/seed0/checkpoint/checkpoint.json"
 MOUNTS = subprocess.run(
@@ -30,6 +36,23 @@ READ_ONLY = """
 mount --bind results results && mount -o remount,ro,bind results || exit 99
 exec "$@"
 """
+DENSE = "results/few/dense/seed0/checkpoint/checkpoint.json"
+CGROUP = Path("/sys/fs/cgroup/memory")  # version 1
+LIMIT, EVENTS = "memory.limit_in_bytes", "memory.oom_control"
+if not CGROUP.is_dir():
+    CGROUP, LIMIT, EVENTS = Path("/sys/fs/cgroup"), "memory.max", "memory.events"
+TRAINING = """
+import json, sys
+from pathlib import Path
+from emopress.dense.train import train_dense
+from emopress.ledger import STATE, guarded
+given = json.loads(sys.argv[1])
+given |= {name: Path(given[name]) for name in ("train", "validation")}
+with guarded([], ["results/few/dense/seed0/checkpoint/checkpoint.json"]):
+    out = Path("results/few/dense/seed0/checkpoint")
+    train_dense(vectors=None, seed=0, device="cpu", state=out.with_name(STATE), out=out, **given)
+"""
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HUNGRY = """
 import resource, sys
 from types import SimpleNamespace
@@ -54,17 +77,18 @@ def forget(study, *names):
         shutil.rmtree(study.results / "checksums" / name)
 
 
-def expected(study):
-    """Return the expected hashes of what the linear model is made of."""
+def expected(study, family="linear"):
+    """Return the expected hashes of what a model is made of."""
     return {
         name: value
         for name, value in study.expected.items()
-        if name.removeprefix("checksums/").startswith(("data/", "few/linear/seed0/checkpoint/"))
+        if name.removeprefix("checksums/").startswith(("data/", f"few/{family}/seed0/checkpoint/"))
     }
 
 
-def made(study):
-    return {name: value for name, value in study.hashes().items() if name in expected(study)}
+def made(study, family="linear"):
+    names = expected(study, family)
+    return {name: value for name, value in study.hashes().items() if name in names}
 
 
 @needs_mounts
@@ -117,6 +141,72 @@ def test_used_up_memory_is_one_line(python, tmp_path, torch, allocate):
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
     assert re.match(r"error in rule train: out of memory \(.+\); close other programs", done.stderr)
     assert "Traceback" in (tmp_path / "log").read_text()
+
+
+@contextmanager
+def little_memory(megabytes):
+    """Yield a cgroup whose processes may take no more; skips loudly where none can be made."""
+    folder = CGROUP / f"emopress-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        (folder / LIMIT).write_text(str(megabytes * 2**20))
+    except OSError as error:
+        folder.rmdir() if folder.is_dir() else None
+        pytest.skip(f"THE KERNEL'S OWN OUT-OF-MEMORY KILL IS NOT TESTED: {error}")
+    try:
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+def test_a_job_that_the_kernel_kills_for_its_memory(copied):
+    """There is no line from the job, which does not live to write one; the rerun is right."""
+    forget(copied, "few")
+    enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"'
+    with little_memory(220) as group:
+        told = copied.snakemake(DENSE, check=False, prefix=["sh", "-c", enter, str(group)])
+        killed = re.search(r"^oom_kill (\d+)", (group / EVENTS).read_text(), flags=re.MULTILINE)
+    assert int(killed[1]) >= 1 and told.returncode == 1, told.stdout
+    assert "train_dense" in told.stdout and "SIGKILL" in told.stdout
+    assert not (copied.folder / DENSE).exists()
+    copied.unlock()
+    copied.snakemake(DENSE)
+    assert made(copied, "dense") == expected(copied, "dense")
+
+
+@pytest.mark.skipif(not FAKETIME, reason="NO CLOCK IS TURNED BACK: libfaketime is not installed")
+def test_a_clock_that_is_turned_back_during_a_training(tmp_path, few, filled, training):
+    """An hour back, again and again, while a job trains and writes; the same files come out."""
+    train = training(epochs=8, batch_size=16, learning_rate=0.02, patience=8)
+    vectors = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
+    step = filled("dense", vectors=vectors, layers=[8], train=train)
+    given = {"step": step, "data": few.data, "train": str(few.train)}
+    given["validation"] = str(few.validation)
+    offset = tmp_path / "offset"
+    clock = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    offset.write_text("+0")
+    processes, hours = [], 0
+    for name, more in (("right", {}), ("jumping", clock)):
+        (tmp_path / name).mkdir()
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-c", TRAINING, json.dumps(given)],
+                cwd=tmp_path / name,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more},
+            )
+        )
+    while processes[1].poll() is None:
+        hours += 1
+        offset.write_text(f"-{hours}h")
+        time.sleep(0.2)
+    assert [process.wait(120) for process in processes] == [0, 0] and hours > 5
+    right, jumping = (file_table(tmp_path / n / Path(DENSE).parent) for n in ("right", "jumping"))
+    assert right == jumping
 
 
 def test_a_clock_that_goes_backwards(copied):

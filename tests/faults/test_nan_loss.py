@@ -83,6 +83,45 @@ def test_transformer(common, filled, diverging):
     )
 
 
+@pytest.fixture
+def parent(common, filled, training, tmp_path):
+    """A tiny trained transformer, for passes that train on."""
+    from emopress.train.finetune import train_encoder
+
+    tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
+    step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=training(epochs=1))
+    where = {"state": tmp_path / "parent-state", "out": tmp_path / "parent"}
+    sources = {"pretrained": None, "pretrained_tokenizer": None}
+    train_encoder(entry=step, step=step, **sources, **{**common, **where})
+    return where["out"]
+
+
+@pytest.mark.parametrize("kind", ["qat", "prune", "structured", "adapter"])
+def test_passes_that_train(parent, common, filled, diverging, kind):
+    from emopress.compress.prune import prune_checkpoint
+    from emopress.compress.qat import train_qat
+    from emopress.compress.structured import prune_structured
+    from emopress.train.adapters import train_adapters
+
+    step, train = {
+        "qat": (filled("qat", kind="qat", train=diverging), train_qat),
+        "prune": (
+            filled("magnitude", kind="prune", method="magnitude", amount=0.5, recover=diverging),
+            prune_checkpoint,
+        ),
+        "structured": (
+            filled("structured", kind="prune", method="structured", ffn=0.5, recover=diverging),
+            prune_structured,
+        ),
+        "adapter": (
+            filled("adapt", kind="adapt", method="lora", rank=2, train=diverging),
+            train_adapters,
+        ),
+    }[kind]
+    given = {name: value for name, value in common.items() if name != "data"}
+    stopped(train, parent=parent, step=step, **given)
+
+
 def lesson_of(few, tmp_path, train, entry, filled):
     """Return the arguments of a distillation from a teacher that only exists as logits."""
     import pandas

@@ -9,13 +9,13 @@ import fcntl
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from emopress.artifact import check_files, read_json, remove_leftovers, replaced_file, sha256_of
+from emopress.closure import STAMPS
 from emopress.errors import UserError
 
 RESULTS = Path("results")
@@ -105,18 +105,21 @@ def only_maker(output: Path) -> Iterator[None]:
         yield
 
 
-def _below_results(paths: Iterable[Any]) -> list[Path]:
+def _below(folder: Path, paths: Iterable[Any]) -> list[Path]:
     found = (Path(os.path.normpath(str(path))) for path in paths)
-    return [path for path in found if path.is_relative_to(RESULTS)]
+    return [path for path in found if path.is_relative_to(folder)]
 
 
-def _not_of_tomorrow(path: Path) -> None:
-    """Give a file the present time if it is younger than that: a clock went backwards, or is another's.
+def _not_younger(inputs: Iterable[Any], made: list[Path]) -> None:
+    """Give what the workflow itself wrote and is younger than what was made of it the latter's time.
 
-    Snakemake fails a job whose output is older than an input of it.
+    That comes of a clock that went backwards, or is another machine's. Snakemake fails a job whose
+    output is older than an input of it. Files of the user's keep their times.
     """
-    if path.is_file() and path.stat().st_mtime > time.time():
-        os.utime(path)
+    oldest = min(path.stat().st_mtime_ns for path in made)
+    for path in _below(RESULTS, inputs) + _below(STAMPS, inputs):
+        if path.is_file() and path.stat().st_mtime_ns > oldest:
+            os.utime(path, ns=(oldest, oldest))
 
 
 @contextmanager
@@ -128,16 +131,15 @@ def guarded(
     UserError names an input that is not what was recorded of it; with `folders` a file beside a
     manifest too, of which some jobs read nothing but the manifest.
     """
-    made = _below_results(outputs)
+    made = _below(RESULTS, outputs)
     if not made:
         yield
         return
     with only_maker(made[0]):
-        for path in _below_results(inputs):
+        for path in _below(RESULTS, inputs):
             check_recorded(path)
             if folders and path.name in TABLES and path.is_file():
                 check_files(path.parent, table_of(path))
-            _not_of_tomorrow(path)
         for path in made:
             record_of(path).unlink(missing_ok=True)
             place = path.parent if path.name in TABLES else path
@@ -147,3 +149,4 @@ def guarded(
         yield
         for path in made:
             record(path)
+        _not_younger(inputs, made)
