@@ -1,5 +1,6 @@
 # The checked study, where things lie, and what more than one rules file asks.
 
+import gc
 import re
 
 from emopress import closure, recipe
@@ -29,6 +30,10 @@ except UserError as error:
 # Not for the jobs, which read this file too: a dry run tells what memory the trainings of decoders take.
 if workflow.output_settings.dryrun and has_decoders(STUDY, Path("results")):
     print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
+
+# The plan of a large study is millions of objects, which all stay; by default Python looks through them for garbage
+# so often that planning takes a fifth longer.
+gc.set_threshold(50_000, 20, 20)
 
 # Where a scheduler starts the jobs, each reads this file again, on a node and with other options: what
 # those decide is decided here, once, by the Snakemake that the user started. (Neither are these params,
