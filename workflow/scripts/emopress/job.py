@@ -80,7 +80,7 @@ def model_arguments(snakemake: Any) -> dict[str, Any]:
 
 
 def student_arguments(snakemake: Any) -> dict[str, Any]:
-    """Return those of `model_arguments` for a distillation, whose model is its student (None: layers of the teacher)."""
+    """Return those of a distillation, whose `entry` is its student, None for layers of the teacher."""
     common, student = model_arguments(snakemake), snakemake.params.student
     student = student and dict(student)
     logits = snakemake.input.logits  # Snakemake gives a single file as a string

@@ -152,16 +152,23 @@ def end_with_the_job(folder: Path) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def ordered(folder: Path) -> tuple[Callable[..., None], dict[str, Any], int]:
+    """Return what `launched` wrote: a function of TRAININGS (KeyError for any other), its arguments, the threads."""
+    order = json.loads((folder / ORDER).read_text(encoding="utf-8"), object_hook=_read)
+    name = order["function"]
+    module = importlib.import_module(TRAININGS[name])
+    return getattr(module, name), order["arguments"], order["threads"]
+
+
 def main(folder: Path) -> int:
     """Train as one of the processes that `launched` started; return the exit code."""
     end_with_the_job(folder)
     rank = int(os.environ["RANK"])
     logging.basicConfig(stream=sys.stderr, level=logging.INFO if rank == 0 else logging.WARNING)
-    order = json.loads((folder / ORDER).read_text(encoding="utf-8"), object_hook=_read)
     try:
-        name, arguments = order["function"], order["arguments"]
-        _join(arguments["device"], order["threads"])
-        getattr(importlib.import_module(TRAININGS[name]), name)(**arguments)
+        function, arguments, threads = ordered(folder)
+        _join(arguments["device"], threads)
+        function(**arguments)
         return 0
     except Exception as error:
         line = told(error)

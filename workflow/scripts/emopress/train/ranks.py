@@ -85,7 +85,9 @@ class Ranks:
             return
         (expected,) = self.from_first([epochs])
         if expected != epochs:
-            raise RuntimeError(f"process {self.rank} resumed after epoch {epochs}, not {expected}")
+            raise RuntimeError(
+                f"process {self.rank} resumed after epoch {epochs}, not {expected:.0f}"
+            )
         for tensor in model.state_dict().values():
             distributed.broadcast(tensor, 0)
 
