@@ -257,6 +257,46 @@ def test_sums_are_of_one_type_and_not_too_long(monkeypatch):
     ]
 
 
+def launcher(monkeypatch, code):
+    """Put Python code in the launcher's place; FOLDER is that of the order."""
+    command = [sys.executable, "-c", code, "FOLDER"]
+    monkeypatch.setattr(parallel, "_command", lambda folder: [*command[:-1], str(folder)])
+
+
+def test_an_error_that_nobody_foresaw_is_in_the_log(monkeypatch, arguments, tmp_path):
+    launcher(monkeypatch, "import sys; print('Traceback of it'); sys.exit(3)")
+    message = r"^training in 2 processes failed \(accelerate launch: exit code 3\); what happened"
+    with open(tmp_path / "log", "w") as log, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", log)
+        with pytest.raises(RuntimeError, match=message):
+            launched(train_encoder, arguments, processes=2, threads=2)
+    assert (tmp_path / "log").read_text() == "Traceback of it\n"
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_an_error_of_any_process_is_the_jobs(monkeypatch, arguments, capfd, code):
+    told = "open(sys.argv[1] + '/error-1.json', 'w').write('\"make room\"')"
+    launcher(monkeypatch, f"import sys; {told}; sys.exit({code})")
+    with pytest.raises(UserError, match=r"^make room$"):
+        launched(train_encoder, arguments, processes=2, threads=2)
+
+
+def test_an_interrupted_job_ends_its_launcher(tmp_path):
+    """Ctrl-C in the terminal reaches both; here the job alone has it."""
+    code = (
+        "import os, sys\nfrom emopress.train.parallel import _run\n"
+        "_run([sys.executable, '-c', 'import time; print(flush=True); time.sleep(60)'], os.environ)\n"
+    )
+    job = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    job.stderr.readline()  # the launcher is there
+    (started,) = psutil.Process(job.pid).children()
+    job.send_signal(signal.SIGINT)
+    assert job.wait(timeout=20) != 0
+    _, alive = psutil.wait_procs([started], timeout=2)
+    job.stderr.close()
+    assert alive == []
+
+
 def test_only_trainings_of_the_list_are_started(tmp_path):
     with pytest.raises(ValueError, match="system is none of train_encoder, train_adapters"):
         launched(os.system, {}, processes=2, threads=2)

@@ -20,6 +20,7 @@ from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
 from emopress.tracking import Untracked, run_name, tracked
+from emopress.train.bar import progress_bar
 from emopress.train.batches import Encoded, bucketed_batches
 from emopress.train.optimizer import adamw, rise_and_fall
 from emopress.train.ranks import Ranks
@@ -98,18 +99,7 @@ class Trainer:
             tracked(name, settings, identity=self.identity)
             if first
             else nullcontext(Untracked()) as run,
-            tqdm(
-                total=total,
-                initial=steps * len(self.history),
-                desc="training",
-                disable=not first,
-                unit="step",
-                file=sys.stderr,
-                mininterval=2.0,
-                maxinterval=10.0,
-                dynamic_ncols=False,
-                ncols=110,
-            ) as bar,
+            progress_bar(total, steps * len(self.history), shown=first) as bar,
         ):
             for epoch in range(len(self.history) + 1, settings["epochs"] + 1):
                 if self._out_of_patience():
@@ -184,7 +174,7 @@ class Trainer:
             texts = sum(len(indices) for indices in group)
             step_loss = 0.0
             for indices in group:
-                loss = self._loss(train, indices, classes, bar.total or 1)
+                loss = self._loss(train, indices, classes, int(bar.total or 1))
                 loss = loss * (len(indices) / texts)
                 if self.ranks.share(indices):  # none of the texts may be this process's
                     loss.backward()
@@ -210,7 +200,7 @@ class Trainer:
         own, progress = self.ranks.share(indices), self.scheduler.last_epoch / total
         inputs = train.batch(own, self.device) if own else {}
         with autocast:
-            output = self.model(**inputs) if own else None
+            output: Any = self.model(**inputs) if own else None
         if self.ranks.world > 1:  # an objective of more than logits fails for want of it
             logits = output.logits.float() if own else torch.zeros(0, classes, device=self.device)
             output = SimpleNamespace(logits=self.ranks.whole(logits, len(indices)))
