@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,12 +26,13 @@ from emopress.train.ranks import Ranks, _buckets
 
 HERE = Path(__file__).parent
 EPOCHS = 4
+# The job that is killed. The function is named and not imported: that would cost seconds.
 PARENT = """
 import json, sys
 from pathlib import Path
 from emopress.train import parallel
-from slow_training import train_slowly
-parallel.WORKER = "slow_training"
+def train_slowly(**arguments): pass
+train_slowly.__module__ = parallel.WORKER = "slow_training"
 parallel.TRAININGS = {"train_slowly": "slow_training"}
 arguments = json.loads(Path(sys.argv[1]).read_text("utf-8"), object_hook=parallel._read)
 parallel.launched(train_slowly, arguments, processes=2, threads=2)
@@ -119,7 +121,8 @@ def killed(machine, arguments, tmp_path_factory):
     _, alive = psutil.wait_procs(trainings, timeout=2)
     _, launchers = psutil.wait_procs(started, timeout=20)
     for process in {*alive, *launchers}:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     return SimpleNamespace(
         folder=folder, log=log, trainings=trainings, alive=alive, launchers=launchers
     )
