@@ -52,8 +52,8 @@ def machine(tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HOME", str(folder / "home"))
-        for name in ("ACCELERATE_MIXED_PRECISION", "PET_NPROC_PER_NODE", "WORLD_SIZE", "RANK"):
-            patch.setenv(name, "7")
+        for name in ("ACCELERATE_MIXED_PRECISION", "PET_NNODES", "WORLD_SIZE", "RANK"):
+            patch.setenv(name, "seven")
         patch.chdir(folder)
         yield
 
