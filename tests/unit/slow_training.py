@@ -74,11 +74,12 @@ def findings():
         "weights": first_weights[1].weight.tolist(),
         "refused": refused,
         "threads": torch.get_num_threads(),
+        "port": os.environ["MASTER_PORT"],
     }
 
 
 def train_slowly(*, told: Path, **arguments) -> None:
-    """Write this process's findings into folder `told`, then train as `train_encoder`, an epoch a second."""
+    """Write this process's findings into folder `told`, then train as `train_encoder`, five seconds an epoch."""
     from emopress.train.finetune import train_encoder
 
     ranks.BUCKET = 7  # several sums for one model
@@ -88,7 +89,7 @@ def train_slowly(*, told: Path, **arguments) -> None:
 
     def slowly(self, *rest):
         record(self, *rest)
-        time.sleep(1.0)
+        time.sleep(5.0)  # it is killed meanwhile
 
     Trainer._record = slowly
     train_encoder(**arguments)

@@ -118,7 +118,7 @@ def killed(machine, arguments, tmp_path_factory):
     trainings = [one for one in started if "accelerate.commands.launch" not in one.cmdline()]
     job.send_signal(signal.SIGKILL)
     job.wait()
-    _, alive = psutil.wait_procs(trainings, timeout=2)
+    _, alive = psutil.wait_procs(trainings, timeout=5)
     _, launchers = psutil.wait_procs(started, timeout=20)
     for process in {*alive, *launchers}:
         with suppress(psutil.NoSuchProcess):
@@ -149,7 +149,7 @@ def trained(killed, machine, arguments, tmp_path_factory):
 
 
 def test_no_process_outlives_its_job(killed):
-    """Kill -9 of the job alone: its trainings are gone within two seconds, the launcher soon after."""
+    """Kill -9 of the job alone: its trainings are gone within five seconds, an epoch, the launcher soon after."""
     assert len(killed.trainings) == 2
     assert killed.alive == [] and killed.launchers == []
 
@@ -208,6 +208,11 @@ def test_what_the_first_process_says_holds(found):
     assert [told["weights"] for told in found] == [slow_training.layers()[1].weight.tolist()] * 2
     assert [told["refused"] for told in found] == ["", "process 1 resumed after epoch 1, not 0"]
     assert [told["threads"] for told in found] == [1, 1]  # of the job's two
+
+
+def test_trainings_side_by_side_do_not_meet(found):
+    """They talk through a free port, and not through the launcher's usual one."""
+    assert found[0]["port"] == found[1]["port"] != "29500"
 
 
 def test_a_training_that_diverges_is_told_in_one_line(machine, training, tmp_path, monkeypatch):
@@ -295,7 +300,7 @@ def test_an_interrupted_job_ends_its_launcher(tmp_path):
     (started,) = psutil.Process(job.pid).children()
     job.send_signal(signal.SIGINT)
     assert job.wait(timeout=20) != 0
-    _, alive = psutil.wait_procs([started], timeout=2)
+    _, alive = psutil.wait_procs([started], timeout=5)
     job.stderr.close()
     assert alive == []
 
