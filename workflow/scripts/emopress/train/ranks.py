@@ -48,7 +48,7 @@ class Ranks:
         the processes, the gradient of that loss on the whole batch.
         """
         most = -(-count // self.world)
-        padded = F.pad(own.detach(), (0, 0, 0, most - len(own)))
+        padded = F.pad(own.detach(), (0, 0, 0, most - len(own))).contiguous()
         parts = [torch.empty_like(padded) for _ in range(self.world)]
         distributed.all_gather(parts, padded)
         parts[self.rank] = own
