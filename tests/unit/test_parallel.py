@@ -101,6 +101,7 @@ def killed(machine, arguments, tmp_path_factory):
     order = {**arguments, "told": folder}
     (folder / "arguments.json").write_text(json.dumps(order, default=parallel._written), "utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    environment["TMPDIR"] = str(folder)  # a killed job leaves its order there
     with open(folder / "log", "w") as log:
         job = subprocess.Popen(
             [sys.executable, "-P", "-c", PARENT, str(folder / "arguments.json")],
