@@ -36,12 +36,12 @@ def files(*entries):
     return of_demo(source={"files": [FILE | entry for entry in entries]})
 
 
-# what is wrong -> (where it is put, what is put there, the line that says it)
+# what is wrong -> (where it is put, () for keys at the top; what is put there; the line that says it)
 MISTAKES = {
     "unknown key at the top": (
         ("colour",),
         "blue",
-        "unknown key 'colour'; allowed: name, description, mirror, device, tracking, seeds, study, budgets, "
+        "unknown key 'colour'; allowed: name, description, mirror, device, gpus, tracking, seeds, study, budgets, "
         "datasets, models, passes, evaluate, statistics, timing",
     ),
     "misspelt key of a pass": (
@@ -111,6 +111,12 @@ MISTAKES = {
         "tpu",
         "device: 'tpu' is not one of auto, cpu, cuda",
     ),
+    "several GPUs, and training on the CPU": (
+        (),
+        {"device": "cpu", "gpus": 2},
+        "gpus: 2 GPUs for each training, and device: cpu uses none; allowed: 1",
+    ),
+    "no GPU at a time": (("gpus",), 0, "gpus: 0 is less than the minimum of 1"),
     "a value of the wrong kinds": (
         ("timing",),
         {"threads": ["most"]},

@@ -4,12 +4,14 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from emopress import gpus
 from emopress.errors import UserError
-from emopress.gpus import held_gpus, per_training, visible_devices
+from emopress.gpus import demand_gpus, held_gpus, per_training, visible_devices
+from emopress.job import training_processes
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,62 @@ def nvidia_smi(folder, text):
 )
 def test_how_many_a_training_asks_for(device, large, limit, scheduled, expected):
     assert per_training(device, large=large, limit=limit, scheduled=scheduled) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "limit", "scheduled", "expected"),
+    [
+        ("cuda", 3, False, 3),
+        ("cuda", 1, False, 3),  # which `demand_gpus` refuses
+        ("auto", None, False, 3),
+        ("auto", None, True, 3),  # said in the config, so it is asked for
+        ("cpu", 3, False, 0),
+    ],
+)
+def test_how_many_a_training_asks_for_that_can_use_several(device, limit, scheduled, expected):
+    found = per_training(device, large=False, limit=limit, scheduled=scheduled, gpus=3)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limit", "scheduled"),
+    [(0, 0, False), (1, 0, False), (2, 2, False), (2, None, False), (2, 1, True)],
+)
+def test_enough_gpus(wanted, limit, scheduled):
+    demand_gpus(wanted, limit=limit, scheduled=scheduled)
+
+
+def test_fewer_gpus_than_a_training_takes():
+    with pytest.raises(UserError, match=r"gpus: 3 GPUs .* may give out 2 .* --resources gpu=3 or"):
+        demand_gpus(3, limit=2, scheduled=False)
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted", "visible", "expected"),
+    [
+        ("cuda", 2, "0,1", 2),
+        ("auto", 2, "0,1,2,3", 2),  # a node that shows all it has
+        ("auto", 2, "", 1),  # a machine without a GPU
+        ("auto", 1, "0,1", 1),
+        ("auto", None, "0,1", 1),
+        ("cpu", 2, "0,1", 1),
+    ],
+)
+def test_a_process_for_each_gpu(monkeypatch, device, wanted, visible, expected):
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, visible)
+    resources = {} if wanted is None else {"gpu": wanted}
+    job = SimpleNamespace(resources=resources, params=SimpleNamespace(device=device))
+    assert training_processes(job) == expected
+
+
+def test_a_scheduler_that_gives_fewer_is_told(monkeypatch):
+    monkeypatch.setenv(gpus.SCHEDULER_VARIABLE, "1")
+    monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
+    with (
+        pytest.raises(UserError, match=r"2 GPUs are asked for, .* the scheduler gave 1 \(0\)"),
+        held_gpus(2),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

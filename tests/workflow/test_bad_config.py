@@ -28,8 +28,10 @@ SEVERAL = [  # each in an entry of its own, some found by the schema and some no
 
 
 def changed(config, path, value):
-    """Put `value` at `path` of a copy of the config."""
+    """Put `value` at `path` of a copy of the config; without a path its keys at the top."""
     config = copy.deepcopy(config)
+    if not path:
+        return {**config, **value}
     node = config
     for key in path[:-1]:
         node = node[key]

@@ -110,6 +110,35 @@ def test_under_a_scheduler_trainings_on_cuda_ask_for_a_gpu(local, grouped):
     assert gpus_of(local) == {}  # on one machine's only GPU small trainings run side by side
 
 
+SEVERAL = {"finetune", "distill", "adapt"}  # trainings that can use several GPUs at once
+
+
+@pytest.mark.parametrize(
+    "how", [{"nodes": 10}, {"resources": {"gpu": 2}}, {}], ids=["scheduler", "gpu=2", "no limit"]
+)
+def test_some_trainings_ask_for_several_gpus(planned, study, local, how):
+    plan = planned({**study, "gpus": 2}, **how)
+    assert gpus_of(plan) == {name: 2 if name in SEVERAL else 1 for name in TRAININGS}
+    assert {"export", "predict", "time"} <= {job.rule.name for job in plan.jobs.values()}  # none
+    for name, job in plan.jobs.items():
+        before = local.jobs[name]
+        assert job.params == before.params, name  # so that nothing is made again
+        if job.rule.name != "report":
+            shares = 2 if job.rule.name in SEVERAL else 1  # a process each, with a model each
+            assert asked(job).mem_mb == shares * asked(before).mem_mb, name
+
+
+def test_fewer_gpus_than_a_training_takes_are_one_line(planned, study):
+    """Snakemake would cut the request to what there is, and say nothing."""
+    from snakemake.exceptions import WorkflowError
+
+    with pytest.raises(WorkflowError) as caught:
+        planned({**study, "gpus": 2}, resources={"gpu": 1})
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("config: gpus: 2 GPUs for each training, and Snakemake may give out 1")
+    assert line.endswith("call it with --resources gpu=2 or more, or lower gpus")
+
+
 def test_groups_are_a_models_export_and_what_is_made_of_it(local, grouped):
     assert set(grouped.jobs) == set(local.jobs)  # the same work, and the same files
     small = [group.jobs for group in grouped.groups if group.groupid == "small"]

@@ -6,7 +6,12 @@ import re
 from emopress import closure, recipe
 from emopress.cache import VARIABLE as CACHE_VARIABLE
 from emopress.errors import UserError
-from emopress.gpus import GPU_VARIABLE, SCHEDULER_VARIABLE, per_training
+from emopress.gpus import (
+    GPU_VARIABLE,
+    SCHEDULER_VARIABLE,
+    demand_gpus,
+    per_training,
+)
 from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
 from emopress.memory_plan import (
     check_checkpoints,
@@ -55,11 +60,31 @@ if workflow.is_main_process:
             ),
             limit=gpu_limit and gpu_limit.value,
             scheduled=scheduled,
+            gpus=STUDY.gpus,
         )
     )
 CORES = int(os.environ[CORES_VARIABLE])
-# Of --resources gpu=N: how many a training takes. None, for some executors take a 0 for a request.
-GPU = int(os.environ[GPU_VARIABLE]) or None
+# Of --resources gpu=N: how many a training takes that can use several, and any other that runs on a GPU.
+# None, for some executors take a 0 for a request.
+GPUS = int(os.environ[GPU_VARIABLE]) or None
+GPU = GPUS and 1
+# Of a training on several GPUs there is a process for each: it needs a thread, and memory for its own model.
+TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
+
+
+def enough_gpus():
+    """Raise an error of one line if `--resources gpu=N` is less than the config's gpus."""
+    limit = workflow.global_resources.get("gpu")
+    scheduled = bool(os.environ[SCHEDULER_VARIABLE])
+    try:
+        demand_gpus(GPUS or 0, limit=limit and limit.value, scheduled=scheduled)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# Not where nothing is to run (--unlock, --rulegraph): a dry run tells it here, a run at its start.
+if workflow.output_settings.dryrun:
+    enough_gpus()
 
 # All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
 TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")])
@@ -192,14 +217,15 @@ def parent_logits(wildcards):
     return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
 
 
-def memory(mb):
+def memory(mb, processes=1):
     """Return the resource mem_mb of a rule: `mb` MB (or what it returns for the wildcards) times the attempt.
 
-    A scheduler kills a job that takes more than it asked for; with `retries` the next attempt asks for more.
+    Of `processes` each takes so much. A scheduler kills a job that takes more than it asked for; with
+    `retries` the next attempt asks for more.
     """
     if callable(mb):
-        return lambda wildcards, attempt: mb(wildcards) * attempt
-    return lambda wildcards, attempt: mb * attempt
+        return lambda wildcards, attempt: mb(wildcards) * processes * attempt
+    return lambda wildcards, attempt: mb * processes * attempt
 
 
 def prediction_gpu(wildcards):
@@ -244,6 +270,7 @@ def step_of(name):
 
 
 onstart:
+    enough_gpus()
     for folder in ("results", "results/logs"):
         if os.path.isdir(folder) and not os.access(folder, os.W_OK):
             raise WorkflowError(

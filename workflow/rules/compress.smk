@@ -67,11 +67,11 @@ rule distill:
         step=any_of(STUDY.distilled_into("transformer")),
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: TRAINING_THREADS
     resources:
-        mem_mb=memory(8000),
+        mem_mb=memory(8000, PROCESSES),
         runtime=1440,
-        gpu=GPU,
+        gpu=GPUS,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
@@ -280,7 +280,7 @@ rule adapt:
         step=names_of("adapt lora", "adapt qlora"),
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: TRAINING_THREADS
     resources:
         mem_mb=memory(
             lambda wildcards: training_mb(
@@ -289,10 +289,11 @@ rule adapt:
                 f"{wildcards.parent}+{wildcards.step}",
                 Path("results"),
                 8000,
-            )
+            ),
+            PROCESSES,
         ),
         runtime=1440,
-        gpu=GPU,
+        gpu=GPUS,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,

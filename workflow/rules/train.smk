@@ -91,11 +91,11 @@ rule finetune:
         "results/logs/finetune/{dataset}/{model}.seed{seed}.log",
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: TRAINING_THREADS
     resources:
-        mem_mb=memory(8000),
+        mem_mb=memory(8000, PROCESSES),
         runtime=1440,
-        gpu=GPU,
+        gpu=GPUS,
     params:
         step=lambda wildcards: step_of(wildcards.model),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),

@@ -3,18 +3,22 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job, pass_arguments
+    from emopress.job import job, pass_arguments, training_processes
 
     with job(snakemake) as threads:
         from emopress.checkpoint import runs_in_transformers
         from emopress.train.adapters import train_adapters
         from emopress.train.large_adapters import train_large_adapters
-        from emopress.train.loop import set_threads
+        from emopress.train.parallel import launched
 
-        set_threads(threads)
         arguments = pass_arguments(snakemake)
         large = runs_in_transformers(arguments["parent"])
-        (train_large_adapters if large else train_adapters)(**arguments)
+        launched(
+            train_large_adapters if large else train_adapters,
+            arguments,
+            processes=training_processes(snakemake),
+            threads=threads,
+        )
 
 
 if __name__ == "__main__":

@@ -1,46 +1,34 @@
 """Rule finetune: a transformer teacher, from a published checkpoint or from scratch."""
 
-from pathlib import Path
-
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.cache import cached
-    from emopress.job import job, optional_folder
-    from emopress.ledger import STATE
+    from emopress.job import job, model_arguments, training_processes
 
-    def make(threads: int) -> None:
-        from emopress.train.loop import set_threads
+    def make(threads: int, processes: int) -> None:
+        from emopress.train.parallel import launched
 
-        set_threads(threads)
-        out = Path(snakemake.output.checkpoint).parent
-        step = dict(snakemake.params.step)
-        common = {
-            "entry": step,
-            "data": dict(snakemake.params.data),
-            "seed": int(snakemake.wildcards.seed),
-            "train": Path(snakemake.input.train),
-            "validation": Path(snakemake.input.validation),
-            "pretrained": optional_folder(snakemake.input, "pretrained"),
-            "pretrained_tokenizer": optional_folder(snakemake.input, "pretrained_tokenizer"),
-            "out": out,
-        }
-        if step.get("runtime") == "transformers":
+        arguments = model_arguments(snakemake)
+        if arguments["step"].get("runtime") == "transformers":  # nothing is trained yet
             from emopress.train.large import write_base
 
-            write_base(**common)
+            unused = ("step", "device", "state")
+            write_base(**{name: arguments[name] for name in arguments if name not in unused})
         else:
             from emopress.train.finetune import train_encoder
 
-            train_encoder(
-                **common,
-                step=step,
-                device=snakemake.params.device,
-                state=out.with_name(STATE),
-            )
+            launched(train_encoder, arguments, processes=processes, threads=threads)
 
     with job(snakemake) as threads:
-        cached(snakemake, lambda: make(threads), script=__file__, threads=threads)
+        processes = training_processes(snakemake)
+        cached(
+            snakemake,
+            lambda: make(threads, processes),
+            script=__file__,
+            threads=threads,
+            facts={"processes": processes} if processes > 1 else None,
+        )
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ def _idle(entry: dict[str, Any]) -> list[tuple[str, str]]:
 def entry_errors(config: dict[str, Any]) -> Iterator[str]:
     """Yield one line per entry (model, pass) that the schema allows and that cannot work."""
     models, passes = config["models"], config["passes"]
+    if config["gpus"] > 1 and config["device"] == "cpu":
+        yield f"gpus: {config['gpus']} GPUs for each training, and device: cpu uses none; allowed: 1"
     for name in sorted(set(models) & set(passes)):
         yield f"passes.{name}: a model has this name too; names must differ"
     for name, entry in models.items():

@@ -9,14 +9,18 @@ if TYPE_CHECKING:
 
 
 def pick_device(name: str) -> "torch.device":
-    """Return the device for `auto`, `cpu` or `cuda`."""
+    """Return the device for `auto`, `cpu` or `cuda`: of several processes that train together, each its own."""
     import torch
 
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError(
             "device: cuda is asked for, but torch finds no CUDA device; use auto or cpu"
         )
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cuda")
 
 
 def uses_bf16(precision: str, device: "torch.device") -> bool:

@@ -27,8 +27,10 @@ LOCKS_VARIABLE = "EMOPRESS_GPU_LOCKS"  # a folder for the lock files instead of 
 WAIT_S = 1.0
 
 
-def per_training(device: str, *, large: bool, limit: int | None, scheduled: bool) -> int:
-    """Return how many GPUs each training asks for: 1 or 0.
+def per_training(
+    device: str, *, large: bool, limit: int | None, scheduled: bool, gpus: int = 1
+) -> int:
+    """Return how many GPUs each training asks for: `gpus`, of those that can use several, 1 or 0.
 
     One, where a training may not share a GPU (`large`, a study with large decoders), where a
     scheduler hands out GPUs and `device` is cuda, and where the user has several to give
@@ -36,7 +38,22 @@ def per_training(device: str, *, large: bool, limit: int | None, scheduled: bool
     """
     if device == "cpu":
         return 0
+    if gpus > 1:
+        return gpus
     return int(large or (scheduled and device == "cuda") or (not scheduled and (limit or 0) > 1))
+
+
+def demand_gpus(wanted: int, *, limit: int | None, scheduled: bool) -> None:
+    """Raise UserError if Snakemake would give a job on this machine fewer GPUs than the `wanted` ones.
+
+    It would cut the job's request to `limit`, of `--resources gpu=N`, and say nothing.
+    """
+    if not scheduled and wanted > 1 and limit is not None and limit < wanted:
+        raise UserError(
+            f"config: gpus: {wanted} GPUs for each training, and Snakemake may give out {limit} "
+            f"(--resources gpu={limit}, which is what profiles/default says); "
+            f"call it with --resources gpu={wanted} or more, or lower gpus"
+        )
 
 
 def visible_devices() -> list[str]:
@@ -103,6 +120,11 @@ def held_gpus(wanted: int) -> Iterator[list[str]]:
         yield []
         return
     if os.environ.get(SCHEDULER_VARIABLE):
+        if wanted > len(devices):
+            raise UserError(
+                f"{wanted} GPUs are asked for, and on this node the scheduler gave {len(devices)} "
+                f"({', '.join(devices)}); ask for fewer in `gpus`, or for all on one node"
+            )
         print(f"GPU {', '.join(devices)} of the scheduler's", file=sys.stderr)
         yield devices
         return

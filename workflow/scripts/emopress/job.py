@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.errors import UserError
-from emopress.gpus import SCHEDULER_VARIABLE, held_gpus
+from emopress.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
 from emopress.ledger import STATE, guarded
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -40,24 +40,65 @@ def optional_folder(inputs: Any, name: str) -> Path | None:
     return Path(inputs[name]).parent if name in inputs.keys() else None  # noqa: SIM118
 
 
-def pass_arguments(snakemake: Any) -> dict[str, Any]:
-    """Return the keyword arguments of a pass that trains on a checkpoint, from its rule's job.
-
-    `teacher_logits` is among them where the rule has the parent's logits as an input.
-    """
+def training_arguments(snakemake: Any) -> dict[str, Any]:
+    """Return the keyword arguments that every training has, from its rule's job."""
     out = Path(snakemake.output.checkpoint).parent
-    logits = snakemake.input.get("logits")
     return {
-        "parent": Path(snakemake.input.parent).parent,
         "step": dict(snakemake.params.step),
         "seed": int(snakemake.wildcards.seed),
         "device": snakemake.params.device,
         "train": Path(snakemake.input.train),
         "validation": Path(snakemake.input.validation),
-        **({"teacher_logits": Path(logits)} if logits else {}),
         "state": out.with_name(STATE),
         "out": out,
     }
+
+
+def pass_arguments(snakemake: Any) -> dict[str, Any]:
+    """Return the keyword arguments of a pass that trains on a checkpoint, from its rule's job.
+
+    `teacher_logits` is among them where the rule has the parent's logits as an input.
+    """
+    logits = snakemake.input.get("logits")
+    return {
+        **training_arguments(snakemake),
+        "parent": Path(snakemake.input.parent).parent,
+        **({"teacher_logits": Path(logits)} if logits else {}),
+    }
+
+
+def model_arguments(snakemake: Any) -> dict[str, Any]:
+    """Return the keyword arguments of the training of a model of the config, from its rule's job."""
+    common = training_arguments(snakemake)
+    return {
+        **common,
+        "entry": common["step"],
+        "data": dict(snakemake.params.data),
+        "pretrained": optional_folder(snakemake.input, "pretrained"),
+        "pretrained_tokenizer": optional_folder(snakemake.input, "pretrained_tokenizer"),
+    }
+
+
+def student_arguments(snakemake: Any) -> dict[str, Any]:
+    """Return those of a distillation, whose `entry` is its student, None for layers of the teacher."""
+    common, student = model_arguments(snakemake), snakemake.params.student
+    student = student and dict(student)
+    logits = snakemake.input.logits  # Snakemake gives a single file as a string
+    return {
+        **common,
+        "entry": student,
+        "step": {**common["step"], **({"student_model": student} if student else {})},
+        "teacher": Path(snakemake.input.teacher).parent,
+        "teacher_logits": [Path(p) for p in ([logits] if isinstance(logits, str) else logits)],
+    }
+
+
+def training_processes(snakemake: Any) -> int:
+    """Return in how many processes a job trains: one for each GPU that it asked for and has, else one."""
+    wanted = int((getattr(snakemake, "resources", None) or {}).get("gpu", 0))
+    if wanted <= 1 or snakemake.params.device == "cpu":
+        return 1
+    return max(1, min(wanted, len(visible_devices())))
 
 
 def fair_threads(wanted: int, cores: int, processors: int) -> int:

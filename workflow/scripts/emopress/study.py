@@ -37,6 +37,7 @@ class Study:
     evaluate: dict[str, Any]
     timing: dict[str, Any]
     device: str = "auto"
+    gpus: int = 1
     tracking: str = "none"
     mirrors: list[str] = field(default_factory=list)
 
@@ -247,6 +248,7 @@ def load_study(
         evaluate=config["evaluate"],
         timing=config["timing"],
         device=config["device"],
+        gpus=config["gpus"],
         tracking=config["tracking"],
         mirrors=[mirror] if isinstance(mirror, str) else mirror,
     )

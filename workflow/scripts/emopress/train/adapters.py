@@ -225,6 +225,8 @@ def train_adapters(
         state=state,
     )
     trainer.fit(data.train, data.validation, classes)
+    if not trainer.ranks.first:
+        return  # the first process writes
     merged = load_encoder(parent)
     merge(adapted, merged)
     few = Encoded(data.validation.ids[:COMPARED_TEXTS], data.validation.labels, data.train.pad_id)

@@ -193,6 +193,8 @@ def train_encoder(
         state=state,
     )
     trainer.fit(encoded.train, encoded.validation, classes)
+    if not trainer.ranks.first:
+        return  # the first process writes
     facts = {
         **data,
         "recipe": learnt.recipe,

@@ -106,6 +106,8 @@ def train_large_adapters(
         state=state,
     )
     trainer.fit(data.train, data.validation, classes)
+    if not trainer.ranks.first:
+        return  # the first process writes
     trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     known = checkpoint.manifest["params"]
     findings: dict[str, Any] = {

@@ -1,0 +1,31 @@
+"""AdamW with a learning rate that rises and falls."""
+
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def adamw(model: torch.nn.Module, settings: dict[str, Any]) -> torch.optim.AdamW:
+    """Return AdamW for the trainable tensors of `model`; weight decay is for matrices, not for biases and norms."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decay = [p for p in trained if p.ndim > 1]
+    plain = [p for p in trained if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": decay, "weight_decay": settings["weight_decay"]},
+            {"params": plain, "weight_decay": 0.0},
+        ],
+        lr=settings["learning_rate"],
+        fused=True,
+    )
+
+
+def rise_and_fall(optimizer: torch.optim.Optimizer, warmup: float, total: int) -> LambdaLR:
+    """Return the schedule of `total` steps: linear up over the share `warmup` of them, then linear to zero."""
+    rising = max(1, round(warmup * total))
+
+    def factor(step: int) -> float:
+        return (step + 1) / rising if step < rising else (total - step) / max(1, total - rising)
+
+    return LambdaLR(optimizer, factor)

@@ -1,0 +1,201 @@
+"""Starts a training in several processes, a GPU each, by `accelerate launch`, and is what each of them runs.
+
+python -m accelerate.commands.launch ... --module emopress.train.parallel FOLDER   (what `launched` starts)
+
+The processes live no longer than the job: each waits in a thread for a lock that the job holds, which
+the operating system releases when the job ends, however it ends.
+"""
+
+import fcntl
+import importlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from emopress.artifact import read_json, write_json
+from emopress.errors import UserError
+from emopress.job import THREAD_VARIABLES, told
+
+# The trainings that may be started so: the module of each. Text, so that no rule hangs from the others' code.
+TRAININGS = {
+    "train_encoder": "emopress.train.finetune",
+    "train_adapters": "emopress.train.adapters",
+    "train_large_adapters": "emopress.train.large_adapters",
+}
+WORKER = "emopress.train.parallel"
+LOCK, ORDER, SETTINGS, ERROR = "job.lock", "order.json", "accelerate.json", "error-{rank}.json"
+PATH = "path/"  # the key of a path in ORDER; no name in a config has a slash
+# What would change the launcher's ways, or those of the processes: torchrun's and accelerate's variables.
+FOREIGN = ("ACCELERATE_", "PET_", "TORCHELASTIC_", "MASTER_")
+FOREIGN_NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK")
+PATIENCE = timedelta(days=7)  # the others wait while the first process judges the model
+STOPPING_S = 10.0
+
+
+def launched(
+    function: Callable[..., None], arguments: dict[str, Any], *, processes: int, threads: int
+) -> None:
+    """Call `function`, one of TRAININGS, with keyword `arguments`: here, or in `processes` > 1 processes.
+
+    They share the `threads` of the job, at least one each, and their output goes to this process's
+    stderr. What the job would tell of an error in one line is raised as that UserError; any other
+    error is in the output, and a RuntimeError here.
+    """
+    if processes <= 1:
+        from emopress.train.loop import set_threads
+
+        set_threads(threads)
+        function(**arguments)
+        return
+    if TRAININGS.get(function.__name__) != function.__module__:
+        raise ValueError(f"{function.__name__} is none of {', '.join(TRAININGS)}")
+    with tempfile.TemporaryDirectory(prefix="emopress-training-") as name:
+        folder = Path(name)
+        each = max(1, threads // processes)
+        order = {"function": function.__name__, "arguments": arguments, "threads": each}
+        (folder / ORDER).write_text(json.dumps(order, default=_written), encoding="utf-8")
+        write_json(folder / SETTINGS, _settings(processes))
+        with open(folder / LOCK, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            code = _run(_command(folder), _environment(each))
+        for rank in range(processes):
+            if (folder / ERROR.format(rank=rank)).is_file():
+                raise UserError(read_json(folder / ERROR.format(rank=rank)))
+    if code:
+        raise RuntimeError(
+            f"training in {processes} processes failed (accelerate launch: exit code {code}); "
+            "what happened stands above"
+        )
+
+
+def _written(value: Any) -> dict[str, str]:
+    """Return what stands for a path in JSON; TypeError for any other object."""
+    if not isinstance(value, Path):
+        raise TypeError(f"{value!r} is no argument of a training")
+    return {PATH: str(value)}
+
+
+def _read(value: dict[str, Any]) -> Any:
+    return Path(value[PATH]) if value.keys() == {PATH} else value
+
+
+def _settings(processes: int) -> dict[str, Any]:
+    """Return a whole config of accelerate's, so that it does not read the user's own."""
+    return {
+        "compute_environment": "LOCAL_MACHINE",
+        "distributed_type": "MULTI_GPU",
+        "num_processes": processes,
+        "num_machines": 1,
+        "gpu_ids": "all",
+        "main_process_port": 0,  # a free one
+        "mixed_precision": "no",  # the loop has autocast of its own
+    }
+
+
+def _command(folder: Path) -> list[str]:
+    launcher = [sys.executable, "-m", "accelerate.commands.launch"]
+    settings = ["--multi_gpu", "--config_file", str(folder / SETTINGS)]
+    return [*launcher, *settings, "--module", WORKER, str(folder)]
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Return the environment of the processes: this library, and nothing of the working folder, is imported."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(FOREIGN) and name not in FOREIGN_NAMES
+    }
+    library = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {
+        **own,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        "PYTHONPATH": os.pathsep.join(filter(None, library)),
+        "PYTHONSAFEPATH": "1",
+    }
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Return the exit code of a command whose output goes to stderr; end it when this process is interrupted."""
+    sys.stderr.flush()
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr
+    )
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOPPING_S)
+            process.kill()
+
+
+def end_with_the_job(folder: Path) -> None:
+    """Have this process end as soon as the job that holds the lock in `folder` has ended."""
+
+    def watch() -> None:
+        try:
+            with open(folder / LOCK) as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH)
+        finally:  # without the file the job is gone too
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def ordered(folder: Path) -> tuple[Callable[..., None], dict[str, Any], int]:
+    """Return what `launched` wrote: a function of TRAININGS (KeyError for any other), its arguments, the threads."""
+    order = json.loads((folder / ORDER).read_text(encoding="utf-8"), object_hook=_read)
+    name = order["function"]
+    module = importlib.import_module(TRAININGS[name])
+    return getattr(module, name), order["arguments"], order["threads"]
+
+
+def main(folder: Path) -> int:
+    """Train as one of the processes that `launched` started; return the exit code."""
+    end_with_the_job(folder)
+    rank = int(os.environ["RANK"])
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO if rank == 0 else logging.WARNING)
+    try:
+        function, arguments, threads = ordered(folder)
+        _join(arguments["device"], threads)
+        function(**arguments)
+        return 0
+    except Exception as error:
+        line = told(error)
+        if not isinstance(error, UserError):
+            logging.exception("training process %s failed", rank)
+        if line is not None:
+            write_json(folder / ERROR.format(rank=rank), line)
+        return 1
+
+
+def _join(device: str, threads: int) -> None:
+    """Enter the group of the processes, with a GPU of this one's own unless `device` is the CPU."""
+    import torch
+    from torch import distributed
+
+    from emopress.train.loop import pick_device, set_threads
+
+    set_threads(threads)
+    backend = "gloo"
+    if pick_device(device).type == "cuda":
+        backend = "nccl"
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group(backend, timeout=PATIENCE)
+
+
+if __name__ == "__main__":
+    exit_code = main(Path(sys.argv[1]))
+    sys.stderr.flush()
+    # At once: an ordinary end may wait for the other processes, which may be dead or hang in a collective call.
+    os._exit(exit_code)

@@ -1,0 +1,64 @@
+"""The folder in which an unfinished training waits: weights, best weights, optimizer and progress."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
+
+STATE = "state.json"  # the manifest of an unfinished training
+Rows = dict[int, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An unfinished training: tensors of the model and of its best epoch, the optimizer's by parameter.
+
+    `told`: history, best_epoch and scheduler_step.
+    """
+
+    weights: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimizer: Rows
+    told: dict[str, Any]
+
+
+def save_progress(folder: Path, progress: Progress, *, identity: str) -> None:
+    """Write an unfinished training to `folder`, all or nothing; `identity` is that of its result."""
+    rows = progress.optimizer.items()
+    with replaced_folder(folder) as new:
+        save_file(progress.weights, new / "model.safetensors")
+        save_file(progress.best, new / "best.safetensors")
+        tensors = {f"{i}.{key}": value for i, row in rows for key, value in row.items()}
+        save_file(tensors, new / "optimizer.safetensors")
+        write_json(new / "progress.json", progress.told)
+        # What is resumed must be what was saved: the manifest holds the hashes.
+        write_json(new / STATE, {"identity": identity, "files": file_table(new)})
+
+
+def read_progress(folder: Path, *, identity: str) -> Progress | None:
+    """Return what `save_progress` wrote, None if there is nothing or it has another identity.
+
+    UserError names a damaged file.
+    """
+    if not (folder / STATE).is_file():
+        return None
+    manifest = read_json(folder / STATE)
+    if manifest["identity"] != identity:
+        print("training: an unfinished run of something else is discarded", file=sys.stderr)
+        return None
+    check_files(folder, manifest["files"])
+    rows: Rows = {}
+    for name, value in load_file(folder / "optimizer.safetensors").items():
+        index, key = name.split(".", 1)
+        rows.setdefault(int(index), {})[key] = value
+    return Progress(
+        load_file(folder / "model.safetensors"),
+        load_file(folder / "best.safetensors"),
+        rows,
+        read_json(folder / "progress.json"),
+    )
