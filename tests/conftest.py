@@ -12,6 +12,9 @@ import pytest
 import yaml
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the network
+# Models as small as these train three times as fast with one thread, more so beside another process. (The
+# jobs of a workflow set what they were given.)
+os.environ["OMP_NUM_THREADS"] = "1"
 ROOT = Path(__file__).parents[1]
 MINIATURE = ("test_miniature.py", "test_reruns.py", "test_page_browser.py", "test_secrets.py")
 LABELS = {
@@ -31,6 +34,14 @@ def pytest_xdist_make_scheduler(config, log):
             return "the miniature study" if Path(file).name in MINIATURE else file
 
     return ByStudy(config, log)
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread():
+    """The number of threads that a test has torch take is not the next one's."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

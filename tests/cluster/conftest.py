@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.cluster import slurm as one_node
 
-ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "data/demo"]
+from project_copy import ROOT, copy_project
+
 # The profile's are for a cluster with many users and nodes of 8 CPUs. (A check that finds nothing
 # finished puts the next one off by 10 s more, so checking early is no help.)
 HERE = ["--slurm-init-seconds-before-status-checks", "8", "--cores", str(one_node.CPUS)]
@@ -28,13 +28,7 @@ class Project:
 
     def __init__(self, folder):
         self.folder, self.results = folder, folder / "results"
-        for part in PARTS:
-            source, dest = ROOT / part, folder / part
-            dest.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, dest, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, dest)
+        copy_project(folder)
         shutil.copy2(ROOT / "tests" / "cluster" / "study.yaml", folder / "study.yaml")
 
     def start(self, *options, targets=("report",), local=False, config="study.yaml"):

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from project_copy import ROOT, copy_project
+
 STUDY = ROOT / "tests" / "miniature.yaml"
-PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "data/demo"]
 
 # In the environment of every run; test_secrets looks for them in all that is written and printed.
 SECRETS = {
@@ -35,13 +35,7 @@ class Project:
 
     def __init__(self, folder):
         self.folder = folder
-        for part in PARTS:
-            source, dest = ROOT / part, folder / part
-            dest.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, dest, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, dest)
+        copy_project(folder)
         self.config = folder / "miniature.yaml"
         shutil.copy2(STUDY, self.config)
         self.results = folder / "results"

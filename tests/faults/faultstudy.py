@@ -15,8 +15,11 @@ from threading import Thread
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "workflow", "config", "profiles", "envs", "data/demo"]
+# killing.py, which uses this as a script, has none of the paths that pytest sets.
+sys.path.append(str(Path(__file__).parents[1]))
+
+from project_copy import ROOT, copy_project
+
 TEXTS = 240
 QUICK = ["linear", "linear+int8-weights", "dense"]
 
@@ -71,13 +74,7 @@ class FaultStudy:
 
     def __init__(self, folder, variants=QUICK, url=None, **changes):
         self.folder, self.results = Path(folder), Path(folder, "results")
-        for part in PARTS:
-            source, dest = ROOT / part, self.folder / part
-            dest.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, dest, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, dest)
+        copy_project(self.folder)
         (self.folder / "few.csv").write_bytes(corpus())
         config = yaml.safe_load((ROOT / "tests" / "faults" / "study.yaml").read_text("utf-8"))
         config |= changes

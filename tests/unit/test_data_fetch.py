@@ -8,7 +8,7 @@ import pytest
 
 from emopress.artifact import read_json, sha256_of
 from emopress.data.download import CHUNK_BYTES
-from emopress.data.fetch import WORD_VECTORS, data_set, fetch_files
+from emopress.data.fetch import WORD_VECTORS, data_set, fetch_files, is_pinned
 from emopress.errors import UserError
 
 BODY = bytes(range(256)) * 2048
@@ -366,3 +366,17 @@ def test_word_vectors_come_the_same_way_and_are_called_so(tmp_path):
     (mirror / WORD_VECTORS.folder / "v.txt").write_bytes(BODY[1:])
     with pytest.raises(UserError, match=r"word vectors, file 'v\.txt': wrong checksum"):
         fetch_files(WORD_VECTORS, source, mirrors=[mirror], root=tmp_path, dest=tmp_path / "v.txt")
+
+
+@pytest.mark.parametrize(
+    ("file", "pinned"),
+    [
+        ({"url": REFUSED, "sha256": SHA256}, True),
+        ({"path": "data/demo.csv"}, True),  # the file is an input of the job
+        ({"url": REFUSED}, False),
+        ({}, False),  # only a mirror has it
+    ],
+)
+def test_a_source_is_pinned_if_all_its_files_are(file, pinned):
+    sound = {"name": "a.bin", "sha256": SHA256}
+    assert is_pinned({"files": [sound, {"name": "b.bin", **file}]}) == pinned

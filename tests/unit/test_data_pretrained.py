@@ -5,7 +5,13 @@ import json
 import pytest
 
 from emopress.artifact import read_json, sha256_of
-from emopress.data.pretrained import fetch_model, fetch_tokenizer, licence_of, resolve_revision
+from emopress.data.pretrained import (
+    fetch_model,
+    fetch_tokenizer,
+    is_pinned,
+    licence_of,
+    resolve_revision,
+)
 from emopress.errors import UserError
 
 COMMIT = "a" * 40
@@ -229,3 +235,11 @@ def test_a_damaged_index_is_one_line(tmp_path, text):
     with pytest.raises(UserError, match=r"model 'large': .*index\.json is damaged") as error:
         fetch_model("large", SOURCE, mirrors=[tmp_path / "mirror"], dest=tmp_path / "out")
     assert "\n" not in str(error.value)
+
+
+def test_only_a_commit_of_the_hub_is_pinned(tmp_path):
+    assert is_pinned({**SOURCE, "revision": COMMIT}, [])
+    assert not is_pinned({**SOURCE, "revision": COMMIT}, [tmp_path])
+    for revision in ("main", COMMIT[1:], COMMIT + "0", COMMIT.upper()):
+        assert not is_pinned({**SOURCE, "revision": revision}, [])
+    assert not is_pinned({"sha256": "0" * 64}, [])

@@ -214,7 +214,7 @@ def inputs(variants, **options):
 
 def texts_of(figure):
     """Return (text, corners of its box in pixels) of every text that is drawn."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()
     boxes = []
     for artist in figure.findobj(Text):

@@ -21,6 +21,12 @@ try:
 except UserError as error:
     print(error)
 """
+# The hub's client tries again five times, with 23 s of waiting in all.
+WITHOUT_WAITING = """
+from types import SimpleNamespace
+from huggingface_hub.utils import _http
+_http.time = SimpleNamespace(sleep=lambda seconds: None)
+"""
 PINNED = "d" * 40
 
 
@@ -28,7 +34,7 @@ PINNED = "d" * 40
 def fetch(tmp_path):
     """Return a function that fetches a model in a fresh process and returns its lines."""
 
-    def run(hub, revision, token):
+    def run(hub, revision, token, before=""):
         dropped = ("HF_", "HUGGING", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
         environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(dropped)}
         environment |= {
@@ -39,7 +45,7 @@ def fetch(tmp_path):
             **({"HF_TOKEN": token} if token else {}),
         }
         done = subprocess.run(
-            [sys.executable, "-c", CODE, revision, str(tmp_path / "checkpoint")],
+            [sys.executable, "-c", before + CODE, revision, str(tmp_path / "checkpoint")],
             env=environment,
             capture_output=True,
             text=True,
@@ -76,5 +82,6 @@ def test_one_line_says_what_to_do(fetch, revision, where, token):
 def test_other_errors_are_told_as_they_are(fetch):
     with standin_hub() as hub:
         hub.failures["/tree/"] = (500, {"error": "out of order"})
-        (line,) = fetch(hub, PINNED, None)
+        (line,) = fetch(hub, PINNED, None, before=WITHOUT_WAITING)
+        assert sum("/tree/" in path for path in hub.paths()) == 6
     assert "cannot download hub repository" in line and "no access" not in line

@@ -196,8 +196,15 @@ def test_an_editable_install_yields_to_the_library_beside_a_script(source, tmp_p
     code = f"import sys; sys.path.extend([{str(copy.parent)!r}]); {where}"  # as Snakemake does
 
     def run(*command):
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-        return Path(done.stdout.strip())
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        options = {
+            "capture_output": True,
+            "text": True,
+            "check": True,
+            "cwd": tmp_path,
+            "env": kept,
+        }
+        return Path(subprocess.run(command, **options).stdout.strip())
 
     assert run(*python, where).is_relative_to(source)
     assert run(*python, code).is_relative_to(copy)

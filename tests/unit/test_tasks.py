@@ -65,5 +65,6 @@ def test_no_other_threshold_is_better():
     said = decided(found, thresholds)
     for c in range(5):
         assert f1[c] == pytest.approx(f1_score(truth[:, c], said[:, c], zero_division=0))
-        every = [f1_score(truth[:, c], found[:, c] >= t, zero_division=0) for t in found[:, c]]
-        assert f1[c] == pytest.approx(max(every))
+        every = found[:, c] >= found[:, c][:, np.newaxis]  # threshold x text
+        right, told = (every & truth[:, c]).sum(axis=1), every.sum(axis=1)
+        assert f1[c] == pytest.approx((2 * right / (told + truth[:, c].sum())).max())

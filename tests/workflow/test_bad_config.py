@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.profiles import ProfileConfigFileParser
 
 from bad_config import FILES, GOOD, MISTAKES, REPEATS
 from emopress.commandline import check_configfiles
@@ -17,6 +18,7 @@ from emopress.errors import UserError
 from emopress.study import load_study
 
 ROOT = Path(__file__).parents[2]
+PROFILES = {name: ROOT / "profiles" / name / "config.yaml" for name in ("default", "slurm")}
 SEVERAL = [  # each in an entry of its own, some found by the schema and some not
     "misspelt key of a pass",
     "a negative seed",
@@ -159,6 +161,27 @@ def test_what_the_profile_runs(tmp_path, what):
     with pytest.raises(SystemExit) as caught:
         check_configfiles([*flags, f"--configfile={tmp_path}/bad.yaml"])
     assert caught.value.code == f"config: {tmp_path}/bad.yaml{message}"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_looks_at_config_files_while_it_is_read(tmp_path, monkeypatch, profile):
+    content, message = FILES["a config that runs code"]
+    (tmp_path / "bad.yaml").write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["snakemake", "--configfile", f"{tmp_path}/bad.yaml"])
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    with open(PROFILES[profile]) as stream, pytest.raises(SystemExit) as caught:
+        ProfileConfigFileParser().parse(stream)
+    assert caught.value.code == f"config: {tmp_path}/bad.yaml{message}"
+
+
+def test_what_both_profiles_say_is_the_same():
+    """They cannot share it: what runs a profile's code tells it no path to read another file from."""
+    texts = [path.read_text("utf-8") for path in PROFILES.values()]
+    looks = [text[text.index("# Snakemake reads the config files") :] for text in texts]
+    assert looks[0] == looks[1] and "check_configfiles(sys.argv" in looks[0]
+    default, slurm = (yaml.safe_load(text) for text in texts)
+    shared = {key: default[key] for key in default if key != "resources"}  # local GPUs
+    assert len(shared) > 3 and shared.items() <= slurm.items()
 
 
 def test_a_missing_file_on_the_command_line(tmp_path):

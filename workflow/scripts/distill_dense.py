@@ -1,34 +1,20 @@
 """Rule distill_dense: word vectors and dense layers trained on the logits of a teacher, or of several."""
 
-from pathlib import Path
-
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
+    from emopress.arguments import distill_arguments
     from emopress.job import job, optional_folder
-    from emopress.ledger import STATE
 
     with job(snakemake) as threads:
         from emopress.dense.train import train_dense
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        out = Path(snakemake.output.checkpoint).parent
-        student = dict(snakemake.params.student)
-        logits = snakemake.input.logits  # Snakemake gives a single file as a string
         train_dense(
-            student=student,
-            step={**snakemake.params.step, "student_model": student},
-            data=dict(snakemake.params.data),
-            seed=int(snakemake.wildcards.seed),
-            device=snakemake.params.device,
-            train=Path(snakemake.input.train),
-            validation=Path(snakemake.input.validation),
+            student=dict(snakemake.params.student),
             vectors=optional_folder(snakemake.input, "vectors"),
-            teacher=Path(snakemake.input.teacher).parent,
-            teacher_logits=[Path(p) for p in ([logits] if isinstance(logits, str) else logits)],
-            state=out.with_name(STATE),
-            out=out,
+            **distill_arguments(snakemake),
         )
 
 

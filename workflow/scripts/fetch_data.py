@@ -6,13 +6,15 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
     from emopress.cache import cached
-    from emopress.data.fetch import data_set, fetch_files
+    from emopress.data.fetch import data_set, fetch_files, is_pinned, origins
     from emopress.job import job, mirrors
+
+    source = dict(snakemake.params.source)
 
     def make() -> None:
         fetch_files(
             data_set(snakemake.wildcards.dataset),
-            dict(snakemake.params.source),
+            source,
             labels=list(snakemake.params.labels),
             separator=snakemake.params.separator,
             mirrors=mirrors(),
@@ -20,14 +22,13 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             dest=Path(snakemake.output.manifest).parent,
         )
 
-    files = snakemake.params.source["files"]
     with job(snakemake):
         cached(
             snakemake,
             make,
             script=__file__,
-            facts={"mirrored": bool(mirrors())},
-            pinned=all("sha256" in file or "path" in file for file in files),
+            facts=origins(mirrors()),
+            pinned=is_pinned(source),
         )
 
 

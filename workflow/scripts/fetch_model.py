@@ -5,22 +5,22 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.cache import cached, is_commit
-    from emopress.data.pretrained import fetch_model
+    from emopress.cache import cached
+    from emopress.data.pretrained import fetch_model, is_pinned
     from emopress.job import job, mirrors
+
+    source = dict(snakemake.params.source)
 
     def make() -> None:
         fetch_model(
             snakemake.params.mirrored_as,
-            dict(snakemake.params.source),
+            source,
             mirrors=mirrors(),
             dest=Path(snakemake.output.manifest).parent,
         )
 
     with job(snakemake):
-        # Of a mirror only the weights' hash is known, if that.
-        pinned = not mirrors() and is_commit(snakemake.params.source.get("revision"))
-        cached(snakemake, make, script=__file__, pinned=pinned)
+        cached(snakemake, make, script=__file__, pinned=is_pinned(source, mirrors()))
 
 
 if __name__ == "__main__":

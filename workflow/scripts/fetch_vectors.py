@@ -6,13 +6,15 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
     from emopress.cache import cached
-    from emopress.data.fetch import WORD_VECTORS, fetch_files
+    from emopress.data.fetch import WORD_VECTORS, fetch_files, is_pinned, origins
     from emopress.job import job, mirrors
+
+    source = {"files": [dict(snakemake.params.file)]}
 
     def make() -> None:
         fetch_files(
             WORD_VECTORS,
-            {"files": [dict(snakemake.params.file)]},
+            source,
             mirrors=mirrors(),
             root=Path(__file__).parents[2],
             dest=Path(snakemake.output.manifest).parent,
@@ -23,8 +25,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             snakemake,
             make,
             script=__file__,
-            facts={"mirrored": bool(mirrors())},
-            pinned="sha256" in snakemake.params.file,
+            facts=origins(mirrors()),
+            pinned=is_pinned(source),
         )
 
 

@@ -13,10 +13,8 @@ from typing import Any
 import yaml
 
 from emopress.artifact import replaced_file
-from emopress.data.pretrained import resolve_revision
+from emopress.data.pretrained import is_commit, resolve_revision
 from emopress.errors import UserError
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def hub_entries(models: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -64,7 +62,7 @@ def main(path: Path) -> None:
     commits = {}
     for name, entry in hub_entries(models):
         repo, revision = entry["hub"], str(entry.get("revision", "main"))
-        if not COMMIT.fullmatch(revision):
+        if not is_commit(revision):
             commits[repo] = resolve_revision(repo, revision)
             print(f"{name}: {repo} at {commits[repo]}")
     if not commits:

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import platform
-import re
 import shutil
 import sys
 import tempfile
@@ -118,11 +117,6 @@ def cached(
         _store(entry, artifacts)
     except OSError as error:
         _tell(f"{snakemake.rule}: not kept in the cache {root}: {error.strerror or error}")
-
-
-def is_commit(revision: Any) -> bool:
-    """Return whether a hub revision is a full commit id, whose files never change."""
-    return bool(re.fullmatch(r"[0-9a-f]{40}", str(revision)))
 
 
 def _tell(line: str) -> None:

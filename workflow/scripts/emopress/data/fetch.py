@@ -25,6 +25,19 @@ def data_set(name: str) -> Owner:
     return Owner(f"data set '{name}'", name)
 
 
+def is_pinned(source: dict[str, Any]) -> bool:
+    """Return whether a hash tells the content of every file of a source.
+
+    It stands in the config, or, of a file of this repository, is that of an input of the job.
+    """
+    return all("sha256" in file or "path" in file for file in source["files"])
+
+
+def origins(mirrors: Sequence[Path]) -> dict[str, Any]:
+    """Return what decides, beside the source, which origins the manifest of `fetch_files` names."""
+    return {"mirrored": bool(mirrors)}
+
+
 def fetch_files(
     owner: Owner,
     source: dict[str, Any],

@@ -52,12 +52,25 @@ def fetch_tokenizer(
     _fetch("tokenizer", name, source, mirrors, dest)
 
 
+def is_commit(revision: Any) -> bool:
+    """Return whether a hub revision is a full commit id, whose files never change."""
+    return bool(re.fullmatch(r"[0-9a-f]{40}", str(revision)))
+
+
+def is_pinned(source: dict[str, Any], mirrors: Sequence[Path]) -> bool:
+    """Return whether a checkpoint's or tokenizer's source says which files it has, all of them.
+
+    Of a mirror only the weights' hash is known, if that.
+    """
+    return not mirrors and is_commit(source.get("revision"))
+
+
 def resolve_revision(repo: str, revision: str) -> str:
     """Return the commit that a branch, tag or commit of a hub repository stands for.
 
     A full commit id is returned as it is, without asking the hub.
     """
-    if re.fullmatch(r"[0-9a-f]{40}", revision):
+    if is_commit(revision):
         return revision
     import huggingface_hub
 

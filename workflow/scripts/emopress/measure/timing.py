@@ -5,7 +5,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -136,10 +138,7 @@ def spread(first: Sequence[Round], second: Sequence[Round]) -> float:
     replacement, for both alike, and the 95th percentile over the redraws counts where it is larger. A
     ratio of two rows' latencies is claimed only if it, or one over it, is above 1 + spread.
     """
-    pairs = [
-        (np.array(a.latencies_ms), np.array(b.latencies_ms))
-        for a, b in zip(first, second, strict=True)
-    ]
+    pairs = [(a.latencies_ms, b.latencies_ms) for a, b in zip(first, second, strict=True)]
     rng = np.random.default_rng(TEXT_SEED)
     redrawn = [
         _apart([pairs[i] for i in rng.integers(len(pairs), size=len(pairs))])
@@ -148,11 +147,10 @@ def spread(first: Sequence[Round], second: Sequence[Round]) -> float:
     return max(_apart(pairs), *np.percentile(redrawn or [0.0], [95]))
 
 
-def _apart(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+def _apart(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
     """Return larger median / smaller median - 1 over the rounds of a pair of entries."""
-    smaller, larger = sorted(
-        float(np.median(np.concatenate(side))) for side in zip(*pairs, strict=True)
-    )
+    # Of some hundred numbers statistics.median is many times as fast as numpy's, and the same.
+    smaller, larger = sorted(median(chain.from_iterable(side)) for side in zip(*pairs, strict=True))
     return larger / smaller - 1
 
 
