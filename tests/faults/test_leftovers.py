@@ -3,13 +3,14 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from emopress.artifact import remove_leftovers, replaced_file, replaced_folder
+from emopress.artifact import remove_folder, remove_leftovers, replaced_file, replaced_folder
 from emopress.closure import STAMPS
 from emopress.errors import UserError
 from emopress.job import told
@@ -70,6 +71,29 @@ def test_a_folder_that_was_moved_aside_is_put_back():
         "a/unfinished-training",
         "a/unfinished-training/state.json",
     ]
+
+
+def remove_half(event, path):
+    def removed_in_part(folder):
+        next(Path(folder).iterdir()).unlink()
+        event.set()
+        time.sleep(600)
+
+    shutil.rmtree = removed_in_part
+    remove_folder(path)
+
+
+def test_a_folder_that_was_being_removed_is_whole_or_gone():
+    """A half of an unfinished training's state would be taken for a damaged one."""
+    folder = Path("a/unfinished-training")
+    folder.mkdir(parents=True)
+    for name in ("state.json", "model.safetensors"):
+        (folder / name).write_text(name)
+    killed(started(remove_half, folder))
+    assert not folder.exists()
+    remove_leftovers(folder)
+    assert list(Path("a").iterdir()) == []
+    remove_folder(folder)  # not there: nothing to do
 
 
 def hold(event):

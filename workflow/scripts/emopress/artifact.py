@@ -83,6 +83,15 @@ def remove_leftovers(path: Path | str) -> None:
             left.unlink()
 
 
+def remove_folder(path: Path | str) -> None:
+    """Remove a folder, if it is there. A job that is killed meanwhile leaves all of it or, under its name, nothing."""
+    path = Path(path)
+    if path.is_dir():
+        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        os.replace(path, aside)  # remove_leftovers knows it by its name
+        shutil.rmtree(aside)
+
+
 def linked_or_copied(source: Path, dest: Path) -> None:
     """Make `dest` the same file as `source`, by a hard link, or a copy where there can be none.
 

@@ -22,6 +22,7 @@ from typing import Any
 from emopress.artifact import (
     file_table,
     read_json,
+    remove_folder,
     replaced_file,
     replaced_folder,
     sha256_of,
@@ -101,7 +102,7 @@ def cached(
             for name, place in artifacts.items():
                 _fetch(entry / name, place)
                 if place.is_dir():
-                    shutil.rmtree(place.with_name(STATE), ignore_errors=True)
+                    remove_folder(place.with_name(STATE))
         except UserError as error:
             _tell(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
             _discard(entry)

@@ -1,12 +1,11 @@
 """Finds every damaged, truncated or missing file below results/ by the hashes that were recorded of them."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emopress.artifact import damages, sha256_of
+from emopress.artifact import damages, remove_folder, sha256_of
 from emopress.errors import UserError
 from emopress.ledger import CHECKSUMS, STATE, SUFFIX, TABLES, record_of, recorded, table_of
 
@@ -89,7 +88,7 @@ def remove(results: Path, damaged: list[tuple[Path, str]]) -> dict[Path, Path | 
             outputs = [path]
         made = [file for file in outputs if record_of(file, results).is_file() or file.is_file()]
         if artifact.is_dir() and not artifact.is_symlink():
-            shutil.rmtree(artifact)
+            remove_folder(artifact)
         else:
             artifact.unlink(missing_ok=True)
         for file in made:

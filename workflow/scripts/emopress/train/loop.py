@@ -1,7 +1,6 @@
 """The training loop: AdamW with warm-up, early stopping on validation macro F1, resumable."""
 
 import math
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from emopress.artifact import remove_folder
 from emopress.devices import pick_device as pick_device  # most trainings take these from here
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
@@ -158,7 +158,7 @@ class Trainer:
 
     def forget(self) -> None:
         """Remove the state: the trained model is safe."""
-        shutil.rmtree(self.state, ignore_errors=True)
+        remove_folder(self.state)
 
     def _epoch(
         self, epoch: int, train: Encoded, lengths: list[int], classes: int, bar: tqdm
