@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the network
-# Models as small as these train three times as fast with one thread, more so beside another process. (The
+# Beside another busy process models as small as these train up to three times as fast with one thread. (The
 # jobs of a workflow set what they were given.)
 os.environ["OMP_NUM_THREADS"] = "1"
 ROOT = Path(__file__).parents[1]
