@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from emopress.arguments import distill_arguments
+from emopress.arguments import distill_arguments, encoder_sources, optional_folder, pass_arguments
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,43 @@ def test_distillation(logits, expected):
         "out": Path("bert+kd/seed3/checkpoint"),
     }
     assert step == {"name": "kd", "temperature": 2}  # params are Snakemake's
+
+
+def test_optional_input():
+    assert str(optional_folder({"pretrained": "a/b.json"}, "pretrained")) == "a"
+    assert optional_folder({}, "pretrained") is None
+
+
+@pytest.mark.parametrize("logits", [None, "p/logits/train.safetensors"])
+def test_arguments_of_a_pass_come_from_its_rule(logits):
+    inputs = {"parent": "p/checkpoint/checkpoint.json", "train": "t", "validation": "v"}
+    snakemake = SimpleNamespace(
+        input=Inputs(inputs | ({"logits": logits} if logits else {})),
+        output=SimpleNamespace(checkpoint="o/checkpoint/checkpoint.json"),
+        params=SimpleNamespace(step={"name": "cut"}, device="cpu"),
+        wildcards=SimpleNamespace(seed="3"),
+    )
+    expected = {
+        "parent": Path("p/checkpoint"),
+        "step": {"name": "cut"},
+        "seed": 3,
+        "device": "cpu",
+        "train": Path("t"),
+        "validation": Path("v"),
+        "state": Path("o/unfinished-training"),
+        "out": Path("o/checkpoint"),
+    }
+    expected |= {"teacher_logits": Path(logits)} if logits else {}
+    assert pass_arguments(snakemake) == expected
+
+
+def test_what_a_transformer_starts_from():
+    inputs = Inputs(pretrained="m/pretrained.json", train="t")
+    expected = {"pretrained": Path("m"), "pretrained_tokenizer": None}
+    assert encoder_sources(SimpleNamespace(input=inputs)) == expected
+
+
+class Inputs(dict):
+    """A rule's inputs: by name and as attributes, as Snakemake gives them."""
+
+    __getattr__ = dict.__getitem__

@@ -1,16 +1,11 @@
 """What scripts do first: fair threads, a whole log, one line for a user's mistake."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from emopress.job import (
     MIRRORS_VARIABLE,
     fair_threads,
     mirrors,
-    optional_folder,
-    pass_arguments,
 )
 
 SCRIPT = """
@@ -92,37 +87,3 @@ def test_mirrors_come_from_the_environment(monkeypatch):
     assert [str(path) for path in mirrors()] == ["/one", "/two"]
     monkeypatch.delenv(MIRRORS_VARIABLE)
     assert mirrors() == []
-
-
-def test_optional_input():
-    assert str(optional_folder({"pretrained": "a/b.json"}, "pretrained")) == "a"
-    assert optional_folder({}, "pretrained") is None
-
-
-@pytest.mark.parametrize("logits", [None, "p/logits/train.safetensors"])
-def test_arguments_of_a_pass_come_from_its_rule(logits):
-    inputs = {"parent": "p/checkpoint/checkpoint.json", "train": "t", "validation": "v"}
-    snakemake = SimpleNamespace(
-        input=Inputs(inputs | ({"logits": logits} if logits else {})),
-        output=SimpleNamespace(checkpoint="o/checkpoint/checkpoint.json"),
-        params=SimpleNamespace(step={"name": "cut"}, device="cpu"),
-        wildcards=SimpleNamespace(seed="3"),
-    )
-    expected = {
-        "parent": Path("p/checkpoint"),
-        "step": {"name": "cut"},
-        "seed": 3,
-        "device": "cpu",
-        "train": Path("t"),
-        "validation": Path("v"),
-        "state": Path("o/unfinished-training"),
-        "out": Path("o/checkpoint"),
-    }
-    expected |= {"teacher_logits": Path(logits)} if logits else {}
-    assert pass_arguments(snakemake) == expected
-
-
-class Inputs(dict):
-    """A rule's inputs: by name and as attributes, as Snakemake gives them."""
-
-    __getattr__ = dict.__getitem__

@@ -293,7 +293,9 @@ def test_an_error_of_any_process_is_the_jobs(monkeypatch, arguments, capfd, code
 def test_an_interrupted_job_ends_its_launcher(tmp_path):
     """Ctrl-C in the terminal reaches both; here the job alone has it."""
     code = (
-        "import os, sys\nfrom emopress.train.parallel import _run\n"
+        "import os, signal, sys\nfrom emopress.train.parallel import _run\n"
+        # Whoever runs the tests in the background may have it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "_run([sys.executable, '-c', 'import time; print(flush=True); time.sleep(60)'], os.environ)\n"
     )
     job = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)

@@ -3,7 +3,8 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job, pass_arguments, training_processes
+    from emopress.arguments import pass_arguments
+    from emopress.job import job, training_processes
 
     with job(snakemake) as threads:
         from emopress.checkpoint import runs_in_transformers

@@ -3,15 +3,17 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job, student_arguments, training_processes
+    from emopress.arguments import distill_arguments, encoder_sources
+    from emopress.job import job, training_processes
 
     with job(snakemake) as threads:
         from emopress.train.finetune import train_encoder
         from emopress.train.parallel import launched
 
+        arguments = {**distill_arguments(snakemake), **encoder_sources(snakemake)}
         launched(
             train_encoder,
-            student_arguments(snakemake),
+            {**arguments, "entry": dict(snakemake.params.student)},
             processes=training_processes(snakemake),
             threads=threads,
         )

@@ -3,14 +3,20 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job, student_arguments
+    from emopress.arguments import distill_arguments, encoder_sources
+    from emopress.job import job
 
     with job(snakemake) as threads:
         from emopress.train.loop import set_threads
         from emopress.train.whitebox import train_whitebox
 
         set_threads(threads)
-        train_whitebox(**student_arguments(snakemake))
+        student = snakemake.params.student  # None: the teacher's own layers
+        train_whitebox(
+            entry=student and dict(student),
+            **encoder_sources(snakemake),
+            **distill_arguments(snakemake),
+        )
 
 
 if __name__ == "__main__":

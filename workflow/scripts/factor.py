@@ -3,7 +3,8 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job, pass_arguments
+    from emopress.arguments import pass_arguments
+    from emopress.job import job
 
     with job(snakemake) as threads:
         from emopress.compress.lowrank import factor_checkpoint

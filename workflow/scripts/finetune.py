@@ -3,14 +3,16 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
+    from emopress.arguments import encoder_sources, model_arguments
     from emopress.cache import cached
-    from emopress.job import job, model_arguments, training_processes
+    from emopress.job import job, training_processes
 
     def make(threads: int, processes: int) -> None:
         from emopress.train.parallel import launched
 
-        arguments = model_arguments(snakemake)
-        if arguments["step"].get("runtime") == "transformers":  # nothing is trained yet
+        arguments = {**model_arguments(snakemake), **encoder_sources(snakemake)}
+        arguments["entry"] = arguments["step"]
+        if arguments["entry"].get("runtime") == "transformers":  # nothing is trained yet
             from emopress.train.large import write_base
 
             unused = ("step", "device", "state")

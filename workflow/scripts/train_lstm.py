@@ -1,32 +1,21 @@
 """Rule train_lstm: an LSTM classifier, discriminative or generative."""
 
-from pathlib import Path
-
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
+    from emopress.arguments import model_arguments, optional_folder
     from emopress.cache import cached
-    from emopress.job import job, optional_folder
-    from emopress.ledger import STATE
+    from emopress.job import job
 
     def make(threads: int) -> None:
         from emopress.lstm.train import train_lstm
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        out = Path(snakemake.output.checkpoint).parent
-        step = dict(snakemake.params.step)
         train_lstm(
-            entry=step,
-            step=step,
-            data=dict(snakemake.params.data),
-            seed=int(snakemake.wildcards.seed),
-            device=snakemake.params.device,
-            train=Path(snakemake.input.train),
-            validation=Path(snakemake.input.validation),
+            entry=dict(snakemake.params.step),
             pretrained_tokenizer=optional_folder(snakemake.input, "pretrained_tokenizer"),
-            state=out.with_name(STATE),
-            out=out,
+            **model_arguments(snakemake),
         )
 
     with job(snakemake) as threads:

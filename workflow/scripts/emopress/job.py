@@ -12,7 +12,7 @@ from typing import Any
 
 from emopress.errors import UserError
 from emopress.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
-from emopress.ledger import STATE, guarded
+from emopress.ledger import guarded
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CORES_VARIABLE = "EMOPRESS_CORES"  # what --cores said; set by common.smk, as is
@@ -33,64 +33,6 @@ MIRRORS_VARIABLE = "EMOPRESS_MIRRORS"  # the config's mirror folders, joined by 
 def mirrors() -> list[Path]:
     """Return the mirror folders of the study, in the order in which they are searched."""
     return [Path(part) for part in os.environ.get(MIRRORS_VARIABLE, "").split(os.pathsep) if part]
-
-
-def optional_folder(inputs: Any, name: str) -> Path | None:
-    """Return the folder of a named input that a rule has for some wildcards only."""
-    return Path(inputs[name]).parent if name in inputs.keys() else None  # noqa: SIM118
-
-
-def training_arguments(snakemake: Any) -> dict[str, Any]:
-    """Return the keyword arguments that every training has, from its rule's job."""
-    out = Path(snakemake.output.checkpoint).parent
-    return {
-        "step": dict(snakemake.params.step),
-        "seed": int(snakemake.wildcards.seed),
-        "device": snakemake.params.device,
-        "train": Path(snakemake.input.train),
-        "validation": Path(snakemake.input.validation),
-        "state": out.with_name(STATE),
-        "out": out,
-    }
-
-
-def pass_arguments(snakemake: Any) -> dict[str, Any]:
-    """Return the keyword arguments of a pass that trains on a checkpoint, from its rule's job.
-
-    `teacher_logits` is among them where the rule has the parent's logits as an input.
-    """
-    logits = snakemake.input.get("logits")
-    return {
-        **training_arguments(snakemake),
-        "parent": Path(snakemake.input.parent).parent,
-        **({"teacher_logits": Path(logits)} if logits else {}),
-    }
-
-
-def model_arguments(snakemake: Any) -> dict[str, Any]:
-    """Return the keyword arguments of the training of a model of the config, from its rule's job."""
-    common = training_arguments(snakemake)
-    return {
-        **common,
-        "entry": common["step"],
-        "data": dict(snakemake.params.data),
-        "pretrained": optional_folder(snakemake.input, "pretrained"),
-        "pretrained_tokenizer": optional_folder(snakemake.input, "pretrained_tokenizer"),
-    }
-
-
-def student_arguments(snakemake: Any) -> dict[str, Any]:
-    """Return those of a distillation, whose `entry` is its student, None for layers of the teacher."""
-    common, student = model_arguments(snakemake), snakemake.params.student
-    student = student and dict(student)
-    logits = snakemake.input.logits  # Snakemake gives a single file as a string
-    return {
-        **common,
-        "entry": student,
-        "step": {**common["step"], **({"student_model": student} if student else {})},
-        "teacher": Path(snakemake.input.teacher).parent,
-        "teacher_logits": [Path(p) for p in ([logits] if isinstance(logits, str) else logits)],
-    }
 
 
 def training_processes(snakemake: Any) -> int:
