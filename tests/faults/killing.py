@@ -63,7 +63,7 @@ def strike(process, what, rng):
     return bool(running)
 
 
-def settle(study, process, what, rng, tally):
+def settle(process, what, rng):
     """Let what was left running end, or, half of the times, leave it to run beside the next snakemake."""
     if what == "job":
         process.wait(600)
@@ -101,7 +101,7 @@ def kill_again_and_again(study, expected, trials, seed, tell=print):
             if caught(study, process, when, rng) and strike(process, what, rng):
                 deck.pop()
                 tally.kills[f"{what}, {when}"] += 1
-                alone = settle(study, process, what, rng, tally)
+                alone = settle(process, what, rng)
                 if not alone and members(process.pid):
                     tally.together += 1
                     finish_beside(study, expected, tally)

@@ -189,7 +189,9 @@ def test_an_error_that_nobody_foresaw_is_not():
     assert told(RuntimeError("shapes differ")) is None
 
 
-@pytest.mark.parametrize("name", ["optimizer.safetensors", "best.safetensors", "progress.json"])
+@pytest.mark.parametrize(
+    "name", ["optimizer.safetensors", "best.safetensors", "progress.json", "state.json"]
+)
 def test_a_damaged_unfinished_training_is_not_resumed(name, few, filled, training, monkeypatch):
     from emopress.dense.train import train_dense
     from emopress.train.loop import Trainer
@@ -213,6 +215,6 @@ def test_a_damaged_unfinished_training_is_not_resumed(name, few, filled, trainin
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-    with pytest.raises(UserError, match=f"state/{name}: damaged .*; delete state and run"):
+    with pytest.raises(UserError, match=f"state/{name}: damaged .*; delete (state|it) and run"):
         train_dense(**given)
     assert not Path("out").exists()

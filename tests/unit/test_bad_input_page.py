@@ -22,3 +22,5 @@ def test_what_is_tried_has_names_of_its_own():
     rows = [what for _, rows in bad_input_page.sections() for what, _ in rows]
     assert rows == [name for tables in areas for table in tables for name in table]
     assert len(rows) >= 60
+    summary = bad_input_page.PAGE.with_name("reliability.md").read_text("utf-8")
+    assert f"| {len(rows)} cases |" in summary

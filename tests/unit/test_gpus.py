@@ -1,5 +1,6 @@
 """Which GPUs a job gets, without one: devices from a variable or a stand-in for nvidia-smi, locks from files."""
 
+import io
 import subprocess
 import sys
 import threading
@@ -184,28 +185,36 @@ def test_a_scheduler_assigns_and_nothing_is_locked(monkeypatch, tmp_path):
     assert not (tmp_path / "locks").exists()
 
 
-def test_a_job_waits_for_a_device(monkeypatch, capsys):
+def test_a_job_waits_for_a_device(monkeypatch):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0,1")
     ends, taken = [], []
 
     def hold_one():
         with held_gpus(1):
             barrier.wait()
-            time.sleep(0.2)
+            told.wait(30)
             ends.append(time.monotonic())
 
-    barrier = threading.Barrier(2)
+    class Terminal(io.StringIO):
+        """Lets the holder go when the other job has said that it waits."""
+
+        def write(self, text):
+            told.set()
+            return super().write(text)
+
+    barrier, told, terminal = threading.Barrier(2), threading.Event(), Terminal()
     holder = threading.Thread(target=hold_one)
     holder.start()
     barrier.wait()
     monkeypatch.setenv(
         gpus.VISIBLE_VARIABLE, "0,1"
     )  # the variable is the process's, not the thread's
+    monkeypatch.setattr(sys, "stderr", terminal)
     with held_gpus(2) as both:
         taken.append(time.monotonic())
         assert both == ["0", "1"]
     holder.join()
-    assert taken > ends and "waiting for 2 of the GPUs 0, 1" in capsys.readouterr().err
+    assert taken > ends and "waiting for 2 of the GPUs 0, 1" in terminal.getvalue()
 
 
 def test_a_killed_job_frees_its_device(monkeypatch, tmp_path):

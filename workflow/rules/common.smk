@@ -37,7 +37,7 @@ if workflow.output_settings.dryrun and has_decoders(STUDY, Path("results")):
     print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
 
 # The plan of a large study is millions of objects, which all stay; by default Python looks through them for garbage
-# so often that planning takes a fifth longer.
+# so often that planning takes a quarter longer.
 gc.set_threshold(50_000, 20, 20)
 
 # Where a scheduler starts the jobs, each reads this file again, on a node and with other options: what
@@ -68,6 +68,8 @@ CORES = int(os.environ[CORES_VARIABLE])
 # None, for some executors take a 0 for a request.
 GPUS = int(os.environ[GPU_VARIABLE]) or None
 GPU = GPUS and 1
+# GPUs of one training are those of one node. None: a scheduler decides.
+NODES = 1 if (GPUS or 1) > 1 else None
 # Of a training on several GPUs there is a process for each: it needs a thread, and memory for its own model.
 TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
 

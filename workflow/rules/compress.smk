@@ -72,6 +72,7 @@ rule distill:
         mem_mb=memory(8000, PROCESSES),
         runtime=1440,
         gpu=GPUS,
+        nodes=NODES,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
@@ -294,6 +295,7 @@ rule adapt:
         ),
         runtime=1440,
         gpu=GPUS,
+        nodes=NODES,
     params:
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,

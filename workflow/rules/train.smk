@@ -96,6 +96,7 @@ rule finetune:
         mem_mb=memory(8000, PROCESSES),
         runtime=1440,
         gpu=GPUS,
+        nodes=NODES,
     params:
         step=lambda wildcards: step_of(wildcards.model),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),

@@ -23,7 +23,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             launched(train_encoder, arguments, processes=processes, threads=threads)
 
     with job(snakemake) as threads:
-        processes = training_processes(snakemake)
+        trained = snakemake.params.step.get("runtime") != "transformers"
+        processes = training_processes(snakemake) if trained else 1
         cached(
             snakemake,
             lambda: make(threads, processes),

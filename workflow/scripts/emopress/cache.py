@@ -105,7 +105,10 @@ def cached(
                     remove_folder(place.with_name(STATE))
         except UserError as error:
             _tell(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
-            _discard(entry)
+            try:
+                _discard(entry)
+            except OSError as refused:
+                _tell(f"{snakemake.rule}: it stays in the cache {root}: {refused.strerror}")
         except OSError:
             if entry.is_dir():
                 raise

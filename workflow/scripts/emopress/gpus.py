@@ -49,9 +49,10 @@ def demand_gpus(wanted: int, *, limit: int | None, scheduled: bool) -> None:
     It would cut the job's request to `limit`, of `--resources gpu=N`, and say nothing.
     """
     if not scheduled and wanted > 1 and limit is not None and limit < wanted:
+        default = ", which is what profiles/default says" if limit == 1 else ""
         raise UserError(
             f"config: gpus: {wanted} GPUs for each training, and Snakemake may give out {limit} "
-            f"(--resources gpu={limit}, which is what profiles/default says); "
+            f"(--resources gpu={limit}{default}); "
             f"call it with --resources gpu={wanted} or more, or lower gpus"
         )
 

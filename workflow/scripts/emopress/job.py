@@ -14,7 +14,12 @@ from emopress.errors import UserError
 from emopress.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
 from emopress.ledger import guarded
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
 CORES_VARIABLE = "EMOPRESS_CORES"  # what --cores said; set by common.smk, as is
 # What to do about a file that cannot be written.
 UNWRITABLE = {
@@ -94,7 +99,6 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
         threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
     os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
-    os.environ["RAYON_NUM_THREADS"] = str(threads)
     terminal = sys.stderr
     try:
         log = open(snakemake.log[0], "w", encoding="utf-8", buffering=1)  # noqa: SIM115

@@ -6,6 +6,7 @@ stand in the manifest.
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import sys
@@ -22,6 +23,9 @@ RESULTS = Path("results")
 CHECKSUMS = "checksums"
 SUFFIX = ".sha256"
 LOCKS = Path(".snakemake", "emopress-locks")
+LOCKS_HELD: list[
+    int
+] = []  # file descriptors, for processes that write for this one and may outlive it
 STATE = "unfinished-training"  # beside a checkpoint's folder
 # Manifest -> where in it the table of the files beside it stands.
 TABLES = {
@@ -93,7 +97,8 @@ def only_maker(output: Path) -> Iterator[None]:
     starts it anew. The lock goes with its process, however that ends.
     """
     LOCKS.mkdir(parents=True, exist_ok=True)
-    with open(LOCKS / output.as_posix().replace("/", "%"), "w") as stream:
+    name = hashlib.sha256(output.as_posix().encode()).hexdigest()[:16]
+    with open(LOCKS / f"{name}-{output.name}", "w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -102,7 +107,11 @@ def only_maker(output: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX)
         except OSError as error:
             logging.warning("%s: no file locks here (%s)", LOCKS, error.strerror)
-        yield
+        LOCKS_HELD.append(stream.fileno())
+        try:
+            yield
+        finally:
+            LOCKS_HELD.remove(stream.fileno())
 
 
 def _below(folder: Path, paths: Iterable[Any]) -> list[Path]:
@@ -114,12 +123,16 @@ def _not_younger(inputs: Iterable[Any], made: list[Path]) -> None:
     """Give what the workflow itself wrote and is younger than what was made of it the latter's time.
 
     That comes of a clock that went backwards, or is another machine's. Snakemake fails a job whose
-    output is older than an input of it. Files of the user's keep their times.
+    output is older than an input of it. Files of the user's keep their times. (Younger outputs would
+    hide a later change of an input; older inputs may at worst be made again.)
     """
     oldest = min(path.stat().st_mtime_ns for path in made)
     for path in _below(RESULTS, inputs) + _below(STAMPS, inputs):
         if path.is_file() and path.stat().st_mtime_ns > oldest:
-            os.utime(path, ns=(oldest, oldest))
+            try:
+                os.utime(path, ns=(oldest, oldest))
+            except PermissionError:  # another user's: Snakemake tells of the clocks
+                logging.warning("%s: younger than what was made of it", path)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from typing import Any
 from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
 from emopress.job import THREAD_VARIABLES, told
+from emopress.ledger import LOCKS_HELD
 
 # The trainings that may be started so: the module of each. Text, so that no rule hangs from the others' code.
 TRAININGS = {
@@ -73,7 +74,7 @@ def launched(
     if code:
         raise RuntimeError(
             f"training in {processes} processes failed (accelerate launch: exit code {code}); "
-            "what happened stands above"
+            "what happened stands in the rule's log"
         )
 
 
@@ -124,10 +125,19 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:
-    """Return the exit code of a command whose output goes to stderr; end it when this process is interrupted."""
+    """Return the exit code of a command whose output goes to stderr; end it when this process is interrupted.
+
+    It inherits the locks of this job's outputs, and outlives the processes that it starts: no other job
+    writes there before all have ended.
+    """
     sys.stderr.flush()
     process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        stderr=sys.stderr,
+        pass_fds=LOCKS_HELD,
     )
     try:
         return process.wait()
@@ -146,7 +156,11 @@ def end_with_the_job(folder: Path) -> None:
         try:
             with open(folder / LOCK) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH)
-        finally:  # without the file the job is gone too
+        except FileNotFoundError:
+            pass  # the job has tidied up
+        except OSError as error:
+            print(f"{folder}: no file locks here ({error.strerror})", file=sys.stderr, flush=True)
+        finally:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -165,13 +179,14 @@ def main(folder: Path) -> int:
     end_with_the_job(folder)
     rank = int(os.environ["RANK"])
     logging.basicConfig(stream=sys.stderr, level=logging.INFO if rank == 0 else logging.WARNING)
+    arguments: dict[str, Any] = {}
     try:
         function, arguments, threads = ordered(folder)
         _join(arguments["device"], threads)
         function(**arguments)
         return 0
     except Exception as error:
-        line = told(error)
+        line = told(error, str(arguments["out"]) if arguments else "an output")
         if not isinstance(error, UserError):
             logging.exception("training process %s failed", rank)
         if line is not None:
@@ -196,6 +211,7 @@ def _join(device: str, threads: int) -> None:
 
 if __name__ == "__main__":
     exit_code = main(Path(sys.argv[1]))
+    sys.stdout.flush()
     sys.stderr.flush()
     # At once: an ordinary end may wait for the other processes, which may be dead or hang in a collective call.
     os._exit(exit_code)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed
 
+GOLDEN = 0x9E3779B1  # odd, so that no two ranks have the same multiple modulo 2**32
 BUCKET = 2**23  # numbers that are summed over the processes at once, 32 MiB of fp32
 
 
@@ -34,8 +35,11 @@ class Ranks:
         return self.rank == 0
 
     def seed(self, common: int) -> int:
-        """Return this process's own seed, for its dropout; the first one's is `common`."""
-        return common + (self.rank << 56)
+        """Return this process's own seed, for its dropout; the first one's is `common`.
+
+        They differ in the low 32 bits, which are all that torch's generator on the CPU takes.
+        """
+        return common + self.rank * GOLDEN % 2**32
 
     def share(self, indices: list[int]) -> list[int]:
         """Return this process's texts of a batch, [] if there are fewer texts than processes."""

@@ -1,5 +1,7 @@
 """The folder in which an unfinished training waits: weights, best weights, optimizer and progress."""
 
+import hashlib
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
+from emopress.errors import UserError
+from emopress.ledger import table_of
 
-STATE = "state.json"  # the manifest of an unfinished training
+MANIFEST = "state.json"
 Rows = dict[int, dict[str, Tensor]]
 
 
@@ -27,6 +31,11 @@ class Progress:
     told: dict[str, Any]
 
 
+def _seal(identity: Any, files: dict[str, Any]) -> str:
+    """Return the SHA-256 of what a manifest says: one that is damaged is not taken for another training's."""
+    return hashlib.sha256(json.dumps([identity, files], sort_keys=True).encode()).hexdigest()
+
+
 def save_progress(folder: Path, progress: Progress, *, identity: str) -> None:
     """Write an unfinished training to `folder`, all or nothing; `identity` is that of its result."""
     rows = progress.optimizer.items()
@@ -37,7 +46,9 @@ def save_progress(folder: Path, progress: Progress, *, identity: str) -> None:
         save_file(tensors, new / "optimizer.safetensors")
         write_json(new / "progress.json", progress.told)
         # What is resumed must be what was saved: the manifest holds the hashes.
-        write_json(new / STATE, {"identity": identity, "files": file_table(new)})
+        files = file_table(new)
+        manifest = {"identity": identity, "files": files, "sha256": _seal(identity, files)}
+        write_json(new / MANIFEST, manifest)
 
 
 def read_progress(folder: Path, *, identity: str) -> Progress | None:
@@ -45,13 +56,18 @@ def read_progress(folder: Path, *, identity: str) -> Progress | None:
 
     UserError names a damaged file.
     """
-    if not (folder / STATE).is_file():
+    path = folder / MANIFEST
+    if not path.is_file():
         return None
-    manifest = read_json(folder / STATE)
+    files, manifest = table_of(path), read_json(path)
+    if manifest.get("sha256") != _seal(manifest.get("identity"), files):
+        raise UserError(
+            f"{path}: damaged (not what its sha256 says); delete {folder} and run the workflow again"
+        )
     if manifest["identity"] != identity:
         print("training: an unfinished run of something else is discarded", file=sys.stderr)
         return None
-    check_files(folder, manifest["files"])
+    check_files(folder, files)
     rows: Rows = {}
     for name, value in load_file(folder / "optimizer.safetensors").items():
         index, key = name.split(".", 1)
