@@ -186,7 +186,7 @@ def main(folder: Path) -> int:
         function(**arguments)
         return 0
     except Exception as error:
-        line = told(error, str(arguments["out"]) if arguments else "an output")
+        line = told(error, str(arguments.get("out", "an output")))
         if not isinstance(error, UserError):
             logging.exception("training process %s failed", rank)
         if line is not None:
