@@ -138,6 +138,19 @@ def test_the_loss_is_against_the_data_sets_reference_and_may_be_a_gain():
     assert one(reference="fake", max_accuracy_loss=1.5, prefer="size")["variant"] == "int8"
 
 
+def test_a_better_linear_baseline_takes_the_references_place():
+    table = TABLE.copy()
+    table.loc["words", "validation_accuracy"] = 0.925  # half a point above the teacher
+    table.loc["chars"] = {**table.loc["words"], "validation_accuracy": 0.921, "size_bytes": 1e5}
+    given = {"budgets": {"b": {"max_accuracy_loss": 1.0}}, "reference": "teacher"}
+    (found,) = recommend(table, **given, baselines=["chars", "words"])
+    # small is a point below the teacher, and 1.5 below the baseline; both linear ones are within a point
+    assert (found["baseline"], found["variant"], found["meeting"]) == ("words", "chars", 4)
+    assert found["same_family"] == "small"  # if it must be a transformer: within a point of its own
+    (found,) = recommend(TABLE, **given, baselines=["words"])
+    assert (found["baseline"], found["variant"]) == (None, "small")  # no better than the teacher
+
+
 def test_budgets_keep_their_order_and_can_be_written_as_json():
     budgets = {"z": {"prefer": "size"}, "a": {"max_size_mb": 0.1}, "m": {"prefer": "latency"}}
     found = recommend(TABLE, budgets=budgets, reference="teacher")

@@ -49,6 +49,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
                 rows.set_index("variant"),
                 budgets=dict(snakemake.params.budgets),
                 reference=snakemake.params.yardsticks[dataset],
+                baselines=sorted(rows["linear"].dropna().unique()),
             )
             for dataset, rows in summary.groupby("dataset", sort=False)
         }

@@ -34,17 +34,35 @@ def candidates(rows: pd.DataFrame, reference: str | None) -> list[Trial]:
     ]
 
 
+def stronger(rows: pd.DataFrame, reference: str | None, baselines: Sequence[str]) -> str | None:
+    """Return the best of `baselines` on validation, if it beats `reference` there; else None.
+
+    A model that loses little against a weak reference and much against a linear model is no advice.
+    """
+    if reference is None:
+        return None
+    scores = rows["validation_accuracy"]
+    better = [name for name in baselines if scores[name] > scores[reference]]
+    return max(better, key=lambda name: scores[name], default=None)
+
+
 def recommend(
-    rows: pd.DataFrame, *, budgets: Mapping[str, Mapping[str, Any]], reference: str | None
+    rows: pd.DataFrame,
+    *,
+    budgets: Mapping[str, Mapping[str, Any]],
+    reference: str | None,
+    baselines: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Return one recommendation per budget, in their order, for one data set.
 
     `rows`: the summary's, indexed by variant; `budgets`: name -> limits and `prefer`, as in the
-    config; `reference`: the variant that the loss of accuracy is measured from. A recommendation
-    holds `budget`, `limits`, `prefer`, `reference`, `candidates` and `meeting` (how many there were,
+    config; `reference`: the variant that the loss of accuracy is measured from, unless one of the linear
+    `baselines` is better on validation: then that is `baseline`, which it is measured from. A recommendation
+    holds `budget`, `limits`, `prefer`, `reference`, `baseline`, `candidates` and `meeting` (how many there were,
     how many meet every limit), `met`, `variant` and `misses` (limit -> by how much it is broken, in
     its unit), `runner_up` and `runner_up_misses`, and `same_family`: where the chosen variant is of
-    another family than the reference, the best of the reference's that meets every limit. Size and
+    another family than the reference, the best of the reference's that meets every limit, measured from
+    the reference. Size and
     latency belong to the files and the machine, so they are those that the report prints. `variant`
     is None where nothing may be recommended at all. UserError where a loss is limited and the
     reference is unknown.
@@ -54,11 +72,16 @@ def recommend(
     for name, budget in budgets.items():
         if reference is None and "max_accuracy_loss" in budget:
             raise UserError(f"budgets.{name}: max_accuracy_loss needs a reference to lose from")
-    trials = candidates(rows, reference)
-    families = rows["family"].to_dict()
-    own = [t for t in trials if reference and families[t.variant] == families[reference]]
+    baseline = stronger(rows, reference, baselines)
+    trials, families = candidates(rows, baseline or reference), rows["family"].to_dict()
+    own = [
+        trial
+        for trial in candidates(rows, reference)
+        if reference and families[trial.variant] == families[reference]
+    ]
+    common = {"reference": reference, "baseline": baseline}
     return [
-        {"budget": name, "reference": reference, **_recommendation(trials, own, budget)}
+        {"budget": name, **common, **_recommendation(trials, own, budget)}
         for name, budget in budgets.items()
     ]
 
@@ -66,13 +89,16 @@ def recommend(
 def _recommendation(
     trials: Sequence[Trial], own: Sequence[Trial], budget: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the recommendation among `trials`; `own` are those of the reference's family."""
+    """Return the recommendation among `trials`; `own` are those of the reference's family, measured from it."""
     limits = {key: limit for key, limit in budget.items() if key != "prefer"}
     prefer = budget.get("prefer", PREFER)
     ranked = ranking(trials, budget=limits, prefer=prefer)
     meeting = [trial for trial in ranked if not misses(trial, limits)]
     first, second = [*ranked[:2], None, None][:2]
-    same = [trial.variant for trial in meeting if trial in own and first not in own]
+    same: list[str] = []
+    if first and first.variant not in {trial.variant for trial in own}:
+        best = ranking(own, budget=limits, prefer=prefer)
+        same = [trial.variant for trial in best if not misses(trial, limits)]
     return {
         "limits": limits,
         "prefer": prefer,

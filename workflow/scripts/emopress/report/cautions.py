@@ -50,7 +50,8 @@ def cautions(
 
 def _lost_on_test(first: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
     """Say where the test texts lose more accuracy than the limit that the validation texts kept."""
-    limit, difference = first["limits"].get("max_accuracy_loss"), row["reference_difference"]
+    base = "linear" if first["baseline"] and first["baseline"] == row["linear"] else "reference"
+    limit, difference = first["limits"].get("max_accuracy_loss"), row[f"{base}_difference"]
     if limit is None or "max_accuracy_loss" in first["misses"] or t.missing(difference):
         return []
     loss = -100 * difference

@@ -280,8 +280,10 @@ def _limits(item: Mapping[str, Any]) -> str:
     for key, limit in item["limits"].items():
         if key == "max_accuracy_loss":
             points = "point" if limit == 1 else "points"
+            base = t.code(item["baseline"] or item["reference"])
+            more = f", which is better than {t.code(item['reference'])}" if item["baseline"] else ""
             told.append(
-                f"at most {limit:g} {points} of accuracy below {t.code(item['reference'])} on validation texts"
+                f"at most {limit:g} {points} of accuracy below {base} on validation texts{more}"
             )
         else:
             told.append(
