@@ -230,7 +230,7 @@ def _scale(axes: Axes, values: Sequence[float], ratio: bool) -> float:
         low, high = min(low, 1.0), max(high, 1.0)
         reach = high / low
         axes.set_xscale("log")
-        axes.set_xlim(low / reach ** (0.12 if low < 1 else 0.02), high * reach**0.2)
+        axes.set_xlim(low / reach**0.02, high * reach**0.2)
         axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=40))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -279,8 +279,8 @@ def _draw(axes: Axes, bar: Bar, y: float, start: float, behind: float | None) ->
         inside = high > 0.72 * axes.get_xlim()[1]
         place, left, colour = low if inside else high, inside, "white" if inside else "#111111"
     else:
-        left = max(ends) < start
-        place = min(ends) if left else max(start, *ends, bar.value)
+        # Of a ratio below 1 too: left of its bar the words would meet the names.
+        left, place = False, max(start, *ends)
         colour = "#111111" if bar.claimed else "#777777"
     axes.annotate(
         bar.words,

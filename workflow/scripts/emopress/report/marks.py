@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from emopress.report.style import GREY, fitted
 
 LINE = 0.185  # inches between two names of the list
-LEGEND_COLUMNS = 4
+LEGEND_COLUMNS = 3
 LEGEND_LINE = 0.2  # inches
 MARKER_SIZES = {
     "D": 6.4,
