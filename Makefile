@@ -39,7 +39,7 @@ test-faults: $(VENV)/installed-dev $(VENV)/linked
 	EMOPRESS_KILLS=$(KILLS) EMOPRESS_JOB_KILLS=$(KILLS) python -m pytest tests/faults
 
 test-cluster: $(VENV)/installed-dev $(VENV)/installed-slurm $(VENV)/linked
-	python -m pytest tests/cluster
+	PATH="$$PATH:/usr/sbin" python -m pytest tests/cluster  # where the daemons are
 
 lint: $(VENV)/installed-dev
 	ruff format --check .
