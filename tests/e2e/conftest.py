@@ -3,16 +3,14 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from command_line import snakemake
 from project_copy import ROOT, copy_project
 
 STUDY = ROOT / "tests" / "miniature.yaml"
@@ -42,16 +40,8 @@ class Project:
 
     def snakemake(self, *targets, dry=False, check=True):
         """Run snakemake with the miniature config; returns the finished process."""
-        bin_folder = Path(sys.executable).parent
         options = ["--cores", "2", *["-n"] * dry, "--configfile", self.config.name]
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *options, "--", *targets],
-            cwd=self.folder,
-            env={**os.environ, **SECRETS, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
+        done = snakemake(self.folder, *options, "--", *targets, seconds=900, **SECRETS)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 

@@ -4,15 +4,12 @@ There is no GPU here: two devices are named, and `device: auto` has the processe
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
+from command_line import snakemake
 from project_copy import ROOT, copy_project
 
 ADAPTED = "results/demo-en/tiny+lora/seed0/checkpoint/checkpoint.json"
@@ -30,30 +27,24 @@ def project(tmp_path):
     return tmp_path
 
 
-def snakemake(project, gpus):
+def adapted(project, gpus):
+    """Return snakemake's exit code and all that it printed."""
     options = ["--cores", "2", "--resources", f"gpu={gpus}", "--configfile", "study.yaml"]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *options, "--", ADAPTED],
-        cwd=project,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "0,1", "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
+    command = [*options, "--", ADAPTED]
+    done = snakemake(project, *command, seconds=600, CUDA_VISIBLE_DEVICES="0,1")
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_fine_tuning_and_adapters_in_two_processes(project):
-    refused = snakemake(project, gpus=1)  # a run, not a dry one
-    assert refused.returncode == 1 and "Traceback" not in refused.stdout, refused.stdout
-    (line,) = [line for line in refused.stdout.splitlines() if "gpus: 2 GPUs" in line]
+    code, told = adapted(project, gpus=1)  # a run, not a dry one
+    assert code == 1 and "Traceback" not in told, told
+    (line,) = [line for line in told.splitlines() if "gpus: 2 GPUs" in line]
     assert "call it with --resources gpu=2 or more" in line
     assert not (project / "results" / "demo-en").exists()
     shutil.rmtree(project / "results", ignore_errors=True)
 
-    done = snakemake(project, gpus=2)
-    assert done.returncode == 0, done.stdout
+    code, told = adapted(project, gpus=2)
+    assert code == 0, told
     for variant in ("tiny", "tiny+lora"):
         folder = project / "results" / "demo-en" / variant / "seed0"
         manifest = json.loads((folder / "checkpoint" / "checkpoint.json").read_text("utf-8"))

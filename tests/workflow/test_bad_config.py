@@ -1,8 +1,6 @@
 """Every bad config of tests/bad_config.py is refused in its line, all mistakes in one run, and nothing is written."""
 
 import copy
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.profiles import ProfileConfigFileParser
 
 from bad_config import FILES, GOOD, MISTAKES, REPEATS
+from command_line import snakemake
 from emopress.commandline import check_configfiles
 from emopress.config_file import file_errors, unreadable
 from emopress.errors import UserError
@@ -122,19 +121,12 @@ def test_through_snakemake(plan, tmp_path, good, what):
     assert not (tmp_path / "results").exists()
 
 
-def snakemake(folder, *arguments):
-    """Run Snakemake's own command line, with an old report where a run would write one."""
+def refused_in(folder, *arguments):
+    """Run the command line, with an old report where a run would write one; return the lines of the config."""
     (folder / "results").mkdir()
     (folder / "results" / "report.md").write_text("an older report")
     command = ["--cores", "1", "--snakefile", f"{ROOT}/Snakefile", *arguments, "--", "report"]
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *command],
-        cwd=folder,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = snakemake(folder, *command, seconds=60)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr and "Error:" not in done.stderr
     assert (folder / "results" / "report.md").read_text() == "an older report"
@@ -146,7 +138,7 @@ def test_on_the_command_line(tmp_path):
     """Snakemake reads these files before the workflow; the profile has them looked at before that."""
     content, message = FILES["a config that runs code"]
     (tmp_path / "bad.yaml").write_bytes(content)
-    assert snakemake(tmp_path, "--configfile", "bad.yaml") == [f"config: bad.yaml{message}"]
+    assert refused_in(tmp_path, "--configfile", "bad.yaml") == [f"config: bad.yaml{message}"]
     assert not (tmp_path / "ran").exists()
 
 
@@ -185,4 +177,4 @@ def test_what_both_profiles_say_is_the_same():
 
 
 def test_a_missing_file_on_the_command_line(tmp_path):
-    assert snakemake(tmp_path, "--configfile", "none.yaml") == ["config: none.yaml: no such file"]
+    assert refused_in(tmp_path, "--configfile", "none.yaml") == ["config: none.yaml: no such file"]

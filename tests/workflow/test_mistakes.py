@@ -1,13 +1,12 @@
 """A mistake in a config is one readable line, through the API and on the command line."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from snakemake.exceptions import WorkflowError
+
+from command_line import snakemake
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,15 +52,8 @@ def test_mistake(plan, miniature, spoil):
 def test_command_line(miniature, tmp_path):
     misspelt(miniature)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))
-    command = f"snakemake -n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile report"
-    done = subprocess.run(
-        [sys.executable, "-m", *command.split()],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = f"-n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile report"
+    done = snakemake(tmp_path, *command.split(), seconds=60)
     assert done.returncode == 1
     told = done.stdout + done.stderr
     assert told.count(MISTAKES[misspelt]) == 1
