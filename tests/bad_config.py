@@ -24,6 +24,18 @@ LINEAR = {"family": "linear"}
 NAME = "does not match '^[a-z0-9][a-z0-9.-]*$'; allowed: lower-case letters, digits, dot and hyphen"
 PASSES = "passes are: int8, kd, mag50"
 FILE = {"name": "a.csv", "path": "data/demo/demo-en.csv"}
+SMALL = {
+    "title": "T",
+    "language": "en",
+    "labels": ["a", "b"],
+    "licence": "MIT",
+    "source": {"files": [{"name": "demo-en.csv", "path": "data/demo/demo-en.csv"}]},
+}
+RESERVED = (
+    "give the data set another name; reserved are: checksums, data, details.json, figures, flips, logs, models, "
+    "readme.md, recommendation.json, report.html, report.md, rulegraph.mmd, sbom.cdx.json, seeds.csv, "
+    "statistics, summary.csv, summary.parquet, summary.tex, timing, tokenizers, tracking, vectors"
+)
 
 
 def of_demo(**changes):
@@ -243,6 +255,22 @@ MISTAKES = {
     "a label with a line break": (
         *of_demo(labels=["joy", "a\nb"]),
         "datasets.demo-en.labels.1: 'a\\nb' has a line break or a control character",
+    ),
+    "a label named like a column of the results": (
+        *of_demo(labels=["noise", "joy|fun"]),
+        "datasets.demo-en.labels: 'noise' is a column of predictions.parquet; give the label another name, with "
+        "groups if the files have this one (groups: {my-noise: [noise], ...}); "
+        "reserved are: id, split, noise, label, predicted",
+    ),
+    "a data set named like a folder of the results": (
+        ("datasets",),
+        {"flips": SMALL},
+        f"datasets.flips: results/flips is where the workflow writes something else; {RESERVED}",
+    ),
+    "a data set named like a file of the results": (
+        ("datasets",),
+        {"summary.csv": SMALL},
+        f"datasets.summary.csv: results/summary.csv is where the workflow writes something else; {RESERVED}",
     ),
     "a data file that is not there": (
         *files({"path": "data/none.csv"}),

@@ -17,6 +17,7 @@ from emopress.linear.train import train_linear
 from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict_splits
 from emopress.measure.statistics import write_statistics
+from emopress.reserved import LABELS
 from emopress.runtime.bundle import load
 from emopress.tasks import label_array
 from emopress.train.adapters import train_adapters
@@ -95,6 +96,11 @@ def test_thresholds_stand_in_the_manifests(made, sets):
         read_json(made[n] / "bundle" / "bundle.json")["thresholds"] for n in ("tiny", "kd")
     )
     assert mine != own  # a training tunes them anew
+
+
+def test_the_columns_of_predictions_are_no_names_for_labels(made, sets):
+    frame = pandas.read_parquet(made["tiny"] / "predictions.parquet")
+    assert set(frame.columns) - set(sets[1]["labels"]) == set(LABELS)
 
 
 def test_probabilities_are_sigmoids(made):

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from emopress import recipe
-from emopress.checks_data import RESERVED
 from emopress.errors import UserError
+from emopress.reserved import DATASETS, LABELS
 from emopress.study import load_study, merged, without_nulls
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_schema_mistakes_come_first(config):
     assert "config: unknown key 'seed'; did you mean 'seeds'?" in refused(config)
 
 
-@pytest.mark.parametrize("name", RESERVED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_reserved_names(config, name):
     config.setdefault("datasets", {})[name] = {
         "title": "T",
@@ -140,7 +140,22 @@ def test_reserved_names(config, name):
         "licence": "MIT",
         "source": {"files": [{"name": "demo-en.csv", "path": "data/demo/demo-en.csv"}]},
     }
-    assert f"datasets.{name}: reserved name" in refused(config)
+    assert f"datasets.{name}: results/{name} is where the workflow writes" in refused(config)
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_reserved_labels(config, name):
+    """As a label of the files, in a group of another name, it is a label like any other."""
+    entry = config.setdefault("datasets", {})["mine"] = {
+        "title": "T",
+        "language": "en",
+        "labels": [name, "text"],
+        "licence": "MIT",
+        "source": {"files": [{"name": "demo-en.csv", "path": "data/demo/demo-en.csv"}]},
+    }
+    assert f"datasets.mine.labels: {name!r} is a column of predictions.parquet" in refused(config)
+    entry |= {"labels": ["mine", "text"], "groups": {"mine": [name], "text": ["text"]}}
+    assert load_study(config, ROOT).datasets["mine"]["groups"]["mine"] == [name]
 
 
 MULTILABEL = {

@@ -10,6 +10,7 @@ from emopress.measure.aggregate import Clock
 from emopress.measure.summary import (
     latex_table,
     noise_column,
+    read_table,
     records,
     summarise,
     summary_errors,
@@ -126,10 +127,19 @@ def test_the_files_hold_the_same_numbers(summary, tmp_path):
         "latex": tmp_path / "s.tex",
     }
     write_summary(summary, **names)
-    assert records(pd.read_csv(names["csv"])) == records(pd.read_parquet(names["parquet"]))
-    assert not summary_errors(pd.read_csv(names["csv"]))
+    assert records(read_table(names["csv"])) == records(pd.read_parquet(names["parquet"]))
+    assert not summary_errors(read_table(names["csv"]))
     text = names["latex"].read_text()
     assert r"big+q\_1 & 90.00 & 88.0 & 92.0 & 90.00" in text and r"\bottomrule" in text
+
+
+@pytest.mark.parametrize("name", ["7", "007", "1e5", "nan", "null", "true", "2024-01-01"])
+def test_a_name_stays_the_text_that_it_is(name, tmp_path):
+    """Lower-case letters, digits, dots and hyphens make names that pandas would read as something else."""
+    rows = pd.DataFrame({"dataset": [name], "variant": [name], "teacher": [None], "speedup": [1.5]})
+    rows.to_csv(tmp_path / "seeds.csv", index=False)
+    (row,) = records(read_table(tmp_path / "seeds.csv"))
+    assert row == {"dataset": name, "variant": name, "teacher": None, "speedup": 1.5}
 
 
 def test_latex_escapes_what_latex_reads(summary):

@@ -8,12 +8,10 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake, folders=False):
-        import pandas
-
         from emopress.artifact import read_json, write_json
         from emopress.measure.aggregate import Clock, Entry, aggregate
         from emopress.measure.recommend import recommend
-        from emopress.measure.summary import summarise, write_summary
+        from emopress.measure.summary import read_table, summarise, write_summary
 
         entries = [
             Entry(dataset, variant, seed, reference, Path(bundle).parent, Path(predictions))
@@ -34,7 +32,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             details=Path(snakemake.output.details),
         )
         summary = summarise(
-            pandas.read_csv(snakemake.output.seeds),
+            read_table(snakemake.output.seeds),
             {Path(path).stem: read_json(path) for path in snakemake.input.statistics},
             {dataset: clock.main_spread for dataset, clock in clocks.items()},
         )

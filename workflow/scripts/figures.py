@@ -8,14 +8,13 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake, folders=False):
-        import pandas
-
         from emopress.artifact import read_json
+        from emopress.measure.summary import read_table
         from emopress.report.figures import write_figures
         from emopress.report.training_logs import read_logs
 
         given, params = snakemake.input, snakemake.params
-        dataset, summary = snakemake.wildcards.dataset, pandas.read_csv(given.summary)
+        dataset, summary = snakemake.wildcards.dataset, read_table(given.summary)
         write_figures(
             summary=summary[summary["dataset"] == dataset],
             details=read_json(given.details),

@@ -9,9 +9,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import CORES_VARIABLE, job, mirrors
 
     with job(snakemake, folders=False):
-        import pandas
-
         from emopress.artifact import read_json
+        from emopress.measure.summary import read_table
         from emopress.published import load_published
         from emopress.report.environment import command_of, environment
         from emopress.report.page.data import page_data
@@ -27,7 +26,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         )
         curves = read_logs(params.curved, given.checkpoints)
         results = Results(
-            summary=pandas.read_csv(given.summary),
+            summary=read_table(given.summary),
             details=read_json(given.details),
             statistics={Path(path).stem: read_json(path) for path in given.statistics},
             recommendation=read_json(given.recommendation),

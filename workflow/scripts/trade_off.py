@@ -8,9 +8,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake):
-        import pandas
-
         from emopress.artifact import read_json
+        from emopress.measure.summary import read_table
         from emopress.report.figures import figure_title
         from emopress.report.results import rows_of
         from emopress.report.style import save_figure
@@ -18,7 +17,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.report.trials import trials_of
 
         dataset = snakemake.wildcards.dataset
-        rows = rows_of(pandas.read_csv(snakemake.input.summary), dataset)
+        rows = rows_of(read_table(snakemake.input.summary), dataset)
         details = read_json(snakemake.input.details)[dataset]
         title = figure_title(dataset, dict(snakemake.params.entry))
         trials = trials_of(rows, details, list(snakemake.params.models))

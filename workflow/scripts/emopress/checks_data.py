@@ -4,17 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emopress.reserved import reserved_dataset, reserved_labels
+
 Entries = dict[str, dict[str, Any]]
 FORMATS = (".xlsx", ".csv", ".tsv", ".parquet", ".txt")
-RESERVED = (
-    "data",
-    "figures",
-    "logs",
-    "models",
-    "timing",
-    "tokenizers",
-    "vectors",
-)  # folders of results/
 
 
 def idle_columns(datasets: Any) -> list[str]:
@@ -42,8 +35,8 @@ def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
     The `path` of a file is relative to `root`.
     """
     for name, entry in datasets.items():
-        if name in RESERVED:
-            yield f"datasets.{name}: reserved name ({', '.join(RESERVED)})"
+        if reserved := reserved_dataset(name):
+            yield f"datasets.{name}: {reserved}"
         yield from (f"datasets.{name}.source.files.{error}" for error in _file_errors(entry, root))
         yield from (f"datasets.{name}.{error}" for error in _label_errors(entry))
 
@@ -83,6 +76,7 @@ def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
     for label in sorted({*labels, *known}):
         if label != label.strip():
             yield f"labels: {label!r} has spaces at an end; write {label.strip()!r}"
+    yield from reserved_labels(labels)
     for names in (labels, known):
         folded: dict[str, str] = {}
         for label in names:

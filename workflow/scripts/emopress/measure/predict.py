@@ -10,6 +10,7 @@ import pandas
 from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
 from emopress.measure.cross_entropy import UNIT, distribution, scored
+from emopress.reserved import PREDICTED
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import OnnxClassifier
 from emopress.tasks import MULTI, decided, probabilities
@@ -68,7 +69,7 @@ def predict_splits(
         found = probabilities(logits, classifier.task)
         if classifier.task == MULTI:
             said = decided(found, classifier.thresholds)
-            frame["predicted"] = [np.flatnonzero(row).tolist() for row in said]
+            frame[PREDICTED] = [np.flatnonzero(row).tolist() for row in said]
         for index, column in enumerate(found.T):
             frame[labels[index]] = column
         frames.append(frame)

@@ -8,10 +8,11 @@ import pandas
 import pyarrow
 
 from emopress.errors import UserError
+from emopress.reserved import PREDICTED, PREDICTION_COLUMNS
 from emopress.tasks import label_array
 
-COLUMNS = ["id", "split", "noise", "label"]  # then one probability column per label
-SET_COLUMNS = [*COLUMNS, "predicted"]  # where a text has any number of labels
+COLUMNS = list(PREDICTION_COLUMNS)  # then one probability column per label
+SET_COLUMNS = [*COLUMNS, PREDICTED]  # where a text has any number of labels
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def checked_parts(
     frame: pandas.DataFrame, path: Path, labels: list[str]
 ) -> dict[tuple[str, float], Part]:
     """Return the parts of a predictions file; UserError for other columns or labels out of range."""
-    several = "predicted" in frame.columns
+    several = PREDICTED in frame.columns
     expected = SET_COLUMNS if several else COLUMNS
     if list(frame.columns) != [*expected, *labels]:
         names = ", ".join(expected)
@@ -93,7 +94,7 @@ def checked_parts(
 
     def part(rows: pandas.DataFrame) -> Part:
         truth = label_array(rows["label"].tolist(), len(labels))
-        said = label_array(rows["predicted"].tolist(), len(labels)) if several else None
+        said = label_array(rows[PREDICTED].tolist(), len(labels)) if several else None
         return Part(rows["id"].to_numpy(), truth, rows[labels].to_numpy(), said)
 
     return {

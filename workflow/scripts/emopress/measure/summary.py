@@ -28,6 +28,8 @@ _TESTED = ("difference", "low", "high", "p")
 _TESTS = [f"{o}_{score}{what}" for o in COMPARED for score in ("", "macro_f1_") for what in _TESTED]
 _AGREED = ("agreement", "agreement_low", "agreement_high")
 _OTHERS = ("ece", *_AGREED, "latency_ms_p50_sd", "all_threads", "timing_spread")
+# Read as they are: a variant may be called 7, true or nan, which pandas would take for something else.
+NAMES = ("dataset", "variant", "family", "runtime", "reference", "teacher", "linear")
 NUMBERS = {*MEANS, *_SCORES, *_TESTS, *_OTHERS}
 DIGITS = 8  # significant ones, the same in every file
 LATEX = {  # column -> heading, what multiplies it, and its decimals
@@ -46,6 +48,13 @@ LATEX = {  # column -> heading, what multiplies it, and its decimals
 def summary_schema() -> dict[str, Any]:
     """Return the JSON schema of one row."""
     return read_yaml(SCHEMA_PATH)
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read summary.csv or seeds.csv; names stay texts whatever they are, an empty cell is a missing one."""
+    return pd.read_csv(
+        path, dtype=dict.fromkeys(NAMES, "str"), keep_default_na=False, na_values=[""]
+    )
 
 
 def noise_column(share: float) -> str:

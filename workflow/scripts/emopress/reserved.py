@@ -1,0 +1,57 @@
+"""Names that a config may not give, since what the workflow writes has them already.
+
+A test compares them with the outputs and logs of all rules, and with the columns of a predictions file.
+"""
+
+from collections.abc import Iterator, Sequence
+
+# The columns of predictions.parquet before those of the labels; the last where texts have several labels.
+PREDICTION_COLUMNS = ("id", "split", "noise", "label")
+PREDICTED = "predicted"
+LABELS = (*PREDICTION_COLUMNS, PREDICTED)
+# What stands directly below results/ beside the data sets' own folders.
+DATASETS = (
+    "checksums",
+    "data",
+    "details.json",
+    "figures",
+    "flips",
+    "logs",
+    "models",
+    "readme.md",  # README.md, where file names know no case
+    "recommendation.json",
+    "report.html",
+    "report.md",
+    "rulegraph.mmd",
+    "sbom.cdx.json",
+    "seeds.csv",
+    "statistics",
+    "summary.csv",
+    "summary.parquet",
+    "summary.tex",
+    "timing",
+    "tokenizers",
+    "tracking",
+    "vectors",
+)
+
+
+def reserved_labels(labels: Sequence[str]) -> Iterator[str]:
+    """Yield one line per label that is named like a column of predictions.parquet."""
+    for label in labels:
+        if label in LABELS:
+            yield (
+                f"labels: {label!r} is a column of predictions.parquet; give the label another name, with "
+                f"groups if the files have this one (groups: {{my-{label}: [{label}], ...}}); "
+                f"reserved are: {', '.join(LABELS)}"
+            )
+
+
+def reserved_dataset(name: str) -> str | None:
+    """Return the line that refuses the name of a data set, None if it is free."""
+    if name not in DATASETS:
+        return None
+    return (
+        f"results/{name} is where the workflow writes something else; give the data set another name; "
+        f"reserved are: {', '.join(DATASETS)}"
+    )
