@@ -14,10 +14,13 @@ from emopress.artifact import read_json, sha256_of, write_json
 from emopress.bundle.dense import export_dense, quantize_dense
 from emopress.bundle.export import export_linear
 from emopress.checkpoint import read_checkpoint
+from emopress.data.normalise import normalise_text
 from emopress.dense.model import DenseModel
-from emopress.dense.train import Entries, first_vectors, train_dense
+from emopress.dense.table import first_vectors
+from emopress.dense.train import Entries, train_dense
 from emopress.errors import UserError
 from emopress.linear.train import train_linear
+from emopress.report import findings
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.dense import pooled
 from emopress.runtime.layers import VECTORS, Layer, read_model
@@ -305,6 +308,55 @@ def test_words_that_the_file_lacks(glove, demo, filled, training, missing):
             row for w, row in zip(found.words, found.table, strict=True) if w not in glove.kept
         ]
         assert 0.08 < float(torch.stack(others).std()) < 0.12
+
+
+def test_how_many_words_have_a_vector_is_said(filled, training, tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "tiny.4d.txt").write_text("Joy 1 2 3 4\njoy 1 1 1 1\nSun 5 6 7 8\n", "utf-8")
+    step = glove_step(filled, training)
+    found = first_vectors(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt").findings
+    told = {key: value for key, value in found.items() if key != "vectors_sha256"}
+    assert told == {
+        "words": 2,
+        "words_in_the_file": 2,
+        "words_in_the_file_share": 1.0,
+        "words_not_in_it": 0,
+        "words_in_another_spelling": 1,
+        "lines_passed_over": 1,
+    }
+    assert "2 of 2 words of the training texts (100.0 %) have a vector" in caplog.text
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    shown = findings.facts([found])
+    assert "that is, of all: 100 %" in shown and "of them in another spelling there: 1" in shown
+    first_vectors(step, ["joy is not here"], seed=0, file=tmp_path / "tiny.4d.txt")
+    assert caplog.records[-1].levelname == "WARNING" and "1 of 4 words" in caplog.text
+
+
+@pytest.mark.parametrize("missing", ["random", "drop"])
+def test_a_file_without_any_of_the_words_is_one_line(filled, training, tmp_path, missing):
+    """Vectors of another language: all would be random, and nobody would know."""
+    (tmp_path / "tiny.4d.txt").write_text("/c/en/joy 1 2 3 4\n/c/en/sun 5 6 7 8\n", "utf-8")
+    step = glove_step(filled, training, missing=missing)
+    with pytest.raises(UserError) as caught:
+        first_vectors(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt")
+    assert str(caught.value) == (
+        "models.a-name.vectors: tiny.4d.txt has none of the 2 words of the training texts ('joy', 'sun'); its "
+        "own begin with '/c/en/joy', '/c/en/sun': take vectors of the texts' language and spelling"
+    )
+
+
+def test_the_data_set_decides_how_words_are_spelt(filled, training, tmp_path):
+    """A file typed with U+09DC; normalised texts have the letter and its dot apart, and a joiner goes."""
+    (tmp_path / "tiny.4d.txt").write_text("বা\u09dcি\u2060 1 2 3 4\nআমি 1 1 1 1\n", "utf-8")
+    step = glove_step(filled, training)
+    texts = [normalise_text("আমি বা\u09dcি", "bengali")]
+    by_method = {
+        method: first_vectors(
+            step, texts, seed=0, file=tmp_path / "tiny.4d.txt", normalise=method
+        ).findings["words_in_the_file"]
+        for method in ("none", "bengali")
+    }
+    assert by_method == {"none": 1, "bengali": 2}
 
 
 def train_on(glove, few, step, out):

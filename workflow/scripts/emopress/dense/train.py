@@ -1,18 +1,15 @@
 """Trains a dense classifier, its vectors and its layers, on the labels or on its teachers' logits."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from emopress.artifact import check_files, read_json, replaced_folder, sha256_of, write_json
+from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.dense.model import DenseModel
-from emopress.dense.vectors import read_vectors
-from emopress.dense.vocabulary import frequent_words
-from emopress.errors import UserError
+from emopress.dense.table import first_vectors
 from emopress.runtime.dense import FLATTEN
 from emopress.runtime.words import Lexicon
 from emopress.tasks import label_array
@@ -22,47 +19,6 @@ from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
 
 WEIGHTS, WORDS = "model.safetensors", "words.json"
-SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
-
-
-class Vectors(NamedTuple):
-    """The words with a vector of their own, the table [R, D] (words, then buckets), what was found."""
-
-    words: list[str]
-    table: torch.Tensor
-    findings: dict[str, Any]
-
-
-def first_vectors(
-    step: dict[str, Any], texts: list[str], *, seed: int, file: Path | None
-) -> Vectors:
-    """Return the vectors before training, of the words of the training texts and of the buckets.
-
-    `file`: the fetched file of vectors, for source glove. Words that it lacks get random vectors or
-    none, as `vectors.missing` says. UserError if no word is left.
-    """
-    entry = step["vectors"]
-    words = frequent_words(texts, min_count=entry["min_count"], max_words=entry["max_words"])
-    findings: dict[str, Any] = {}
-    known: dict[str, np.ndarray] = {}
-    if file is not None:
-        known = read_vectors(file, words, dimension=entry["dimension"], member=entry.get("member"))
-        findings = {"words_in_the_file": len(known), "words_not_in_it": len(words) - len(known)}
-        findings["vectors_sha256"] = sha256_of(file)
-        if entry["missing"] == "drop":
-            words = [word for word in words if word in known]
-    buckets = entry.get("buckets", 0)
-    if not words and not buckets:
-        raise UserError(
-            f"models.{step['name']}.vectors: no word of the training texts has a vector "
-            f"(min_count {entry['min_count']})"
-        )
-    rng = np.random.default_rng([seed, len(words), buckets])
-    table = rng.normal(0, SPREAD, (len(words) + buckets, entry["dimension"])).astype(np.float32)
-    for row, word in enumerate(words):
-        if word in known:
-            table[row] = known[word]
-    return Vectors(words, torch.from_numpy(table), {"words": len(words), **findings})
 
 
 class Entries:
@@ -135,7 +91,7 @@ def train_dense(
     entry = student or step
     fit, held_out = read_split(train), read_split(validation)
     file = vectors_file(vectors, entry) if vectors else None
-    first = first_vectors(entry, fit.texts, seed=seed, file=file)
+    first = first_vectors(entry, fit.texts, seed=seed, file=file, normalise=data["normalise"])
     source, classes, max_length = entry["vectors"], len(data["labels"]), longest_text(entry, data)
     buckets, ngrams = source.get("buckets", 0), source.get("ngrams", [])
     lexicon = Lexicon(first.words, buckets=buckets, ngrams=ngrams)

@@ -44,9 +44,14 @@ def _cluster() -> re.Pattern[str]:
     return re.compile(rf"(?s).[{marks}]*(?:(?<=[{viramas}])\w[{marks}]*)*")
 
 
+def folded(text: str) -> str:
+    """Return a text in lower case with the plain apostrophe, as its words stand in a table."""
+    return text.lower().translate(APOSTROPHES)
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a normalised text in lower case, in order; `"it's ok!"` -> it, 's, ok, !."""
-    return _word().findall(text.lower().translate(APOSTROPHES))
+    return _word().findall(folded(text))
 
 
 def characters(word: str) -> list[str]:

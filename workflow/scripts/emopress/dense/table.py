@@ -1,0 +1,104 @@
+"""The table of vectors before training: those that a file has of the training texts' words, and random ones."""
+
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from emopress.artifact import sha256_of
+from emopress.dense.vectors import FIRST_WORDS, Found, read_vectors
+from emopress.dense.vocabulary import frequent_words
+from emopress.errors import UserError
+
+SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
+MANY_WORDS = 0.5  # share of the words with a vector below which the log warns
+
+
+class Vectors(NamedTuple):
+    """The words with a vector of their own, the table [R, D] (words, then buckets), what was found."""
+
+    words: list[str]
+    table: torch.Tensor
+    findings: dict[str, Any]
+
+
+def first_vectors(
+    step: dict[str, Any],
+    texts: list[str],
+    *,
+    seed: int,
+    file: Path | None,
+    normalise: str = "none",
+) -> Vectors:
+    """Return the vectors before training, of the words of the training texts and of the buckets.
+
+    `file`: the fetched file of vectors, for source glove; `normalise`: the method that the texts went
+    through. Words that the file lacks get random vectors or none, as `vectors.missing` says. UserError
+    if no word is left, or the file has none of them.
+    """
+    entry = step["vectors"]
+    words = frequent_words(texts, min_count=entry["min_count"], max_words=entry["max_words"])
+    findings: dict[str, Any] = {}
+    known: dict[str, np.ndarray] = {}
+    if file is not None:
+        found = read_vectors(
+            file,
+            words,
+            dimension=entry["dimension"],
+            normalise=normalise,
+            member=entry.get("member"),
+        )
+        known, findings = found.vectors, matched(found, words, f"models.{step['name']}", file.name)
+        findings["vectors_sha256"] = sha256_of(file)
+        if entry["missing"] == "drop":
+            words = [word for word in words if word in known]
+    buckets = entry.get("buckets", 0)
+    if not words and not buckets:
+        raise UserError(
+            f"models.{step['name']}.vectors: no word of the training texts has a vector "
+            f"(min_count {entry['min_count']})"
+        )
+    rng = np.random.default_rng([seed, len(words), buckets])
+    table = rng.normal(0, SPREAD, (len(words) + buckets, entry["dimension"])).astype(np.float32)
+    for row, word in enumerate(words):
+        if word in known:
+            table[row] = known[word]
+    return Vectors(words, torch.from_numpy(table), {"words": len(words), **findings})
+
+
+def matched(found: Found, words: list[str], where: str, file: str) -> dict[str, Any]:
+    """Return the findings on how many words a file of vectors has, and log them; UserError if none."""
+    known = found.vectors
+    if words and not known:
+        begins = ", ".join(map(repr, found.begins))
+        more = ", ..." if len(words) > FIRST_WORDS else ""
+        raise UserError(
+            f"{where}.vectors: {file} has none of the {len(words)} words of the training texts "
+            f"({', '.join(map(repr, words[:FIRST_WORDS]))}{more}); its own begin with {begins}: "
+            "take vectors of the texts' language and spelling"
+        )
+    share = len(known) / len(words) if words else 0.0
+    logging.log(
+        logging.INFO if share >= MANY_WORDS else logging.WARNING,
+        "%s.vectors: %d of %d words of the training texts (%.1f %%) have a vector in %s, %d of them in another "
+        "spelling; %d more lines have the same words, and were passed over",
+        where,
+        len(known),
+        len(words),
+        100 * share,
+        file,
+        found.respelled,
+        found.passed_over,
+    )
+    findings: dict[str, Any] = {
+        "words_in_the_file": len(known),
+        "words_in_the_file_share": round(share, 4),
+        "words_not_in_it": len(words) - len(known),
+    }
+    if found.respelled:
+        findings["words_in_another_spelling"] = found.respelled
+    if found.passed_over:
+        findings["lines_passed_over"] = found.passed_over
+    return findings
