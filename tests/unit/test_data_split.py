@@ -37,6 +37,48 @@ def test_letters_key():
     assert letters_key("\u2764 !") == "\u2764!" != letters_key("!")
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["❤\ufe0f", "☹\ufe0f", "☀\ufe0f"],  # with the selector of their looks
+        ["1\ufe0f\u20e3", "2\ufe0f\u20e3", "1"],  # keycaps
+        ["🇧🇩", "🇧🇷", "👍🏽", "👍🏿", "👨\u200d👩\u200d👧", "👨\u200d👩\u200d👦"],
+        ["k 😀", "k 😡", "K", "না 😀", "না 😡", "好👍", "好👎"],  # one letter and a sign
+        ["<3", ":3", "3", ":D", "D:", "d", "5/5", "55"],
+        ["!!!", "???", "...", "\u0301", "\u0300", "\u200d", "\u200b"],
+    ],
+)
+def test_texts_that_are_hardly_letters_are_not_taken_for_one_another(texts):
+    assert len({letters_key(text) for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("❤\ufe0f", " ❤"),  # one heart, typed on two phones
+        ("k", "K!!"),
+        ("好", "好。"),
+        ("না", "না।"),
+        ("5/5", "5 / 5."),
+        ("so happy", "So happy!! 😀"),
+        ("so happy", "(so) 'happy'"),
+    ],
+)
+def test_texts_that_say_the_same(text, same):
+    assert letters_key(text) == letters_key(same)
+
+
+def test_one_emoji_per_text_is_split_and_not_dropped():
+    faces = {"joy": "☺❤✌☀⭐☘", "sadness": "☹☁☂⛈❄☔"}
+    texts = [(f"{face}\ufe0f", label) for label, found in faces.items() for face in found]
+    made = make_splits(
+        rows_of(*map(list, zip(*texts, strict=True))),
+        {"method": "clean", "test_size": 0.3, "validation_size": 0.25, "seed": 1},
+        LABELS,
+    )
+    assert sorted(pd.concat(made.values())["text"]) == sorted(text for text, _ in texts)
+
+
 def test_paper_is_the_published_procedure(rows):
     from sklearn.model_selection import train_test_split
 

@@ -1,5 +1,6 @@
 """Divides the rows of a data set into train, validation and test."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -11,18 +12,25 @@ from emopress.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 METHODS = ("paper", "given", "clean")
+VARIATION_SELECTORS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+SENTENCE_ENDS = ".!?\u0589\u061f\u06d4\u0964\u0965\u1362\u3002"  # of Armenian, Arabic, Urdu, Indic, Ethiopic, CJK
 
 
 def letters_key(text: str) -> str:
     """Return what two texts share that differ only in case, white space, punctuation and symbols.
 
     NFKC and case folding, then everything but letters, marks and numbers goes (Unicode L, M and N;
-    marks include the vowel signs of Bengali). A text that has nothing else left, a row of emoji
-    say, keeps its symbols, so that such texts are not taken for one another.
+    marks include the vowel signs of Bengali). Of a text with fewer than two letters that leaves too
+    little to tell it from others (`k 😀` and `k 😡`, `<3`, `5/5`, an emoji with its variation selector):
+    it is compared as it is but for case, white space, variation selectors (which say how a sign
+    looks) and, where there is a letter or a number, the marks that end a sentence.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    key = "".join(char for char in folded if unicodedata.category(char)[0] in "LMN")
-    return key or "".join(folded.split())
+    kinds = [unicodedata.category(char)[0] for char in folded]
+    if kinds.count("L") >= 2:
+        return "".join(char for char, kind in zip(folded, kinds, strict=True) if kind in "LMN")
+    whole = VARIATION_SELECTORS.sub("", "".join(folded.split()))
+    return whole.rstrip(SENTENCE_ENDS) if "L" in kinds or "N" in kinds else whole
 
 
 def make_splits(
