@@ -277,8 +277,42 @@ MISTAKES = {
         "datasets.demo-en.source.files.a.csv: no file 'data/none.csv' in the repository",
     ),
     "a data file of an unknown format": (
-        *files({"name": "a.doc"}),
-        "datasets.demo-en.source.files.a.doc: unknown format; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+        *files({"name": "a.doc", "path": "LICENSE"}),
+        "datasets.demo-en.source.files.a.doc: unknown format '.doc'; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+    ),
+    "a data file without an ending": (
+        *files({"name": "a", "path": "LICENSE"}),
+        "datasets.demo-en.source.files.a: no ending that tells its format; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+    ),
+    "a packed data file": (
+        *of_demo(
+            source={
+                "files": [
+                    {"name": "a.tsv", "url": "https://example.org/a.tsv.gz?x=1", "sha256": "0" * 64}
+                ]
+            }
+        ),
+        "datasets.demo-en.source.files.a.tsv: a packed file ('.gz'); unpack it first; "
+        "allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+    ),
+    "train and validation without test": (
+        *files({"split": "train"}, {"name": "b.csv", "split": "validation"}),
+        "datasets.demo-en.source.files: no file is test; published splits need train and test, and validation can be "
+        "cut from train; add the file, or leave `split` out of all files: split: {method: clean} then cuts what is "
+        "needed from all texts",
+    ),
+    "a file that is no split beside others": (
+        *files({"split": "train"}, {"name": "b.csv", "split": "test"}, {"name": "c.csv"}),
+        "datasets.demo-en.source.files: c.csv has no `split` and others have; say which it is (train, validation, "
+        "test), or leave `split` out of all files: split: {method: clean} then cuts what is needed from all texts",
+    ),
+    "a list with a single column of 0 and 1": (
+        *of_demo(multilabel=True, columns={"labels": ["joy"]}),
+        "datasets.demo-en.columns.labels: ['joy'] is too short; allowed: 2 to any number of entries",
+    ),
+    "a column of 0 and 1 that is no label": (
+        *of_demo(labels=["joy", "fear"], multilabel=True, columns={"labels": ["joy", "envy"]}),
+        "datasets.demo-en.columns.labels: must have the labels of the files; differing: envy, fear",
     ),
     "a data file's name with a slash": (
         *files({"name": "../a.csv"}),

@@ -58,6 +58,12 @@ def test_columns_of_0_and_1(tmp_path, suffix):
     assert labels_of(tmp_path, path.name, {"labels": BITS}) == [("joy", "sadness"), ("love",)]
 
 
+def test_columns_of_0_and_1_with_the_names_of_the_labels(tmp_path):
+    (tmp_path / "a.csv").write_text("sadness,text,joy,love\n1,a,1,0\n0,b,0,1\n")
+    for columns in (LABELS, ["sadness", "love", "joy"], {name: name for name in LABELS}):
+        assert labels_of(tmp_path, "a.csv", {"labels": columns}) == [("joy", "sadness"), ("love",)]
+
+
 def test_parquet_lists_of_numbers(tmp_path):
     frame = pd.DataFrame({"t": ["a", "b"], "y": [[2, 0], [1]]})
     frame.to_parquet(tmp_path / "a.parquet")

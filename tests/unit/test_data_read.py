@@ -95,6 +95,37 @@ def test_wrong_files(tmp_path):
             read_rows(tmp_path, dataset_of(file), "demo")
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"name": "d.csv", "path": "x/messages.tsv"},
+        {"name": "d", "path": "x/messages.TSV"},
+        {"name": "d", "url": "https://example.org/messages.tsv?download=1"},
+        {"name": "d.tsv", "url": "https://example.org/get.php?id=7"},
+        {"name": "D.TSV"},
+    ],
+)
+def test_the_files_own_ending_decides(tmp_path, file):
+    (tmp_path / file["name"]).write_text("text\tlabel\na, b\tjoy\n")
+    assert read_rows(tmp_path, dataset_of(file), "demo")["text"].tolist() == ["a, b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "a.tsv.gz",
+            r"a\.tsv\.gz: a packed file \('\.gz'\); unpack it first; allowed: \.xlsx, \.csv",
+        ),
+        ("messages", "messages: no ending that tells its format; allowed"),
+    ],
+)
+def test_an_ending_that_is_refused(tmp_path, name, message):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UserError, match=message):
+        read_rows(tmp_path, dataset_of(name), "demo")
+
+
 def test_two_files_without_split_cannot_share_ids(tmp_path):
     for file in ("a.txt", "b.txt"):
         (tmp_path / file).write_text("a;joy\n")

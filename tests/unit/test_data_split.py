@@ -154,6 +154,56 @@ def test_clean_takes_test_texts_out_of_train_and_validation():
     }
 
 
+def two_files(labels=("joy", "sadness"), sets=False):
+    """Return 100 texts of train, one in five of the second label, and 20 of test."""
+    names = [labels[n % 5 == 0] for n in range(120)]
+    texts = [f"text {n}" for n in range(120)]
+    rows = rows_of(texts, names, ["train"] * 100 + ["test"] * 20)
+    return rows.assign(label=[(name,) for name in names]) if sets else rows
+
+
+@pytest.mark.parametrize("method", ["given", "paper", "clean"])
+def test_validation_is_cut_from_train_where_no_file_is_one(method):
+    split = {"method": method, **SIZES}
+    rows = two_files()
+    made = make_splits(rows, split, LABELS)
+    assert made["test"]["text"].tolist() == rows["text"][100:].tolist()
+    assert made["validation"]["label"].value_counts().to_dict() == {0: 8, 1: 2}
+    assert made["train"]["label"].value_counts().to_dict() == {0: 72, 1: 18}
+    train = pd.concat([made["train"], made["validation"]])["text"]
+    assert sorted(train) == sorted(rows["text"][:100])
+    pd.testing.assert_frame_equal(
+        made["validation"], make_splits(rows, split, LABELS)["validation"]
+    )
+    other = make_splits(rows, split | {"seed": 7}, LABELS)
+    assert made["validation"]["id"].tolist() != other["validation"]["id"].tolist()
+
+
+def test_validation_that_is_cut_shares_no_text_with_a_clean_train():
+    rows = two_files()
+    rows.loc[50:59, "text"] = [f"TEXT {n}!" for n in range(10)]  # as ten others of train
+    rows.loc[60:62, "text"] = [f"text {n}." for n in range(100, 103)]  # as three of test
+    made = make_splits(rows, {"method": "clean", **SIZES}, LABELS)
+    keys = {part: set(made[part]["text"].map(letters_key)) for part in SPLITS}
+    assert not keys["validation"] & keys["train"] and not keys["test"] & keys["train"]
+    assert not keys["test"] & keys["validation"]
+
+
+def test_validation_of_sets_is_cut_iteratively():
+    made = make_splits(two_files(sets=True), {"method": "given", **SIZES}, LABELS)
+    counts = made["validation"]["label"].value_counts().to_dict()
+    assert counts == {(0,): 8, (1,): 2} and len(made["train"]) == 90
+
+
+def test_a_label_of_train_that_is_too_rare_for_validation():
+    rows = two_files()
+    rows.loc[1, "label"], rows.loc[0::5, "label"] = "sadness", "joy"
+    with pytest.raises(
+        UserError, match=r"cannot cut validation \(share 0.1\) from 100 texts \(joy"
+    ):
+        make_splits(rows, {"method": "given", **SIZES}, LABELS)
+
+
 def test_what_cannot_be_split():
     few = rows_of(["a", "b", "c"], ["joy", "joy", "sadness"])
     with pytest.raises(UserError, match=r"cannot cut test \(share 0.3\) from 3 texts \(joy 2"):

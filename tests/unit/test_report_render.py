@@ -153,6 +153,9 @@ def test_card_prints_the_keys_of_its_split_and_the_leak_by_letters(inputs, tmp_p
     inputs["cards"]["real"]["split"] = {"method": "given", "seed": 42, "test_size": 0.3}
     text = render(inputs, tmp_path)
     assert "Split: method: given. " in text and "Split: method: clean; seed: 42. " in text
+    inputs["cards"]["real"]["raw"]["given_splits"] = {"train": {}, "test": {}}  # validation is cut
+    inputs["cards"]["real"]["split"] = {"method": "given", "seed": 42, "test_size": 0.3}
+    assert "Split: method: given; seed: 42. " in render(inputs, tmp_path)
     assert text.count("**15 test texts can be known by heart") == 2
     assert "too good by up to 2.50 points" in text
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emopress.data.formats import ending_of, refusal
+from emopress.data.labels import label_columns
 from emopress.reserved import reserved_dataset, reserved_labels
 
 Entries = dict[str, dict[str, Any]]
-FORMATS = (".xlsx", ".csv", ".tsv", ".parquet", ".txt")
 
 
 def idle_columns(datasets: Any) -> list[str]:
@@ -38,6 +39,7 @@ def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
         if reserved := reserved_dataset(name):
             yield f"datasets.{name}: {reserved}"
         yield from (f"datasets.{name}.source.files.{error}" for error in _file_errors(entry, root))
+        yield from (f"datasets.{name}.{error}" for error in _split_errors(entry))
         yield from (f"datasets.{name}.{error}" for error in _label_errors(entry))
 
 
@@ -51,8 +53,8 @@ def _file_errors(entry: dict[str, Any], root: Path) -> Iterator[str]:
         where = file["name"]
         if where in (".", "..", "manifest.json"):
             yield f"{where}: not a name for a file of a data set"
-        elif Path(where).suffix not in FORMATS:
-            yield f"{where}: unknown format; allowed: {', '.join(FORMATS)}"
+        elif why := refusal(ending_of(file)):
+            yield f"{where}: {why}"
         if "path" in file and not (root / file["path"]).is_file():
             yield f"{where}: no file {file['path']!r} in the repository"
         if "path" not in file and "sha256" not in file:
@@ -61,6 +63,23 @@ def _file_errors(entry: dict[str, Any], root: Path) -> Iterator[str]:
             yield f"{where}: give a url, a path, or a hub beside files"
         if needs_split and "split" not in file:
             yield f"{where}: say which split it is (train, validation, test)"
+
+
+def _split_errors(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the published splits that the files are, if they are any."""
+    files = entry["source"]["files"]
+    given = [file["split"] for file in files if "split" in file]
+    if not given:
+        return
+    way = "or leave `split` out of all files: split: {method: clean} then cuts what is needed from all texts"
+    if missing := [part for part in ("train", "test") if part not in given]:
+        yield (
+            f"source.files: no file is {' and none is '.join(missing)}; published splits need train and "
+            f"test, and validation can be cut from train; add the file, {way}"
+        )
+    elif len(given) < len(files) and entry["split"]["method"] != "given":
+        name = next(file["name"] for file in files if "split" not in file)
+        yield f"source.files: {name} has no `split` and others have; say which it is (train, validation, test), {way}"
 
 
 def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
@@ -87,8 +106,8 @@ def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
         if key in columns and set(columns[key]) != set(known):
             differing = ", ".join(sorted(set(columns[key]) ^ set(known)))
             yield f"columns.{key}: must have the labels of the files; differing: {differing}"
-    suffixes = {Path(file["name"]).suffix for file in entry["source"]["files"]}
-    places = [columns["text"], *columns.get("labels", {"": columns["label"]}).values()]
+    suffixes = set(map(ending_of, entry["source"]["files"]))
+    places = [columns["text"], *(label_columns(columns) or {"": columns["label"]}).values()]
     if len({type(place) for place in places}) > 1:
         yield "columns: all by name, or all by number (in files without a header)"
     elif isinstance(places[0], int) and ".parquet" in suffixes:

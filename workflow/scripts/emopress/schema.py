@@ -124,6 +124,9 @@ def _lines(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {error.message}; allowed: {least} to {most or 'any number of'} entries"
         case "const":
             yield f"{where}: {value!r} is not {error.validator_value!r}, which alone is allowed"
+        case "anyOf" if isinstance(value, list | dict) and (faults := _of_its_type(error)):
+            for fault in faults:
+                yield from _lines(fault)
         case "anyOf":
             kinds = " or ".join(map(_choice, error.validator_value))
             yield f"{where}: {value!r} is none of what is allowed: {kinds}"
@@ -146,11 +149,27 @@ def _is_rule(error: ValidationError) -> bool:
     )
 
 
+def _of_its_type(error: ValidationError) -> list[ValidationError]:
+    """Return what is wrong with a value by the branch of an anyOf that is of its type, if one is."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for fault in error.context or ():
+        branches.setdefault(fault.relative_schema_path[0], []).append(fault)
+    for faults in branches.values():
+        if not any(f.validator == "type" and not f.relative_path for f in faults):
+            return faults
+    return []
+
+
 def _choice(node: dict[str, Any]) -> str:
     """Say one branch of an anyOf in words."""
     if "const" in node:
         return str(node["const"])
-    words = {"array": "a list", "string": "a text", "integer": "a whole number"}
+    words = {
+        "array": "a list",
+        "string": "a text",
+        "integer": "a whole number",
+        "object": "a mapping",
+    }
     return words.get(node.get("type", ""), str(node.get("type", "something else")))
 
 

@@ -17,6 +17,7 @@ from emopress.card.template import BODY
 from emopress.card.words import recipe_lines
 from emopress.errors import UserError
 from emopress.report import tables as t
+from emopress.report.phrases import told_split
 from emopress.report.tables import Markdown
 from emopress.runtime.decoder import ADAPTER
 from emopress.runtime.stored import stored_apart
@@ -211,7 +212,7 @@ def _data_view(data: dict[str, Any]) -> dict[str, Any]:
         "title": data["title"],
         "licence": t.link(data["licence"] or "not stated", data["licence_url"]),
         "citation": data["citation"] or "not stated",
-        "split": t.settings(data["split"]),
+        "split": told_split(data),
         "counts": t.markdown_table(t.frame_of([*rows, total]), left=("Label",)),
     }
 

@@ -36,7 +36,9 @@ def data_card(
     given = rows["given_split"].dropna()
     if not given.empty:
         raw["given_splits"] = {
-            part: duplicate_counts(rows.loc[given.index[given == part]]) for part in SPLITS
+            part: duplicate_counts(rows.loc[given.index[given == part]])
+            for part in SPLITS
+            if (given == part).any()
         }
     split = dict(dataset["split"])
     return {

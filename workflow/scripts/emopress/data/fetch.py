@@ -221,7 +221,7 @@ def _write_rows(
     if split not in splits:
         raise _failure(owner, file, origin, f"has no split '{split}'", expected)
     rows = splits[split]
-    column = "labels" if target.suffix == ".tsv" else "label"
+    column = "labels" if target.suffix.lower() == ".tsv" else "label"
     missing = {"text", column} - set(rows.column_names)
     if missing:
         raise _failure(owner, file, origin, f"has no column {sorted(missing)}", expected)
@@ -231,7 +231,7 @@ def _write_rows(
         why = f"its labels are {list(hub_names)}, the config's are {list(labels)}"
         raise _failure(owner, file, origin, why, expected)
     with target.open("w", encoding="utf-8", newline="") as stream:
-        if target.suffix == ".tsv":
+        if target.suffix.lower() == ".tsv":
             table = zip(*(rows[column] for column in rows.column_names), strict=True)
             _write_table(table, separator, stream)
             return

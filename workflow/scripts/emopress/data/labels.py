@@ -21,6 +21,15 @@ def file_labels(dataset: dict[str, Any]) -> list[str]:
     return list(columns.get("numbered") or grouped or dataset["labels"])
 
 
+def label_columns(columns: dict[str, Any]) -> dict[str, Column]:
+    """Return label -> its column of 0 and 1, of `columns` in the config; empty without such columns.
+
+    Columns that are given as a list have the names of the labels.
+    """
+    found = columns.get("labels") or {}
+    return {name: name for name in found} if isinstance(found, list) else dict(found)
+
+
 class LabelCells:
     """Reads the label cells of a row as the entry `dataset` of the config says.
 
@@ -35,7 +44,7 @@ class LabelCells:
         self.separator: str | None = columns.get("separator")
         self.multilabel = bool(dataset.get("multilabel"))
         self.unlabelled = bool(dataset.get("unlabelled"))
-        self.bits: dict[str, Column] = columns.get("labels") or {}
+        self.bits = label_columns(columns)
         self.columns = list(self.bits.values()) or [columns.get("label", "label")]
         self.group = {name: label for label, names in groups.items() for name in names}
 

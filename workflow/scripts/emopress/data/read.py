@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.data.formats import ending_of, refusal
 from emopress.data.labels import Column, LabelCells
 from emopress.data.limits import MAX_TEXT, MAX_UNPACKED, Total, check_text, check_zip
 from emopress.errors import UserError
@@ -26,11 +27,11 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     `row` (1-based row or line of the file; a header counts), `text` (str, unchanged), `label` (str;
     with `multilabel` a tuple of them, in the order of the classes), `given_split` (train,
     validation, test or None) and `numeric` (the text cell held a number, which became text). The
-    suffix decides the format: `.xlsx` (first sheet), `.csv`, `.tsv` and `.parquet` have a header
-    with the columns of `dataset["columns"]`, unless these are numbers: then the first row is a row
-    like any other. A `.txt` line is `text;label`, split at its last semicolon. Rows of a sheet
-    without any value are passed over. Anything else that is not a text with labels of the data set
-    is a UserError naming file, row, column and what is allowed.
+    file's own ending decides the format (`formats.ending_of`): `.xlsx` (first sheet), `.csv`, `.tsv`
+    and `.parquet` have a header with the columns of `dataset["columns"]`, unless these are numbers:
+    then the first row is a row like any other. A `.txt` line is `text;label`, split at its last
+    semicolon. Rows of a sheet without any value are passed over. Anything else that is not a text
+    with labels of the data set is a UserError naming file, row, column and what is allowed.
     """
     cells = LabelCells(dataset)
     text_column = (dataset.get("columns") or {}).get("text", "text")
@@ -40,7 +41,9 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
         if not path.is_file():
             raise UserError(f"{path}: no such file; delete {raw} to have it fetched again")
         prefix = f"{name}-{split}" if split else name
-        for number, (text, *found) in records(path, [text_column, *cells.columns]):
+        for number, (text, *found) in records(
+            path, [text_column, *cells.columns], ending_of(entry)
+        ):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
             place = f"{path}, row {number}"
             read = checked_text(text, f"{place}, column {text_column!r}")
@@ -67,27 +70,34 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     return table
 
 
-def records(path: Path, columns: Sequence[Column]) -> Iterator[Record]:
+def records(path: Path, columns: Sequence[Column], ending: str | None = None) -> Iterator[Record]:
     """Yield each row of a file and its cells in `columns`; UserError for what cannot be read.
 
-    A `.txt` file has a text and a label, whatever the columns are called.
+    `ending` (of `formats.FORMATS`) decides the format, where it is not the file's own. A `.txt` file has
+    a text and a label, whatever the columns are called.
     """
-    if path.suffix == ".txt":
+    ending = path.suffix.lower() if ending is None else ending
+    if why := refusal(ending):
+        raise UserError(f"{path}: {why}")
+    if ending == ".txt":
         return _line_records(path)
-    if path.suffix == ".xlsx":
-        return _table_records(_xlsx_rows(path), path, columns)
-    if path.suffix in (".csv", ".tsv"):
-        return _table_records(_csv_rows(path), path, columns)
-    if path.suffix == ".parquet":
+    if ending == ".xlsx":
+        return _table_records(_xlsx_rows(path), path, columns, SHEET_ERRORS)
+    if ending == ".parquet":
         return _table_records(_parquet_rows(path), path, columns)
-    allowed = ".xlsx, .csv, .tsv, .parquet, .txt"
-    raise UserError(f"{path}: unknown format '{path.suffix}'; allowed: {allowed}")
+    return _table_records(_csv_rows(path, ending), path, columns)
 
 
 def _table_records(
-    rows: Iterator[tuple[Any, ...]], path: Path, columns: Sequence[Column]
+    rows: Iterator[tuple[Any, ...]],
+    path: Path,
+    columns: Sequence[Column],
+    errors: Sequence[str] = (),
 ) -> Iterator[Record]:
-    """Yield the wanted columns of a table, by the names in its first row or by their places."""
+    """Yield the wanted columns of a table, by the names in its first row or by their places.
+
+    A cell that is one of `errors` holds no value: a UserError.
+    """
     first = list(next(rows, ()))
     by_place = isinstance(columns[0], int)
     places = [_place(column, first, path) for column in columns]
@@ -98,7 +108,7 @@ def _table_records(
         cells = [*row, *([None] * len(first))]  # a short row lacks its last cells
         wanted = [cells[place] for place in places]
         for column, cell in zip(columns, wanted, strict=True):
-            if path.suffix == ".xlsx" and cell in SHEET_ERRORS:
+            if cell in errors:
                 raise UserError(
                     f"{path}, row {number}, column {column!r}: the error {cell}; correct it"
                 )
@@ -168,10 +178,10 @@ def _is_entity(error: Exception) -> bool:
     return False
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
+def _csv_rows(path: Path, ending: str) -> Iterator[tuple[Any, ...]]:
     from io import StringIO
 
-    number, delimiter = 0, "\t" if path.suffix == ".tsv" else ","
+    number, delimiter = 0, "\t" if ending == ".tsv" else ","
     csv.field_size_limit(2 * MAX_TEXT)  # above it, so that a long text is told as such
     try:
         lines = StringIO(_text_of(path), newline="")
@@ -185,9 +195,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[Any, ...]]:
                 )
             yield tuple(row) if row else (None,)
     except csv.Error as error:
-        raise UserError(
-            f"{path}, row {number + 1}: not a readable {path.suffix} ({error})"
-        ) from error
+        raise UserError(f"{path}, row {number + 1}: not a readable {ending} ({error})") from error
 
 
 def _line_records(path: Path) -> Iterator[Record]:

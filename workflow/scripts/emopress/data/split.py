@@ -51,6 +51,7 @@ def make_splits(
       any other the first text stays, so no group stands in two splits. Both cuts are stratified by
       label. Where the files are the splits, the text in test stays, else the one in validation.
 
+    Where the files are train and test, by any method validation is cut from train, stratified by label.
     Where texts have sets of labels, a row repeats or contradicts another by its whole set, and what
     is stratified is so iteratively, with sizes that are not exact (`stratify.iterative_split`).
     A split without rows, or a label too rare to be divided, is a UserError.
@@ -75,6 +76,10 @@ def make_splits(
         kept = table if method != "clean" else _one_per_group(table, rows["given_split"])
         given = rows["given_split"].loc[kept.index]
         parts = {name: kept[given == name] for name in SPLITS}
+        if not (rows["given_split"] == "validation").any() and not parts["train"].empty:
+            parts["train"], parts["validation"] = _cut(
+                parts["train"], split["validation_size"], split["seed"], True, labels, "validation"
+            )
     else:
         kept = (
             table.drop_duplicates(["text", "label"]) if method == "paper" else _one_per_group(table)

@@ -5,11 +5,11 @@ from typing import Any
 
 from emopress.errors import UserError
 from emopress.report import tables as t
+from emopress.report.phrases import told_split
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
 SPLITS = ("train", "validation", "test")
-CUT_KEYS = ("seed", "test_size", "validation_size")  # unused where the files are the splits
 LEAKS = {
     "test_in_train": "test texts that stand in train",
     "test_in_validation": "test texts that stand in validation",
@@ -32,7 +32,6 @@ def card_view(dataset: str, card: Mapping[str, Any], entry: Mapping[str, Any]) -
     """
     try:
         leaked = card["leakage"]["letters_only"]["test_in_train_or_validation"]
-        published = card["split"]["method"] == "given" or "given_splits" in card["raw"]
         return {
             "labels": _labels(card, entry),
             "repeats": _repeats(card, entry),
@@ -41,7 +40,7 @@ def card_view(dataset: str, card: Mapping[str, Any], entry: Mapping[str, Any]) -
             "leaked_share": t.percent(leaked / max(1, card["texts"]["test"])),
             "lengths": _lengths(card, entry),
             "dropped": t.count(card["raw"]["dropped"]),
-            "split": t.settings(card["split"], skip=CUT_KEYS if published else ()),
+            "split": told_split(card),
             "licence": t.link(card["licence"] or "not stated", card["licence_url"]),
             "citation": t.escape(card["citation"] or "not stated"),
         }
