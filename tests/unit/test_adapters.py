@@ -12,9 +12,9 @@ from torch import nn
 from emopress.artifact import read_json
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
+from emopress.runtime.four_bits import Linear4bit
 from emopress.train import adapters
 from emopress.train.adapters import (
-    Linear4bit,
     TrainedTensors,
     add_adapters,
     encoder_linears,
@@ -163,48 +163,6 @@ def test_a_qlora_base_is_really_in_four_bits(artifacts, step):
 
 def is_base(name):
     return ".layer." in name and name.endswith("base_layer.weight")
-
-
-def test_nf4_rounds_to_its_sixteen_levels():
-    """The levels of QLoRA's appendix E, times the largest weight of the block."""
-    torch.manual_seed(0)
-    source = nn.Linear(64, 32)
-    layer = Linear4bit(source)
-    weight = layer.dequantized()
-    below = [-1.0, -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500]
-    above = [0.0795803, 0.1609302, 0.2461123, 0.3379152, 0.4407098, 0.5626170, 0.7229568, 1.0]
-    levels = torch.tensor([*below, 0.0, *above])
-    for row, stored in zip(source.weight, weight, strict=True):
-        scaled = row / row.abs().max()
-        nearest = levels[(scaled[:, None] - levels).abs().argmin(1)]
-        assert torch.allclose(stored / row.abs().max(), nearest, atol=0.02)  # scales are rounded
-    assert len(torch.unique(weight[0])) <= 16
-    x = torch.randn(3, 64)
-    assert torch.allclose(layer(x), x @ weight.T + source.bias, atol=1e-5)
-
-
-def test_a_validation_leaves_the_gradient_of_a_4_bit_layer_whole():
-    torch.manual_seed(0)
-    layer = Linear4bit(nn.Linear(64, 33))
-
-    def gradient():
-        x = torch.ones(2, 64, requires_grad=True)
-        layer.train()(x)[:, 5].sum().backward()
-        return x.grad
-
-    before = gradient()
-    with torch.no_grad():
-        layer.eval()(torch.ones(2, 64))
-    assert torch.equal(gradient(), before)
-    assert torch.allclose(before[0], layer.dequantized()[5], atol=1e-6)
-
-
-def test_under_autocast_a_4_bit_layer_computes_in_bf16():
-    layer = Linear4bit(nn.Linear(64, 32))
-    with torch.autocast("cpu", torch.bfloat16):
-        assert layer(torch.randn(2, 64)).dtype == torch.bfloat16
-    assert layer(torch.randn(2, 64)).dtype == torch.float32
-    assert layer.bias.dtype == torch.float32
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -18,8 +18,8 @@ from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import pad_id
+from emopress.runtime.four_bits import Linear4bit
 from emopress.train.adapters import (
-    Linear4bit,
     add_adapters,
     encoder_linears,
     quantize_base,

@@ -95,6 +95,8 @@ trained):
 from peft import PeftModel
 from transformers import AutoModelForSequenceClassification
 model = PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("."), "adapter").eval()
+for module in model.modules():  # else a CPU with AVX512-BF16 refuses widths that 64 does not divide
+    module.support_avx512bf16_for_cpu = False
 ```
 {% else %}
 Its files are read by emopress's own `load(folder).predict_proba(texts)` (`emopress.runtime.bundle`), not by

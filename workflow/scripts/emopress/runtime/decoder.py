@@ -55,7 +55,8 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
 
     transformers reads the shards tensor by tensor onto the device that accelerate's map names and,
     with `four_bits`, quantizes each as it comes: no more than one tensor is there unquantized. A folder
-    whose weights are in 4 bits is loaded so anyway. What is not in 4 bits has `dtype`. UserError names a
+    whose weights are in 4 bits is loaded so anyway, its layers made ours (`runtime/four_bits.py`). What is
+    not in 4 bits has `dtype`, and what goes through the layers too. UserError names a
     tensor that the folder lacks, for which transformers would draw random numbers; only the output layer
     may stand apart, in `HEAD`.
     """
@@ -90,9 +91,10 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
     for parameter in model.parameters():
         if parameter.is_floating_point():  # those in 4 bits are uint8
             parameter.data = parameter.data.to(dtype)
-    for module in model.modules():
-        if hasattr(module, "compute_dtype"):  # bitsandbytes' 4-bit layers
-            module.compute_dtype = dtype
+    if getattr(model, "is_loaded_in_4bit", False):  # said by transformers
+        from emopress.runtime.four_bits import adopt_4bit_layers
+
+        adopt_4bit_layers(model)
     return model.eval()
 
 

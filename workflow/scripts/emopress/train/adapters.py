@@ -5,7 +5,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import bitsandbytes
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
@@ -18,6 +17,7 @@ from emopress.artifact import write_json
 from emopress.checkpoint import MANIFEST, parent_facts, read_checkpoint
 from emopress.compress.derive import write_derived
 from emopress.errors import UserError
+from emopress.runtime.four_bits import Linear4bit
 from emopress.train.batches import Encoded
 from emopress.train.data import training_identity
 from emopress.train.encoder import load_encoder, replace_module
@@ -29,57 +29,8 @@ PACKAGES = ("peft", "bitsandbytes")
 HEAD = ("pooler", "pre_classifier", "classifier", "score")  # what stands before the logits
 LAYER = re.compile(r"(^|\.)layers?\.\d+\.")  # encoders say layer, decoders layers
 ADAPTER = "default"  # peft's name for the only adapter
-BLOCK = 64  # weights that share a scale (QLoRA, section 3)
 COMPARED_TEXTS = 32
 LARGEST_GAP = 0.05  # of a logit, between the adapted model and the merged one
-
-
-class Linear4bit(bitsandbytes.nn.Linear4bit):
-    """A frozen linear layer with its weight in 4-bit NF4, its scales quantized too.
-
-    (Dettmers et al. 2023, QLoRA: 4-bit NormalFloat and double quantization.) It computes in what
-    nn.Linear would compute in: bf16 under autocast, else fp32. bitsandbytes' own layer packs its
-    weight for a bf16 kernel without a gradient when it first predicts on a CPU, and stays packed:
-    every epoch after the first validation would train with the base's gradient missing.
-    """
-
-    weight: Any
-
-    def __init__(self, source: Any) -> None:
-        """Quantize the linear layer `source`, on the CPU, so that every device trains on the same weights."""
-        super().__init__(
-            source.in_features, source.out_features, bias=source.bias is not None, device="meta"
-        )
-        self.weight = bitsandbytes.nn.Params4bit(
-            source.weight.detach().float().cpu(),
-            requires_grad=False,
-            blocksize=BLOCK,
-            compress_statistics=True,
-            quant_type="nf4",
-            module=self,
-        ).cpu()
-        if source.bias is not None:
-            self.bias = nn.Parameter(source.bias.detach().float().cpu(), requires_grad=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x [..., in] times the dequantized weight, plus the bias: [..., out]."""
-        autocast = torch.is_autocast_enabled(x.device.type)
-        dtype = torch.get_autocast_dtype(x.device.type) if autocast else x.dtype
-        bias = self.bias if self.bias is None else self.bias.to(dtype)
-        state = self.weight.quant_state
-        return bitsandbytes.matmul_4bit(x.to(dtype), self.weight, bias=bias, quant_state=state)
-
-    def dequantized(self) -> Tensor:
-        """Return the weight [out, in] that the layer computes with, in fp32 on the CPU."""
-        state = self.weight.quant_state
-        return bitsandbytes.functional.dequantize_4bit(self.weight.data, state).float().cpu()
-
-
-def adopt_4bit_layers(model: nn.Module) -> None:
-    """Give the 4-bit layers that transformers has loaded our forward pass, in place (see Linear4bit)."""
-    for module in model.modules():
-        if isinstance(module, bitsandbytes.nn.Linear4bit):
-            module.__class__ = Linear4bit
 
 
 class TrainedTensors(nn.Module):

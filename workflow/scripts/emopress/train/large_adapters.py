@@ -27,7 +27,6 @@ from emopress.train.adapters import (
     PACKAGES,
     TrainedTensors,
     add_adapters,
-    adopt_4bit_layers,
     save_adapters,
 )
 from emopress.train.batches import Encoded
@@ -89,7 +88,6 @@ def train_large_adapters(
     bf16 = uses_bf16(step["train"]["precision"], where)
     dtype = torch.bfloat16 if bf16 else torch.float32
     base = load_decoder(parent, dtype=dtype, device=where, four_bits=four_bits)
-    adopt_4bit_layers(base)
     base.score.float()  # trained in fp32, whatever stands before it computes in
     base.score.register_forward_pre_hook(in_the_heads_dtype)
     torch.manual_seed(seed)
