@@ -12,10 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 from emopress.artifact import file_table, read_json, write_json
 from emopress.bundle.graph import layer_of
 from emopress.bundle.quantize import named_by, quantize_bundle, session_threads
+from emopress.bundle.tables import quantize_tables
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import encoder_of, load, read_bundle
 from emopress.runtime.pytorch import PytorchClassifier
 
 ENCODERS = ["bert", "distilbert", "electra"]
@@ -87,13 +88,15 @@ def initializers(folder):
 def int8_weights(folder, parent):
     """Return what a bundle's 8-bit weights stand for, less the scale, by their name in the parent."""
     names, stored = initializers(parent), initializers(folder)
-    return {
-        name: numpy_helper.to_array(stored[f"{name}_quantized"]).astype(int)
-        - numpy_helper.to_array(stored[f"{name}_zero_point"]).astype(int).max()
-        for name in names
-        if f"{name}_quantized" in stored
-        and stored[f"{name}_quantized"].data_type in (TensorProto.INT8, TensorProto.UINT8)
-    }
+    found = {}
+    for name in names:
+        product = stored.get(f"{name}_quantized")
+        if product is not None and product.data_type == TensorProto.INT8:  # signed: zero is 0
+            assert not numpy_helper.to_array(stored[f"{name}_zero_point"]).any()
+            found[name] = numpy_helper.to_array(product).astype(int)
+        elif f"{name}_table_codes" in stored:  # unsigned, zero is 128
+            found[name] = numpy_helper.to_array(stored[f"{name}_table_codes"]).astype(int) - 128
+    return found
 
 
 @pytest.mark.parametrize("name", INT8)
@@ -378,6 +381,127 @@ def test_keep_fp32_that_names_nothing_or_everything(artifacts, few, filled, tmp_
     with pytest.raises(UserError, match="keeps every layer fp32"):
         quantized(artifacts, few, filled, tmp_path / "out", keep_fp32=["encoder.*", "*"])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
+def test_the_order_of_the_calibration_texts_plays_no_part(
+    artifacts, few, filled, tmp_path, method, symmetric
+):
+    """The same texts in another order: the same file, to the last bit."""
+    frame = pandas.read_parquet(few.train)
+    assert len(frame) == 60
+    step = filled(
+        "quantize",
+        kind="quantize",
+        method="static",
+        symmetric=symmetric,
+        calibration={"texts": 60, "method": method, "percentile": 99},
+    )
+    graphs = []
+    for order in (frame, frame.iloc[::-1], frame.sample(frac=1, random_state=3)):
+        order.to_parquet(tmp_path / "train.parquet")
+        quantize_bundle(
+            parent=artifacts.bundles["bert"],
+            step=step,
+            seed=0,
+            train=tmp_path / "train.parquet",
+            out=tmp_path / "out",
+        )
+        graphs.append((tmp_path / "out" / "model.onnx").read_bytes())
+    assert graphs[0] == graphs[1] == graphs[2]
+
+
+@pytest.mark.parametrize(
+    "name", [f"{name}-{kind}" for name in ENCODERS for kind in ("static", "dynamic")]
+)
+def test_a_table_has_a_scale_per_row(artifacts, name):
+    """Read by hand: no value is off by more than half a step of its own row, and rows differ in steps."""
+    parent = initializers(artifacts.bundles[name.split("-")[0]])
+    stored = initializers(artifacts.bundles[name])
+    tables = [n.removesuffix("_table_codes") for n in stored if n.endswith("_table_codes")]
+    assert len(tables) == (2 if name.startswith("distilbert") else 3)  # words, positions, types
+    for table in tables:
+        before = numpy_helper.to_array(parent[table])
+        codes, scales = (
+            numpy_helper.to_array(stored[f"{table}_table_{part}"]) for part in ("codes", "scales")
+        )
+        assert codes.shape == before.shape and scales.shape == (len(before), 1)
+        assert np.abs(scales[:, 0]) == pytest.approx(np.abs(before).max(axis=1) / 128)
+        after = (codes.astype(np.float32) - 128) * scales
+        # the value on the far side of the largest may be cut by a step: 128 codes there, 127 here
+        assert (np.abs(after - before) <= np.abs(scales) * (1 + 1e-5)).all()
+        assert np.median(np.abs(after - before) / np.abs(scales)) < 0.3
+
+
+def test_a_large_value_costs_its_own_row_alone(tmp_path):
+    """One row of a thousand is a hundred times larger: the others lose what eight bits lose."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(1000, 32)).astype(np.float32)
+    table[7] *= 100
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"], "lookup"),
+        helper.make_node("Gather", ["table", "axis1"], ["columns"], "columns", axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tables",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["n"])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("rows", "columns")],
+        [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.array([0]), "axis1")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    assert quantize_tables(model, kept=["lookup"]) == (0, 0)
+    lost, stored = quantize_tables(model)
+    assert stored == table.size
+    assert [node.op_type for node in model.graph.node] == ["GatherBlockQuantized", "Gather"]
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    found, columns = session.run(None, {"ids": np.arange(1000)})
+    assert np.array_equal(columns, table[:, :1])  # no lookup of rows
+    error = np.linalg.norm(found - table, axis=1) / np.linalg.norm(table, axis=1)
+    assert error.max() < 0.012 and error.mean() < 0.007
+    assert lost == np.count_nonzero(table) - np.count_nonzero(found)
+    step = np.abs(table).max() / 127  # with one scale for all
+    whole = np.round(table / step) * step
+    assert (
+        np.delete(np.linalg.norm(whole - table, axis=1) / np.linalg.norm(table, axis=1), 7).mean()
+        > 0.5
+    )
+
+
+def test_rows_with_scales_of_their_own_bring_logits_nearer_to_fp32(
+    artifacts, copied, texts, tmp_path, few
+):
+    """Words of very different sizes, as published tables have: the logits of int8 stay near."""
+    folder = copied("bert")
+    model = onnx.load(folder / "model.onnx")
+    words = next(t for t in model.graph.initializer if t.name.endswith("word_embeddings.weight"))
+    table = numpy_helper.to_array(words).copy()
+    table[5] *= 60  # of no text's words
+    words.CopyFrom(numpy_helper.from_array(table, words.name))
+    onnx.save(model, folder / "model.onnx")
+    manifest = read_json(folder / "bundle.json")
+    (folder / "bundle.json").unlink()
+    write_json(folder / "bundle.json", {**manifest, "files": file_table(folder)})
+    expected = load(folder).predict_logits(texts)
+    gaps = {}
+    for embeddings in (False, True):
+        step = {**artifacts.steps["dynamic"], "embeddings": embeddings}
+        out = tmp_path / f"out-{embeddings}"
+        quantize_bundle(parent=folder, step=step, seed=0, train=few.train, out=out)
+        gaps[embeddings] = np.abs(load(out).predict_logits(texts) - expected).mean()
+    step = np.abs(table).max() / 127
+    words.CopyFrom(numpy_helper.from_array(np.round(table / step) * step, words.name))
+    onnx.save(model, folder / "model.onnx")
+    session = onnxruntime.InferenceSession(
+        str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
+    )
+    encoder = encoder_of(read_bundle(artifacts.bundles["bert"]))
+    whole = [session.run(["logits"], encoder([text]))[0][0] for text in texts if text]
+    one = np.abs(np.array(whole) - expected[[bool(text) for text in texts]]).mean()
+    assert gaps[True] < 1.2 * gaps[False] < one
 
 
 @pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])

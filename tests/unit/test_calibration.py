@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 import pytest
 
-from emopress.bundle.calibration import CalibrationTexts, calibration_feeds, calibration_sample
+from emopress.bundle.calibration import calibration_feeds, calibration_sample
 from emopress.runtime.bundle import read_bundle
 
 
@@ -57,15 +57,3 @@ def test_feeds_are_the_chosen_texts_one_by_one(artifacts, few):
     assert all(feed["input_ids"].shape == feed["attention_mask"].shape for feed in feeds)
     assert all(len(feed["input_ids"]) == 1 and feed["attention_mask"].all() for feed in feeds)
     assert len({feed["input_ids"].shape[1] for feed in feeds}) > 1
-
-
-def test_the_reader_gives_every_feed_once_and_shows_progress(capsys):
-    feeds = [{"input_ids": np.array([[i]])} for i in range(3)]
-    reader = CalibrationTexts(feeds)
-    seen = []
-    for start in range(len(reader)):
-        reader.set_range(start, start + 1)
-        while (feed := reader.get_next()) is not None:
-            seen.append(feed["input_ids"].item())
-    assert seen == [0, 1, 2]
-    assert "calibration: 100%" in capsys.readouterr().err

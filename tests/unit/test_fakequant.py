@@ -12,7 +12,7 @@ from emopress.compress.fakequant import (
     Int8Weight,
     affine_parameters,
     fake_quantize_affine,
-    round_int4,
+    round_blocks,
     round_int8,
 )
 
@@ -120,7 +120,7 @@ def test_int4_weights_by_hand():
     # Block 1: -4 is largest, becomes -8 at scale 0.5; 4 would be +8 and is cut to 7. Block 2: 1.6
     # is largest, becomes -8 at scale -0.2.
     weight = torch.tensor([[-4.0, 4.0, 0.7, 0.1, 1.6, -1.5, 0.55, 0.0]])
-    found = round_int4(weight, block_size=4)[0].tolist()
+    found = round_blocks(weight, bits=4, block_size=4)[0].tolist()
     assert found == pytest.approx([-4.0, 3.5, 0.5, 0.0, 1.6, -1.4, 0.6, 0.0])
 
 
@@ -138,7 +138,7 @@ def test_int4_weights_are_those_of_onnx_runtime(columns):
     quantize_matmul_4bits(packed, transposed, scales, unused, size, rows, columns, True)
     values = np.stack([packed & 15, packed >> 4], axis=-1).reshape(rows, blocks, size)
     stored = (values.astype(np.float32) - 8) * scales.reshape(rows, blocks, 1)
-    found = round_int4(torch.from_numpy(weight), block_size=size).numpy()
+    found = round_blocks(torch.from_numpy(weight), bits=4, block_size=size).numpy()
     assert np.allclose(stored.reshape(rows, -1)[:, :columns], found, atol=1e-6)
 
 

@@ -1,12 +1,10 @@
 """The calibration sample: which training texts show a quantizer the ranges of activations."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from emopress.runtime.bundle import Bundle, encoder_of
 from emopress.tasks import label_array
@@ -64,33 +62,3 @@ def calibration_feeds(
     encoder = encoder_of(bundle)
     labels = label_array(split.labels, len(bundle.manifest["labels"]))
     return [encoder([split.texts[i]]) for i in calibration_rows(labels, calibration, seed)]
-
-
-class CalibrationTexts:
-    """Hands feeds to ONNX Runtime's calibrators, with a progress bar: entropy takes a second a text.
-
-    A CalibrationDataReader by its methods. With a stride of one, ranges and histograms are updated
-    text by text, so texts may differ in length and memory does not grow with the sample.
-    """
-
-    def __init__(self, feeds: list[Feed]) -> None:
-        self.feeds, self.waiting = feeds, iter(feeds)
-        self.bar = tqdm(
-            total=len(feeds), desc="calibration", unit="text", file=sys.stderr, mininterval=2.0
-        )
-
-    def __len__(self) -> int:
-        return len(self.feeds)
-
-    def set_range(self, start_index: int, end_index: int) -> None:
-        """Go on with these feeds; ONNX Runtime asks so for each stride."""
-        self.waiting = iter(self.feeds[start_index:end_index])
-
-    def get_next(self) -> Feed | None:
-        """Return the next feed, None at the end."""
-        feed = next(self.waiting, None)
-        if feed is not None:
-            self.bar.update()
-            if self.bar.n == len(self.feeds):
-                self.bar.close()
-        return feed

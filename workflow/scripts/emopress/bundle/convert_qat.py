@@ -8,27 +8,17 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnxruntime.quantization import (
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from safetensors.numpy import load_file
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.blocks import write_blocks
 from emopress.bundle.export import export_transformer
-from emopress.bundle.graph import (
-    PRODUCTS,
-    activation_products,
-    layer_of,
-    only_products_read_integers,
-)
+from emopress.bundle.graph import PRODUCTS, activation_products, layer_of
 from emopress.bundle.manifest import exported
-from emopress.bundle.quantize import compare_weights, session_threads
+from emopress.bundle.qdq import write_qdq
+from emopress.bundle.quantize import finish_int8, session_threads
+from emopress.bundle.ranges import Range
 from emopress.checkpoint import Checkpoint, read_checkpoint
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.errors import UserError
@@ -39,16 +29,14 @@ LARGEST_ERROR = 0.02  # mean absolute difference of logits, as a share of their 
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "numpy")
 
 
-def input_ranges(
-    model: onnx.ModelProto, ranges: dict[str, np.ndarray]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def input_ranges(model: onnx.ModelProto, ranges: dict[str, np.ndarray]) -> dict[str, Range]:
     """Return (lower, upper) by tensor name for the input of every product with constant weights.
 
     `ranges` has [lower, upper] by layer name. ValueError if a product has no range, a range no
     product, or a tensor two different ones: the graph is not the model that was trained.
     """
     activations = set(activation_products(model))
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    found: dict[str, Range] = {}
     waiting = set(ranges)
     for node in model.graph.node:
         if node.op_type not in PRODUCTS or node.name in activations:
@@ -56,8 +44,7 @@ def input_ranges(
         layer = layer_of(node.name)
         if layer not in ranges:
             raise ValueError(f"no trained range for the layer {layer} of node {node.name}")
-        bounds = ranges[layer].astype(np.float32)
-        pair = (bounds[0].reshape(()), bounds[1].reshape(()))
+        pair = (float(ranges[layer][0]), float(ranges[layer][1]))
         if found.setdefault(node.input[0], pair) != pair:
             raise ValueError(f"two trained ranges for {node.input[0]}, which {node.name} reads")
         waiting.discard(layer)
@@ -118,34 +105,12 @@ def logit_error(model: Path, reference: Path, *, threads: int) -> float:
 def _to_int8(
     fp32: Path, folder: Path, source: Checkpoint, step: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write model.onnx in int8 from the bundle `fp32`; return facts for its manifest, and findings.
-
-    ONNX Runtime's quantizer takes the trained ranges as those of a calibration it need not run.
-    """
-    kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
+    """Write model.onnx in int8 from the bundle `fp32`; return facts for its manifest, and findings."""
     prepared, result = fp32 / "prepared.onnx", folder / "model.onnx"
     quant_pre_process(str(fp32 / "model.onnx"), str(prepared), skip_symbolic_shape=True)
-    graph = onnx.load(prepared)
-    ranges = input_ranges(graph, load_file(source.folder / RANGES))
-    cache = fp32 / "ranges.json"
-    save_tensors_data(TensorsData(CalibrationMethod.MinMax, dict(ranges)), cache)
-    quantize_static(
-        str(prepared),
-        str(result),
-        None,
-        calibration_cache_path=str(cache),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=kinds,
-        per_channel=step["per_channel"],
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=activation_products(graph),
-        extra_options={"OpTypesToExcludeOutputQuantization": kinds},
-    )
-    model = onnx.load(result)
-    only_products_read_integers(model, set(ranges))
-    onnx.save(model, result)
-    lost, share = compare_weights(prepared, result)
+    ranges = input_ranges(onnx.load(prepared), load_file(source.folder / RANGES))
+    write_qdq(prepared, result, ranges, per_channel=step["per_channel"])
+    lost, share = finish_int8(prepared, result, tables=step["embeddings"])
     facts = {"nonzero_params": source.manifest["nonzero_params"] - lost, "weight_bits": 8}
     return facts, {"int8_weight_share": round(share, 4)}
 

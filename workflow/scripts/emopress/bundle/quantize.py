@@ -1,7 +1,7 @@
 """Post-training int8 quantization of transformer and LSTM bundles, with ONNX Runtime's quantizer."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,33 +11,19 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import numpy_helper
-from onnxruntime.quantization import (
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from emopress.artifact import replaced_folder
-from emopress.bundle.calibration import CalibrationTexts, calibration_feeds
-from emopress.bundle.graph import (
-    PRODUCTS,
-    activation_products,
-    layer_of,
-    only_products_read_integers,
-)
+from emopress.bundle.calibration import calibration_feeds
+from emopress.bundle.graph import PRODUCTS, layer_of
 from emopress.bundle.manifest import derived
+from emopress.bundle.qdq import quantized_inputs, write_qdq
+from emopress.bundle.ranges import Activations, activation_ranges
+from emopress.bundle.tables import quantize_tables
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
 
-METHODS = {
-    "minmax": CalibrationMethod.MinMax,
-    "percentile": CalibrationMethod.Percentile,
-    "entropy": CalibrationMethod.Entropy,
-}
-INT8, UINT8 = onnx.TensorProto.INT8, onnx.TensorProto.UINT8
 DYNAMIC = {  # heeded by the dynamic quantizer alone
     "MatMulConstBOnly": True,
     "EnableSubgraph": True,  # a generative LSTM's softmax matrix is read within a Scan
@@ -73,15 +59,7 @@ def quantize_bundle(
     dynamic: int8 weights, activation ranges at run time. Weights are signed int8, which x86 engines
     multiply fastest. UserError if nothing was quantized.
     """
-    source = read_bundle(parent)
-    recurrent = ["LSTM"] if step["method"] == "dynamic" else []
-    kinds = [*PRODUCTS, *recurrent, *(["Gather"] if step["embeddings"] else [])]
-    shared = {
-        "op_types_to_quantize": kinds,
-        "per_channel": step["per_channel"],
-        "reduce_range": step["reduce_range"],
-        "weight_type": QuantType.QInt8,
-    }
+    source, is_dynamic = read_bundle(parent), step["method"] == "dynamic"
     with (
         session_threads(threads),
         tempfile.TemporaryDirectory() as scratch,
@@ -90,13 +68,25 @@ def quantize_bundle(
         prepared, result = Path(scratch) / "prepared.onnx", folder / "model.onnx"
         # Symbolic shape inference does not get past BERT's position slice; ONNX's own suffices.
         quant_pre_process(str(parent / "model.onnx"), str(prepared), skip_symbolic_shape=True)
-        if step["method"] == "dynamic":
-            quantize_dynamic(str(prepared), str(result), extra_options=DYNAMIC, **shared)
-            findings = {}
+        kept = [] if is_dynamic else kept_layers(onnx.load(prepared), step["keep_fp32"])
+        findings: dict[str, Any] = {}
+        if is_dynamic:
+            quantize_dynamic(
+                str(prepared),
+                str(result),
+                op_types_to_quantize=[*PRODUCTS, "LSTM"],
+                per_channel=step["per_channel"],
+                reduce_range=step["reduce_range"],
+                weight_type=QuantType.QInt8,
+                extra_options=DYNAMIC,
+            )
         else:
-            findings = _static(prepared, result, source, step, seed, train, shared)
-        lost, share = compare_weights(prepared, result)
+            findings = _static(
+                prepared, result, source, step, kept=kept, seed=seed, train=train, threads=threads
+            )
+        lost, share = finish_int8(prepared, result, tables=step["embeddings"], kept=kept)
         if share == 0:
+            kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
             raise UserError(f"{out}: nothing was quantized; the graph has no {', '.join(kinds)}")
         (folder / "tokenizer.json").write_bytes((parent / "tokenizer.json").read_bytes())
         derived(
@@ -115,43 +105,26 @@ def _static(
     result: Path,
     source: Bundle,
     step: dict[str, Any],
+    *,
+    kept: list[str],
     seed: int,
     train: Path,
-    shared: dict[str, Any],
+    threads: int,
 ) -> dict[str, Any]:
-    """Write the graph `prepared` with calibrated QDQ nodes to `result`; return findings.
-
-    Activations and embedding tables are unsigned, weights of products signed. Symmetric: the zero
-    point is 128, which is the signed grid around zero. Signed activations would be the same numbers,
-    but ONNX Runtime on x86 has no kernel for them and turns weights back to fp32 in every run
-    (measured: 15 times slower).
-    """
-    calibration, model = step["calibration"], onnx.load(prepared)
-    kept = kept_layers(model, step["keep_fp32"])
-    feeds = calibration_feeds(source, train, calibration, seed)
-    quantize_static(
-        str(prepared),
-        str(result),
-        CalibrationTexts(feeds),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        calibrate_method=METHODS[calibration["method"]],
-        nodes_to_exclude=[*activation_products(model), *kept],
-        extra_options={
-            # Products give fp32: quantizing them again costs time and accuracy, and what
-            # follows (bias, softmax, GELU, layer norm) is computed in fp32 anyway.
-            "OpTypesToExcludeOutputQuantization": shared["op_types_to_quantize"],
-            "ActivationSymmetric": step["symmetric"],
-            "CalibStridedMinMax": 1,
-            "CalibPercentile": calibration["percentile"],
-        },
-        **shared,
+    """Write the graph `prepared` with calibrated QDQ nodes to `result`; return findings."""
+    feeds = calibration_feeds(source, train, step["calibration"], seed)
+    read = quantized_inputs(onnx.load(prepared), kept)
+    seen = Activations(prepared, read, feeds, threads=threads)
+    ranges = activation_ranges(seen, step["calibration"], symmetric=step["symmetric"])
+    write_qdq(
+        prepared,
+        result,
+        ranges,
+        per_channel=step["per_channel"],
+        reduce_range=step["reduce_range"],
+        symmetric=step["symmetric"],
+        kept=kept,
     )
-    quantized = onnx.load(result)
-    left = {*activation_products(model), *kept}
-    products = (n for n in model.graph.node if n.op_type in PRODUCTS and n.name not in left)
-    only_products_read_integers(quantized, {node.input[0] for node in products})
-    onnx.save(quantized, result)
     return {"calibration_texts": len(feeds), "layers_kept_fp32": len(kept)}
 
 
@@ -193,27 +166,26 @@ def kept_layers(model: onnx.ModelProto, patterns: list[str]) -> list[str]:
     return kept
 
 
-def compare_weights(before: Path, after: Path) -> tuple[int, float]:
-    """Return (weights that became zero, share of all weights that are stored in 8 bits).
+def finish_int8(
+    prepared: Path, result: Path, *, tables: bool, kept: Collection[str] = ()
+) -> tuple[int, float]:
+    """Store the embedding tables of `result`, whose products are in int8, in int8 too if `tables`.
 
-    The quantizer makes products signed (zero is 0) and embedding tables unsigned (zero is their
-    zero point).
+    Returns (weights that became zero, share of all weights of `prepared` that are stored in 8 bits).
     """
-    fp32 = {t.name: t for t in onnx.load(before).graph.initializer}
-    stored = {t.name: t for t in onnx.load(after).graph.initializer}
-    lost = quantized = 0
-    for name, original in fp32.items():
-        tensor = stored.get(f"{name}_quantized")
-        if tensor is None or tensor.data_type not in (INT8, UINT8):
+    model = onnx.load(result)
+    lost, stored = quantize_tables(model, kept) if tables else (0, 0)
+    onnx.save(model, result)
+    fp32 = {t.name: t for t in onnx.load(prepared).graph.initializer}
+    for tensor in model.graph.initializer:
+        name, _, added = tensor.name.rpartition("_")
+        if added != "quantized" or tensor.data_type != onnx.TensorProto.INT8:
             continue
-        values = numpy_helper.to_array(tensor)
-        zero = numpy_helper.to_array(stored[f"{name}_zero_point"])
-        if zero.size > 1 and zero.any():
-            raise ValueError(f"{after}: zero points of {name} differ by channel")
-        quantized += values.size
-        lost += int(np.count_nonzero(numpy_helper.to_array(original)))
-        lost -= int(np.count_nonzero(values != zero.flat[0]))
+        values = numpy_helper.to_array(tensor)  # signed and symmetric: zero is 0
+        stored += values.size
+        lost += int(np.count_nonzero(numpy_helper.to_array(fp32[name])))
+        lost -= int(np.count_nonzero(values))
     total = sum(
         int(np.prod(t.dims)) for t in fp32.values() if t.data_type == onnx.TensorProto.FLOAT
     )
-    return lost, quantized / max(total, 1)
+    return lost, stored / max(total, 1)

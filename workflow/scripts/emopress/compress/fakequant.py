@@ -106,19 +106,19 @@ def round_int8(weight: Tensor, *, per_channel: bool) -> Tensor:
 
 
 @torch.no_grad()
-def round_int4(weight: Tensor, *, block_size: int) -> Tensor:
-    """Return `weight` [rows, columns] rounded to signed int4 times a scale per block of a row.
+def round_blocks(weight: Tensor, *, bits: int, block_size: int) -> Tensor:
+    """Return `weight` [rows, columns] rounded to signed integers times a scale per block of a row.
 
-    As ONNX Runtime's MatMulNBits, symmetric: a block's value of largest magnitude becomes -8, so
-    its scale may be negative and one more level is used than with -7..7.
+    As ONNX Runtime's MatMulNBits and GatherBlockQuantized, symmetric: a block's value of largest
+    magnitude becomes -2**(bits - 1), so its scale may be negative and one more level is used.
     """
-    weight = weight.float()
+    weight, middle = weight.float(), 2 ** (bits - 1)
     rows, columns = weight.shape
     blocks = F.pad(weight, (0, -columns % block_size)).view(rows, -1, block_size)
     low, high = blocks.amin(2, keepdim=True), blocks.amax(2, keepdim=True)
-    scale = torch.where(high > -low, high, low) / -8
+    scale = torch.where(high > -low, high, low) / -middle
     scale = torch.where(scale == 0, 1.0, scale)
-    rounded = torch.round(blocks / scale).clamp(-8, 7) * scale
+    rounded = torch.round(blocks / scale).clamp(-middle, middle - 1) * scale
     return rounded.view(rows, -1)[:, :columns].contiguous()
 
 
@@ -143,7 +143,7 @@ class Int4Weight(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the rounded weight."""
-        return straight_through(weight, round_int4(weight, block_size=self.block_size))
+        return straight_through(weight, round_blocks(weight, bits=4, block_size=self.block_size))
 
 
 class ActivationRange(nn.Module):

@@ -21,8 +21,7 @@ from emopress.compress.fakequant import (
     ActivationRange,
     Int4Weight,
     Int8Weight,
-    fake_quantize_affine,
-    round_int4,
+    round_blocks,
     straight_through,
 )
 from emopress.train.batches import Encoded
@@ -177,11 +176,11 @@ class FakeQuantization:
         # The looked-up rows are rounded, not the whole table: the same values at a fraction of the
         # work, since a table of a hundred thousand rows meets a few hundred words per batch.
         def rounded(module: nn.Embedding, arguments: Any, output: Tensor) -> Tensor:
-            if self.step["weights"] == "int8":
-                return fake_quantize_affine(output, *module.weight.detach().aminmax())
             rows = output.reshape(-1, output.shape[-1])
-            block = round_int4(rows, block_size=self.step["block_size"])
-            return straight_through(output, block.view_as(output))
+            whole = self.step["weights"] == "int8"  # a scale per row
+            size = rows.shape[1] if whole else self.step["block_size"]
+            found = round_blocks(rows, bits=8 if whole else 4, block_size=size)
+            return straight_through(output, found.view_as(output))
 
         for module in self.model.modules():
             if isinstance(module, nn.Embedding):
