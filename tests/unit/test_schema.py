@@ -161,6 +161,51 @@ def test_no_recovery_unless_asked_for(config):
     assert with_defaults(config)["passes"]["mag"]["recover"]["epochs"] == 5
 
 
+@pytest.mark.parametrize(
+    ("path", "spellings", "expected"),
+    [
+        ("models.svm.C", (1, 1.0), 1),  # most write it so: their linear models are not trained anew
+        ("models.svm.C", (0.3, 3.0e-1), 0.3),
+        ("passes.kd.temperature", (2, 2.0), 2.0),  # the schema's default, which most have
+        ("passes.kd.temperature", (4, 4.0), 4),
+        ("passes.kd.train.epochs", (7, 7.0), 7),
+        ("passes.kd.train.learning_rate", (0.0001, 1.0e-4), 0.0001),
+        ("passes.kd.train.weight_decay", (0, 0.0, -0.0), 0),
+        ("passes.kd.train.max_grad_norm", (1, 1.0), 1.0),
+        ("passes.int8.calibration.percentile", (100, 100.0), 100),
+        ("evaluate.noise", ([1, 0.5], [1.0, 0.5]), [1, 0.5]),
+        ("models.svm.ngrams", ([2, 5], [2.0, 5.0]), [2, 5]),
+        ("seeds", ([1, 2], [1.0, 2.0]), [1, 2]),
+        ("timing.threads", ([1, "all"], [1.0, "all"]), [1, "all"]),  # one of several kinds
+        ("passes.kd.temperature", (1e300,), 1e300),
+    ],
+)
+def test_equal_numbers_are_one_value(config, path, spellings, expected):
+    """Snakemake compares params as text: what `repr` gives is what is compared."""
+    found = set()
+    for spelling in spellings:
+        value = with_defaults(changed(with_defaults(config), path, spelling))
+        for key in path.split("."):
+            value = value[key]
+        found.add(repr(value))
+    assert found == {repr(expected)}
+
+
+def test_choices_and_pairs_of_numbers_are_spelt_as_the_schema_does(config):
+    passes = {
+        "four": {"kind": "quantize", "method": "int4", "block_size": 32.0},
+        "white": {
+            "kind": "distill",
+            "student": "big",
+            "layer_map": [[0.0, 1], [1, 3.0]],
+        },
+    }
+    full = with_defaults({**config, "passes": passes})["passes"]
+    assert repr(full["four"]["block_size"]) == "32"
+    assert repr(full["white"]["layer_map"]) == "[[0, 1], [1, 3]]"
+    assert full["four"]["symmetric"] is True  # truth values are no numbers
+
+
 def test_input_is_left_alone(config):
     before = json.dumps(config)
     with_defaults(config)

@@ -20,6 +20,7 @@ FREE_TEXTS = (
     "differs",
     "separator",
 )  # of any characters
+NUMBERS = ("integer", "number")
 SCHEMA_PATH = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -191,12 +192,15 @@ def _meant(value: Any, error: ValidationError) -> str:
 
 
 def with_defaults(value: Any, node: dict[str, Any] | None = None) -> Any:
-    """Return a copy of a valid config in which every absent key that has a default has it."""
-    node = resolve(schema() if node is None else node)
+    """Return a copy of a valid config in which every absent key that has a default has it.
+
+    Numbers that are equal are spelt alike (`_spelt`), since Snakemake compares parameters as texts.
+    """
+    node = _fitting(value, resolve(schema() if node is None else node))
     if isinstance(value, list):
         return [with_defaults(item, node.get("items", {})) for item in value]
     if not isinstance(value, dict):
-        return value
+        return _spelt(value, node)
     for branch in node.get("allOf", []):
         key, test = next(iter(branch["if"]["properties"].items()))
         if value.get(key) == test["const"]:
@@ -208,6 +212,29 @@ def with_defaults(value: Any, node: dict[str, Any] | None = None) -> Any:
         key: with_defaults(item, properties.get(key, extra if isinstance(extra, dict) else {}))
         for key, item in sorted(filled.items())
     }
+
+
+def _fitting(value: Any, node: dict[str, Any]) -> dict[str, Any]:
+    """Return the branch of a node's `anyOf` that is about values of this kind, else the node."""
+    kinds = {list: ("array",), dict: ("object",), int: NUMBERS, float: NUMBERS}.get(type(value), ())
+    branches = map(resolve, node.get("anyOf", []))
+    return next((branch for branch in branches if branch.get("type") in kinds), node)
+
+
+def _spelt(value: Any, node: dict[str, Any]) -> Any:
+    """Return a number as every config spells it, whatever else as it is.
+
+    As the schema does, where it is the key's default or one of its choices; else a whole number without
+    a decimal point. So 2 and 2.0 are one value, and of the results that there are the fewest are made
+    again: most people write `C: 1`, and who gives no number has the schema's spelling.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    for known in (node.get("default"), *node.get("enum", ())):
+        if known == value and isinstance(known, int | float) and not isinstance(known, bool):
+            return known
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole and ("enum" in node or node.get("type") in NUMBERS) else value
 
 
 def _with_default(properties: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
