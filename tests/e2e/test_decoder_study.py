@@ -118,7 +118,7 @@ def test_summary(ran):
     assert summary["runtime"].tolist() == runtimes
     for variant in VARIANTS:
         folder = ran.results / "sets" / variant / "seed0" / "bundle"
-        shipped = [f for f in folder.rglob("*") if f.is_file() and f.name != "bundle.json"]
+        shipped = [f for f in folder.rglob("*") if f.is_file() and f.name != "provenance.json"]
         assert summary.loc[variant, "size_bytes"] == sum(f.stat().st_size for f in shipped)
         assert len(read_json(folder / "bundle.json")["thresholds"]) == 3
 
@@ -127,7 +127,7 @@ def test_a_4_bit_bundle_has_its_adapters_beside_it(ran):
     bundles = {v: ran.results / "sets" / v / "seed0" / "bundle" for v in VARIANTS}
     assert (bundles["mistral+qlora"] / "adapter" / "adapter_model.safetensors").is_file()
     assert not (bundles["gemma+lora"] / "adapter").exists()
-    facts = {v: read_json(bundle / "bundle.json") for v, bundle in bundles.items()}
+    facts = {v: read_json(bundle / "provenance.json") for v, bundle in bundles.items()}
     assert facts["mistral+qlora"]["weight_bits"] == 4 and facts["gemma+lora"]["weight_bits"] == 16
 
 

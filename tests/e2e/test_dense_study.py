@@ -76,7 +76,7 @@ def test_summary(ran):
 
 
 def test_words_of_the_file_are_found(ran):
-    bundle = read_json(ran.results / "demo-en" / "flat" / "seed0" / "bundle" / "bundle.json")
+    bundle = read_json(ran.results / "demo-en" / "flat" / "seed0" / "bundle" / "provenance.json")
     found = bundle["findings"]["flat"]
     assert 0 < found["words_in_the_file"] <= len(ran.words)
     assert found["words_not_in_it"] > 0

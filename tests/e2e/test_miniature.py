@@ -83,7 +83,7 @@ def test_size_is_what_lies_on_the_disk(project, summary, study):
     for _, row in summary.iterrows():
         files = (folder(project, study, row["variant"]) / "bundle").iterdir()
         assert row["size_bytes"] == sum(
-            path.stat().st_size for path in files if path.name != "bundle.json"
+            path.stat().st_size for path in files if path.name != "provenance.json"
         )
 
 

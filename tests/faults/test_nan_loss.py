@@ -134,7 +134,9 @@ def lesson_of(few, tmp_path, train, entry, filled):
     logits = tmp_path / "train.safetensors"
     wanted = np.random.default_rng(0).normal(size=(len(ids), len(few.labels))).astype(np.float32)
     save_file({"logits": wanted}, logits, metadata=facts)
-    (tmp_path / "bundle.json").write_text(json.dumps({"recipe": [], "licences": []}))
+    manifest = {"runtime": "linear", "analyzer": "word", "ngrams": [1, 1], "files": {}}
+    manifest |= {"labels": few.labels, "normalise": "none", "recipe": []}
+    (tmp_path / "bundle.json").write_text(json.dumps(manifest))
     step = filled("distill", student="a-name", train=train)
     return {"step": step, "student": entry, "teacher": tmp_path, "teacher_logits": [logits]}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 import pytest
 
-from emopress.artifact import file_table, read_json, write_json
+from emopress.artifact import read_json, short_hash, write_json
 from emopress.errors import UserError
 from emopress.measure.aggregate import Clock, Entry, aggregate
 
@@ -19,9 +19,19 @@ VARIANTS = {
 
 
 def bundle(folder, runtime, size):
+    """Write a bundle of `size` bytes, its manifest among them."""
     folder.mkdir(parents=True)
-    (folder / "model").write_bytes(b"x" * (size - 10))
     (folder / "tokenizer.json").write_bytes(b"y" * 10)
+    (folder / "model").write_bytes(b"")
+    made = {
+        "params": 1000,
+        "nonzero_params": 900,
+        "family": "linear" if runtime == "linear" else "transformer",
+        "simulated": False,
+        "recipe": [{"name": "big"}],
+        "findings": {"int8": {"int8_weight_share": 0.5}},
+    }
+    write_json(folder / "provenance.json", made)
     facts = {
         "runtime": runtime,
         "labels": LABELS,
@@ -30,15 +40,12 @@ def bundle(folder, runtime, size):
         "pad_id": 0,
         "analyzer": "word",
         "ngrams": [1, 1],
-        "params": 1000,
-        "nonzero_params": 900,
-        "family": "linear" if runtime == "linear" else "transformer",
-        "simulated": False,
-        "recipe": [{"name": "big"}],
-        "findings": {"int8": {"int8_weight_share": 0.5}},
-        "files": file_table(folder),
+        "files": {name: "0" * 32 for name in ("model", "tokenizer.json")},
+        "provenance": short_hash(folder / "provenance.json"),
     }
-    write_json(folder / "bundle.json", facts)
+    write_json(folder / "bundle.json", facts, compact=True)
+    rest = sum(folder.joinpath(name).stat().st_size for name in ("tokenizer.json", "bundle.json"))
+    (folder / "model").write_bytes(b"x" * (size - rest))
 
 
 def predictions(path, right):

@@ -302,8 +302,8 @@ def test_a_bundle_computes_with_the_weights_it_stores(
     lost = sum(
         np.count_nonzero(original[name]) - np.count_nonzero(value) for name, value in values.items()
     )
-    facts = read_bundle(folder).manifest
-    kept = read_bundle(artifacts.bundles[parent]).manifest["nonzero_params"]
+    facts = read_bundle(folder).facts
+    kept = read_bundle(artifacts.bundles[parent]).facts["nonzero_params"]
     assert lost > 0 and facts["nonzero_params"] == kept - lost
 
 
@@ -320,12 +320,12 @@ def test_what_the_manifests_say(artifacts, bundles, parent):
     before = read_bundle(artifacts.bundles[parent]).size_bytes
     for name, step in STEPS.items():
         bundle = read_bundle(bundles[parent, name])
-        findings = bundle.manifest["findings"][name]
+        findings = bundle.facts["findings"][name]
         four = products + tables * (step["embeddings"] == "int4")
         eight = tables * (step["embeddings"] == "int8")
         assert findings["four_bit_weight_share"] == round(four / total, 4)
         assert findings["int8_weight_share"] == round(eight / total, 4)
-        assert bundle.manifest["weight_bits"] == 4 and not bundle.manifest["simulated"]
+        assert bundle.facts["weight_bits"] == 4 and not bundle.facts["simulated"]
         weights = before - 4 * total
         # the widths are 64 and 128; a scale has 32 bits and a zero point 4
         bits = 4 + (32 + 4 * (not step.get("symmetric", True))) / min(step["block_size"], 64)
@@ -335,7 +335,7 @@ def test_what_the_manifests_say(artifacts, bundles, parent):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_pruned_weights_stay_zero(artifacts, bundles, step):
-    kept = read_bundle(artifacts.bundles["pruned"]).manifest["nonzero_params"]
+    kept = read_bundle(artifacts.bundles["pruned"]).facts["nonzero_params"]
     values = dequantized(onnx.load(bundles["pruned", step] / "model.onnx"))
     model = onnx.load(artifacts.bundles["pruned"] / "model.onnx")
     without_gemm(model)
@@ -346,7 +346,7 @@ def test_pruned_weights_stay_zero(artifacts, bundles, step):
             zeros += int((before == 0).sum())
             assert not values[tensor.name][before == 0].any()
     assert zeros > 30_000
-    assert read_bundle(bundles["pruned", step]).manifest["nonzero_params"] < kept
+    assert read_bundle(bundles["pruned", step]).facts["nonzero_params"] < kept
 
 
 def test_the_same_bytes_again(artifacts, bundles, tmp_path):

@@ -8,8 +8,9 @@ import onnxruntime
 import pandas
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from resealed import reseal
 
-from emopress.artifact import file_table, read_json, write_json
+from emopress.artifact import read_json, write_json
 from emopress.bundle.graph import layer_of
 from emopress.bundle.quantize import named_by, quantize_bundle, session_threads
 from emopress.bundle.tables import quantize_tables
@@ -78,7 +79,7 @@ def test_parameters_are_those_of_torch(artifacts, name):
     model = AutoModelForSequenceClassification.from_pretrained(artifacts.checkpoints[name])
     params = sum(p.numel() for p in model.parameters())
     for bundle in (name, f"{name}-static", f"{name}-dynamic"):
-        assert read_bundle(artifacts.bundles[bundle]).manifest["params"] == params
+        assert read_bundle(artifacts.bundles[bundle]).facts["params"] == params
 
 
 def initializers(folder):
@@ -104,7 +105,7 @@ def test_most_weights_are_int8_and_the_file_holds_them(artifacts, name):
     folder, parent = artifacts.bundles[name], artifacts.bundles[name.split("-")[0]]
     weights = int8_weights(folder, parent)
     packed = sum(array.size for array in weights.values())
-    facts = read_bundle(folder).manifest
+    facts = read_bundle(folder).facts
     assert packed > 0.9 * facts["params"]
     share = facts["findings"]["a-name"]["int8_weight_share"]
     assert share > 0.9 and facts["weight_bits"] == 8
@@ -119,8 +120,8 @@ def test_size_is_that_of_the_files_on_disk(artifacts, name):
     files = {path.name for path in folder.iterdir()}
     model = "model.npz" if name in NUMPY else "model.onnx"
     tokenizer = set() if name in NUMPY else {"tokenizer.json"}
-    assert files == {"bundle.json", model, *tokenizer}
-    expected = sum((folder / f).stat().st_size for f in files - {"bundle.json"})
+    assert files == {"bundle.json", "provenance.json", model, *tokenizer}
+    expected = sum((folder / f).stat().st_size for f in files - {"provenance.json"})
     assert read_bundle(folder).size_bytes == expected
 
 
@@ -132,9 +133,9 @@ def test_nonzero_parameters_of_int8(artifacts, name):
         np.count_nonzero(numpy_helper.to_array(before[weight])) - np.count_nonzero(array)
         for weight, array in int8_weights(folder, parent).items()
     )
-    kept = read_bundle(parent).manifest["nonzero_params"]
+    kept = read_bundle(parent).facts["nonzero_params"]
     assert rounded > 0
-    assert read_bundle(folder).manifest["nonzero_params"] == kept - rounded
+    assert read_bundle(folder).facts["nonzero_params"] == kept - rounded
 
 
 def test_pruning_shows_in_the_checkpoint_and_the_bundle(artifacts):
@@ -147,7 +148,7 @@ def test_pruning_shows_in_the_checkpoint_and_the_bundle(artifacts):
     linear = 2 * (4 * 64 * 64 + 2 * 64 * 128) + 64 * 64
     assert facts["params"] - facts["nonzero_params"] == linear // 2
     assert np.count_nonzero(arrays["classifier.weight"]) == 6 * 64
-    exported = read_bundle(artifacts.bundles["pruned"]).manifest
+    exported = read_bundle(artifacts.bundles["pruned"]).facts
     assert exported["nonzero_params"] == facts["nonzero_params"]
 
 
@@ -155,7 +156,7 @@ def test_recipe_and_parents(artifacts):
     from emopress.artifact import sha256_of
 
     static, bert = artifacts.bundles["bert-static"], artifacts.bundles["bert"]
-    facts = read_bundle(static).manifest
+    facts = read_bundle(static).facts
     assert [step["name"] for step in facts["recipe"]] == ["tiny", "a-name"]
     assert facts["recipe"][1]["calibration"]["texts"] == 20
     assert facts["parent"]["sha256"] == sha256_of(bert / "bundle.json")
@@ -263,9 +264,7 @@ def test_nothing_to_quantize(artifacts, copied, few, tmp_path, method, constant)
     )
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "model.onnx")
-    manifest = read_json(folder / "bundle.json")
-    (folder / "bundle.json").unlink()
-    write_json(folder / "bundle.json", {**manifest, "files": file_table(folder)})
+    reseal(folder)
     with pytest.raises(UserError, match="nothing was quantized; the graph has no MatMul, Gemm"):
         quantize_bundle(
             parent=folder,
@@ -339,7 +338,7 @@ def quantized(artifacts, few, filled, out, parent="bert", **changes):
     calibration = {"texts": 10, **changes.pop("calibration", {})}
     step = filled("quantize", kind="quantize", method="static", calibration=calibration, **changes)
     quantize_bundle(parent=artifacts.bundles[parent], step=step, seed=0, train=few.train, out=out)
-    return onnx.load(out / "model.onnx"), read_bundle(out).manifest["findings"]["a-name"]
+    return onnx.load(out / "model.onnx"), read_bundle(out).facts["findings"]["a-name"]
 
 
 def layers_with_weights(model):
@@ -370,7 +369,7 @@ def test_layers_that_stay_fp32(artifacts, few, filled, texts, tmp_path, parent, 
     assert layers_with_weights(model) == expected != set()
     assert findings["layers_kept_fp32"] == len(expected)
     assert findings["calibration_texts"] == 10
-    all_in_int8 = read_bundle(artifacts.bundles[f"{parent}-static"]).manifest["findings"]["a-name"]
+    all_in_int8 = read_bundle(artifacts.bundles[f"{parent}-static"]).facts["findings"]["a-name"]
     assert findings["int8_weight_share"] < all_in_int8["int8_weight_share"]
     assert np.isfinite(load(tmp_path / "out").predict_logits(texts)).all()
 

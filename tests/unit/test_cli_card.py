@@ -14,6 +14,7 @@ from emopress.card import licences
 from emopress.card.words import PASSES
 from emopress.cli import main
 from emopress.recipe import PASSES as SORTS
+from emopress.runtime.bundle import read_bundle
 
 
 @pytest.fixture
@@ -119,8 +120,8 @@ def test_body_tells_what_it_is(shipped, card, artifacts):
     steps = re.findall(r"^(\d)\. `(.*?)`: (.*)$", body, flags=re.MULTILINE)
     assert [(int(n), name) for n, name, _ in steps] == [(1, "tiny"), (2, "a-name")]
     assert "calibrated ranges" in steps[1][2] and "texts: 20" in steps[1][2]
-    assert f"{manifest['params']:,} parameters" in body
-    size = sum(facts["size_bytes"] for facts in manifest["files"].values())
+    assert f"{read_bundle(bundle).facts['params']:,} parameters" in body
+    size = sum((bundle / name).stat().st_size for name in (*manifest["files"], "bundle.json"))
     assert f"{size / 1e6:.2f} MB to ship" in body or f"{size / 1e3:.1f} kB to ship" in body
     assert "Demo corpus." in body and "Written for emopress" in body
     assert "first 32 tokens" in body and "Language: English" in body
@@ -349,8 +350,8 @@ def test_wrong_and_damaged_bundles_are_refused(shipped, tmp_path, refused):
         path.write_text(json.dumps(good | changes), encoding="utf-8")
         return refused("card", bundle)
 
-    assert "a file outside the bundle" in refusal(files={"../x": {}})
-    assert "a file outside the bundle" in refusal(files={"/etc/hosts": {}})
+    assert "a file outside the bundle" in refusal(files={"../x": "0" * 32})
+    assert "a file outside the bundle" in refusal(files={"/etc/hosts": "0" * 32})
     assert "unknown normalise" in refusal(normalise='")\nimport os')
     del good["files"]["tokenizer.json"]
     assert "lists no tokenizer.json" in refusal()

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas
 import pytest
+from resealed import reseal
 from sklearn.metrics import accuracy_score, f1_score
 
 from emopress.artifact import read_json
@@ -54,7 +55,7 @@ def test_scores_and_tests_are_those_of_the_libraries(artifacts, labelled, capsys
         assert one["macro_f1"] == pytest.approx(macro)
         for name in ("accuracy", "macro_f1"):
             assert one[f"{name}_low"] <= one[name] <= one[f"{name}_high"]
-        files = [file for file in folder.iterdir() if file.name != "bundle.json"]
+        files = [file for file in folder.iterdir() if file.name != "provenance.json"]
         assert one["size_bytes"] == sum(file.stat().st_size for file in files)
     change = found["b_minus_a"]
     only_a, only_b = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
@@ -87,6 +88,7 @@ def test_the_page(artifacts, labelled, capsys):
 def test_numbers_by_hand(tmp_path):
     """Eight texts, six right by A and two by B, of which both share one."""
     (tmp_path / "m").write_bytes(b"x" * 1_500_000)
+    (tmp_path / "bundle.json").write_text("{}")
     bundle = Bundle(tmp_path, {"files": {"m": {}}})
     truth = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     a = np.array([0, 0, 0, 0, 1, 1, 0, 0])
@@ -139,12 +141,7 @@ def test_other_order_of_labels(artifacts, copied, labelled, capsys):
     for name in ("weights", "bias"):
         turned[name] = turned[name][..., ::-1]
     np.savez(folder / "model.npz", **turned)
-    facts = read_json(folder / "bundle.json")
-    from emopress.artifact import file_table
-
-    (folder / "bundle.json").unlink()
-    facts |= {"labels": facts["labels"][::-1], "files": file_table(folder)}
-    (folder / "bundle.json").write_text(json.dumps(facts))
+    reseal(folder, labels=LABELS[::-1])
     status, out, err = told(capsys, artifacts.bundles["linear"], folder, "--data", path, "--json")
     found = json.loads(out)
     assert status == 0 and not err and found["labels"] == LABELS

@@ -317,7 +317,12 @@ def test_what_is_no_bundle(artifacts, copied, tmp_path, capsys):
         ("linear", {"files": []}, "bundle.json: damaged ('files' is no dict)"),
         ("linear", {"ngrams": None}, "bundle.json: damaged ('ngrams' is no list)"),
         ("bert", {"max_length": "32"}, "bundle.json: damaged ('max_length' is no int)"),
-        ("linear", {"format": 2}, "format 2, this emopress reads 1; a newer emopress made it"),
+        (
+            "linear",
+            {"format": 3},
+            "format 3, this emopress reads 2 and older; a newer emopress made",
+        ),
+        ("linear", {"files": {"model.npz": "0"}}, "damaged ('files' is no table of hashes)"),
         ("linear", {"runtime": "llama"}, "unknown runtime 'llama'"),
         ("linear", {"normalise": "latin"}, "unknown method 'latin'"),
     ],

@@ -83,12 +83,18 @@ def test_what_arrives_is_the_bundle_and_its_card(tmp_path, artifacts, demo, push
     assert (done.returncode, done.stdout) == (0, f"{hub.address}/{REPO}/commit/{'1' * 40}\n")
     (commit,) = hub.commits
     card = commit["files"].pop("README.md").decode()
-    assert set(commit["files"]) == {"model.onnx", "tokenizer.json", "bundle.json"}
+    assert set(commit["files"]) == {
+        "model.onnx",
+        "tokenizer.json",
+        "bundle.json",
+        "provenance.json",
+    }
     for name, content in commit["files"].items():
         assert content == (folder / name).read_bytes()
     assert commit["modes"] == {
         "README.md": "file",
         "bundle.json": "file",
+        "provenance.json": "file",
         "tokenizer.json": "file",
         "model.onnx": "lfsFile",
     }
@@ -140,7 +146,7 @@ def test_a_pull_request(bundle, push, hub):
 def test_a_gitignore_there_keeps_nothing_away(bundle, push, hub):
     hub.existing[REPO], hub.ignored = False, ["*.json", "*.onnx"]
     assert push(bundle, REPO, "--without-metrics", hub=hub).returncode == 0
-    names = {"README.md", "bundle.json", "model.onnx", "tokenizer.json"}
+    names = {"README.md", "bundle.json", "model.onnx", "provenance.json", "tokenizer.json"}
     assert set(hub.commits[0]["files"]) == names
 
 
@@ -162,10 +168,15 @@ def test_dry_run_uses_no_network_and_no_token(bundle, push, hub):
         "message: Upload tiny+a-name, seed 0",
     ]
     sizes = {line.split()[-1]: int(line.split()[0].replace(",", "")) for line in told[4:-1]}
-    for name in ("bundle.json", "model.onnx", "tokenizer.json"):
+    for name in ("bundle.json", "model.onnx", "provenance.json", "tokenizer.json"):
         assert sizes[name] == (bundle / name).stat().st_size
-    assert set(sizes) - {"README.md"} == {"bundle.json", "model.onnx", "tokenizer.json"}
-    assert told[-1].split(None, 1) == [f"{sum(sizes.values()):,}", "bytes  in 4 files"]
+    assert set(sizes) - {"README.md"} == {
+        "bundle.json",
+        "model.onnx",
+        "provenance.json",
+        "tokenizer.json",
+    }
+    assert told[-1].split(None, 1) == [f"{sum(sizes.values()):,}", "bytes  in 5 files"]
 
 
 def test_every_kind_of_bundle_goes_whole(artifacts):

@@ -74,7 +74,7 @@ def quantized(model, filled, out, **changes):
     quantize_dense(
         parent=model.folder / "bundle", step=step, validation=model.corpus.validation, out=out
     )
-    return load(out), read_bundle(out).manifest
+    return load(out), read_bundle(out).facts
 
 
 def torch_logits(model, texts):
@@ -386,8 +386,8 @@ def test_vectors_of_a_file_are_trained_on_or_kept(
     words, (vectors, *_) = read_model(bundle.folder / "model.npz")
     assert words == first.words
     assert np.array_equal(vectors.matrix, first.table.numpy()) is not trained_on
-    assert bundle.manifest["licences"] == ["PDDL-1.0"]
-    assert bundle.manifest["findings"]["a-name"]["words_in_the_file"] > 0
+    assert bundle.facts["licences"] == ["PDDL-1.0"]
+    assert bundle.facts["findings"]["a-name"]["words_in_the_file"] > 0
 
 
 def test_a_damaged_file_of_vectors_is_one_line(glove, few, filled, training, tmp_path):
@@ -421,7 +421,7 @@ def test_unseen_words_have_a_vector_by_their_ngrams_and_without_them_none(traine
 
 def test_flatten_reads_max_tokens_words_and_no_more(trained):
     model = load(trained("flatten").folder / "bundle")
-    assert read_bundle(trained("flatten").folder / "bundle").manifest["max_length"] == 6
+    assert read_bundle(trained("flatten").folder / "bundle").facts["max_length"] == 6
     one, other = model.predict_logits(["a b c d e f g", "a b c d e f good"])
     assert np.array_equal(one, other)
 

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
+from resealed import reseal
 
-from emopress.artifact import file_table, read_json, write_json
 from emopress.bundle.half import count_floats, product_types, quantize_half, to_bf16, to_fp16
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
@@ -79,7 +79,7 @@ def test_weights_take_half_the_bytes(artifacts, bundles, parent, method):
     halved = total - vectors if method == "bf16" else total
     saved = 2 * halved - 35_000  # casts, and the types of values that fp16 notes
     assert before.size_bytes - after.size_bytes > saved > 0.3 * before.size_bytes
-    facts = after.manifest
+    facts = after.facts
     assert facts["weight_bits"] == 16 and not facts["simulated"]
     assert facts["findings"]["half"]["half_weight_share"] == round(halved / total, 4)
     types = {
@@ -92,7 +92,7 @@ def test_weights_take_half_the_bytes(artifacts, bundles, parent, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_manifest_says_what_the_products_are_computed_in(bundles, method):
     folder = bundles["bert", method]
-    findings = read_bundle(folder).manifest["findings"]["half"]
+    findings = read_bundle(folder).facts["findings"]["half"]
     counts = product_types(folder / "model.onnx", threads=1)
     # 2 layers of 4 projections, 2 attention products and 2 feed-forward ones; pooler, classifier
     assert findings["products"] == sum(counts.values()) == 2 * 8 + 2
@@ -115,10 +115,10 @@ def test_bfloat16_is_the_upper_half_of_a_float(artifacts):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_pruned_weights_stay_zero(artifacts, bundles, method):
-    kept = read_bundle(artifacts.bundles["pruned"]).manifest["nonzero_params"]
+    kept = read_bundle(artifacts.bundles["pruned"]).facts["nonzero_params"]
     parent = count_floats(onnx.load(artifacts.bundles["pruned"] / "model.onnx"))[2]
     found = count_floats(onnx.load(bundles["pruned", method] / "model.onnx"))[2]
-    facts = read_bundle(bundles["pruned", method]).manifest
+    facts = read_bundle(bundles["pruned", method]).facts
     assert facts["nonzero_params"] == kept - (parent - found)
     assert facts["nonzero_params"] == kept  # no weight of these is too small for a half
 
@@ -135,9 +135,7 @@ def test_a_weight_that_fp16_cannot_hold_is_named(artifacts, copied, tmp_path):
     ):
         to_fp16(model)
     onnx.save(model, folder / "model.onnx")
-    manifest = read_json(folder / "bundle.json")
-    (folder / "bundle.json").unlink()
-    write_json(folder / "bundle.json", {**manifest, "files": file_table(folder)})
+    reseal(folder)
     with pytest.raises(UserError, match="fp16 ends at 65504"):
         convert(folder, "fp16", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from resealed import alone
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -370,19 +371,19 @@ def test_bundles_link_what_is_shipped(bundles, base, trained, name):
     assert (
         bundle.size_bytes
         == sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-        - (folder / "bundle.json").stat().st_size
+        - (folder / "provenance.json").stat().st_size
     )
     assert (folder / ADAPTER).is_dir() == (name == "qlora")
     assert "training.json" not in bundle.manifest["files"]
 
 
 @pytest.mark.parametrize("name", ["base", *METHODS])
-def test_round_trip_in_a_fresh_process(bundles, texts, python, name):
+def test_what_is_shipped_alone_predicts_in_a_fresh_process(bundles, texts, python, tmp_path, name):
     code = (
         "import json, sys\nfrom emopress.runtime.bundle import load\n"
         "print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))"
     )
-    done = python(code, bundles[name], json.dumps(texts))
+    done = python(code, alone(bundles[name], tmp_path), json.dumps(texts))
     found = np.array(json.loads(done.stdout.splitlines()[-1]))
     assert np.allclose(found, load(bundles[name]).predict_proba(texts), atol=1e-6)
 

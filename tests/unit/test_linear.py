@@ -107,7 +107,7 @@ def test_parameters(trained):
         assert arrays["weights"].shape == (len(arrays["idf"]), 6)
     with np.load(trained.folder / "int8" / "model.npz") as arrays:
         nonzero = np.count_nonzero(arrays["weights"]) + 6
-    assert read_bundle(trained.folder / "int8").manifest["nonzero_params"] == nonzero
+    assert read_bundle(trained.folder / "int8").facts["nonzero_params"] == nonzero
 
 
 @pytest.mark.alone

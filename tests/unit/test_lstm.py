@@ -221,7 +221,7 @@ def test_it_learns(trained, kind, language):
     split = read_split(model.corpus.test)
     predicted = load(model.folder / "bundle").predict_logits(split.texts, batch_size=32)
     assert np.mean(predicted.argmax(axis=1) == np.array(split.labels)) > 0.4
-    facts = read_bundle(model.folder / "bundle").manifest
+    facts = read_bundle(model.folder / "bundle").facts
     assert (facts["family"], facts["kind"], facts["runtime"]) == ("lstm", kind, "onnxruntime")
 
 
@@ -267,7 +267,7 @@ def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind):
         train=model.corpus.train,
         out=tmp_path / "int8",
     )
-    facts = read_bundle(tmp_path / "int8").manifest
+    facts = read_bundle(tmp_path / "int8").facts
     assert facts["findings"]["a-name"]["int8_weight_share"] > 0.9
     assert (facts["kind"], facts["weight_bits"]) == (kind, 8)
     texts = read_split(model.corpus.test).texts
@@ -283,7 +283,7 @@ def test_sixteen_bits_predict_nearly_the_same(trained, tmp_path, kind, method):
     model = trained(kind)
     step = {"name": method, "kind": "quantize", "method": method}
     quantize_half(parent=model.folder / "bundle", step=step, out=tmp_path / "half")
-    found = read_bundle(tmp_path / "half").manifest["findings"][method]
+    found = read_bundle(tmp_path / "half").facts["findings"][method]
     assert found["half_weight_share"] > 0.9 and found["products"] >= 2
     full, half = (load(f) for f in (model.folder / "bundle", tmp_path / "half"))
     texts = read_split(model.corpus.test).texts[:30]

@@ -9,6 +9,7 @@ import onnxruntime
 import pandas
 import pytest
 from lstm_models import LABELS, VOCABULARY, weights_of, write_checkpoint
+from resealed import alone
 
 from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
 from emopress.errors import UserError
@@ -82,7 +83,8 @@ def test_eight_bits_are_nearly_the_fp32_model(made, kind, method):
 @pytest.mark.parametrize("kind", ["discriminative", "generative"])
 def test_a_fresh_process_gives_the_same_logits_and_needs_no_torch(made, python, tmp_path, kind):
     _, bundle = made(kind, bits=3)
-    (tmp_path / "request.json").write_text(json.dumps({"bundle": str(bundle), "texts": TEXTS}))
+    copy = alone(bundle, tmp_path / "copy")
+    (tmp_path / "request.json").write_text(json.dumps({"bundle": str(copy), "texts": TEXTS}))
     python(RELOAD, tmp_path / "request.json", tmp_path / "found.npy")
     assert np.load(tmp_path / "found.npy").tobytes() == load(bundle).predict_logits(TEXTS).tobytes()
 
@@ -117,7 +119,7 @@ def test_plain_onnx_runtime_refuses_to_open_it(made, kind):
 
 def test_the_manifest_tells_what_was_done(made):
     _, bundle = made("generative", "gpfq", bits=4, activation_bits=6)
-    facts = read_bundle(bundle).manifest
+    facts = read_bundle(bundle).facts
     assert (facts["family"], facts["kind"], facts["runtime"]) == (
         "lstm",
         "generative",

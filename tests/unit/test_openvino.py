@@ -12,8 +12,9 @@ import onnx
 import pandas
 import pytest
 from onnx import numpy_helper
+from resealed import alone, reseal
 
-from emopress.artifact import file_table, read_json, write_json
+from emopress.artifact import read_json
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 
@@ -66,10 +67,7 @@ def convert(artifacts, few, parent, precision, out, seed=0):
 def altered(folder, copy=None, **facts):
     """Copy a bundle if `copy` is given, and write its manifest anew with other facts."""
     folder = shutil.copytree(folder, copy) if copy else folder
-    manifest = read_json(folder / "bundle.json")
-    (folder / "bundle.json").unlink()
-    write_json(folder / "bundle.json", {**manifest, **facts, "files": file_table(folder)})
-    return folder
+    return reseal(folder, **facts)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +160,7 @@ def test_bf16_is_computed_in_bf16(converted, expected, texts):
 def test_a_fresh_process_needs_neither_torch_nor_onnx_runtime(
     converted, texts, python, tmp_path, name
 ):
-    request = {"bundle": str(converted[name]), "texts": texts}
+    request = {"bundle": str(alone(converted[name], tmp_path / "copy")), "texts": texts}
     (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
     python(RELOAD, tmp_path / "request.json", tmp_path / "found.npy")
     assert np.array_equal(
@@ -225,11 +223,11 @@ def test_int8_weights_are_int8_in_the_file(artifacts, converted, name):
         if node.get_type_name() == "Constant" and node.get_element_type().to_string() == "i8"
     ]
     elements = sum(node.data.size for node in stored)
-    assert elements > 0.9 * parent.manifest["params"]
+    assert elements > 0.9 * parent.facts["params"]
     assert any(node.data.shape[0] > 300 for node in stored)  # the vocabulary's embeddings
     binary = (folder / "model.bin").stat().st_size
     assert elements <= binary <= 0.35 * (parent.folder / "model.onnx").stat().st_size
-    facts = read_bundle(folder).manifest
+    facts = read_bundle(folder).facts
     assert facts["weight_bits"] == 8
     assert facts["findings"]["int8"]["int8_weight_share"] > 0.9
     zeros = sum(int((node.data == 0).sum()) for node in stored)
@@ -238,15 +236,19 @@ def test_int8_weights_are_int8_in_the_file(artifacts, converted, name):
 
 def test_manifest_and_files(artifacts, converted):
     for (name, precision), folder in converted.items():
-        facts = read_bundle(folder).manifest
+        facts = read_bundle(folder).facts
         assert facts["runtime"] == "openvino"
         assert facts["inference_precision"] == WANTED[precision]
         assert facts["findings"][precision]["inference_precision"] == WANTED[precision]
         assert set(facts["files"]) == {"model.xml", "model.bin", "tokenizer.json"}
-        assert {path.name for path in folder.iterdir()} == {*facts["files"], "bundle.json"}
+        assert {path.name for path in folder.iterdir()} == {
+            *facts["files"],
+            "bundle.json",
+            "provenance.json",
+        }
         assert "openvino" in facts["versions"] and facts["recipe"][-1]["name"] == precision
         assert ("nncf" in facts["versions"]) == (precision == "int8")
-        parent = read_bundle(artifacts.bundles[name]).manifest
+        parent = read_bundle(artifacts.bundles[name]).facts
         assert facts["params"] == parent["params"]
         assert (facts["nonzero_params"] == parent["nonzero_params"]) == (precision != "int8")
 
@@ -339,7 +341,7 @@ def test_the_reference_row_runs_the_onnx_file_itself(artifacts, expected, texts,
     from emopress.runtime.openvino import load_onnx, reads_onnx
 
     bundle = artifacts.bundles[name]
-    assert reads_onnx(read_bundle(bundle).manifest)
+    assert reads_onnx(read_bundle(bundle))
     classifier = load_onnx(bundle, threads=1)
     assert np.abs(classifier.predict_logits(texts) - expected[name]).max() < 1e-4
     assert np.abs(classifier.predict_logits(texts, batch_size=7) - expected[name]).max() < 1e-4

@@ -7,8 +7,8 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import numpy_helper
+from resealed import reseal
 
-from emopress.artifact import file_table, read_json, write_json
 from emopress.bundle.export import export_transformer
 from emopress.bundle.pack import encode, pack_bundle
 from emopress.compress.prune import prune_checkpoint
@@ -78,9 +78,7 @@ def with_zeros(folder, share, *, smallest=4096):
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
             elements += array.size
     onnx.save(model, folder / "model.onnx")
-    manifest = read_json(folder / "bundle.json")
-    (folder / "bundle.json").unlink()
-    write_json(folder / "bundle.json", {**manifest, "files": file_table(folder)})
+    reseal(folder)
     return elements
 
 
@@ -89,7 +87,7 @@ def test_size_falls_with_the_zeros(copied, tmp_path, share, expected):
     parent, out = copied("bert"), tmp_path / "out"
     elements = with_zeros(parent, share)
     pack_bundle(parent=parent, step=STEP, out=out)
-    findings = read_bundle(out).manifest["findings"]["packed"]
+    findings = read_bundle(out).facts["findings"]["packed"]
     assert findings["dense_size_bytes"] == 4 * elements
     assert findings["packed_tensors"] == 14
     assert findings["stored_size_bytes"] == (out / "packed.npz").stat().st_size
@@ -154,11 +152,11 @@ def test_the_decoded_weights_are_the_parents(artifacts, packed, name):
 def test_the_file_is_smaller_and_the_facts_are_the_parents(artifacts, packed, name):
     parent, child = read_bundle(artifacts.bundles[name]), read_bundle(packed[name])
     assert child.size_bytes < parent.size_bytes
-    assert set(child.manifest["files"]) == {"model.onnx", "packed.npz", "tokenizer.json"}
-    assert child.manifest["packed"] is True and child.manifest["runtime"] == "onnxruntime"
+    assert set(child.facts["files"]) == {"model.onnx", "packed.npz", "tokenizer.json"}
+    assert child.facts["packed"] is True and child.facts["runtime"] == "onnxruntime"
     for key in ("weight_bits", "params", "nonzero_params", "labels", "simulated"):
-        assert child.manifest[key] == parent.manifest[key]
-    assert [step["name"] for step in child.manifest["recipe"]][-1] == "packed"
+        assert child.facts[key] == parent.facts[key]
+    assert [step["name"] for step in child.facts["recipe"]][-1] == "packed"
 
 
 def test_equal_bundles_give_equal_files(artifacts, packed, tmp_path):
@@ -204,7 +202,7 @@ def test_what_the_pruning_pass_leaves_is_stored_as_one_bit_a_zero(
     )
     export_transformer(tmp_path / "pruned", tmp_path / "dense")
     pack_bundle(parent=tmp_path / "dense", step=STEP, out=tmp_path / "out")
-    findings = read_bundle(tmp_path / "out").manifest["findings"]["packed"]
+    findings = read_bundle(tmp_path / "out").facts["findings"]["packed"]
     assert findings["packed_tensors"] == 13, "two layers of six, and the pooler"
     share = findings["stored_size_bytes"] / findings["dense_size_bytes"]
     assert share == pytest.approx(expected, abs=0.02)

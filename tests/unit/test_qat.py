@@ -24,7 +24,7 @@ from emopress.compress.derive import write_derived
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.compress.qat import FakeQuantization, input_groups, train_qat
 from emopress.errors import UserError
-from emopress.runtime.bundle import load
+from emopress.runtime.bundle import load, read_bundle
 from emopress.train.encoder import load_encoder, replace_module
 from emopress.train.finetune import encode_data
 from emopress.train.logits import write_logits
@@ -205,7 +205,7 @@ def test_every_product_of_weights_reads_integers_and_nothing_else_does(trained, 
 
 
 def test_the_manifest_tells_what_was_done(trained):
-    manifest = read_json(trained["bert"] / "bundle" / "bundle.json")
+    manifest = read_bundle(trained["bert"] / "bundle").facts
     assert (manifest["runtime"], manifest["weight_bits"], manifest["simulated"]) == (
         "onnxruntime",
         8,
@@ -223,7 +223,7 @@ def test_int4_products_and_tables_are_stored_in_four_bits(trained, artifacts):
     graph = onnx.load(trained["int4"] / "bundle" / "model.onnx").graph
     kinds = [node.op_type for node in graph.node]
     assert kinds.count("MatMulNBits") == 14 and kinds.count("GatherBlockQuantized") == 3
-    manifest = read_json(trained["int4"] / "bundle" / "bundle.json")
+    manifest = read_bundle(trained["int4"] / "bundle").facts
     assert (manifest["weight_bits"], manifest["runtime"]) == (4, "onnxruntime")
     assert manifest["findings"]["a-name"]["four_bit_weight_share"] > 0.95
     assert not (trained["int4"] / "checkpoint" / RANGES).exists()

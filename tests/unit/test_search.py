@@ -130,16 +130,18 @@ def test_the_smallest_is_copied_whole_and_logged_with_all_trials(search, artifac
     out, trials = search(prefer="size", budget={"max_accuracy_loss": 100})
     smallest = min(NAMES, key=lambda v: read_bundle(artifacts.bundles[NAMES[v]]).size_bytes)
     source, copy = read_bundle(artifacts.bundles[NAMES[smallest]]), read_bundle(out)
-    assert copy.manifest["files"] == source.manifest["files"]
+    assert copy.facts["files"] == source.facts["files"]
     assert copy.size_bytes == source.size_bytes
-    assert [step["name"] for step in copy.manifest["recipe"][:-1]] == [
-        step["name"] for step in source.manifest["recipe"]
+    assert [step["name"] for step in copy.facts["recipe"][:-1]] == [
+        step["name"] for step in source.facts["recipe"]
     ]
-    assert copy.manifest["recipe"][-1]["kind"] == "search"
-    same = [key for key in source.manifest if key not in ("recipe", "findings", "parent")]
-    assert {key: copy.manifest[key] for key in same} == {key: source.manifest[key] for key in same}
-    assert copy.manifest["findings"] == {
-        **source.manifest["findings"],
+    assert copy.facts["recipe"][-1]["kind"] == "search"
+    same = [
+        key for key in source.facts if key not in ("recipe", "findings", "parent", "provenance")
+    ]
+    assert {key: copy.facts[key] for key in same} == {key: source.facts[key] for key in same}
+    assert copy.facts["findings"] == {
+        **source.facts["findings"],
         "auto": {"chosen": smallest, "met": True, "misses": {}, "trials": 3},
     }
     assert [row["variant"] for row in trials["rows"]] == list(NAMES)
@@ -154,7 +156,7 @@ def test_the_smallest_is_copied_whole_and_logged_with_all_trials(search, artifac
 def test_a_budget_that_cannot_be_met_is_told_and_the_nearest_kept(search, artifacts, caplog):
     caplog.set_level("INFO")
     out, trials = search(budget={"max_size_mb": 0.01})
-    found = read_bundle(out).manifest["findings"]["auto"]
+    found = read_bundle(out).facts["findings"]["auto"]
     assert found["met"] is False and trials["met"] is False
     over = read_bundle(out).size_bytes / 1e6 - 0.01
     assert found["misses"] == {"max_size_mb": round(over, 4)}
@@ -252,6 +254,6 @@ def test_what_a_runtime_needs_to_know_goes_along(tmp_path, artifacts, texts, fil
     )
     expected, found = (load(path).predict_proba(texts) for path in (source, tmp_path / "o"))
     assert np.array_equal(expected, found)
-    kept = read_json(tmp_path / "o" / "bundle.json")
+    kept = read_bundle(tmp_path / "o").facts
     key = "packed" if passes == "pack" else "inference_precision"
-    assert kept[key] == read_json(source / "bundle.json")[key]
+    assert kept[key] == read_bundle(source).facts[key]

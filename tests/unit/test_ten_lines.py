@@ -45,7 +45,7 @@ def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, n
     from emopress.runtime.bundle import read_bundle
     from emopress.tasks import softmax
 
-    assert list(logits) == read_bundle(artifacts.bundles[name]).manifest["labels"]
+    assert list(logits) == read_bundle(artifacts.bundles[name]).facts["labels"]
     found = softmax(np.array(list(logits.values())))
     assert found == pytest.approx(probabilities[name][place], abs=1e-5)
 
@@ -80,7 +80,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
     )
     bundle = tmp_path / "bundle"
     export_transformer(tmp_path / "checkpoint", bundle)
-    facts = read_bundle(bundle).manifest
+    facts = read_bundle(bundle).facts
     assert facts["task"] == "multi"
     logits = ast.literal_eval(predicted(bundle, texts[0], tmp_path))
     assert list(logits) == facts["labels"]

@@ -218,13 +218,18 @@ def test_cpu_facts():
     assert name and isinstance(flags, list)
 
 
+HASH = "0" * 32
+
+
 @pytest.fixture
 def manifest(tmp_path):
     """Return a function that writes a manifest and returns its path."""
 
     def write(name, **facts):
         path = tmp_path / name / "bundle.json"
-        known = {"runtime": "onnxruntime", "weight_bits": 32, "files": {"model.onnx": {}}}
+        known = {"runtime": "onnxruntime", "weight_bits": 32, "files": {"model.onnx": HASH}}
+        known |= {"labels": ["joy", "fear"], "normalise": "none", "max_length": 8, "pad_id": 0}
+        known |= {"analyzer": "word", "ngrams": [1, 1], "inference_precision": "f32"}
         write_json(path, known | facts)
         return path
 
@@ -256,8 +261,8 @@ def test_what_the_rule_names_becomes_candidates(manifest, tmp_path, monkeypatch)
     [
         {"weight_bits": 8},
         {"runtime": "linear"},
-        {"files": {"model.onnx": {}, "packed.npz": {}}},
-        {"files": {"model.onnx": {}, "codes.npz": {}}},
+        {"files": {"model.onnx": HASH, "packed.npz": HASH}},
+        {"files": {"model.onnx": HASH, "codes.npz": HASH}},
         {"runtime": "openvino"},
     ],
 )

@@ -6,12 +6,20 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from emopress.errors import UserError
+
+PROVENANCE = (
+    "provenance.json"  # beside bundle.json: how the bundle was made, which prediction does not read
+)
+SHORT = 32  # hex digits of a SHA-256 in bundle.json, which is shipped: no two files can be made that share 128 bits
+Table = Mapping[
+    str, Any
+]  # file name -> its size_bytes and sha256, or the sha256's first digits alone
 
 
 def sha256_of(path: Path | str) -> str:
@@ -104,9 +112,10 @@ def linked_or_copied(source: Path, dest: Path) -> None:
         shutil.copyfile(source, dest)
 
 
-def write_json(path: Path | str, value: Any) -> None:
-    """Write `value` as readable UTF-8 JSON; a NaN or infinity is an error, not a file."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+def write_json(path: Path | str, value: Any, *, compact: bool = False) -> None:
+    """Write `value` as UTF-8 JSON, readable or `compact`; a NaN or infinity is an error, not a file."""
+    layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2}
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, **layout) + "\n"
     with replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -135,18 +144,45 @@ def file_table(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def damages(folder: Path, table: dict[str, dict[str, Any]]) -> Iterator[tuple[Path, str]]:
+def short_hashes(folder: Path) -> dict[str, str]:
+    """Return the table of a folder's files that is shipped: relative name -> `short_hash`."""
+    return {name: facts["sha256"][:SHORT] for name, facts in file_table(folder).items()}
+
+
+def short_hash(path: Path) -> str:
+    """Return the first SHORT digits of a file's SHA-256."""
+    return sha256_of(path)[:SHORT]
+
+
+def is_table(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether a manifest's value is a table of files that `damages` can compare."""
+    return isinstance(value, dict) and all(
+        re.fullmatch(rf"[0-9a-f]{{{SHORT}}}", facts)
+        if isinstance(facts, str)
+        else isinstance(facts, dict) and {"sha256", "size_bytes"} <= set(facts)
+        for facts in value.values()
+    )
+
+
+def damages(folder: Path, table: Table) -> Iterator[tuple[Path, str]]:
     """Yield each file of `folder` that is absent or differs from `table`, and what is wrong with it."""
     for name, facts in table.items():
         path = folder / name
         if not path.is_file():
             yield path, "missing"
-        elif (found := sha256_of(path)) != facts["sha256"]:
-            size = f"{path.stat().st_size} bytes of {facts.get('size_bytes', 'unknown')}"
-            yield path, f"damaged (expected sha256 {facts['sha256']}, found {found}), {size}"
+            continue
+        found, short = sha256_of(path), isinstance(facts, str)
+        expected = facts if short else facts["sha256"]
+        if (found[:SHORT] if short else found) != expected:
+            size = "" if short else f" of {facts.get('size_bytes', 'unknown')}"
+            yield (
+                path,
+                f"damaged (expected sha256 {expected}{'...' if short else ''}, found {found}), "
+                f"{path.stat().st_size} bytes{size}",
+            )
 
 
-def check_files(folder: Path, table: dict[str, dict[str, Any]]) -> None:
-    """Raise UserError naming the first file of `folder` that is absent or differs from `table`."""
+def check_files(folder: Path, table: Table, *, cure: str | None = None) -> None:
+    """Raise UserError naming the first file of `folder` that is absent or differs from `table`, and the cure."""
     for path, why in damages(folder, table):
-        raise UserError(f"{path}: {why}; delete {folder} and run the workflow again")
+        raise UserError(f"{path}: {why}; {cure or f'delete {folder} and run the workflow again'}")

@@ -15,7 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import check_files, read_json, remove_leftovers, replaced_file, sha256_of
+from emopress.artifact import (
+    PROVENANCE,
+    check_files,
+    is_table,
+    read_json,
+    remove_leftovers,
+    replaced_file,
+    sha256_of,
+)
 from emopress.closure import STAMPS
 from emopress.errors import UserError
 
@@ -37,14 +45,16 @@ TABLES = {
 }
 
 
-def table_of(manifest: Path) -> dict[str, dict[str, Any]]:
-    """Return file -> size_bytes and sha256 of a manifest; UserError if it holds no such table."""
+def table_of(manifest: Path) -> dict[str, Any]:
+    """Return the table (`artifact.is_table`) of all files beside a manifest; UserError if it holds none.
+
+    A bundle's provenance is among them, though prediction does without it.
+    """
     content, key = read_json(manifest), TABLES[manifest.name]
     table = content.get(key) if key and isinstance(content, dict) else content
-    if not isinstance(table, dict) or not all(
-        isinstance(facts, dict) and {"sha256", "size_bytes"} <= set(facts)
-        for facts in table.values()
-    ):
+    if isinstance(table, dict) and manifest.name == "bundle.json" and "provenance" in content:
+        table = {**table, PROVENANCE: content["provenance"]}
+    if not is_table(table):
         raise UserError(
             f"{manifest}: damaged (no table of files); delete {manifest.parent} and run the workflow again"
         )

@@ -162,7 +162,7 @@ def quantize_blocks(*, parent: Path, step: dict[str, Any], out: Path) -> None:
             source,
             step,
             ("onnx", "onnxruntime", "numpy"),
-            nonzero_params=source.manifest["nonzero_params"] - findings["weights_rounded_to_zero"],
+            nonzero_params=source.facts["nonzero_params"] - findings["weights_rounded_to_zero"],
             weight_bits=4,
             findings=findings,
         )

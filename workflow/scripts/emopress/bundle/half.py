@@ -122,7 +122,7 @@ def quantize_half(*, parent: Path, step: dict[str, Any], out: Path, threads: int
             source,
             step,
             ("onnx", "onnxruntime", "numpy"),
-            nonzero_params=source.manifest["nonzero_params"] - (before - after),
+            nonzero_params=source.facts["nonzero_params"] - (before - after),
             weight_bits=16,
             findings={
                 "arithmetic": " and ".join(used),

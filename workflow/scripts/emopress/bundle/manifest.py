@@ -1,9 +1,9 @@
-"""Writes `bundle.json`, which tells a runtime and a reader all about a bundle."""
+"""Writes `bundle.json`, which a runtime reads, and `provenance.json`, which tells how the bundle was made."""
 
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import file_table, write_json
+from emopress.artifact import PROVENANCE, short_hash, short_hashes, write_json
 from emopress.checkpoint import (
     DATA_KEYS,
     Checkpoint,
@@ -12,7 +12,7 @@ from emopress.checkpoint import (
     with_findings,
 )
 from emopress.checkpoint import MANIFEST as CHECKPOINT
-from emopress.runtime.bundle import MANIFEST, Bundle
+from emopress.runtime.bundle import FORMAT, MANIFEST, Bundle, prediction_keys
 
 KEPT = (
     "family",
@@ -60,18 +60,26 @@ def derived(
 
     `findings` is what the pass found or did, for the report: names with units -> plain values.
     """
-    kept = {key: parent.manifest[key] for key in KEPT if key in parent.manifest}
+    kept = {key: parent.facts[key] for key in KEPT if key in parent.facts}
     kept["recipe"] = [*kept["recipe"], step]
     kept["findings"] = with_findings(kept.get("findings", {}), step["name"], findings)
     _write(folder, {**kept, **facts, "parent": parent_facts(parent.folder / MANIFEST)}, packages)
 
 
 def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:
+    """Write provenance and manifest, which names the hash of all files: its own stands for the bundle.
+
+    The manifest is shipped, so it holds what prediction reads and nothing else.
+    """
+    needed = [key for key in prediction_keys(facts["runtime"]) if key in facts]
+    files = short_hashes(folder)
+    made = {key: value for key, value in facts.items() if key not in needed}
+    made = {"simulated": False, **made, "versions": library_versions(*packages)}
+    write_json(folder / PROVENANCE, made)
     content = {
-        "format": 1,
-        "simulated": False,
-        **facts,
-        "versions": library_versions(*packages),
-        "files": file_table(folder),
+        "format": FORMAT,
+        **{key: facts[key] for key in needed},
+        "files": files,
+        "provenance": short_hash(folder / PROVENANCE),
     }
-    write_json(folder / MANIFEST, content)
+    write_json(folder / MANIFEST, content, compact=True)

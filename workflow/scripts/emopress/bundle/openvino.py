@@ -87,7 +87,7 @@ def to_openvino(
             int(np.count_nonzero(before[use])) - int(np.count_nonzero(array))
             for use, array in after.items()
         )
-        facts["nonzero_params"] = source.manifest["nonzero_params"] - lost
+        facts["nonzero_params"] = source.facts["nonzero_params"] - lost
         findings["int8_weight_share"] = round(share, 4)
         packages.append("nncf")
     _name_by_place(model)

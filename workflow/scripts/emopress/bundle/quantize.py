@@ -94,7 +94,7 @@ def quantize_bundle(
             source,
             step,
             ("onnx", "onnxruntime", "numpy"),
-            nonzero_params=source.manifest["nonzero_params"] - lost,
+            nonzero_params=source.facts["nonzero_params"] - lost,
             weight_bits=8,
             findings={"int8_weight_share": round(share, 4), **findings},
         )

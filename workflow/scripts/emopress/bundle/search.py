@@ -19,7 +19,13 @@ from emopress.measure.timing import Candidate as Timed
 from emopress.measure.timing import time_bundles
 from emopress.runtime.bundle import Bundle, read_bundle
 
-OWN = ("format", "parent", "versions", "files")  # of a manifest, written anew for the copy
+OWN = (
+    "format",
+    "parent",
+    "versions",
+    "files",
+    "provenance",
+)  # of a manifest, written anew for the copy
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def search_bundle(
     ids = pandas.read_parquet(validation, columns=["id"])["id"].tolist()
     bundles = [read_bundle(one.bundle, verify=False) for one in candidates]
     for one, bundle in zip(candidates, bundles, strict=True):
-        if bundle.manifest["simulated"]:
+        if bundle.facts["simulated"]:
             raise UserError(
                 f"search: {one.variant} is simulated; its size and latency are no trial"
             )
@@ -140,7 +146,7 @@ def _latencies(
     No fresh process is started: a budget limits neither memory nor cold starts.
     """
     timed = [
-        Timed(one.variant, bundle.manifest["seed"], bundle.manifest["runtime"], one.bundle)
+        Timed(one.variant, bundle.facts["seed"], bundle.manifest["runtime"], one.bundle)
         for one, bundle in zip(candidates, bundles, strict=True)
     ]
     with tempfile.TemporaryDirectory() as scratch:
@@ -168,8 +174,8 @@ def copy_bundle(source: Path, step: dict[str, Any], *, findings: dict[str, Any],
     with it.
     """
     bundle = read_bundle(source)
-    facts = {k: v for k, v in bundle.manifest.items() if k not in (*KEPT, *OWN)}
-    packages = tuple(name for name in bundle.manifest["versions"] if name != "python")
+    facts = {k: v for k, v in bundle.facts.items() if k not in (*KEPT, *OWN)}
+    packages = tuple(name for name in bundle.facts["versions"] if name != "python")
     with replaced_folder(out) as folder:
         for name in bundle.manifest["files"]:
             target = folder / name

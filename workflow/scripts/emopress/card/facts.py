@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from emopress.artifact import read_json
+from emopress.artifact import PROVENANCE, read_json
 from emopress.data.normalise import METHODS
 from emopress.errors import UserError
 from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
@@ -18,7 +18,7 @@ if (
     from emopress.measure.predictions import Part
 
 CATALOGUE = Path(__file__).parents[4] / "config" / "datasets.yaml"
-MANIFEST_KEYS = (
+NEEDED_KEYS = (
     "labels", "language", "max_length", "normalise", "recipe", "licences", "params",
     "nonzero_params", "runtime", "seed", "files",
 )  # fmt: skip
@@ -89,7 +89,7 @@ def gather(
         if data_card is None and (with_metrics or found.is_file()):
             data_card = found
     else:
-        variant = "+".join(str(step["name"]) for step in bundle.manifest["recipe"])
+        variant = "+".join(str(step["name"]) for step in bundle.facts["recipe"])
     measured = None
     if with_metrics:
         from emopress.measure.predictions import read_predictions
@@ -110,10 +110,12 @@ def gather(
 
 def opened(folder: Path) -> Bundle:
     """Open a bundle and check its files; UserError if it is none or lacks what a user needs."""
-    manifest = read_bundle(folder, verify=False).manifest
-    absent = [key for key in MANIFEST_KEYS if key not in manifest]
+    bundle = read_bundle(folder, verify=False)
+    manifest = bundle.manifest
+    absent = [key for key in NEEDED_KEYS if key not in bundle.facts]
     if absent:
-        raise UserError(f"{folder / MANIFEST}: no bundle's manifest, it has no {absent[0]!r}")
+        where = PROVENANCE if "provenance" in manifest else MANIFEST
+        raise UserError(f"{folder / where}: not of a whole bundle, it has no {absent[0]!r}")
     if manifest["normalise"] not in METHODS:
         raise UserError(f"{folder / MANIFEST}: unknown normalise {manifest['normalise']!r}")
     for name in manifest["files"]:

@@ -11,13 +11,13 @@ IMBALANCED = 2.0  # largest over smallest share of a label among the training te
 
 def language_of(facts: Facts) -> Markdown:
     """Return the language's name, its code where the name is not known here."""
-    code = facts.bundle.manifest["language"]
+    code = facts.bundle.facts["language"]
     return t.escape(language_name(code or "") or "unknown language")
 
 
 def limits(facts: Facts) -> list[Markdown]:
     """Return the limits of a model, a sentence or two of Markdown each."""
-    manifest, data = facts.bundle.manifest, facts.data
+    manifest, data = facts.bundle.facts, facts.data
     title = t.escape(data["title"]) if data else Markdown("its training data")
     found = [
         Markdown(

@@ -51,7 +51,7 @@ def all_licences(facts: Facts) -> list[Stated]:
     else:
         text = data["licence"] or "not stated"
         own = Stated(text, data["title"], recognise(text), data["licence_url"] or "")
-    return [*checkpoint_licences(facts.bundle.manifest), own]
+    return [*checkpoint_licences(facts.bundle.facts), own]
 
 
 def licence_id(facts: Facts) -> str:
@@ -63,7 +63,7 @@ def licence_id(facts: Facts) -> str:
 def _front_matter(facts: Facts) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
-    manifest, data, licence = facts.bundle.manifest, facts.data, licence_id(facts)
+    manifest, data, licence = facts.bundle.facts, facts.data, licence_id(facts)
     extra: dict[str, Any] = {}
     if licence == OTHER:
         extra["license_name"] = "see-model-card"
@@ -120,7 +120,7 @@ def _body(facts: Facts, repo: str | None) -> str:
 
 def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
     bundle, data, measured = facts.bundle, facts.data, facts.measured
-    manifest = bundle.manifest
+    manifest = bundle.facts
     licences = all_licences(facts)
     return {
         "variant": t.code(facts.variant),
@@ -134,7 +134,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "params": t.count(manifest["params"]),
         "nonzero": t.count(manifest["nonzero_params"]),
         "runtime": t.code(manifest["runtime"]),
-        "files": t.join([t.code(name) for name in manifest["files"]]),
+        "files": t.join([t.code(name) for name in bundle.files]),
         "recipe": recipe_lines(manifest["recipe"]),
         "versions": t.settings(manifest.get("versions") or {}),
         "data_sha256": t.code(manifest.get("data_sha256") or "unknown"),

@@ -27,7 +27,7 @@ label's threshold; that can be none.
 It gives each text one of the labels {{ labels }}, with a probability for each.
 {% endif %}
 {{ size }} to ship, {{ params }} parameters ({{ nonzero }} of them not zero), runtime {{ runtime }},
-files {{ files }} and `bundle.json`.
+files {{ files }}.
 
 ## How it was made
 
@@ -37,7 +37,8 @@ By emopress, step by step, with seed {{ seed }}:
 {{ loop.index }}. {{ line }}
 {% endfor %}
 
-All parameters stand in `bundle.json` too. Written with {{ versions }}. SHA-256 of the training data: {{ data_sha256 }}.
+All parameters stand in `provenance.json` too, which prediction does not need and the size does not count.
+Written with {{ versions }}. SHA-256 of the training data: {{ data_sha256 }}.
 
 ## How to use it
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emopress.artifact import PROVENANCE
 from emopress.errors import UserError
-from emopress.runtime.bundle import MANIFEST, Bundle
+from emopress.runtime.bundle import Bundle
 
 README = "README.md"
 MAIN = "main"
@@ -58,8 +59,9 @@ def check_repo(repo: str) -> None:
 
 
 def shipment(bundle: Bundle, card: str) -> dict[str, Path | bytes]:
-    """Return all that goes, by name: the files of the manifest, the manifest, and the card."""
-    names = [*bundle.manifest["files"], MANIFEST]
+    """Return all that goes, by name: the files of the bundle, how it was made, and the card."""
+    told = [PROVENANCE] if "provenance" in bundle.manifest else []
+    names = [*bundle.files, *told]
     if README in names:
         raise UserError(f"{bundle.folder}: its {README} is the place of the card")
     return {README: card.encode(), **{name: bundle.folder / name for name in names}}

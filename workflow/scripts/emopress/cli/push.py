@@ -46,8 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         repo=arguments.repo,
         private=arguments.private,
         revision=arguments.revision,
-        message=arguments.message
-        or f"Upload {facts.variant}, seed {facts.bundle.manifest['seed']}",
+        message=arguments.message or f"Upload {facts.variant}, seed {facts.bundle.facts['seed']}",
         create_pr=arguments.create_pr,
     )
     files = shipment(facts.bundle, card_text(facts, repo=arguments.repo))

@@ -87,7 +87,7 @@ def aggregate(
     for entry in entries:
         bundle = bundles[entry.dataset, entry.variant, entry.seed]
         reference = bundles[entry.dataset, entry.reference, entry.seed]
-        facts, clock = bundle.manifest, clocks[entry.dataset]
+        facts, clock = bundle.facts, clocks[entry.dataset]
         folder = entry.predictions.parent
         found = read_scores(entry.predictions, labels[entry.dataset])
         test, validation = found["test"], found["validation"]

@@ -14,11 +14,12 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
-from emopress.artifact import read_json, write_json
+from emopress.artifact import write_json
 from emopress.checkpoint import library_versions
 from emopress.measure.cold_start import open_classifier
 from emopress.measure.machine import cpu_facts
 from emopress.measure.process import start_processes
+from emopress.runtime.bundle import read_bundle
 from emopress.runtime.classifier import Classifier
 from emopress.runtime.openvino import installed, reads_onnx
 
@@ -76,11 +77,11 @@ def candidates_of(
     for (variant, seed, runtime), manifest in zip(wanted, manifests, strict=True):
         folder, twin = Path(manifest).parent, runtime == "twin"
         if runtime == "openvino-reference":
-            if not (installed() and reads_onnx(read_json(manifest))):
+            if not (installed() and reads_onnx(read_bundle(folder, verify=False))):
                 logging.info("timing: no row of %s in OpenVINO", variant)
                 continue
         elif runtime != "pytorch":
-            runtime = read_json(manifest)["runtime"]
+            runtime = read_bundle(folder, verify=False).manifest["runtime"]
         found.append(Candidate(variant, int(seed), runtime, folder, twin))
     return found
 

@@ -1,11 +1,11 @@
 """Opens a bundle, whatever it holds: `load(path).predict_proba(texts)`."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.artifact import check_files, read_json
+from emopress.artifact import PROVENANCE, check_files, is_table, read_json, short_hash
 from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
 from emopress.runtime.classifier import Classifier
@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # a linear bundle needs no tokenizers
     from emopress.runtime.encoder import Encoder
 
 MANIFEST = "bundle.json"
-FORMAT = 1  # of the manifest; a newer emopress may write what this one cannot read
+FORMAT = 2  # of the manifest; a newer emopress may write what this one cannot read
+READABLE = (1, FORMAT)  # 1 had all of its provenance in the manifest
 KEYS: dict[str, type] = {  # what prediction asks of a manifest, and what it must be
     "files": dict,
     "labels": list,
@@ -29,19 +30,49 @@ RUNTIME_KEYS: dict[str, dict[str, type]] = {
     "linear": {"analyzer": str, "ngrams": list},
     "dense": {"pooling": str, "max_length": int, "buckets": int, "ngrams": list},
 }
+OPTIONAL_KEYS = ("task", "thresholds")
+
+
+def prediction_keys(runtime: str) -> list[str]:
+    """Return which facts prediction in a runtime reads: what a manifest holds, beside hashes."""
+    return [key for key in KEYS if key != "files"] + [*RUNTIME_KEYS[runtime], *OPTIONAL_KEYS]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk: its folder and its manifest's content."""
+    """A bundle on disk: its folder and its manifest's content, which is all that prediction needs."""
 
     folder: Path
     manifest: dict[str, Any]
 
     @property
+    def files(self) -> list[str]:
+        """Names of the files that must be shipped: without any of them the bundle does not predict."""
+        return [*self.manifest["files"], MANIFEST]
+
+    @property
     def size_bytes(self) -> int:
-        """Bytes that a user must ship: model and tokenizer, from the file system."""
-        return sum((self.folder / name).stat().st_size for name in self.manifest["files"])
+        """Bytes that a user must ship, from the file system: all of `files`, the manifest too."""
+        return sum((self.folder / name).stat().st_size for name in self.files)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """All that is known of it: the manifest, and how it was made, from the file beside it.
+
+        UserError if that file (which prediction does without) is missing or another bundle's.
+        """
+        if "provenance" not in self.manifest:  # of format 1
+            return self.manifest
+        path = self.folder / PROVENANCE
+        again = f"copy it again from where {self.folder} came from, or make the bundle again"
+        if not path.is_file():
+            raise UserError(
+                f"{path}: no such file; the bundle predicts without it, but how it was made (recipe, "
+                f"licences) stands there: {again}"
+            )
+        if short_hash(path) != self.manifest["provenance"]:
+            raise UserError(f"{path}: damaged, or another bundle's; {again}")
+        return {**read_json(path), **self.manifest}
 
 
 def read_bundle(path: Path | str, *, verify: bool = True) -> Bundle:
@@ -55,7 +86,8 @@ def read_bundle(path: Path | str, *, verify: bool = True) -> Bundle:
     manifest = read_json(folder / MANIFEST)
     _check_manifest(folder / MANIFEST, manifest)
     if verify:
-        check_files(folder, manifest["files"])
+        whole = "copy the whole bundle again, or delete it and run the workflow again"
+        check_files(folder, manifest["files"], cure=whole)
     return Bundle(folder, manifest)
 
 
@@ -77,9 +109,9 @@ def _check_manifest(path: Path, manifest: Any) -> None:
     """Raise UserError if a manifest lacks what prediction needs."""
     if not isinstance(manifest, dict):
         raise UserError(f"{path}: damaged (not a JSON object); copy or make the bundle again")
-    if manifest.get("format", FORMAT) != FORMAT:
+    if manifest.get("format", FORMAT) not in READABLE:
         raise UserError(
-            f"{path}: format {manifest['format']!r}, this emopress reads {FORMAT}; "
+            f"{path}: format {manifest['format']!r}, this emopress reads {FORMAT} and older; "
             "a newer emopress made it"
         )
     for key, kind in (KEYS | RUNTIME_KEYS.get(str(manifest.get("runtime")), {})).items():
@@ -87,6 +119,10 @@ def _check_manifest(path: Path, manifest: Any) -> None:
             raise UserError(
                 f"{path}: damaged ('{key}' is no {kind.__name__}); copy or make the bundle again"
             )
+    if not is_table(manifest["files"]):
+        raise UserError(
+            f"{path}: damaged ('files' is no table of hashes); copy or make the bundle again"
+        )
     task, thresholds = task_of(manifest), manifest.get("thresholds")
     if task not in (SINGLE, MULTI):
         raise UserError(f"{path}: unknown task {task!r}; a newer emopress made it")

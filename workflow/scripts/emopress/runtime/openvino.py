@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
-from emopress.runtime.bundle import encoder_of, read_bundle
+from emopress.runtime.bundle import Bundle, encoder_of, read_bundle
 from emopress.runtime.classifier import Classifier, Normaliser
 from emopress.runtime.encoder import Encoder
 from emopress.runtime.stored import stored_apart
@@ -29,10 +28,11 @@ def installed() -> bool:
         return False
 
 
-def reads_onnx(manifest: Mapping[str, Any]) -> bool:
+def reads_onnx(bundle: Bundle) -> bool:
     """Return whether OpenVINO can run a bundle's graph as it is: fp32, weights and all in one file."""
-    whole = manifest["runtime"] == "onnxruntime" and not stored_apart(manifest["files"])
-    return whole and manifest["weight_bits"] == 32
+    facts = bundle.facts
+    whole = facts["runtime"] == "onnxruntime" and not stored_apart(facts["files"])
+    return bool(whole and facts["weight_bits"] == 32)
 
 
 def import_openvino() -> Any:
@@ -153,7 +153,7 @@ def load_onnx(folder: Path, *, threads: int, verify: bool = True) -> OpenvinoCla
     """
     bundle = read_bundle(folder, verify=verify)
     facts = bundle.manifest
-    if not reads_onnx(facts):
+    if not reads_onnx(bundle):
         raise UserError(f"{folder}: OpenVINO reads a whole fp32 ONNX graph, and this is none")
     return OpenvinoClassifier(
         folder / "model.onnx",

@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from emopress.artifact import read_json, sha256_of
+from emopress.artifact import sha256_of
 from emopress.checkpoint import parent_facts
+from emopress.runtime.bundle import MANIFEST, read_bundle
 from emopress.train.logits import read_logits, teacher_licences
 from emopress.train.loop import Objective
 from emopress.train.objectives import distillation_objective, label_objective
-
-TEACHER = "bundle.json"
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def lesson(
     return Lesson(
         distillation_objective(labels, logits, step, device),
         step["train"],
-        [*read_json(teacher / TEACHER)["recipe"], step],
-        parent_facts(teacher / TEACHER),
+        [*read_bundle(teacher, verify=False).facts["recipe"], step],
+        parent_facts(teacher / MANIFEST),
         [name for path in teacher_logits for name in teacher_licences(path)],
         [sha256_of(path) for path in teacher_logits],
     )

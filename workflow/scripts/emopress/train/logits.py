@@ -33,7 +33,7 @@ def write_logits(
     )
     facts = {
         "ids_sha256": _ids_hash(split.ids),
-        "licences": json.dumps(read_bundle(bundle, verify=False).manifest["licences"]),
+        "licences": json.dumps(read_bundle(bundle, verify=False).facts["licences"]),
     }
     with replaced_file(out) as temporary:
         save_file({"logits": logits}, temporary, metadata=facts)

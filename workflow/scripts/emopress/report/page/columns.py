@@ -88,7 +88,7 @@ COLUMNS = (
     Column("agreement", "Agreement %", ("scores",), "high", _score("agreement"),
            "share of the test texts that get the teacher's label, with its 95 % interval"),
     Column("size_bytes", "Size", ("overview", "cost"), "low", _plain("size_bytes", t.size),
-           "bytes of the files that a user ships"),
+           "bytes of all files that a user must ship: model, tokenizer, bundle.json"),
     Column("compression", "Smaller", ("overview", "cost"), "high", _plain("compression", t.ratio),
            "the reference's size over this one's"),
     Column("params", "Parameters", ("cost",), "low", _plain("params", t.short_count)),
