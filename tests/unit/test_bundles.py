@@ -481,9 +481,7 @@ def test_rows_with_scales_of_their_own_bring_logits_nearer_to_fp32(
     table[5] *= 60  # of no text's words
     words.CopyFrom(numpy_helper.from_array(table, words.name))
     onnx.save(model, folder / "model.onnx")
-    manifest = read_json(folder / "bundle.json")
-    (folder / "bundle.json").unlink()
-    write_json(folder / "bundle.json", {**manifest, "files": file_table(folder)})
+    reseal(folder)
     expected = load(folder).predict_logits(texts)
     gaps = {}
     for embeddings in (False, True):
