@@ -27,7 +27,8 @@ snakemake --cores 4 --configfile my.yaml --config mirror=DIR -- report  # yours
 
 A config file given with `--configfile` is read alone: nothing of the demo is merged into it, so it must hold every
 model and pass that its variants name. All mistakes of a config are reported at once, a line each, before anything
-runs. Equal numbers are one value: `C: 1` after `C: 1.0` makes nothing again. This page is written from `workflow/schemas/config.schema.yaml` by `make docs`.
+runs. Equal numbers are one value: `C: 1` after `C: 1.0` makes nothing again. This page is written from
+`workflow/schemas/config.schema.yaml` by `make docs`.
 
 ## Recipes
 
