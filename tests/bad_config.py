@@ -50,6 +50,11 @@ def files(*entries):
 
 # what is wrong -> (where it is put, () for keys at the top; what is put there; the line that says it)
 MISTAKES = {
+    "labels of a checkpoint for a model from scratch": (
+        ("models", "tiny", "labels"),
+        ["joy", "fear"],
+        "models.tiny: 'labels' changes nothing beside init",
+    ),
     "unknown key at the top": (
         ("colour",),
         "blue",

@@ -108,15 +108,121 @@ HUBS = {
         "without sending complete message body (received … bytes, expected …)); try again, " + HINT,
     ),
 }
-CLASSIFIERS = {
+CLASSIFIERS = {  # what is wrong -> (config.json's labels, None: without; the line)
     "a classifier of another number of labels": (
         ["good", "bad"],
         "{path}: a classifier of 2 labels (good, bad), the data set has 3 (joy, fear, love); fine-tune it "
-        "(train.epochs), or give the data set its labels, in that order",
+        "(train.epochs), or give the data set its labels",
     ),
-    "a classifier whose labels come in another order": (
-        ["love", "joy", "fear"],
-        "{path}: a classifier of 3 labels (love, joy, fear), the data set has 3 (joy, fear, love); fine-tune it "
-        "(train.epochs), or give the data set its labels, in that order",
+    "a classifier of other labels": (
+        ["love", "joy", "anger"],
+        "{path}: a classifier of 3 labels (love, joy, anger), the data set has 3 (joy, fear, love); fine-tune it "
+        "(train.epochs), or give the data set its labels",
+    ),
+    "a classifier whose labels have no names": (
+        None,
+        "{path}: its config.json has no names for its 3 labels, so their order is not known; give them as `labels` "
+        "of the model, in the order of its head, or fine-tune it (train.epochs)",
+    ),
+}
+
+
+def _without(ending):
+    def change(config, tensors):
+        for name in [name for name in tensors if name.endswith(ending)]:
+            del tensors[name]
+
+    return change
+
+
+def _resized(name, *shape):
+    def change(config, tensors):
+        tensors[name] = tensors[name].new_ones(shape)
+
+    return change
+
+
+def _said(**changes):
+    return lambda config, tensors: config.update(changes)
+
+
+def _renamed(old, new):
+    def change(config, tensors):
+        for name in [name for name in tensors if old in name]:
+            tensors[name.replace(old, new)] = tensors.pop(name)
+
+    return change
+
+
+def _twice(config, tensors):
+    tensors["_orig_mod.embeddings.LayerNorm.bias"] = tensors["embeddings.LayerNorm.bias"].clone()
+
+
+def _quantized(config, tensors):
+    import torch
+
+    name = "encoder.layer.0.attention.self.key.weight"
+    tensors[name] = tensors[name].to(torch.int8)
+
+
+UNFIT = "{path}: the weights do not fit config.json; "
+QUERY = "bert.encoder.layer.0.attention.self.query"
+# what is wrong -> (what is done to config.json and the weights of a small BERT, the line)
+MISFITS = {
+    "a tensor is missing": (
+        _without("0.output.dense.bias"),
+        UNFIT + "missing 1: bert.encoder.layer.0.output.dense.bias",
+    ),
+    "a tensor too many": (
+        _renamed("0.output.dense.bias", "0.output.dense.shift"),
+        UNFIT + "missing 1: bert.encoder.layer.0.output.dense.bias; "
+        "surplus 1: encoder.layer.0.output.dense.shift",
+    ),
+    "more layers in config.json than in the weights": (
+        _said(num_hidden_layers=2),
+        UNFIT + "missing 16: bert.encoder.layer.1.attention.output.LayerNorm.bias, "
+        "bert.encoder.layer.1.attention.output.LayerNorm.weight, "
+        "bert.encoder.layer.1.attention.output.dense.bias and 13 more",
+    ),
+    "fewer layers in config.json than in the weights": (
+        _renamed("layer.0", "layer.1"),
+        UNFIT + "missing 16: bert.encoder.layer.0.attention.output.LayerNorm.bias, "
+        "bert.encoder.layer.0.attention.output.LayerNorm.weight, "
+        "bert.encoder.layer.0.attention.output.dense.bias and 13 more; "
+        "surplus 16: encoder.layer.1.attention.output.LayerNorm.bias, "
+        "encoder.layer.1.attention.output.LayerNorm.weight, "
+        "encoder.layer.1.attention.output.dense.bias and 13 more",
+    ),
+    "more positions in config.json than in the weights": (
+        _said(max_position_embeddings=32),
+        UNFIT
+        + "of another shape 1: bert.embeddings.position_embeddings.weight [16, 8] for [32, 8]",
+    ),
+    "another number of words than config.json says": (
+        _resized("embeddings.word_embeddings.weight", 24, 8),
+        UNFIT + "of another shape 1: bert.embeddings.word_embeddings.weight [24, 8] for [20, 8]",
+    ),
+    "tensors that ZeRO-3 left empty": (
+        _resized("encoder.layer.0.attention.self.query.weight", 0),
+        UNFIT
+        + f"of another shape 1: {QUERY}.weight [0] for [8, 8]; tensors of size 0 are what DeepSpeed's ZeRO-3 "
+        "leaves: gather them (zero_to_fp32.py)",
+    ),
+    "weights with adapters in them": (
+        _renamed("self.query", "self.query.base_layer"),
+        UNFIT + f"missing 2: {QUERY}.bias, {QUERY}.weight; "
+        "surplus 2: encoder.layer.0.attention.self.query.base_layer.bias, "
+        "encoder.layer.0.attention.self.query.base_layer.weight; adapters are not read: merge them (peft's "
+        "merge_and_unload) and save the model again",
+    ),
+    "a tensor by two names": (
+        _twice,
+        "{path}: its weights have the same tensor twice: _orig_mod.embeddings.LayerNorm.bias, "
+        "embeddings.LayerNorm.bias",
+    ),
+    "weights in whole numbers": (
+        _quantized,
+        "{path}: encoder.layer.0.attention.self.key.weight is stored in int8: a quantized checkpoint; take the one "
+        "that it was made of",
     ),
 }

@@ -55,6 +55,7 @@ def sections():
     yield "Checkpoints", [(w, f"model 'm': mirror {{folder}}{m}") for w, (_, m) in checkpoints]
     classifiers = bad_hub.CLASSIFIERS.items()
     yield "Classifiers that are used as they are", [(w, m) for w, (_, m) in classifiers]
+    yield "Weights that do not fit", [(w, m) for w, (_, m) in bad_hub.MISFITS.items()]
     yield "The hub", [(w, m) for w, (_, m) in bad_hub.HUBS.items()]
 
 

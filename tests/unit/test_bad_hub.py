@@ -1,12 +1,11 @@
 """Every bad checkpoint and hub of tests/bad_hub.py is refused in its line, and no older checkpoint is touched."""
 
-import json
 import re
 
 import pytest
 from standin_repository import standin_repository
 
-from bad_hub import CHECKPOINTS, CLASSIFIERS, COMMIT, GOOD, HUBS, WEIGHTS
+from bad_hub import CHECKPOINTS, COMMIT, GOOD, HUBS, WEIGHTS
 from emopress.data.pretrained import fetch_model
 from emopress.errors import UserError
 
@@ -98,26 +97,3 @@ def test_a_good_checkpoint_comes_over_a_connection_that_breaks_off(hub, tmp_path
     fetch_model("m", SOURCE, mirrors=[], dest=tmp_path / "m")
     assert hub.breaks["model.safetensors"] == 0
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == WEIGHTS
-
-
-@pytest.mark.parametrize("what", CLASSIFIERS)
-def test_a_classifier_that_is_used_as_it_is(tmp_path, what):
-    """With train.epochs 0 its head stays, so its labels must be those of the data set."""
-    from emopress.train.encoder import classifier_config
-
-    labels, message = CLASSIFIERS[what]
-    config = {
-        "model_type": "bert",
-        "architectures": ["BertForSequenceClassification"],
-        "id2label": dict(enumerate(labels)),
-    }
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    options = {"vocab_size": 10, "max_length": 8, "pad": 0, "pretrained": tmp_path}
-    wanted = ["joy", "fear", "love"]
-    with pytest.raises(UserError) as caught:
-        classifier_config({"train": {"epochs": 0}}, labels=wanted, **options)
-    assert str(caught.value) == message.replace("{path}", str(tmp_path))
-    trained = classifier_config({"train": {"epochs": 1}}, labels=wanted, **options)
-    assert list(trained.id2label.values()) == wanted  # a new head
-    same = classifier_config({"train": {"epochs": 0}}, labels=labels, **options)
-    assert list(same.id2label.values()) == labels

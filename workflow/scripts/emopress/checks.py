@@ -51,8 +51,11 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
             if "tokenizer" not in entry:
                 yield f"models.{name}: a model from scratch needs a tokenizer"
             yield from (f"models.{name}.init: {error}" for error in _shape_errors(entry["init"]))
-            if "size" in entry:
-                yield f"models.{name}: 'size' changes nothing beside init"
+            yield from (
+                f"models.{name}: {key!r} changes nothing beside init"
+                for key in ("size", "labels")
+                if key in entry
+            )
         elif "tokenizer" in entry and entry["family"] == "transformer":
             yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
         donor = entry.get("tokenizer", {}).get("model")

@@ -1,6 +1,5 @@
 """Builds transformer classifiers, encoders and decoders: from an architecture, or from a published checkpoint."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from emopress.architectures import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
+from emopress.train.pretrained import load_classifier
 
 
 def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
@@ -78,7 +78,7 @@ def build_encoder(
 
     The labels stand in the model's config in their order. UserError if the checkpoint in
     `pretrained` is of an architecture that emopress does not know, has fewer embedding rows than
-    the tokenizer has entries, or fewer positions than `max_length`.
+    the tokenizer has entries, or fewer positions than `max_length`; or as `load_classifier`.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -92,21 +92,7 @@ def build_encoder(
     )
     if pretrained is None:
         return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
-    quiet_loading()
-    return AutoModelForSequenceClassification.from_pretrained(
-        pretrained,
-        config=config,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        ignore_mismatched_sizes=True,
-        dtype=torch.float32,
-    )
-
-
-def quiet_loading() -> None:
-    """Keep transformers from warning that the head is new, which is the plan."""
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    return load_classifier(pretrained, config, entry=entry, labels=labels)
 
 
 def classifier_config(
@@ -146,26 +132,10 @@ def classifier_config(
             f"{pretrained}: max_length is {max_length}, the checkpoint has "
             f"{config.max_position_embeddings} positions"
         )
-    if entry.get("train", {}).get("epochs") == 0:
-        _check_head(config, labels, pretrained)
     config.id2label, config.label2id = names["id2label"], names["label2id"]
     if config.model_type in DECODERS:
         config.pad_token_id, config.use_cache = pad, False
     return config
-
-
-def _check_head(config: Any, labels: list[str], pretrained: Path) -> None:
-    """Raise UserError for a classifier of other labels, whose head is used as it is (train.epochs 0)."""
-    if not any(name.endswith("SequenceClassification") for name in config.architectures or []):
-        return
-    theirs = [str(config.id2label[i]) for i in range(config.num_labels)]
-    unnamed = theirs == [f"LABEL_{i}" for i in range(len(theirs))]
-    if len(theirs) != len(labels) or (not unnamed and theirs != labels):
-        raise UserError(
-            f"{pretrained}: a classifier of {len(theirs)} labels ({', '.join(theirs)}), the data set has "
-            f"{len(labels)} ({', '.join(labels)}); fine-tune it (train.epochs), or give the data "
-            "set its labels, in that order"
-        )
 
 
 def load_encoder(folder: Path, *, attention: str = "sdpa") -> nn.Module:

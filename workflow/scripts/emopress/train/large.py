@@ -25,6 +25,7 @@ from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
+from emopress.train.pretrained import check_linked
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 RUNTIME = {"runtime": "transformers"}
@@ -86,8 +87,9 @@ def write_base(
     """Write the checkpoint of a model of the config whose runtime is transformers, untrained.
 
     Its head [labels, width] is new, from a normal distribution with the architecture's
-    `initializer_range`. The weights of `pretrained` are linked, not loaded; without, they are random
-    in bf16. UserError if `pretrained` is no decoder that there is code for.
+    `initializer_range`, unless `pretrained` is a classifier of the same labels. The weights of
+    `pretrained` are linked, not loaded; without, they are random in bf16. UserError if `pretrained` is
+    no decoder that there is code for, or as `check_linked`.
     """
     torch.manual_seed(seed)
     base = read_pretrained(pretrained) if pretrained else None
@@ -110,6 +112,9 @@ def write_base(
         )
     config.dtype = "bfloat16"
     head = torch.randn(len(data["labels"]), config.hidden_size) * config.initializer_range
+    if pretrained:
+        layer = check_linked(pretrained, config, entry=entry, labels=data["labels"])
+        head = head if layer is None else layer
     with replaced_folder(out) as folder:
         if pretrained:
             for path in weight_files(pretrained):
