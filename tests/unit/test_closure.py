@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emopress import closure
-from emopress.closure import code_of, stamp_path, write_stamp
+from emopress.closure import SCRIPT_VARIABLE, code_of, running_code, stamp_path, write_stamp
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -76,6 +76,29 @@ def test_a_stamp_says_the_same_from_everywhere(tree, monkeypatch):
     monkeypatch.chdir(tree / "elsewhere")
     write_stamp("script.py")
     assert (tree / "elsewhere" / stamp_path("script.py")).read_text() == here
+
+
+def test_running_code_is_the_jobs_script_and_what_it_needs(tree, monkeypatch):
+    monkeypatch.setenv(SCRIPT_VARIABLE, "script.py")
+    before = running_code()
+    assert sorted(before) == [
+        "emopress/" + path
+        for path in (
+            "__init__.py",
+            "deep/__init__.py",
+            "deep/three.py",
+            "four.py",
+            "one.py",
+            "two.py",
+        )
+    ] + ["script.py"]
+    (tree / "emopress" / "unused.py").write_text("x = 1\n")
+    assert running_code() == before
+    (tree / "emopress" / "four.py").write_text("\n")
+    changed = running_code()
+    assert {name for name in before if changed[name] != before[name]} == {"emopress/four.py"}
+    monkeypatch.delenv(SCRIPT_VARIABLE)  # outside a job: all
+    assert set(running_code()) == {name for name in FILES if name.startswith("emopress/")}
 
 
 def modules(script):

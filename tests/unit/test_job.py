@@ -55,6 +55,18 @@ def run(python, tmp_path, what):
     return done, log.read_text("utf-8")
 
 
+def test_a_job_tells_its_trainings_which_script_they_run_under(python, tmp_path):
+    script = SCRIPT.replace("input=[]", "input=Input()").replace(
+        "from emopress.job import job",
+        "from emopress.job import job\n"
+        "class Input(list):\n"
+        "    code = ['.snakemake/emopress-code/qat.txt']",
+    )
+    what = "print(os.environ['EMOPRESS_SCRIPT'])"
+    python(script.format(what=what), tmp_path / "rule.log")
+    assert "qat.py" in (tmp_path / "rule.log").read_text("utf-8").splitlines()
+
+
 def test_output_goes_to_the_log(python, tmp_path):
     done, log = run(python, tmp_path, "pass")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from emopress import closure
 from emopress.artifact import read_json
 from emopress.bundle import convert_qat as conversion
 from emopress.bundle.convert_qat import convert_qat, input_ranges
@@ -365,6 +366,38 @@ def test_a_resumed_training_ends_like_an_unbroken_one(qat, tmp_path, monkeypatch
     for file in ("checkpoint.json", RANGES, REFERENCE, "model.safetensors"):
         one, other = ((f / "checkpoint" / file).read_bytes() for f in (unbroken, resumed))
         assert one == other
+
+
+def test_an_unfinished_training_goes_on_only_under_its_own_code(qat, tmp_path, monkeypatch, capsys):
+    """Calibration is among that code, though no training module holds it; the report is not."""
+    library = tmp_path / "scripts"
+    shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(closure, "SCRIPTS", library)
+    monkeypatch.setenv(closure.SCRIPT_VARIABLE, "qat.py")
+    original, epochs = Trainer._epoch, []
+
+    def killed(self, epoch, *arguments):
+        epochs.append(epoch)
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return original(self, epoch, *arguments)
+
+    def trained_on(changed):
+        with open(library / "emopress" / changed, "a") as stream:
+            stream.write("#")
+        epochs.clear()
+        closure._imports.cache_clear()
+        with pytest.raises(KeyboardInterrupt):
+            qat(tmp_path / "killed", "bert", convert=False, epochs=2)
+        return epochs, capsys.readouterr().err
+
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    assert trained_on("report/render.py")[0] == [1, 2]
+    found, log = trained_on("report/render.py")
+    assert found == [2] and "training: resumed after epoch 1" in log
+    for module in ("bundle/calibration.py", "train/loop.py", "../qat.py"):
+        found, log = trained_on(module)
+        assert found == [1, 2] and "an unfinished run of something else (code, data or" in log
 
 
 def test_a_checkpoint_of_another_pass_is_refused(artifacts, tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 from emopress.artifact import replaced_file, sha256_of
 
 PACKAGE = "emopress"
+SCRIPT_VARIABLE = "EMOPRESS_SCRIPT"  # the name of the script that a job runs; set by emopress.job
 STAMPS = Path(".snakemake") / "emopress-code"
 SCRIPTS = Path(__file__).parents[1]
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where a statement holds others
@@ -60,6 +61,17 @@ def code_of(script: str) -> list[str]:
         found |= new
         queue += new
     return sorted(os.path.relpath(path) for path in found)
+
+
+def running_code() -> dict[str, str]:
+    """Return the SHA-256, by path, of the code that this job runs: its script and what that needs.
+
+    `emopress.job` names the script. Outside a job it is the whole library.
+    """
+    files: list[Path | str] = [*SCRIPTS.glob(f"{PACKAGE}/**/*.py")]
+    if script := os.environ.get(SCRIPT_VARIABLE):
+        files = [SCRIPTS / script, *code_of(script)]
+    return {os.path.relpath(path, SCRIPTS): sha256_of(path) for path in files}
 
 
 def stamp_path(script: str) -> Path:

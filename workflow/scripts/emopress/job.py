@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from emopress.closure import SCRIPT_VARIABLE
 from emopress.errors import UserError
 from emopress.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
 from emopress.ledger import guarded
@@ -98,6 +99,8 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     else:
         threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
+    if code := getattr(snakemake.input, "code", None):  # the rule's stamp has its script's name
+        os.environ[SCRIPT_VARIABLE] = Path(code[0]).with_suffix(".py").name
     os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
     terminal = sys.stderr
     try:

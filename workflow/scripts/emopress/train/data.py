@@ -9,8 +9,7 @@ from typing import Any
 import pandas
 
 from emopress.artifact import sha256_of
-
-CODE = ("train", "compress", "dense", "lstm")  # folders whose modules shape a training
+from emopress.closure import running_code
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,6 @@ def data_hash(*paths: Path | str) -> str:
 
 
 def training_identity(**facts: Any) -> str:
-    """Return a hash of all that a training's result depends on, and of the code that trains."""
-    library = Path(__file__).parents[1]
-    files = [path for folder in CODE for path in sorted((library / folder).glob("*.py"))]
-    code = {path.relative_to(library).as_posix(): sha256_of(path) for path in files}
-    text = json.dumps({"facts": facts, "code": code}, sort_keys=True, ensure_ascii=False)
+    """Return a hash of all that a training's result depends on, and of the code that this job runs."""
+    text = json.dumps({"facts": facts, "code": running_code()}, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

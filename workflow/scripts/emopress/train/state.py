@@ -65,7 +65,10 @@ def read_progress(folder: Path, *, identity: str) -> Progress | None:
             f"{path}: damaged (not what its sha256 says); delete {folder} and run the workflow again"
         )
     if manifest["identity"] != identity:
-        print("training: an unfinished run of something else is discarded", file=sys.stderr)
+        print(
+            "training: an unfinished run of something else (code, data or settings) is discarded",
+            file=sys.stderr,
+        )
         return None
     check_files(folder, files)
     rows: Rows = {}
