@@ -8,7 +8,7 @@ import pytest
 
 from emopress.artifact import read_json, sha256_of
 from emopress.data.download import CHUNK_BYTES
-from emopress.data.fetch import WORD_VECTORS, data_set, fetch_files, is_pinned
+from emopress.data.fetch import WORD_VECTORS, data_set, fetch_files, is_pinned, with_hashes
 from emopress.errors import UserError
 
 BODY = bytes(range(256)) * 2048
@@ -380,3 +380,29 @@ def test_word_vectors_come_the_same_way_and_are_called_so(tmp_path):
 def test_a_source_is_pinned_if_all_its_files_are(file, pinned):
     sound = {"name": "a.bin", "sha256": SHA256}
     assert is_pinned({"files": [sound, {"name": "b.bin", **file}]}) == pinned
+
+
+def test_local_files_get_the_hash_that_they_have(tmp_path):
+    mirror, dest = tmp_path / "mirror", tmp_path / "vectors" / "v.txt"
+    (mirror / "vectors").mkdir(parents=True)
+    (mirror / "vectors" / "v.txt").write_bytes(BODY)
+    (tmp_path / "a.bin").write_bytes(BODY)
+    web = {"name": "b.bin", "url": REFUSED, "sha256": "0" * 64}
+
+    def hashes(*files, mirrors=()):
+        source = with_hashes(
+            WORD_VECTORS, {"files": list(files)}, mirrors=mirrors, root=tmp_path, dest=dest
+        )
+        return [file.get("sha256") for file in source["files"]]
+
+    own, mirrored = {"name": "c", "path": "a.bin"}, {"name": "v.txt"}
+    assert hashes(own, web, mirrored, mirrors=[mirror]) == [SHA256, "0" * 64, SHA256]
+    assert hashes({**own, "sha256": SHA256}) == [SHA256]
+    assert hashes(mirrored) == [None]
+    # without the mirror it was fetched from: as it was fetched
+    fetch_files(WORD_VECTORS, {"files": [mirrored]}, mirrors=[mirror], root=tmp_path, dest=dest)
+    assert hashes(mirrored) == [SHA256]
+    (mirror / "vectors" / "v.txt").write_bytes(BODY[1:])
+    assert hashes(mirrored, mirrors=[mirror]) == [hashlib.sha256(BODY[1:]).hexdigest()]
+    with pytest.raises(UserError, match=f"a.bin has sha256 {SHA256}, and the config says 000"):
+        hashes({**own, "sha256": "0" * 64})

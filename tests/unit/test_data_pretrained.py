@@ -10,6 +10,7 @@ from emopress.data.pretrained import (
     fetch_tokenizer,
     is_pinned,
     licence_of,
+    mirrored_files,
     resolve_revision,
 )
 from emopress.errors import UserError
@@ -243,3 +244,25 @@ def test_only_a_commit_of_the_hub_is_pinned(tmp_path):
     for revision in ("main", COMMIT[1:], COMMIT + "0", COMMIT.upper()):
         assert not is_pinned({**SOURCE, "revision": revision}, [])
     assert not is_pinned({"sha256": "0" * 64}, [])
+
+
+@pytest.mark.parametrize("kind", ["model", "tokenizer"])
+def test_the_hashes_of_what_a_mirror_has(tmp_path, hub, kind):
+    fetch = {"model": fetch_model, "tokenizer": fetch_tokenizer}[kind]
+    mirror, dest = tmp_path / "mirror", tmp_path / "dest"
+    place = folder_of(mirror / "models" / "mbert")
+
+    def hashes(*mirrors):
+        return mirrored_files(kind, "mbert", mirrors=mirrors, dest=dest)
+
+    assert hashes() == {} and hashes(tmp_path / "empty") == {}
+    before = hashes(tmp_path / "empty", mirror)
+    kept = [name for name in KEPT if kind == "model" or name != "model.safetensors"]
+    assert before == {name: sha256_of(place / name) for name in kept}
+    fetch("mbert", {}, mirrors=[mirror], dest=dest)
+    assert hashes(mirror) == hashes() == before  # what was fetched, where no mirror is given
+    (place / "vocab.txt").write_text("[CLS]\n")
+    assert {name for name in before if hashes(mirror)[name] != before[name]} == {"vocab.txt"}
+    assert hashes() == before
+    fetch("mbert", SOURCE, mirrors=[], dest=dest)
+    assert hashes() == hashes(mirror) == {}  # it came from the hub

@@ -25,7 +25,8 @@ def plan(snakemake, tmp_path, monkeypatch):
     """Return a function that plans a study in an empty folder.
 
     It takes a config (a dict, or the path of one, or a list of paths) and targets and returns `rules`, `jobs` as (rule,
-    wildcards), and `counts` of jobs per rule. Errors come out as the exceptions they are.
+    wildcards), `counts` of jobs per rule, and the rules of those `needed`. With `executor="local"` these have run.
+    Errors come out as the exceptions they are.
     """
     types = snakemake.types
     for name in (
@@ -39,14 +40,14 @@ def plan(snakemake, tmp_path, monkeypatch):
     ):  # the Snakefile sets them: put them back
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
-    def run(config, *targets, cores=2):
+    def run(config, *targets, cores=2, executor="dryrun"):
         if isinstance(config, dict):
             path = tmp_path / "config.yaml"
             path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
             paths = [path]
         else:
             paths = config if isinstance(config, list) else [config] if config else []
-        output = types.OutputSettings(quiet={types.Quietness.ALL}, dryrun=True)
+        output = types.OutputSettings(quiet={types.Quietness.ALL}, dryrun=executor == "dryrun")
         with snakemake.api.SnakemakeApi(output) as api:
             workflow = api.workflow(
                 resource_settings=types.ResourceSettings(cores=cores),
@@ -55,12 +56,13 @@ def plan(snakemake, tmp_path, monkeypatch):
                 workdir=tmp_path,
             )
             dag = workflow.dag(types.DAGSettings(targets=set(targets)))
-            dag.execute_workflow(executor="dryrun")
+            dag.execute_workflow(executor=executor)
             inner = workflow._workflow
             jobs = [(job.rule.name, dict(job.wildcards_dict)) for job in inner.dag.jobs]
             return SimpleNamespace(
                 jobs=jobs,
                 counts=Counter(name for name, _ in jobs),
+                needed={job.rule.name for job in inner.dag.jobs if inner.dag.needrun(job)},
                 rules=list(inner.rules),
                 made={str(f) for job in inner.dag.jobs for f in job.output},
             )

@@ -1,6 +1,9 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
+from emopress.data.fetch import WORD_VECTORS, data_set, with_hashes
 from emopress.data.labels import file_labels
+from emopress.data.pretrained import mirrored_files
+from emopress.job import mirrors
 
 DESCRIBED = (
     "title",
@@ -23,17 +26,26 @@ def local_files(wildcards):
     return [here(file["path"]) for file in files if "path" in file]
 
 
-def hub_of(entry):
-    """Return what identifies a published checkpoint: repo and revision on the hub, and its sha256."""
+def hashed(owner, source, dest):
+    """Return a source with the hashes of its local files, whose times may lie; one line if one is not as stated."""
+    try:
+        return with_hashes(owner, source, mirrors=mirrors(), root=ROOT, dest=Path(dest))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def hub_of(kind, entry, name, dest):
+    """Return what identifies a published checkpoint or tokenizer: repo and revision on the hub, and hashes."""
     found = {"sha256": entry["sha256"]} if "sha256" in entry else {}
     if "hub" in entry:
         found |= {"repo": entry["hub"], "revision": entry.get("revision", "main")}
-    return found
+    files = mirrored_files(kind, name, mirrors=mirrors(), dest=Path(dest))
+    return found | ({"mirrored": files} if files else {})
 
 
 rule fetch_data:
     input:
-        local=local_files,
+        local=ancient(local_files),  # its hash is among the params
         code=code_of("fetch_data.py"),
     output:
         manifest="results/data/{dataset}/raw/manifest.json",
@@ -46,7 +58,11 @@ rule fetch_data:
         mem_mb=memory(1000),
         runtime=120,
     params:
-        source=lambda wildcards: STUDY.datasets[wildcards.dataset]["source"],
+        source=lambda wildcards: hashed(
+            data_set(wildcards.dataset),
+            STUDY.datasets[wildcards.dataset]["source"],
+            f"results/data/{wildcards.dataset}/raw",
+        ),
         labels=lambda wildcards: file_labels(STUDY.datasets[wildcards.dataset]),
         separator=lambda wildcards: STUDY.datasets[wildcards.dataset]["columns"].get(
             "separator", ","
@@ -139,11 +155,24 @@ rule fetch_vectors:
         mem_mb=memory(1000),
         runtime=240,
     params:
-        file=lambda wildcards: VECTOR_FILES[wildcards.file],
+        file=lambda wildcards: hashed(
+            WORD_VECTORS,
+            {"files": [VECTOR_FILES[wildcards.file]]},
+            f"results/vectors/{wildcards.file}",
+        )["files"][0],
     message:
         "{wildcards.file}: fetch the word vectors"
     script:
         "../scripts/fetch_vectors.py"
+
+
+def model_in_mirror(wildcards):
+    return STUDY.models[wildcards.model].get("mirrored_as", wildcards.model)
+
+
+def tokenizer_in_mirror(wildcards):
+    tokenizer = STUDY.models[wildcards.model]["tokenizer"]
+    return tokenizer.get("from_mirror", wildcards.model)
 
 
 rule fetch_model:
@@ -160,10 +189,13 @@ rule fetch_model:
         mem_mb=memory(1000),
         runtime=240,
     params:
-        source=lambda wildcards: hub_of(STUDY.models[wildcards.model]),
-        mirrored_as=lambda wildcards: STUDY.models[wildcards.model].get(
-            "mirrored_as", wildcards.model
+        source=lambda wildcards: hub_of(
+            "model",
+            STUDY.models[wildcards.model],
+            model_in_mirror(wildcards),
+            f"results/models/{wildcards.model}",
         ),
+        mirrored_as=model_in_mirror,
     message:
         "{wildcards.model}: fetch the pretrained checkpoint"
     script:
@@ -186,10 +218,13 @@ rule fetch_tokenizer:
         mem_mb=memory(1000),
         runtime=60,
     params:
-        source=lambda wildcards: hub_of(STUDY.models[wildcards.model]["tokenizer"]),
-        mirrored_as=lambda wildcards: STUDY.models[wildcards.model]["tokenizer"].get(
-            "from_mirror", wildcards.model
+        source=lambda wildcards: hub_of(
+            "tokenizer",
+            STUDY.models[wildcards.model]["tokenizer"],
+            tokenizer_in_mirror(wildcards),
+            f"results/tokenizers/{wildcards.model}",
         ),
+        mirrored_as=tokenizer_in_mirror,
     message:
         "{wildcards.model}: fetch the tokenizer"
     script:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from emopress.artifact import replaced_folder, sha256_of, write_json
+from emopress.artifact import read_json, replaced_folder, sha256_of, write_json
 from emopress.errors import UserError
+from emopress.local_files import local_sha256
 
 
 class Owner(NamedTuple):
@@ -28,9 +29,37 @@ def data_set(name: str) -> Owner:
 def is_pinned(source: dict[str, Any]) -> bool:
     """Return whether a hash tells the content of every file of a source.
 
-    It stands in the config, or, of a file of this repository, is that of an input of the job.
+    It stands in the source, or, of a file of this repository, is that of an input of the job.
     """
     return all("sha256" in file or "path" in file for file in source["files"])
+
+
+def with_hashes(
+    owner: Owner, source: dict[str, Any], *, mirrors: Sequence[Path], root: Path, dest: Path
+) -> dict[str, Any]:
+    """Return a source whose local files have the `sha256` that they have now, where the config gives none.
+
+    Local are those with a `path` below `root`, and those that a mirror alone has; where no mirror has
+    one now, it is what was fetched into `dest`. UserError for a file that is not what the config says.
+    """
+    manifest = dest / "manifest.json"
+    fetched = read_json(manifest) if manifest.is_file() else {}
+    files = []
+    for entry in source["files"]:
+        name, stated = entry["name"], entry.get("sha256")
+        places = [root / entry["path"]] if entry.get("path") else []
+        if not places and not stated:
+            places = [mirror / source.get("mirrored_as", owner.folder) / name for mirror in mirrors]
+        place = next((place for place in places if place.is_file()), None)
+        found = local_sha256(place) if place else fetched.get(name, {}).get("sha256")
+        if stated and place and found != stated:
+            raise UserError(
+                f"{owner.title}: {entry['path']} has sha256 {found}, and the config says {stated}; "
+                "put back the file that is meant, or correct sha256"
+            )
+        hashes = {"sha256": stated or found} if stated or found else {}
+        files.append(dict(sorted({**entry, **hashes}.items())))
+    return {**source, "files": files}
 
 
 def origins(mirrors: Sequence[Path]) -> dict[str, Any]:

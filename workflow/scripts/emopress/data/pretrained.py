@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import file_table, replaced_folder, write_json
+from emopress.artifact import file_table, read_json, replaced_folder, write_json
 from emopress.data.pretrained_files import check_checkpoint, check_tokenizer
 from emopress.errors import UserError
+from emopress.local_files import local_sha256
 
 TOKENIZER_FILES = [
     "config.json",
@@ -50,6 +51,21 @@ def fetch_tokenizer(
     tokenizer.json or a vocab.txt suffices.
     """
     _fetch("tokenizer", name, source, mirrors, dest)
+
+
+def mirrored_files(kind: str, name: str, *, mirrors: Sequence[Path], dest: Path) -> dict[str, str]:
+    """Return the files, name -> SHA-256, that a mirror has of the model or tokenizer (`kind`) `name`.
+
+    Those that a fetch into `dest` takes, or took where no mirror has them now. Empty of what comes, or
+    came, from the hub.
+    """
+    record = read_json(dest / RECORD) if (dest / RECORD).is_file() else None
+    if record is not None and record.get("origin") != "mirror":
+        return {}
+    place = next((place for place in _places(kind, name, mirrors) if place.is_dir()), None)
+    if place is not None:
+        return {path.name: local_sha256(path) for path in _taken(kind, place)}
+    return {file: facts["sha256"] for file, facts in (record or {}).get("files", {}).items()}
 
 
 def is_commit(revision: Any) -> bool:
@@ -104,12 +120,9 @@ def _fetch(
             )
         found, commit = _downloaded(kind, name, repo, revision)
         origin = f"hub {repo} at {commit}"
-    patterns = MODEL_FILES if kind == "model" else TOKENIZER_FILES
     with replaced_folder(dest) as folder:
-        for path in sorted(found.iterdir()):
-            wanted = any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns)
-            if wanted and path.is_file():
-                shutil.copyfile(path, folder / path.name)
+        for path in _taken(kind, found):
+            shutil.copyfile(path, folder / path.name)
         _check(kind, name, folder, origin)
         files = file_table(folder)
         if kind == "model" and "sha256" in source:
@@ -147,9 +160,24 @@ def licence_of(readme: Path) -> str | None:
     return str(stated) if stated else None
 
 
-def _mirrored(kind: str, name: str, mirrors: Sequence[Path]) -> Path:
+def _taken(kind: str, folder: Path) -> list[Path]:
+    """Return the files of a checkpoint's or tokenizer's folder that are copied."""
+    patterns = MODEL_FILES if kind == "model" else TOKENIZER_FILES
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns)
+    ]
+
+
+def _places(kind: str, name: str, mirrors: Sequence[Path]) -> list[Path]:
+    """Return the folders that a mirrored model or tokenizer is looked for in, in this order."""
     folders = ["models"] if kind == "model" else ["tokenizers", "models"]
-    places = [mirror / folder / name for mirror in mirrors for folder in folders]
+    return [mirror / folder / name for mirror in mirrors for folder in folders]
+
+
+def _mirrored(kind: str, name: str, mirrors: Sequence[Path]) -> Path:
+    places = _places(kind, name, mirrors)
     for place in places:
         if place.is_dir():
             return place

@@ -1,0 +1,63 @@
+"""Hashes of local files, as parameters of the jobs that read them.
+
+Snakemake looks at a file's time, and a file that is put back to an older version with its time (cp -p,
+rsync -a, tar, git-lfs) is no newer than what was made of the newer one. Its content says so.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from emopress.artifact import replaced_file, sha256_of
+
+KNOWN = Path(".snakemake") / "emopress-hashes.json"  # path -> identity and hash of large files
+LARGE_BYTES = 64_000_000  # what is smaller is hashed in a tenth of a second
+SETTLED_S = 3  # younger changes may share their time with the next one
+
+_hashes: dict[tuple[Path, tuple[int, ...]], str] = {}  # of this process
+
+
+def local_sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file, 64 lower-case hex digits; of a large one from an earlier call if it can be.
+
+    Small files are read once in each process. The hash of a large one is kept in `KNOWN`, below the
+    working folder, and holds while size, inode, and the times of the last change of content and of
+    inode are the same: the last is set by the file system's clock whenever a file is written or put in
+    another's place, and no program can set it back. (Windows has another time there; on it a large file
+    that is put back with its time and size is missed.)
+    """
+    path = Path(os.path.abspath(path))
+    identity = _identity(path)
+    if (path, identity) not in _hashes:
+        large = identity[0] >= LARGE_BYTES
+        _hashes[path, identity] = _of_large(path, identity) if large else sha256_of(path)
+    return _hashes[path, identity]
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return size, inode, and the times in ns of the last change of the content and of the inode."""
+    facts = path.stat()
+    return facts.st_size, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _of_large(path: Path, identity: tuple[int, ...]) -> str:
+    known, name = _known(), os.path.relpath(path)
+    if known.get(name, {}).get("identity") == list(identity):
+        return str(known[name]["sha256"])
+    started = time.time()
+    found = sha256_of(path)
+    if started - max(identity[2:]) / 1e9 > SETTLED_S:
+        known[name] = {"identity": list(identity), "sha256": found}
+        with replaced_file(KNOWN) as temporary:
+            temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    return found
+
+
+def _known() -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads(KNOWN.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or a damaged one: it is written anew
+        return {}
+    return found if isinstance(found, dict) else {}
