@@ -237,6 +237,7 @@ def _dataset_context(name, title, demo, labels):
         "timing": {
             "cpu": "Some CPU @ 2.0 GHz",
             "flags": t.code("avx2"),
+            "int8": Markdown("`session.x64quantprecision=1`: slower"),
             "threads": [1, 2],
             "rounds": 20,
             "texts": 64,
@@ -353,6 +354,7 @@ def example():
         },
         "packages": Markdown("onnxruntime 1.31.1"),
         "cpu_flags": Markdown("`avx2`"),
+        "int8": Markdown("`session.x64quantprecision=1`: slower"),
         "rulegraph": Markdown("flowchart TB\n  a --> b"),
     }
     figures = {"real-bn-accuracy-bars": SVG, "demo-en-radar": SVG, "rulegraph": SVG}

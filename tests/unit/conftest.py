@@ -168,6 +168,21 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
 
 
 @pytest.fixture
+def exact_unasked(monkeypatch):
+    """Return a function: are a bundle's logits on this machine, whichever it is, those of exact products?"""
+    from emopress.runtime import processor
+    from emopress.runtime.bundle import load
+
+    def same(bundle, texts):
+        here = load(bundle).predict_logits(texts)
+        with monkeypatch.context() as patch:
+            patch.setattr(processor, "x64quantprecision", lambda: "1")
+            return np.array_equal(here, load(bundle).predict_logits(texts))
+
+    return same
+
+
+@pytest.fixture
 def copied(tmp_path, artifacts):
     """Return a function that copies a bundle or checkpoint, to spoil."""
 

@@ -217,6 +217,7 @@ def timing():
         "environment": {
             "cpu": "Some CPU @ 2.0 GHz",
             "cpu_flags": ["sse", "avx2"],
+            "x64quantprecision": "1",
             "threads": [1, 2],
             "rounds": 20,
             "texts": 64,

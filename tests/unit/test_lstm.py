@@ -257,7 +257,7 @@ def test_alone_or_in_a_batch(trained, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind):
+def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind, exact_unasked):
     model = trained(kind)
     step = filled("quantize", kind="quantize", method="dynamic")
     quantize_bundle(
@@ -275,6 +275,7 @@ def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind):
         load(f).predict_proba(texts) for f in (model.folder / "bundle", tmp_path / "int8")
     )
     assert np.mean(before.argmax(axis=1) == after.argmax(axis=1)) > 0.95
+    assert exact_unasked(tmp_path / "int8", texts)
 
 
 @pytest.mark.parametrize("method", ["fp16", "bf16"])

@@ -81,6 +81,11 @@ def test_eight_bits_are_nearly_the_fp32_model(made, kind, method):
 
 
 @pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_eight_bits_are_exact_on_this_processor(made, exact_unasked, kind):
+    assert exact_unasked(made(kind, "rtn", bits=8)[1], TEXTS)
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
 def test_a_fresh_process_gives_the_same_logits_and_needs_no_torch(made, python, tmp_path, kind):
     _, bundle = made(kind, bits=3)
     copy = alone(bundle, tmp_path / "copy")

@@ -338,6 +338,7 @@ def test_an_answer_without_a_variant_is_one_sentence(tmp_path):
 def test_the_method_names_the_threads_of_the_table_and_what_intervals_leave_out(text):
     method = text.split('id="method"')[1]
     assert "(<code>avx2</code>), 1 thread(s), 20 interleaved rounds" in method
+    assert "ran with <code>session.x64quantprecision=1</code>: slower." in method
     assert "shares of labels, they are not corrected for the number of comparisons" in method
 
 

@@ -162,6 +162,11 @@ def test_the_bundle_computes_what_was_trained_in_a_fresh_process(trained, python
 
 
 @pytest.mark.parametrize("name", INT8)
+def test_int8_is_exact_on_this_processor(trained, texts, exact_unasked, name):
+    assert exact_unasked(trained[name] / "bundle", texts)
+
+
+@pytest.mark.parametrize("name", INT8)
 def test_the_bundle_is_as_small_as_static_quantization(trained, static, name):
     bundles = trained[name] / "bundle", static[name]
     ours, theirs = ((folder / "model.onnx").stat().st_size for folder in bundles)

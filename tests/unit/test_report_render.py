@@ -26,7 +26,8 @@ ENVIRONMENT = {
     "python": "3.11.7",
     "packages": {"onnxruntime": "1.31.1"},
     "cpu": "Some CPU",
-    "cpu_flags": ["avx2"],
+    "cpu_flags": ["avx512_vnni"],
+    "x64quantprecision": "0",
     "memory_gb": 8.0,
     "os": "Linux",
     "git_commit": "0123abc",
@@ -177,6 +178,10 @@ def test_engine_share_words_for_pruning_and_simulation(report):
     assert "**Simulated:** `teacher+mag30`." in results_part
     assert "lowers neither latency nor file size" in results_part
     assert "Some CPU @ 2.0 GHz (`avx2`), 1 thread(s), 20 interleaved rounds" in results_part
+    slower = "`session.x64quantprecision=1`: exact int8 products, slower than VNNI's."
+    assert f"ONNX Runtime ran with {slower}" in results_part
+    exact = "`session.x64quantprecision=0`: its int8 products are exact unasked"
+    assert f"- ONNX Runtime runs on it with {exact}" in part_of(report, "Environment")
     assert "```mermaid\nflowchart TB\n  a --> b\n```" in report
     assert "temperature: 2" in report and "calibration: 100" in report
 

@@ -3,7 +3,8 @@
 import os
 import platform
 from collections.abc import Sequence
-from pathlib import Path
+
+from emopress.runtime.processor import CPUINFO, processor_flags
 
 TELLING_FLAGS = (  # that decide how fast int8 and bf16 run
     "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
@@ -24,13 +25,10 @@ def thread_counts(wanted: Sequence[int | str], cores: int) -> list[int]:
 
 def cpu_facts() -> tuple[str, list[str]]:
     """Return the processor's name and those of its flags that matter to int8 and bf16 arithmetic."""
-    name, flags = platform.processor() or platform.machine(), set()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
+    name, flags = platform.processor() or platform.machine(), processor_flags()
+    if CPUINFO.is_file():
+        for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
             if key.strip() == "model name":
                 name = value.strip()
-            elif key.strip() == "flags":
-                flags = set(value.split())
     return name, [flag for flag in TELLING_FLAGS if flag in flags]

@@ -22,6 +22,7 @@ from emopress.measure.process import start_processes
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.classifier import Classifier
 from emopress.runtime.openvino import installed, reads_onnx
+from emopress.runtime.processor import x64quantprecision
 
 THROUGHPUT_SECONDS = 0.05  # at least, per round
 REDRAWS = 1000
@@ -247,6 +248,7 @@ def time_bundles(
     environment = {
         "cpu": cpu,
         "cpu_flags": flags,
+        "x64quantprecision": x64quantprecision(),
         "threads": list(threads),
         "rounds": settings["rounds"],
         "texts": len(texts),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.measure.machine import cpu_facts
+from emopress.runtime.processor import x64quantprecision
 
 PACKAGES = (
     "snakemake", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "datasets",
@@ -46,6 +47,7 @@ def environment(folder: Path) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "cpu": cpu,
         "cpu_flags": flags,
+        "x64quantprecision": x64quantprecision(),
         "memory_gb": round(pages * page / 1e9, 1),
         "os": f"{platform.system()} {platform.release()}",
         "git_commit": commit,

@@ -22,6 +22,7 @@ from emopress.report.recommendation import answer, recommendation_table
 from emopress.report.results import check_details, checked_summary, rows_of
 from emopress.report.tables import Markdown
 from emopress.report.trials import trade_off_told
+from emopress.runtime.processor import OPTION
 
 STUDY_KEYS = ("name", "seeds", "config_files", "config_text", "command")
 ENVIRONMENT_KEYS = (
@@ -29,12 +30,22 @@ ENVIRONMENT_KEYS = (
     "packages",
     "cpu",
     "cpu_flags",
+    "x64quantprecision",
     "memory_gb",
     "os",
     "git_commit",
     "git_dirty",
 )
-TIMING_KEYS = ("cpu", "cpu_flags", "threads", "rounds", "texts", "batch_size", "versions")
+TIMING_KEYS = (
+    "cpu",
+    "cpu_flags",
+    "x64quantprecision",
+    "threads",
+    "rounds",
+    "texts",
+    "batch_size",
+    "versions",
+)
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,7 @@ def report_view(
         "environment": environment,
         "packages": _versions(environment["packages"]),
         "cpu_flags": _flags(environment["cpu_flags"]),
+        "int8": _int8(environment["x64quantprecision"]),
         "rulegraph": _fenced(_mermaid(rulegraph), "report: rulegraph"),
     }
 
@@ -190,7 +202,11 @@ def _dataset_view(
             statistics, details, rows["size_bytes"].to_dict(), entry
         ),
         "searches_table": searches_table(details, list(rows.index), entry),
-        "timing": {**conditions, "flags": _flags(conditions["cpu_flags"])},
+        "timing": {
+            **conditions,
+            "flags": _flags(conditions["cpu_flags"]),
+            "int8": _int8(conditions["x64quantprecision"]),
+        },
         "threads": t.count(conditions["threads"][0]),
         "spread": t.share(spread),
         "timed_with": _versions(conditions["versions"]),
@@ -250,6 +266,16 @@ def _versions(packages: Mapping[str, str]) -> Markdown:
 def _flags(flags: Collection[str]) -> Markdown:
     """Name those CPU flags that decide how fast int8 and bf16 run."""
     return t.join([t.code(flag) for flag in TELLING_FLAGS if flag in flags])
+
+
+def _int8(option: str) -> Markdown:
+    """Say what ONNX Runtime was told for exact int8 products (`emopress.runtime.processor`)."""
+    told = t.code(f"{OPTION}={option}")
+    why = {
+        "0": "its int8 products are exact unasked",
+        "1": "exact int8 products, slower than VNNI's",
+    }
+    return Markdown(f"{told}: {why[option]}")
 
 
 def _html(text: str) -> Markdown:
