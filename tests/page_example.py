@@ -225,6 +225,7 @@ def _dataset_context(name, title, demo, labels):
         "card": {
             "labels": t.markdown_table(counts, left=("Label",)),
             "lengths": Markdown("(no rows)"),
+            "cut": Markdown("(no rows)"),
             "repeats": Markdown("(no rows)"),
             "leakage": Markdown("(no rows)"),
             "leaked": 3,

@@ -199,6 +199,34 @@ def statistics():
         "reference": "teacher",
         "noise": list(NOISE),
         "variants": variants,
+        "texts": {
+            "n": {"train": 1000, "validation": 100, "test": 200},
+            "shared": {
+                kind: {
+                    "test_in_train": 11,
+                    "test_in_validation": 0,
+                    "test_in_train_or_validation": 11,
+                    "validation_in_train": 2,
+                }
+                for kind in ("exact", "letters")
+            },
+            "leaked": {
+                "labels": len(LABELS),
+                "variants": {
+                    variant: {"accuracy": [0.97, 0.91], "macro_f1": [0.96, 0.9]}
+                    for variant in variants
+                },
+            },
+            "without": {"train": [], "validation": [], "test": []},
+            "cut": {
+                variant: {
+                    "max_length": None if variant.startswith("linear") else 64,
+                    "unit": "tokens",
+                    "shares": dict.fromkeys(PARTS, 0.0 if variant.startswith("linear") else 0.08),
+                }
+                for variant in variants
+            },
+        },
     }
 
 

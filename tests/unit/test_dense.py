@@ -424,6 +424,15 @@ def test_flatten_reads_max_tokens_words_and_no_more(trained):
     assert read_bundle(trained("flatten").folder / "bundle").facts["max_length"] == 6
     one, other = model.predict_logits(["a b c d e f g", "a b c d e f good"])
     assert np.array_equal(one, other)
+    assert (model.max_length, model.unit) == (6, "words")
+    assert model.too_long(["a b c d e f", "a b c d e f g"]) == [False, True]
+
+
+def test_words_without_a_vector_take_no_place(trained):
+    model = load(trained("bare").folder / "bundle")
+    limit, known = model.max_length, next(iter(model.lexicon.index))
+    full = " ".join([known] * limit)
+    assert model.too_long([full, f"{full} zzyzx", f"{full} {known}"]) == [False, False, True]
 
 
 def test_a_file_that_does_not_fit_its_manifest_is_one_line(trained, tmp_path):

@@ -79,6 +79,8 @@ def made(tmp_path_factory, sets, filled, training):
             batch_size=8,
             threads=1,
             out=folder / "predictions.parquet",
+            train=files["train"],
+            cut=folder / "cut.json",
         )
     return folders
 
@@ -139,7 +141,8 @@ def test_statistics(made, sets, tmp_path):
     out = tmp_path / "statistics.json"
     write_statistics(
         {(name, 0): folder / "predictions.parquet" for name, folder in made.items()},
-        test=files["test"],
+        **{name: files[name] for name in ("train", "validation", "test")},
+        cut={(name, 0): folder / "cut.json" for name, folder in made.items()},
         labels=data["labels"],
         teachers={"kd": "tiny", "tiny": None, "linear": None},
         linears=["linear"],

@@ -8,9 +8,27 @@ from emopress.report.cautions import never_found
 from emopress.report.recommendation import answer, cost, recommendation_table
 from emopress.report.tables import Markdown
 
+SPLITS = ("train", "validation", "test")
 HOSTILE = "x|<script>alert(1)</script>`*"
 NAN = float("nan")
-STATISTICS = {"n_test": 2000, "n_validation": 1800}
+WHOLE = {"max_length": 128, "unit": "tokens", "shares": dict.fromkeys(SPLITS, 0.0)}
+NONE_SHARED = {
+    "test_in_train": 0,
+    "test_in_validation": 0,
+    "test_in_train_or_validation": 0,
+    "validation_in_train": 0,
+}
+CLASS_F1 = {"class_f1": {"joy": {"mean": 0.9}, "rage": {"mean": 0.5}}}
+TESTED = {
+    "n_test": 2000,
+    "n_validation": 1800,
+    "texts": {
+        "n": {"train": 9000, "validation": 1800, "test": 2000},
+        "shared": {"exact": NONE_SHARED, "letters": NONE_SHARED},
+        "leaked": None,
+        "without": {split: [] for split in SPLITS},
+    },
+}
 REAL = {"title": "Texts", "language": "bn", "labels": ["joy", "rage"], "licence": "MIT"}
 RECIPE = [{"name": "big", "family": "transformer", "hub": "some/where"}]
 SIZE = {"smallest": {"max_accuracy_loss": 1.0, "prefer": "size"}}
@@ -71,9 +89,14 @@ def details(rows, recall=0.5, support=7):
     return {variant: {"0": {"per_class": scores, "recipe": RECIPE}} for variant in rows.index}
 
 
+def statistics_of(rows):
+    texts = {**TESTED["texts"], "cut": dict.fromkeys(rows.index, WHOLE)}
+    return {**TESTED, "variants": dict.fromkeys(rows.index, CLASS_F1), "texts": texts}
+
+
 def told(rows, entry=REAL, budgets=SIZE, found=None, **more):
     chosen = recommend(rows, budgets=budgets, reference="big")
-    return answer("data", entry, chosen, rows, STATISTICS, found or details(rows), **more)
+    return answer("data", entry, chosen, rows, statistics_of(rows), found or details(rows), **more)
 
 
 def sentences(found):
@@ -215,7 +238,7 @@ def test_nothing_fits():
 def test_nothing_can_be_recommended():
     rows = table().loc[["small"]].assign(simulated=True)
     chosen = recommend(rows, budgets={"b": {"prefer": "size"}}, reference="small")
-    found = answer("data", REAL, chosen, rows, STATISTICS, details(rows))
+    found = answer("data", REAL, chosen, rows, statistics_of(rows), details(rows))
     assert found["headline"].startswith("Nothing can be recommended")
     assert (found["variant"], found["warnings"], found["sure"]) == (None, [], [])
     assert "nothing to choose from" in recommendation_table(chosen, rows, REAL)
@@ -345,7 +368,13 @@ def test_hostile_names_are_shown_as_text():
     budgets = {"x": {"max_accuracy_loss": 1.0, "prefer": "size"}}
     chosen = recommend(rows, budgets=budgets, reference="big")
     found = answer(
-        "data", entry, chosen, rows, STATISTICS, details(rows), licences={HOSTILE: ["<nc>"]}
+        "data",
+        entry,
+        chosen,
+        rows,
+        statistics_of(rows),
+        details(rows),
+        licences={HOSTILE: ["<nc>"]},
     )
     text = " ".join(
         [

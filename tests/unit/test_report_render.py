@@ -112,7 +112,7 @@ def test_every_table_of_a_demo_corpus_has_the_notice_and_no_other(report):
             assert (lines[start - 3] == sections.DEMO_NOTE) == (title == "Demo")
     data = part_of(report, "Data\n")
     demo, real = data.split("### Data card: ")[1:]
-    assert demo.count(sections.DEMO_NOTE) == demo.count("| :---") == 4
+    assert demo.count(sections.DEMO_NOTE) == demo.count("\n| :---") == 5
     assert sections.DEMO_NOTE not in real
     assert report.splitlines()[2].startswith("> **Some numbers here come from demo corpora")
 

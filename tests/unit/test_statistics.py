@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 from two_models import compare
 
-from emopress.artifact import read_json
+from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
 from emopress.measure.paired import holm
 from emopress.measure.predictions import read_predictions
@@ -60,6 +60,15 @@ def files(tmp_path):
             pandas.concat(parts, ignore_index=True).to_parquet(paths[variant, seed])
     texts = pandas.DataFrame({"id": [f"test-{i}" for i in range(90)], "label": TRUTH})
     texts.assign(text=[f"text {i}" for i in range(90)]).to_parquet(tmp_path / "test.parquet")
+    for name in ("train", "validation"):
+        own = pandas.DataFrame(
+            {"text": [f"{name} {i}" for i in range(60)], "label": [0, 1, 2] * 20}
+        )
+        own.to_parquet(tmp_path / f"{name}.parquet")
+    write_json(
+        tmp_path / "cut.json",
+        {"max_length": 9, "unit": "tokens", "texts": {"test": 90}, "cut": {"test": 9}},
+    )
     return paths
 
 
@@ -68,6 +77,9 @@ def write(tmp_path, files):
     def run(**changes):
         arguments = {
             "predictions": files,
+            "cut": dict.fromkeys(files, tmp_path / "cut.json"),
+            "train": tmp_path / "train.parquet",
+            "validation": tmp_path / "validation.parquet",
             "test": tmp_path / "test.parquet",
             "labels": LABELS,
             "teachers": TEACHERS,
@@ -100,6 +112,7 @@ def test_shape(write):
     found, _ = write()
     assert list(found) == [
         "resamples", "n_test", "n_validation", "linear", "reference", "noise", "variants",
+        "texts",
     ]  # fmt: skip
     assert (found["resamples"], found["n_test"], found["n_validation"]) == (1000, 90, 60)
     assert found["noise"] == NOISE and found["reference"] == "big"

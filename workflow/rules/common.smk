@@ -188,6 +188,10 @@ def predictions_of(dataset, variant, seed):
     return f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
 
 
+def cut_of(dataset, variant, seed):
+    return f"results/{dataset}/{variant}/seed{seed}/cut.json"
+
+
 def cross_entropy_of(dataset, variant, seed):
     return f"results/{dataset}/{variant}/seed{seed}/cross-entropy.json"
 

@@ -64,12 +64,14 @@ rule noise:
 rule predict:
     input:
         bundle="results/{dataset}/{variant}/seed{seed}/bundle/bundle.json",
+        train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
         noise="results/data/{dataset}/noise.parquet",
         code=code_of("predict.py"),
     output:
         predictions="results/{dataset}/{variant}/seed{seed}/predictions.parquet",
+        cut="results/{dataset}/{variant}/seed{seed}/cut.json",
     log:
         "results/logs/predict/{dataset}/{variant}.seed{seed}.log",
     conda:
@@ -97,12 +99,14 @@ rule predict:
 use rule predict as predict_generative with:
     input:
         bundle="results/{dataset}/{generative}/seed{seed}/bundle/bundle.json",
+        train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
         noise="results/data/{dataset}/noise.parquet",
         code=code_of("predict.py"),
     output:
         predictions="results/{dataset}/{generative}/seed{seed}/predictions.parquet",
+        cut="results/{dataset}/{generative}/seed{seed}/cut.json",
         cross_entropy="results/{dataset}/{generative}/seed{seed}/cross-entropy.json",
     log:
         "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
@@ -159,6 +163,13 @@ rule judge:
             for variant in STUDY.variants[wildcards.dataset]
             for seed in STUDY.seeds
         ],
+        cut=lambda wildcards: [
+            cut_of(wildcards.dataset, variant, seed)
+            for variant in STUDY.variants[wildcards.dataset]
+            for seed in STUDY.seeds
+        ],
+        train="results/data/{dataset}/train.parquet",
+        validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
         code=code_of("judge.py"),
     output:

@@ -14,6 +14,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         settings = dict(snakemake.params.settings)
         write_statistics(
             dict(zip(keys, map(Path, snakemake.input.predictions), strict=True)),
+            cut=dict(zip(keys, map(Path, snakemake.input.cut), strict=True)),
+            train=Path(snakemake.input.train),
+            validation=Path(snakemake.input.validation),
             test=Path(snakemake.input.test),
             labels=list(snakemake.params.labels),
             teachers=dict(snakemake.params.teachers),

@@ -21,6 +21,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             device=snakemake.params.device,
             out=Path(snakemake.output.predictions),
             cross_entropy=Path(costs) if costs else None,
+            train=Path(snakemake.input.train),
+            cut=Path(snakemake.output.cut),
         )
 
 

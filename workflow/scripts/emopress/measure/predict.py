@@ -10,6 +10,7 @@ import pandas
 from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
 from emopress.measure.cross_entropy import UNIT, distribution, scored
+from emopress.measure.cut import count_cut
 from emopress.reserved import PREDICTED
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import OnnxClassifier
@@ -26,6 +27,8 @@ def predict_splits(
     out: Path,
     noise: Path | None = None,
     cross_entropy: Path | None = None,
+    train: Path | None = None,
+    cut: Path | None = None,
     device: str = "cpu",
 ) -> None:
     """Write `out`: id, split, noise, label (class index), and one probability column per label.
@@ -35,10 +38,11 @@ def predict_splits(
 
     `splits` maps validation and test to their files; `noise` is the file of the noisy texts of
     test, if there are any; `cross_entropy`, of a generative bundle, is where the distribution of
-    its tokens' cross-entropy goes. The bundle is loaded from disk as a user would load it, for `device`
-    (see `emopress.runtime.bundle.load`). A batch holds texts of one split and one share of noise only:
-    the prediction of a clean text, which in dynamic int8 may depend on its batch, is the same with
-    and without noise. UserError if the bundle's labels are not `labels` in this order.
+    its tokens' cross-entropy goes; `cut` is where it is written how many texts of `train` and of the
+    splits are longer than what the model reads (`measure.cut`). The bundle is loaded from disk as a user
+    would load it, for `device` (see `emopress.runtime.bundle.load`). A batch holds texts of one split and
+    one share of noise only: the prediction of a clean text, which in dynamic int8 may depend on its
+    batch, is the same with and without noise. UserError if the bundle's labels are not `labels` in this order.
     """
     classifier = load(bundle, threads=threads, device=device)
     if classifier.labels != labels:
@@ -49,6 +53,9 @@ def predict_splits(
             raise UserError(
                 f"{bundle}: a model of task {classifier.task}, not that of {splits[name]}"
             )
+    if cut is not None:
+        counted = splits if train is None else {"train": train, **splits}
+        write_json(cut, count_cut(classifier, counted))
     parts = [(name, 0.0, table) for name, table in tables.items()]
     if noise is not None:
         parts += [("test", share, table) for share, table in noisy_tables(noise, tables["test"])]

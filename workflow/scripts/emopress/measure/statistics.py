@@ -19,6 +19,7 @@ from emopress.measure.questions import Sampled, pairs_of, questions
 from emopress.measure.reliability import calibration_error, reliability_bins
 from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
 from emopress.measure.sets import SetScored
+from emopress.measure.text_facts import text_facts
 
 Against = dict[str, str | None]  # variant -> whom it is compared with
 
@@ -219,6 +220,9 @@ def distinct_pairs(table: dict[str, Any]) -> list[list[dict[str, Any]]]:
 def write_statistics(
     predictions: dict[tuple[str, int], Path],
     *,
+    cut: Mapping[tuple[str, int], Path],
+    train: Path,
+    validation: Path,
     test: Path,
     labels: list[str],
     teachers: Against,
@@ -232,7 +236,8 @@ def write_statistics(
 ) -> None:
     """Write `out` and, of every variant, the `flips` most confident ones to `flips_out`.
 
-    `predictions`: (variant, seed) -> file; every variant has every seed. `teachers`: variant -> the
+    `predictions`: (variant, seed) -> file; every variant has every seed; `cut` the same for the files of
+    `measure.cut`. train, validation and test are the splits. `teachers`: variant -> the
     variant that it was made from or taught by, None for none. `reference`: whom all are compared with
     too, None for nobody. `linears`: the uncompressed linear models, of which the best on validation
     is the baseline. Whoever a variant is compared with must be among the predictions. `lstms`: the
@@ -262,6 +267,7 @@ def write_statistics(
             "reference": reference,
             "noise": found.noise,
             "variants": table,
+            "texts": text_facts(found, train=train, validation=validation, cut=cut),
             **({"questions": questions(pairs, scores)} if pairs else {}),
         },
     )

@@ -8,6 +8,7 @@ from emopress.report import tables as t
 from emopress.report.phrases import told_split
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
+from emopress.report.text_cautions import cut_rows
 
 SPLITS = ("train", "validation", "test")
 LEAKS = {
@@ -25,10 +26,13 @@ REPEATS = {
 }
 
 
-def card_view(dataset: str, card: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+def card_view(
+    dataset: str, card: Mapping[str, Any], entry: Mapping[str, Any], cut: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the pieces of a data card that the template prints, all Markdown.
 
-    UserError names the card's file and the key that it lacks.
+    `cut`: by variant what it reads of the texts, as `measure.cut` tells. UserError names the card's file
+    and the key that it lacks.
     """
     try:
         leaked = card["leakage"]["letters_only"]["test_in_train_or_validation"]
@@ -39,6 +43,9 @@ def card_view(dataset: str, card: Mapping[str, Any], entry: Mapping[str, Any]) -
             "leaked": leaked,
             "leaked_share": t.percent(leaked / max(1, card["texts"]["test"])),
             "lengths": _lengths(card, entry),
+            "cut": t.markdown_table(
+                t.frame_of(cut_rows(cut)), left=("Reads at most", "Variants"), note=note_of(entry)
+            ),
             "dropped": t.count(card["raw"]["dropped"]),
             "split": told_split(card),
             "licence": t.link(card["licence"] or "not stated", card["licence_url"]),

@@ -10,6 +10,7 @@ from emopress.card.licences import checkpoint_licences, recognise
 from emopress.measure.search import ROUNDING
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
+from emopress.report.text_cautions import text_cautions
 
 RESTRICTED = re.compile(r"\bnc\b|non-?\s?commercial|research", re.IGNORECASE)
 
@@ -20,11 +21,12 @@ def cautions(
     entry: Mapping[str, Any],
     details: Mapping[str, Any],
     licences: Mapping[str, Sequence[str]],
+    statistics: Mapping[str, Any],
 ) -> list[Markdown]:
     """Return what a user must know before shipping the chosen variant, a sentence or two each.
 
-    `details` (variant -> seed -> entry) has each variant's recipe, `licences` what the checkpoints that
-    it was made from state.
+    `statistics` are the data set's, `details` (variant -> seed -> entry) has each variant's recipe,
+    `licences` what the checkpoints that it was made from state.
     """
     variant = first["variant"]
     row, found = rows.loc[variant], []
@@ -32,6 +34,9 @@ def cautions(
         found.append("This is a demo corpus: its numbers say nothing about real texts.")
     if not first["met"]:
         found.append("No variant meets this budget; the one named is the nearest miss.")
+    found += text_cautions(
+        variant, statistics["texts"], statistics["variants"], several=bool(entry.get("multilabel"))
+    )
     found += _lost_on_test(first, row)
     for label, times, texts, seeds in never_found(details[variant]):
         when = "" if times == seeds else f" in {times} of {seeds} trainings"

@@ -65,7 +65,7 @@ def answer(
         "caveats": caveats(first, statistics),
         "runner_up": runner_up(first, rows),
         "same_family": same_family(first, rows),
-        "warnings": cautions(first, rows, entry, details, licences or {}),
+        "warnings": cautions(first, rows, entry, details, licences or {}, statistics),
     }
 
 

@@ -177,7 +177,7 @@ def _dataset_view(
         "n_test": t.count(statistics["n_test"]),
         "resamples": t.count(statistics["resamples"]),
         "linear": None if linear is None else t.code(linear),
-        "card": card_view(name, results.cards[name], entry),
+        "card": card_view(name, results.cards[name], entry, statistics["texts"]["cut"]),
         "main_table": sections.main_table(rows, entry),
         "tests_tables": judged.tests_tables(rows, entry),
         "noise_table": judged.noise_table(rows, entry),

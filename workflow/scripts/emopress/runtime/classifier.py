@@ -15,17 +15,25 @@ class Classifier(ABC):
     """A loaded model; `labels[i]` is the name of column i of every output.
 
     `task`: what the probabilities are (see `emopress.tasks`); `thresholds`: of a `multi` model, the
-    probability of each label from which on it is predicted, else None.
+    probability of each label from which on it is predicted, else None. `max_length`: how many tokens,
+    or what `unit` says, of a text it reads, None: all of them.
     """
+
+    unit = "tokens"
 
     def __init__(self, labels: list[str], normalise: Normaliser) -> None:
         self.labels, self.normalise = labels, normalise
         self.task: str = SINGLE
         self.thresholds: list[float] | None = None
+        self.max_length: int | None = None
 
     @abstractmethod
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits [N, C] of one batch of normalised texts."""
+
+    def too_long(self, texts: list[str]) -> list[bool]:
+        """Return for each normalised text whether it has more than `max_length`, so that its end is cut off."""
+        return [False] * len(texts)
 
     def predict_logits(
         self, texts: list[str], *, batch_size: int = 1, progress: bool = False

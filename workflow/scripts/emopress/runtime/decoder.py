@@ -11,8 +11,8 @@ import numpy as np
 
 from emopress.devices import pick_device, uses_bf16
 from emopress.errors import UserError
-from emopress.runtime.classifier import Classifier, Normaliser
-from emopress.runtime.encoder import Encoder
+from emopress.runtime.classifier import Normaliser
+from emopress.runtime.encoder import Encoder, TokenClassifier
 
 HEAD = "head.safetensors"  # the output layer [labels, width] of a published base, in fp32
 HEAD_WEIGHT = "score.weight"
@@ -111,7 +111,7 @@ def load_adapters(model: Any, folder: Path, *, device: Any) -> Any:
     return PeftModel.from_pretrained(model, str(folder), torch_device=str(device)).eval()
 
 
-class DecoderClassifier(Classifier):
+class DecoderClassifier(TokenClassifier):
     """A decoder in PyTorch, on the CPU or the first CUDA device, in bf16 where that has it, else in fp32."""
 
     def __init__(
@@ -124,13 +124,13 @@ class DecoderClassifier(Classifier):
         threads: int,
         device: str,
     ) -> None:
-        super().__init__(labels, normalise)
+        super().__init__(labels, normalise, encoder)
         adapted = (folder / ADAPTER).is_dir()
         check_packages(four_bits=adapted)
         import torch
 
         torch.set_num_threads(threads)
-        self.encoder, self.device = encoder, pick_device(device)
+        self.device = pick_device(device)
         dtype = torch.bfloat16 if uses_bf16("auto", self.device) else torch.float32
         self.model = load_decoder(folder, dtype=dtype, device=self.device)
         if adapted:

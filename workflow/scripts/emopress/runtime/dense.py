@@ -51,6 +51,9 @@ def forward(features: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
 class DenseClassifier(Classifier):
     """Word vectors and dense layers, in fp32 or from codes of 2 to 8 bits."""
 
+    unit = "words"
+    max_length: int
+
     def __init__(
         self,
         model: Path,
@@ -71,6 +74,12 @@ class DenseClassifier(Classifier):
         self.layers = [Layer(layer.name, layer.weights(), layer.bias) for layer in layers]
         self.lexicon = Lexicon(words, buckets=buckets, ngrams=ngrams)
         self.pooling, self.max_length = pooling, max_length
+
+    def too_long(self, texts: list[str]) -> list[bool]:
+        """Return for each normalised text whether it has more than `max_length` words with a vector."""
+        return [
+            len(self.lexicon.cut(text, self.max_length + 1)) > self.max_length for text in texts
+        ]
 
     def cut(self, texts: list[str]) -> list[Cut]:
         """Return normalised texts as rows of the vectors."""

@@ -36,6 +36,10 @@ class Encoder:
         self.tokenizer.enable_truncation(max_length)
         self.tokenizer.enable_padding(pad_id=pad_id, pad_token=self.tokenizer.id_to_token(pad_id))
 
+    def too_long(self, texts: list[str]) -> list[bool]:
+        """Return for each text whether it has more than `max_length` tokens, special ones included."""
+        return [bool(e.overflowing) for e in self.tokenizer.encode_batch(texts)]
+
     def __call__(self, texts: list[str]) -> dict[str, np.ndarray]:
         encodings = self.tokenizer.encode_batch(texts)
         return {
@@ -55,7 +59,19 @@ def session_options(threads: int) -> Any:
     return options
 
 
-class OnnxClassifier(Classifier):
+class TokenClassifier(Classifier):
+    """What reads a text as the tokens that `encoder` makes of it."""
+
+    def __init__(self, labels: list[str], normalise: Normaliser, encoder: Encoder) -> None:
+        super().__init__(labels, normalise)
+        self.encoder, self.max_length = encoder, encoder.max_length
+
+    def too_long(self, texts: list[str]) -> list[bool]:
+        """Return for each normalised text whether it has more than `max_length` tokens."""
+        return self.encoder.too_long(texts)
+
+
+class OnnxClassifier(TokenClassifier):
     """A transformer in ONNX Runtime on the CPU.
 
     `weights` are the initializers that the graph refers to but does not hold (`runtime/stored.py`).
@@ -73,8 +89,7 @@ class OnnxClassifier(Classifier):
     ) -> None:
         import onnxruntime
 
-        super().__init__(labels, normalise)
-        self.encoder = encoder
+        super().__init__(labels, normalise, encoder)
         options = session_options(threads)
         # A session may read these tensors, and they their arrays, for as long as it lives.
         self.tensors = {

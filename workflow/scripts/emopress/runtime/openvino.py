@@ -11,8 +11,8 @@ import numpy as np
 from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, encoder_of, read_bundle
-from emopress.runtime.classifier import Classifier, Normaliser
-from emopress.runtime.encoder import Encoder
+from emopress.runtime.classifier import Normaliser
+from emopress.runtime.encoder import Encoder, TokenClassifier
 from emopress.runtime.stored import stored_apart
 
 EXTRA = "runtime openvino is an extra: pip install -r requirements-openvino.lock"
@@ -86,7 +86,7 @@ def compile_model(model: Any, *, precision: str, threads: int, what: str) -> Any
     return compiled
 
 
-class OpenvinoClassifier(Classifier):
+class OpenvinoClassifier(TokenClassifier):
     """A transformer in OpenVINO on the CPU, in one stream.
 
     Whenever the shape of its input changes, OpenVINO prepares every node of a graph with free shapes
@@ -107,8 +107,7 @@ class OpenvinoClassifier(Classifier):
         threads: int,
         precision: str,
     ) -> None:
-        super().__init__(labels, normalise)
-        self.encoder = encoder
+        super().__init__(labels, normalise, encoder)
         self.model = import_openvino().Core().read_model(str(model))
         self.compile = partial(compile_model, precision=precision, threads=threads, what=str(model))
         weights = model.with_suffix(".bin") if model.suffix == ".xml" else model

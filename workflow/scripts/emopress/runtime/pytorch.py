@@ -8,23 +8,23 @@ from tokenizers import Tokenizer
 
 from emopress.checkpoint import read_checkpoint
 from emopress.data.normalise import normalise_text
-from emopress.runtime.classifier import Classifier
-from emopress.runtime.encoder import Encoder, pad_id
+from emopress.runtime.encoder import Encoder, TokenClassifier, pad_id
 from emopress.train.encoder import load_encoder
 
 
-class PytorchClassifier(Classifier):
+class PytorchClassifier(TokenClassifier):
     """A checkpoint on the CPU, with torch's own attention (sdpa) and no compilation."""
 
     def __init__(self, folder: Path, *, threads: int) -> None:
         torch.set_num_threads(threads)
         facts = read_checkpoint(folder).manifest
-        super().__init__(
-            facts["labels"], lambda text: normalise_text(text, method=facts["normalise"])
-        )
         path = folder / "tokenizer.json"
         padding = pad_id(Tokenizer.from_file(str(path)))
-        self.encoder = Encoder(path, max_length=facts["max_length"], pad_id=padding)
+        super().__init__(
+            facts["labels"],
+            lambda text: normalise_text(text, method=facts["normalise"]),
+            Encoder(path, max_length=facts["max_length"], pad_id=padding),
+        )
         self.model = load_encoder(folder)
 
     @torch.inference_mode()

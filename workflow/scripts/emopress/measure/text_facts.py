@@ -1,0 +1,104 @@
+"""What a reader must know of a data set's texts: which are shared by splits, which labels none has, which were cut."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from emopress.data.split import letters_key
+from emopress.measure.cut import shares_cut
+from emopress.measure.evaluated import Evaluated
+from emopress.measure.scoring import observed
+from emopress.tasks import label_array
+
+# How two texts are compared: as they are (normalised, as models read them), and by their letters.
+KEYS: dict[str, Callable[[str], str]] = {"exact": str, "letters": letters_key}
+SCORES = ("accuracy", "macro_f1", "micro_f1", "sample_f1")
+
+
+def text_facts(
+    found: Evaluated,
+    *,
+    train: Path,
+    validation: Path,
+    cut: Mapping[tuple[str, int], Path],
+) -> dict[str, Any]:
+    """Return the facts of a data set's texts, ready for JSON.
+
+    - `n`: texts per split.
+    - `shared`: by `KEYS`, how many texts of test stand in train, in validation, in either of them, and
+      how many of validation in train.
+    - `leaked`: `leaked_scores` of the test texts that stand in train or validation by their letters.
+    - `without`: by split the labels that none of its texts has.
+    - `cut`: by variant what `cut.shares_cut` gives.
+    """
+    splits = {
+        name: pandas.read_parquet(path, columns=["text", "label"])
+        for name, path in (("train", train), ("validation", validation))
+    }
+    splits["test"] = found.texts
+    keys = {
+        kind: {name: table["text"].map(key) for name, table in splits.items()}
+        for kind, key in KEYS.items()
+    }
+    letters = keys["letters"]
+    known = {*letters["train"], *letters["validation"]}
+    return {
+        "n": {name: len(table) for name, table in splits.items()},
+        "shared": {kind: shared(own) for kind, own in keys.items()},
+        "leaked": leaked_scores(found, letters["test"].isin(known).to_numpy()),
+        "without": {name: without(table["label"], found.labels) for name, table in splits.items()},
+        "cut": shares_cut(cut),
+    }
+
+
+def shared(keys: Mapping[str, pandas.Series]) -> dict[str, int]:
+    """Return how many texts of one split have the key of a text of another one."""
+    train, validation = set(keys["train"]), set(keys["validation"])
+    return {
+        "test_in_train": int(keys["test"].isin(train).sum()),
+        "test_in_validation": int(keys["test"].isin(validation).sum()),
+        "test_in_train_or_validation": int(keys["test"].isin(train | validation).sum()),
+        "validation_in_train": int(keys["validation"].isin(train).sum()),
+    }
+
+
+def without(labels: pandas.Series, names: list[str]) -> list[str]:
+    """Return the labels that no text has, given class indices or lists of them."""
+    has = present(label_array(labels.tolist(), len(names)), len(names))
+    return [name for name, one in zip(names, has.tolist(), strict=True) if not one]
+
+
+def present(truth: np.ndarray, classes: int) -> np.ndarray:
+    """Return which labels some text has, bools [C], given class indices [N] or bools [N, C]."""
+    if truth.ndim == 2:
+        return np.asarray(truth.any(axis=0))
+    return np.isin(np.arange(classes), truth)
+
+
+def leaked_scores(found: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
+    """Return the scores on the test texts that are `known`, bools [N], and on the others, mean over seeds.
+
+    `labels`: how many labels texts of both sorts have; macro F1 is that of these, since a label without
+    texts would count as 0 in one of the two. `variants`: by variant, score -> [known, others]. None
+    where one of the two sorts is empty.
+    """
+    if known.all() or not known.any():
+        return None
+    classes = len(found.labels)
+    sorts = [(rows, found.truth[rows]) for rows in (known, ~known)]
+    both = np.logical_and(*(present(truth, classes) for _, truth in sorts))
+    variants = {}
+    for place, variant in enumerate(found.variants):
+        given = found.given[0.0][place]
+        own = [observed(truth, given[:, rows], classes) for rows, truth in sorts]
+        scores = {
+            name: [float(getattr(one, name).mean()) for one in own]
+            for name in SCORES
+            if hasattr(own[0], name)
+        }
+        scores["macro_f1"] = [float(one.f1[:, both].mean()) if both.any() else 0.0 for one in own]
+        variants[variant] = scores
+    return {"labels": int(both.sum()), "variants": variants}
