@@ -8,7 +8,14 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from resealed import reseal
 
-from emopress.bundle.half import count_floats, product_types, quantize_half, to_bf16, to_fp16
+from emopress.bundle.half import (
+    bfloat16,
+    count_floats,
+    product_types,
+    quantize_half,
+    to_bf16,
+    to_fp16,
+)
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 
@@ -140,6 +147,17 @@ def test_a_weight_that_fp16_cannot_hold_is_named(artifacts, copied, tmp_path):
         convert(folder, "fp16", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert np.isfinite(load(convert(folder, "bf16", tmp_path / "out")).predict_logits(["so"])).all()
+
+
+def test_what_bf16_would_make_infinite_is_named():
+    """Its range is that of fp32 but for the last half step."""
+    assert (
+        bfloat16("w", np.float32([[3.38e38, -1e-38]]), "method bf16").astype(float).max() < np.inf
+    )
+    with pytest.raises(
+        UserError, match=r"method bf16: a value of w is 3\.4e\+38, which bf16 rounds"
+    ):
+        bfloat16("w", np.float32([[1, -3.4e38]]), "method bf16")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -56,12 +56,14 @@ def supported():
     return {"fp32", "int8", *(name for name in ("bf16", "fp16") if name.upper() in able)}
 
 
-def convert(artifacts, few, parent, precision, out, seed=0):
+def convert_from(folder, precision, out, *, train=None, seed=0):
     from emopress.bundle.openvino import to_openvino
 
-    to_openvino(
-        parent=artifacts.bundles[parent], step=step(precision), seed=seed, train=few.train, out=out
-    )
+    to_openvino(parent=folder, step=step(precision), seed=seed, train=train, out=out)
+
+
+def convert(artifacts, few, parent, precision, out, seed=0):
+    convert_from(artifacts.bundles[parent], precision, out, train=few.train, seed=seed)
 
 
 def altered(folder, copy=None, **facts):
@@ -154,6 +156,62 @@ def test_bf16_is_computed_in_bf16(converted, expected, texts):
         pytest.skip("NOT TESTED: this CPU has no bf16")
     found = gap(converted, expected, texts, "bert", "bf16")
     assert 1e-4 < found.max() < 0.1 * expected["bert"].std()
+
+
+def with_large_weight(artifacts, folder):
+    """Copy a bundle whose first word vector has a value that fp16 does not hold, and return it."""
+    parent = shutil.copytree(artifacts.bundles["bert"], folder)
+    model = onnx.load(parent / "model.onnx")
+    table = next(t for t in model.graph.initializer if t.name.endswith("word_embeddings.weight"))
+    array = numpy_helper.to_array(table).copy()
+    array[-1, 3], array[-1, 4] = 1e5, 1e-9
+    table.CopyFrom(numpy_helper.from_array(array, table.name))
+    onnx.save(model, parent / "model.onnx")
+    return altered(parent), array
+
+
+def test_bf16_is_stored_with_the_range_of_fp32(artifacts, tmp_path):
+    """Whatever this CPU computes in: the graph as it is written."""
+    import openvino
+
+    from emopress.bundle.openvino import _store_in_bf16
+
+    folder, table = with_large_weight(artifacts, tmp_path / "large")
+    model = openvino.Core().read_model(folder / "model.onnx")
+    before = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    ids = np.array([[len(table) - 1, 5, 6]])
+    expected = before({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
+    _store_in_bf16(model, what="out")
+    openvino.save_model(model, tmp_path / "model.xml", compress_to_fp16=False)
+    stored = openvino.Core().read_model(tmp_path / "model.xml")
+    kinds = {
+        node.get_friendly_name(): node
+        for node in stored.get_ordered_ops()
+        if node.get_type_name() == "Constant" and node.get_element_type().to_string() == "bf16"
+    }
+    (words,) = (node for name, node in kinds.items() if "word_embeddings" in name)
+    bits = table.view(np.uint32).astype(np.uint64)  # to nearest, ties to even
+    wanted = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    assert np.array_equal(np.asarray(words.data).view(np.uint16), wanted)
+    size = (folder / "model.onnx").stat().st_size
+    assert 0.4 * size < (tmp_path / "model.bin").stat().st_size < 0.55 * size
+    after = openvino.Core().compile_model(stored, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = after({"input_ids": ids, "attention_mask": np.ones_like(ids)})["logits"]
+    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+    if "bf16" in supported():
+        convert_from(folder, "bf16", tmp_path / "out")
+        assert (tmp_path / "out" / "model.bin").stat().st_size < 0.55 * size
+        assert np.isfinite(load(tmp_path / "out").predict_logits(["so"])).all()
+
+
+def test_a_weight_that_fp16_cannot_hold_is_named(artifacts, tmp_path):
+    folder, _ = with_large_weight(artifacts, tmp_path / "large")
+    with pytest.raises(
+        UserError,
+        match=r"out: fp16: a value of .*word_embeddings.* is 1e\+05, and fp16 ends at 65504",
+    ):
+        convert_from(folder, "fp16", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", [("bert", "fp32"), ("bert", "int8"), ("electra", "int8")])

@@ -30,17 +30,35 @@ PRODUCTS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "LSTM")
 TYPES = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
+def demand_fp16(name: str, array: np.ndarray, what: str) -> None:
+    """Raise UserError, naming the tensor and `what` asked for fp16, if a value is beyond its range."""
+    largest = float(np.abs(array).max()) if array.size else 0.0
+    if not largest <= LARGEST_FP16:
+        raise UserError(
+            f"{what}: a value of {name} is {largest:.3g}, and fp16 ends at {LARGEST_FP16:.0f}; "
+            "bf16 has the range of fp32"
+        )
+
+
+def bfloat16(name: str, array: np.ndarray, what: str) -> np.ndarray:
+    """Return a matrix as bfloat16; UserError, as of `demand_fp16`, if a value becomes infinite."""
+    halved: np.ndarray = array.astype(helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16))
+    if not np.isfinite(halved.astype(np.float32)).all():
+        largest = float(np.abs(array).max())
+        raise UserError(
+            f"{what}: a value of {name} is {largest:.3g}, which bf16 rounds to infinity"
+        )
+    return halved
+
+
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the fp32 graph in fp16, its logits still fp32; UserError if a weight does not fit."""
+    """Return the fp32 graph in fp16, its logits still fp32; UserError if a weight does not fit.
+
+    A weight too small for fp16 becomes its smallest number, 6e-8, of the same sign.
+    """
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or not np.prod(tensor.dims):
-            continue
-        largest = float(np.abs(numpy_helper.to_array(tensor)).max())
-        if not largest <= LARGEST_FP16:
-            raise UserError(
-                f"method fp16: a value of {tensor.name} is {largest:.3g}, and fp16 ends at "
-                f"{LARGEST_FP16:.0f}; bf16 has the range of fp32"
-            )
+        if tensor.data_type == TensorProto.FLOAT:
+            demand_fp16(tensor.name, numpy_helper.to_array(tensor), "method fp16")
     return convert_float_to_float16(model, keep_io_types=True)
 
 
@@ -54,7 +72,7 @@ def to_bf16(model: onnx.ModelProto) -> onnx.ModelProto:
         if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
             continue
         name, array = tensor.name, numpy_helper.to_array(tensor)
-        halved = array.astype(helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16))
+        halved = bfloat16(name, array, "method bf16")
         tensor.CopyFrom(numpy_helper.from_array(halved, f"{name}_bf16"))
         casts.append(
             helper.make_node("Cast", [tensor.name], [name], f"{name}_to_fp32", to=TensorProto.FLOAT)

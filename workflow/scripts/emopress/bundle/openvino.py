@@ -17,6 +17,7 @@ import numpy as np
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.calibration import calibration_feeds
+from emopress.bundle.half import bfloat16, demand_fp16
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
@@ -66,9 +67,10 @@ def to_openvino(
 ) -> None:
     """Convert the fp32 bundle `parent` as config entry `step` says, and write it to `out`.
 
-    bf16 and fp16 store weights as fp16 and name the precision that the runtime computes in; int8
-    computes what is not int8 in fp32. The graph keeps its free shapes [B, T]. UserError if nothing
-    was quantized, if this CPU lacks the precision, or if openvino or nncf is not installed.
+    bf16 and fp16 store weights so, and name the precision that the runtime computes in; int8 computes
+    what is not int8 in fp32. The graph keeps its free shapes [B, T]. UserError if nothing was
+    quantized, if a weight is beyond fp16, if this CPU lacks the precision, or if openvino or nncf is
+    not installed.
     """
     openvino = import_openvino()
     source, precision = read_bundle(parent), step["precision"]
@@ -77,7 +79,8 @@ def to_openvino(
     findings: dict[str, Any] = {"inference_precision": COMPUTED_IN[precision]}
     packages = ["openvino"]
     if precision == "int8":
-        before, size = weights_by_use(model), _count(model)
+        before = weights_by_use(model)
+        size = sum(node.data.size for node in _floats(model))
         model = _quantized(model, source, step, seed=seed, train=train, threads=threads)
         after = weights_by_use(model, stored="i8")
         share = sum(array.size for array in after.values()) / max(size, 1)
@@ -90,10 +93,16 @@ def to_openvino(
         facts["nonzero_params"] = source.facts["nonzero_params"] - lost
         findings["int8_weight_share"] = round(share, 4)
         packages.append("nncf")
+    if precision == "fp16":  # OpenVINO would cut what does not fit to 65504, in silence
+        for node in _floats(model):
+            if node.data.size > 1:
+                demand_fp16(node.get_friendly_name(), node.data, f"{out}: fp16")
+    elif precision == "bf16":
+        _store_in_bf16(model, what=f"{out}: bf16")
     _name_by_place(model)
     with replaced_folder(out) as folder:
         path = folder / "model.xml"
-        openvino.save_model(model, str(path), compress_to_fp16=WEIGHT_BITS[precision] == 16)
+        openvino.save_model(model, str(path), compress_to_fp16=precision == "fp16")
         compile_model(
             str(path), precision=COMPUTED_IN[precision], threads=threads, what=f"{out}: {precision}"
         )
@@ -148,13 +157,35 @@ def weights_by_use(model: Any, stored: str = "f32") -> WeightsByUse:
     return found
 
 
-def _count(model: Any) -> int:
-    """Return the number of fp32 values that a model stores."""
-    return sum(
-        node.data.size
+def _floats(model: Any) -> list[Any]:
+    """Return the nodes of a model that hold fp32 values."""
+    return [
+        node
         for node in model.get_ordered_ops()
         if node.get_type_name() == "Constant" and node.get_element_type().to_string() == "f32"
-    )
+    ]
+
+
+def _store_in_bf16(model: Any, *, what: str) -> None:
+    """Store the matrices of a model as bfloat16, each converted to fp32 where it is read, in place.
+
+    `save_model` compresses to fp16 alone, and cuts what is beyond its range. Biases, layer norms and the
+    attention mask's lowest number stay fp32, as in `bundle.half`.
+    """
+    from openvino import Tensor, Type, opset13
+
+    for node in _floats(model):
+        if sum(size > 1 for size in node.data.shape) < 2:
+            continue
+        name, readers = node.get_friendly_name(), node.output(0).get_target_inputs()
+        tensor = Tensor(Type.bf16, node.data.shape)  # of an array it would share the memory
+        tensor.data.view(np.uint16)[...] = bfloat16(name, node.data, what).view(np.uint16)
+        constant = opset13.constant(tensor)
+        constant.set_friendly_name(name)
+        wide = opset13.convert(constant, "f32")
+        wide.set_friendly_name(f"{name}_to_fp32")
+        for reader in readers:
+            reader.replace_source_output(wide.output(0))
 
 
 def _name_by_place(model: Any) -> None:
