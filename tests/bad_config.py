@@ -160,7 +160,11 @@ MISTAKES = {
         LINEAR,
         f"models: '{'a' * 41}' is too long; allowed: 40 characters",
     ),
-    "a name that is a number": (("models", 7), LINEAR, "models: 7 is not of type string"),
+    "a name that is a number": (
+        ("models", 7),
+        LINEAR,
+        'models: 7 is not of type string; put it between quotes: "7"',
+    ),
     "a study's name with a slash": (("name",), "../up", f"name: '../up' {NAME}"),
     "one name for a model and a pass": (
         ("passes", "linear"),
@@ -318,6 +322,53 @@ MISTAKES = {
     "a column of 0 and 1 that is no label": (
         *of_demo(labels=["joy", "fear"], multilabel=True, columns={"labels": ["joy", "envy"]}),
         "datasets.demo-en.columns.labels: must have the labels of the files; differing: envy, fear",
+    ),
+    "numbers for labels without quotation marks": (
+        *of_demo(labels=[1, "2"]),
+        'datasets.demo-en.labels.0: 1 is not of type string; put it between quotes: "1"',
+    ),
+    "a list of numbered labels that are other numbers": (
+        *of_demo(labels=["1", "2"], columns={"numbered": ["1", "2"]}),
+        "datasets.demo-en.columns.numbered: a list counts from 0, so that 0 would stand for '1'; leave it out to read "
+        "numbers as the labels that they are, or write a mapping ({1: '1', ...})",
+    ),
+    "a label that no number stands for": (
+        *of_demo(labels=["joy", "fear"], columns={"numbered": {1: "joy", 2: "envy"}}),
+        "datasets.demo-en.columns.numbered: must have the labels of the files; differing: envy, fear",
+    ),
+    "a label in the place of a number": (
+        *of_demo(labels=["joy", "fear"], columns={"numbered": {"joy": 1, "fear": 2}}),
+        "datasets.demo-en.columns.numbered: 'fear' is not a number; allowed: number: label, as in {2: fear}",
+    ),
+    "a number that stands for two labels": (
+        *of_demo(labels=["joy", "fear"], columns={"numbered": {1: "joy", "1.0": "fear"}}),
+        "datasets.demo-en.columns.numbered: the number 1 stands twice",
+    ),
+    "a delimiter of two characters": (
+        *of_demo(columns={"delimiter": "::"}),
+        "datasets.demo-en.columns.delimiter: '::'; allowed: one character (\\t is a tab), and no quotation mark or "
+        "line break",
+    ),
+    "a quotation mark for a delimiter": (
+        *files({"delimiter": '"'}),
+        "datasets.demo-en.source.files.a.csv.delimiter: '\"'; allowed: one character (\\t is a tab), and no quotation "
+        "mark or line break",
+    ),
+    "an unknown way of quoting": (
+        *of_demo(columns={"quoting": "minimal"}),
+        "datasets.demo-en.columns.quoting: 'minimal' is not one of none, csv, multiline",
+    ),
+    "a sheet of a .csv": (
+        *of_demo(columns={"sheet": "May"}),
+        "datasets.demo-en.columns: 'sheet' changes nothing; it is for .xlsx files",
+    ),
+    "a delimiter of a file that is no table": (
+        *files({"name": "a.txt", "path": "LICENSE", "delimiter": ";"}),
+        "datasets.demo-en.source.files.a.txt: 'delimiter' changes nothing; it is for .csv and .tsv files",
+    ),
+    "a sheet before the first": (
+        *of_demo(columns={"sheet": 0}),
+        "datasets.demo-en.columns.sheet: 0 is less than the minimum of 1",
     ),
     "a data file's name with a slash": (
         *files({"name": "../a.csv"}),

@@ -13,6 +13,10 @@ HEAD = b"text,label\n"
 LABELS = ["joy", "sadness"]
 SHEET = "xl/worksheets/sheet1.xml"
 MEGABYTE = 1_000_000
+RULE = (
+    "allowed: a whole cell between quotation marks, with each one inside it doubled (RFC 4180); correct it, or, "
+    "if quotation marks are characters like any other, set columns.quoting: none"
+)
 
 
 def sheet(*rows):
@@ -22,6 +26,21 @@ def sheet(*rows):
         book = openpyxl.Workbook()
         for row in rows:
             book.active.append(row)
+        book.save(path)
+
+    return write
+
+
+def sheets(**tables):
+    """Return a writer of a workbook with these sheets, name=rows."""
+
+    def write(path):
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for name, rows in tables.items():
+            page = book.create_sheet(name)
+            for row in rows:
+                page.append(row)
         book.save(path)
 
     return write
@@ -107,7 +126,8 @@ FILES = {
     "another separator": (
         "a.csv",
         b"text;label\nfine;joy\n",
-        "{path}, row 1: no column 'text'; the header has 'text;label'",
+        "{path}, row 1: no column 'text'; the header has 'text;label'; row 1 has these columns if split at "
+        "';': set columns.delimiter: \";\"",
     ),
     "two byte order marks": (
         "a.csv",
@@ -122,7 +142,56 @@ FILES = {
     "a quote that is never closed": (
         "a.csv",
         HEAD + b'"fine,joy\nwell,joy\n',
-        "{path}, row 2: 1 cells where row 1 has 2; put a text with commas between double quotes",
+        "{path}, row 2: nothing closes the quotation mark before 'fine,joy'...; " + RULE,
+    ),
+    "a quote that a later one closes": (
+        "a.csv",
+        HEAD + b'"fine,joy\nwell,joy\na screen of 5",joy\n',
+        "{path}, row 2: 'fine,joy'... is a cell with a line break and commas in it, as a stray quotation mark "
+        "makes of the rows that it swallows; correct that, or if there are such texts, set columns.quoting: "
+        "multiline",
+    ),
+    "the same in a row after a text of two lines": (
+        "a.csv",
+        HEAD + b'"fine\nday",joy\n"fine,joy\nwell,joy\na screen of 5",joy\n',
+        "{path}, row 3 (line 4): 'fine,joy'... is a cell with a line break and commas in it, as a stray "
+        "quotation mark makes of the rows that it swallows; correct that, or if there are such texts, set "
+        "columns.quoting: multiline",
+    ),
+    "text after a closing quote": (
+        "a.csv",
+        HEAD + b'"fine" she said,joy\n',
+        "{path}, row 2: text after the closing quotation mark of 'fine'; " + RULE,
+    ),
+    "a quote inside a text without quotes": (
+        "a.csv",
+        HEAD + b'a screen of 5",joy\n',
+        "{path}, row 2: a quotation mark inside 'a screen of 5\",joy'..., which does not begin with one; "
+        + RULE,
+    ),
+    "tabs in a .csv": (
+        "a.csv",
+        b"text\tlabel\nfine\tjoy\n",
+        "{path}, row 1: no column 'text'; the header has 'text\\tlabel'; row 1 has these columns if split at "
+        "'\\t': set columns.delimiter: \"\\t\"",
+    ),
+    "commas in a .tsv": (
+        "a.tsv",
+        HEAD + b"fine,joy\n",
+        "{path}, row 1: no column 'text'; the header has 'text,label'; row 1 has these columns if split at ',': "
+        'set columns.delimiter: ","',
+    ),
+    "quotes around everything in a .tsv": (
+        "a.tsv",
+        b'"text"\t"label"\n"fine"\t"joy"\n',
+        "{path}, row 1: no column 'text'; the header has '\"text\"', '\"label\"'; row 1 has these columns between "
+        "quotation marks: set columns.quoting: csv",
+    ),
+    "a line break in a text of a .tsv": (
+        "a.tsv",
+        b'text\tlabel\n"fine\nday"\tjoy\n',
+        "{path}, row 2: 1 cells where row 1 has 2; no text may hold tabs or a line break; where texts stand "
+        "between quotation marks, set columns.quoting: csv",
     ),
     "an empty text": (
         "a.csv",
@@ -148,6 +217,18 @@ FILES = {
         "a.csv",
         HEAD + b"fine,joy\nwell,envy\n",
         "{path}, row 3, column 'label': unknown label 'envy'; allowed: joy, sadness",
+    ),
+    "a number for a label": (
+        "a.csv",
+        HEAD + b"fine,1\n",
+        "{path}, row 2, column 'label': unknown label '1'; allowed: joy, sadness; to say what numbers stand for, "
+        "set columns.numbered: {1: ...}",
+    ),
+    "a number of a workbook for a label": (
+        "a.xlsx",
+        sheet(("text", "label"), ("fine", 2.0)),
+        "{path}, row 2, column 'label': unknown label '2'; allowed: joy, sadness; to say what numbers stand for, "
+        "set columns.numbered: {2: ...}",
     ),
     "a formula for a label": (
         "a.csv",
@@ -220,6 +301,16 @@ FILES = {
         ),
         "{path}: not a readable .xlsx workbook (XML entities, which no workbook needs)",
     ),
+    "half a character": (
+        "a.xlsx",
+        sheet(("text", "label"), ("fine_xD83D_", "joy")),
+        "{path}, row 2, column 'text': half a character (U+D83D); whatever wrote the file cut it; correct it",
+    ),
+    "the table on another sheet than the first": (
+        "a.xlsx",
+        sheets(Cover=[("A survey",)], Data=[("text", "label"), ("fine", "joy")]),
+        "{path}, sheet 'Cover', row 1: no column 'text'; sheet 'Data' has it: set columns.sheet: \"Data\"",
+    ),
     "an error in a cell": (
         "a.xlsx",
         sheet(("text", "label"), ("#N/A", "joy")),
@@ -270,6 +361,56 @@ FILES = {
         "a.doc",
         b"",
         "{path}: unknown format '.doc'; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+    ),
+}
+
+# The same, with some of `columns`: what is wrong -> (file, its bytes or writer, columns, the line)
+FORMS = {
+    "a number below a list of labels that counts from 0": (
+        "a.csv",
+        HEAD + b"fine,1\nwell,2\n",
+        {"numbered": LABELS},
+        "{path}, row 3, column 'label': label '2'; allowed: 0, 1; a list counts from 0; for other numbers set "
+        "columns.numbered: {2: ...}",
+    ),
+    "a number that stands for no label": (
+        "a.csv",
+        HEAD + b"fine,1\nwell,3.0\n",
+        {"numbered": {1: "joy", 2: "sadness"}},
+        "{path}, row 3, column 'label': label '3'; allowed: 1, 2",
+    ),
+    "a name where numbers stand for labels": (
+        "a.csv",
+        HEAD + b"fine,joy\n",
+        {"numbered": {1: "joy", 2: "sadness"}},
+        "{path}, row 2, column 'label': label 'joy'; allowed: 1, 2",
+    ),
+    "a sheet that is not there": (
+        "a.xlsx",
+        sheets(May=[("text", "label")], June=[("text", "label")]),
+        {"sheet": "July"},
+        "{path}: no sheet 'July'; allowed: 'May' (1), 'June' (2)",
+    ),
+    "a swallowed row among texts of several lines": (
+        "a.csv",
+        HEAD + b'"fine,joy\nwell,joy\na screen of 5",joy\n',
+        {"quoting": "multiline"},
+        "{path}, row 2: the line 'fine,joy' of a cell is a row with its label; a stray quotation mark swallowed "
+        "it; correct that",
+    ),
+    "a comma in a text of a file that is read without quoting": (
+        "a.csv",
+        HEAD + b"fine, well,joy\n",
+        {"quoting": "none"},
+        "{path}, row 2: 3 cells where row 1 has 2; no text may hold commas or a line break; where texts stand "
+        "between quotation marks, set columns.quoting: csv",
+    ),
+    "a column's number too high for the delimiter": (
+        "a.csv",
+        b"fine;joy\n",
+        {"text": 1, "label": 2},
+        "{path}, row 1: no column 2; it has 1; row 1 has these columns if split at ';': set columns.delimiter: "
+        '";"',
     ),
 }
 

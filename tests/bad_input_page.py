@@ -50,6 +50,10 @@ def sections():
     files = {**bad_config.FILES, **bad_config.REPEATS}
     yield "Config files", [(w, f"config: {{path}}{m}") for w, (_, m) in files.items()]
     yield "Data files", [(w, m) for w, (_, _, m) in bad_data.FILES.items()]
+    yield (
+        "Data files and what columns say of them",
+        [(w, m) for w, (_, _, _, m) in bad_data.FORMS.items()],
+    )
     yield "Data sets", [(w, m) for w, (_, _, m) in bad_data.SETS.items()]
     checkpoints = bad_hub.CHECKPOINTS.items()
     yield "Checkpoints", [(w, f"model 'm': mirror {{folder}}{m}") for w, (_, m) in checkpoints]

@@ -33,6 +33,9 @@ VARIANTS = {
     "linear": (160, 80, 1_900_000, 0.12),
     "linear+w8": (160, 80, 52_000, 0.11),
 }
+NOTE = (
+    "survey.xlsx: sheet 'January' is read, and not '<b>February'; columns.sheet chooses another one"
+)
 FINDINGS = {
     "int8": {"int8_weight_share": 0.9987},
     "mag30": {"zero_share_of_linear_weights": 0.3, "<b>|": "<script>|"},
@@ -281,6 +284,7 @@ def card(name):
         "licence_url": "https://example.org/licence",
         "citation": "A. Author, *A title*",
         "split": {"method": "clean", "seed": 42},
+        "notes": [NOTE],
         "raw": repeats | {"dropped": 5},
         "texts": dict.fromkeys(PARTS, 600),
         "counts": {part: dict.fromkeys(LABELS, 200) for part in PARTS},

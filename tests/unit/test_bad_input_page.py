@@ -13,7 +13,7 @@ def test_the_page_is_written_from_the_tables():
 def test_what_is_tried_has_names_of_its_own():
     areas = [
         [bad_config.MISTAKES, bad_config.FILES, bad_config.REPEATS],
-        [bad_data.FILES, bad_data.SETS],
+        [bad_data.FILES, bad_data.FORMS, bad_data.SETS],
         [bad_hub.CHECKPOINTS, bad_hub.CLASSIFIERS, bad_hub.MISFITS, bad_hub.HUBS],
     ]
     for tables in areas:

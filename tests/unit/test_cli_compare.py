@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import openpyxl
 import pandas
 import pytest
 from resealed import reseal
@@ -13,6 +14,7 @@ from emopress.artifact import read_json
 from emopress.cli import main
 from emopress.cli.comparison import compared, page
 from emopress.cli.labelled import class_of
+from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, load
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
@@ -153,6 +155,11 @@ def test_labels_by_name_before_index():
     assert class_of("joy", LABELS, "x") == 1 and class_of(" 1 ", LABELS, "x") == 1
     assert class_of(1.0, LABELS, "x") == class_of(1, LABELS, "x") == 1
     assert class_of("1", ["2", "1", "0"], "x") == 1 and class_of("0", ["2", "1", "0"], "x") == 2
+    assert class_of("1.0", LABELS, "x") == class_of("1.0", ["2", "1", "0"], "x") == 1
+    with pytest.raises(
+        UserError, match=r"unknown label '0'; allowed: 1, 2, 3; .* set --numbered LABEL=0"
+    ):
+        class_of(0, ["1", "2", "3"], "x")  # not the first one
 
 
 @pytest.mark.parametrize(
@@ -207,7 +214,121 @@ def test_a_text_of_several_lines_is_one_text(artifacts, tmp_path, capsys):
         csv.writer(stream).writerows(rows)
     assert len(pandas.read_csv(path)) == 2
     linear = artifacts.bundles["linear"]
-    status, out, _ = told(capsys, linear, linear, "--data", path, "--json")
+    status, _, err = told(capsys, linear, linear, "--data", path)
+    assert status == 1 and "row 2: 'i feel \"so\"'... is a cell with a line break and commas" in err
+    assert err.endswith("if there are such texts, set --quoting multiline\n")
+    words = ["--data", path, "--json", "--quoting", "multiline"]
+    status, out, _ = told(capsys, linear, linear, *words)
     found = json.loads(out)
     assert status == 0 and found["texts"] == 2
     assert found["labels_without_texts"] == ["love", "anger", "fear", "surprise"]
+
+
+STRAY = [  # as the workflow reads them: name, content and what is said or how many texts there are
+    (
+        "a.csv",
+        'text,label\n"good,joy\nbad,fear\n',
+        "row 2: nothing closes the quotation mark before",
+    ),
+    (
+        "a.csv",
+        'text,label\n"good,joy\nbad,fear\n5",joy\n',
+        "row 2: 'good,joy'... is a cell with a line",
+    ),
+    (
+        "a.csv",
+        'text,label\n"good" day,joy\n',
+        "row 2: text after the closing quotation mark of 'good'",
+    ),
+    ("a.csv", "text;label\ngood;joy\n", "set --delimiter ';'"),
+    ("a.csv", "text\tlabel\ngood\tjoy\n", "set --delimiter '\\t'"),
+    ("a.tsv", 'text\tlabel\n"good\tjoy\nbad\tfear\nso "so"\tjoy\n', 3),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "expected"), STRAY)
+def test_it_reads_as_the_workflow_does(artifacts, tmp_path, capsys, name, content, expected):
+    linear = artifacts.bundles["linear"]
+    (tmp_path / name).write_text(content, "utf-8")
+    status, out, err = told(capsys, linear, linear, "--data", tmp_path / name, "--json")
+    if isinstance(expected, int):
+        assert status == 0 and json.loads(out)["texts"] == expected
+    else:
+        assert status == 1 and err.count("\n") == 1 and expected in err
+
+
+def test_how_a_file_is_read_can_be_said(artifacts, tmp_path, capsys):
+    linear = artifacts.bundles["linear"]
+    rows = [("text", "label"), ("so happy", "joy"), ("so sad", "sadness")]
+    quoted = [tuple(f'"{cell}"' for cell in row) for row in rows]
+    book = openpyxl.Workbook()
+    book.active.append(["A survey"])
+    page = book.create_sheet("Data")
+    for row in rows:
+        page.append(row)
+    book.save(tmp_path / "a.xlsx")
+    for name, content, *options in (
+        ("a.csv", "\n".join(map(";".join, quoted)), "--delimiter", ";"),
+        ("b.csv", "\n".join(map("\t".join, rows)), "--delimiter", r"\t"),
+        ("c.tsv", "\n".join(map("\t".join, quoted)), "--quoting", "csv"),
+        ("a.xlsx", None, "--sheet", "Data"),
+        ("a.xlsx", None, "--sheet", "2"),
+    ):
+        if content:
+            (tmp_path / name).write_text(content, "utf-8")
+        words = [linear, linear, "--data", tmp_path / name]
+        assert told(capsys, *words)[0] == 1
+        status, out, err = told(capsys, *words, "--json", *options)
+        assert status == 0, err
+        assert json.loads(out)["texts"] == 2
+    status, _, err = told(capsys, linear, linear, "--data", tmp_path / "a.xlsx")
+    assert "sheet 'Data' has it: set --sheet Data" in err
+
+
+def test_numbers_that_stand_for_labels(artifacts, labelled, tmp_path, capsys):
+    """Whatever they are: 1 to 6 for the six labels, and 0 to 5 without a word."""
+    path, frame = labelled
+    linear = artifacts.bundles["linear"]
+    expected = json.loads(told(capsys, linear, linear, "--data", path, "--json")[1])["a"][
+        "accuracy"
+    ]
+    numbers = frame["label"].map(LABELS.index)
+    options = ["--numbered", *(f"{label}={n + 1}" for n, label in enumerate(LABELS))]
+    for shift, words in ((0, []), (1, options)):
+        for kind in (int, float):
+            mine = tmp_path / f"mine{shift}.csv"
+            frame.assign(label=(numbers + shift).astype(kind)).to_csv(mine, index=False)
+            status, out, err = told(capsys, linear, linear, "--data", mine, "--json", *words)
+            assert status == 0 and not err, err
+            assert json.loads(out)["a"]["accuracy"] == expected
+    status, _, err = told(capsys, linear, linear, "--data", tmp_path / "mine1.csv")
+    assert status == 1 and "unknown label '6.0'" in err and "set --numbered LABEL=6 ..." in err
+
+
+def test_indices_that_may_begin_at_one_are_told(artifacts, tmp_path, capsys):
+    linear, path = artifacts.bundles["linear"], tmp_path / "mine.csv"
+    path.write_text("text,label\nso happy,1\nso sad,2\n", "utf-8")
+    status, _, err = told(capsys, linear, linear, "--data", path)
+    assert status == 0 and err == (
+        f"warning: {path}: labels are numbers and none is 0; they are read as indices, 1 as 'joy'; "
+        "if 1 stands for another label, say --numbered LABEL=1 ...\n"
+    )
+    for words, message in (
+        (["glee=1"], "--numbered: unknown label 'glee'; allowed: sadness, joy"),
+        (["joy=1"], "row 3, column 'label': label '2'; allowed: 1"),
+    ):
+        status, _, err = told(capsys, linear, linear, "--data", path, "--numbered", *words)
+        assert status == 1 and message in err
+    with pytest.raises(SystemExit):
+        told(capsys, linear, linear, "--data", path, "--numbered", "joy")
+    assert "--numbered: invalid LABEL=NUMBER value: 'joy'" in capsys.readouterr().err
+
+
+def test_a_tsv_that_was_written_with_quoting_is_told(artifacts, tmp_path, capsys):
+    linear, path = artifacts.bundles["linear"], tmp_path / "mine.tsv"
+    path.write_text('text\tlabel\n"so ""happy"" now"\tjoy\n', "utf-8")
+    status, _, err = told(capsys, linear, linear, "--data", path)
+    assert status == 0 and err.startswith(
+        "warning: mine.tsv: cells (1) stand between quotation mar"
+    )
+    assert "set --quoting csv" in err

@@ -139,6 +139,8 @@ def test_what_does_not_fit(bundles, labelled, artifacts, tmp_path, capsys):
         ('text,label\nhello,"joy,glee"\n', "row 2, column 'label': unknown label 'glee'"),
         ("text,class\nhello,joy\n", "no column 'label'"),
         ("text,label\n", "no texts"),
+        ('text,label\n"hello,joy\nyou,joy\n', "row 2: nothing closes the quotation mark"),
+        ("text,label\nhello,1\n", "unknown label '1'; allowed: "),
     ):
         path.write_text(content, "utf-8")
         status, out, err = told(capsys, "compare", *bundles, "--data", path)

@@ -36,6 +36,7 @@ def test_names_with_a_separator(tmp_path):
 def test_numbers_in_a_file_without_a_header(tmp_path):
     (tmp_path / "a.tsv").write_text('"say ""a"""\t0,2\tx1\nb\t1\tx2\n')
     columns = {"text": 1, "label": 2, "separator": ",", "numbered": ["love", "sadness", "joy"]}
+    columns["quoting"] = "csv"
     table = read_rows(tmp_path, dataset_of("a.tsv", columns), "demo")
     assert table["label"].tolist() == [("joy", "love"), ("sadness",)]
     assert table["text"].tolist() == ['say "a"', "b"]
@@ -98,7 +99,11 @@ def test_a_text_without_labels(tmp_path):
         ("joy,,love", False, r"a\.csv, row 2, column 'label': empty label; allowed: joy, love"),
         ("joy,lov", False, r"unknown label 'lov' \(meant 'love'\?\); allowed: joy, love, sadness"),
         ("joy,joy", False, r"label 'joy' stands twice in 'joy,joy'"),
-        ("0,3", True, r"row 2, column 'label': label '3'; allowed: 0 to 2"),
+        (
+            "0,3",
+            True,
+            r"label '3'; allowed: 0 to 2; a list counts from 0; for other numbers set col",
+        ),
         ("0,joy", True, r"label 'joy'; allowed: 0 to 2"),
         ("0,", True, r"column 'label': empty label; allowed: 0 to 2"),
         ("-1", True, r"label '-1'; allowed: 0 to 2"),
@@ -144,3 +149,101 @@ def test_numbers_of_a_workbook(tmp_path):
     book.save(tmp_path / "a.xlsx")
     columns = {"separator": ",", "numbered": LABELS}
     assert labels_of(tmp_path, "a.xlsx", columns) == [("sadness",), ("joy", "love")]
+
+
+STARS = {1: "sadness", 2: "love", 3: "joy"}
+
+
+def ratings(folder, suffix, cells):
+    """Write a text for each cell of a label column, as pandas writes them."""
+    frame = pd.DataFrame({"text": [f"text {n}" for n in range(len(cells))], "label": cells})
+    path = folder / f"a{suffix}"
+    match suffix:
+        case ".xlsx":
+            frame.to_excel(path, index=False)
+        case ".parquet":
+            frame.to_parquet(path)
+        case _:
+            frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    return path.name
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".parquet"])
+@pytest.mark.parametrize(
+    "cells", [[1, 3, 2], [1.0, 3.0, 2.0], ["1", "3", "2"], ["1.0", "3.00", "2"]]
+)
+def test_ratings_from_one_on(tmp_path, suffix, cells):
+    name = ratings(tmp_path, suffix, cells)
+    one = {"multilabel": False}
+    expected = ["sadness", "joy", "love"]
+    for numbered in (
+        STARS,
+        {str(n): label for n, label in STARS.items()},
+        {"1.0": "sadness", 2.0: "love", 3: "joy"},
+    ):
+        assert labels_of(tmp_path, name, {"numbered": numbered}, **one) == expected
+    assert labels_of(tmp_path, name, {}, labels=["1", "2", "3"], **one) == ["1", "3", "2"]
+    assert labels_of(tmp_path, name, {}, labels=["2.0", "1.0", "3.0"], **one) == [
+        "1.0",
+        "3.0",
+        "2.0",
+    ]
+    with pytest.raises(
+        UserError, match=r"label '3'; allowed: 0 to 2; a list counts from 0; for other"
+    ):
+        labels_of(tmp_path, name, {"numbered": ["sadness", "love", "joy"]}, **one)
+    with pytest.raises(
+        UserError, match=r"unknown label '1(\.0)?'; allowed: joy, love, sadness; to say .*numbered"
+    ):
+        labels_of(tmp_path, name, {}, **one)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".parquet"])
+def test_a_list_counts_from_zero_whatever_wrote_the_numbers(tmp_path, suffix):
+    for cells in ([0, 2, 1], [0.0, 2.0, 1.0], ["0.0", "2", "1.0"]):
+        name = ratings(tmp_path, suffix, cells)
+        found = labels_of(tmp_path, name, {"numbered": LABELS}, multilabel=False)
+        assert found == ["joy", "sadness", "love"]
+
+
+def test_any_numbers(tmp_path):
+    name = ratings(tmp_path, ".csv", ["-1", "+0.5", "1e2", "১"])
+    numbered = {-1: "sadness", 0.5: "love", 100: "joy", 1: "joy"}  # two of them are one label
+    found = labels_of(tmp_path, name, {"numbered": numbered}, multilabel=False)
+    assert found == ["sadness", "love", "joy", "joy"]
+    name = ratings(tmp_path, ".csv", ["1,100", "0.5"])
+    columns = {"numbered": numbered, "separator": ","}
+    assert labels_of(tmp_path, name, columns) == [("joy",), ("love",)]
+    assert file_labels({"labels": LABELS, "columns": columns}) == ["sadness", "love", "joy"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["4", "nan", "inf", "1_000", "1e999", "", " 1", "١,٠", "--1", True]
+)
+def test_what_is_none_of_the_numbers(cell):
+    cells = LabelCells({"labels": LABELS, "columns": {"numbered": STARS}})
+    with pytest.raises(UserError, match=r"^x, column 'label': (empty )?label.*; allowed: 1 to 3$"):
+        cells.read([cell], "x")
+
+
+def test_a_missing_number_is_an_empty_label(tmp_path):
+    name = ratings(tmp_path, ".parquet", [1.0, float("nan")])
+    for columns in ({}, {"numbered": STARS}):
+        with pytest.raises(UserError, match=r"row 3, column 'label': empty label; allowed: "):
+            labels_of(
+                tmp_path,
+                name,
+                columns,
+                labels=["1", *LABELS[:2]] if not columns else LABELS,
+                multilabel=False,
+            )
+
+
+def test_truth_values_as_labels(tmp_path):
+    name = ratings(tmp_path, ".parquet", [True, False])
+    found = labels_of(tmp_path, name, {}, labels=["True", "False"], multilabel=False)
+    assert found == ["True", "False"]
+    (tmp_path / "a.csv").write_text(
+        "text,is_joy,is_love,is_sad\na,TRUE,FALSE,false\n"
+    )  # as R writes them
+    assert labels_of(tmp_path, "a.csv", {"labels": BITS}) == [("joy",)]

@@ -39,10 +39,10 @@ def test_xlsx(tmp_path):
 
 
 def test_csv_with_byte_order_mark_and_quotes(tmp_path):
-    content = '\ufefftext,label\r\n"one, two\nlines",joy\r\n\r\nb,sadness\r\n'
+    content = '\ufefftext,label\r\n"one, two",joy\r\n\r\n"b\nc ""d""",sadness\r\n'
     (tmp_path / "a.csv").write_bytes(content.encode())
     table = read_rows(tmp_path, dataset_of("a.csv"), "demo")
-    assert table["text"].tolist() == ["one, two\nlines", "b"]
+    assert table["text"].tolist() == ["one, two", 'b\nc "d"']
     assert table["row"].tolist() == [2, 4]
 
 

@@ -331,3 +331,11 @@ def test_noise_and_running_costs_stand_in_tables(report):
     part = part_of(report, "Results: Real")
     assert "| `linear` | 80.00 | 70.00 | 60.00 | −20.00 |" in part
     assert "| `teacher` | 8.00 | 250 | 4.80 | 375 | 308 | 140.90 MB |" in part
+
+
+def test_what_was_read_otherwise_than_it_may_be_meant_is_told(inputs, tmp_path):
+    report = render(inputs, tmp_path)
+    assert report.count("survey.xlsx: sheet 'January' is read, and not '&lt;b&gt;February'") == 2
+    del inputs["cards"]["real"]["notes"]
+    with pytest.raises(UserError, match=r"results/data/real/card\.json: no key 'notes'"):
+        render(inputs, tmp_path)

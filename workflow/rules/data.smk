@@ -1,6 +1,7 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
 from emopress.data.fetch import WORD_VECTORS, data_set, with_hashes
+from emopress.data.formats import KEYS
 from emopress.data.labels import file_labels
 from emopress.data.pretrained import mirrored_files
 from emopress.job import mirrors
@@ -18,6 +19,16 @@ def keys_of(dataset, keys, without=False):
     """Return these keys of a data set's entry, or all but these."""
     entry = STUDY.datasets[dataset]
     return {key: value for key, value in entry.items() if (key in keys) != without}
+
+
+def fetched(dataset):
+    """Return where a data set's files come from, and nothing of how they are read."""
+    source = STUDY.datasets[dataset]["source"]
+    files = [
+        {key: value for key, value in file.items() if key not in KEYS}
+        for file in source["files"]
+    ]
+    return {**source, "files": files}
 
 
 def local_files(wildcards):
@@ -60,7 +71,7 @@ rule fetch_data:
     params:
         source=lambda wildcards: hashed(
             data_set(wildcards.dataset),
-            STUDY.datasets[wildcards.dataset]["source"],
+            fetched(wildcards.dataset),
             f"results/data/{wildcards.dataset}/raw",
         ),
         labels=lambda wildcards: file_labels(STUDY.datasets[wildcards.dataset]),

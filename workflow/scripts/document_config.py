@@ -106,7 +106,12 @@ def allowed(node: dict[str, Any]) -> str:
         return ", ".join(f"`{_plain(value)}`" for value in node["enum"])
     if "anyOf" in node:
         return " or ".join(allowed(resolve(choice)) for choice in node["anyOf"])
-    kind = str(node.get("type", "any"))
+    kind = node.get("type", "any")
+    if isinstance(kind, list):
+        bounds = {key: node[key] for key in ("minimum", "maximum") if key in node}
+        numeric = ("integer", "number")
+        kinds = ({"type": one, **(bounds if one in numeric else {})} for one in kind)
+        return " or ".join(allowed({"items": node.get("items", {}), **one}) for one in kinds)
     if kind == "array":
         return f"list of {allowed(resolve(node.get('items', {})))}"
     low = node.get("minimum", node.get("exclusiveMinimum"))

@@ -8,11 +8,9 @@ as Snakemake has them.
 
 import hashlib
 import json
-import logging
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +27,7 @@ from emopress.artifact import (
     write_json,
 )
 from emopress.errors import UserError
+from emopress.job import tell
 from emopress.ledger import STATE, TABLES
 
 VARIABLE = "EMOPRESS_CACHE"  # the folder; set by common.smk where --cache is given
@@ -104,29 +103,23 @@ def cached(
                 if place.is_dir():
                     remove_folder(place.with_name(STATE))
         except UserError as error:
-            _tell(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
+            tell(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
             try:
                 _discard(entry)
             except OSError as refused:
-                _tell(f"{snakemake.rule}: it stays in the cache {root}: {refused.strerror}")
+                tell(f"{snakemake.rule}: it stays in the cache {root}: {refused.strerror}")
         except OSError:
             if entry.is_dir():
                 raise
-            _tell(f"{snakemake.rule}: another job threw the cache's copy away; made again")
+            tell(f"{snakemake.rule}: another job threw the cache's copy away; made again")
         else:
-            _tell(f"{snakemake.rule}: from the cache, {entry.name}")
+            tell(f"{snakemake.rule}: from the cache, {entry.name}")
             return
     make()
     try:
         _store(entry, artifacts)
     except OSError as error:
-        _tell(f"{snakemake.rule}: not kept in the cache {root}: {error.strerror or error}")
-
-
-def _tell(line: str) -> None:
-    """Write to the job's log and to the terminal."""
-    logging.warning(line)
-    print(line, file=sys.__stderr__)
+        tell(f"{snakemake.rule}: not kept in the cache {root}: {error.strerror or error}")
 
 
 def _artifacts(output: Any) -> dict[str, Path]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emopress.data.formats import ending_of, refusal
-from emopress.data.labels import label_columns
+from emopress.data.formats import DELIMITED, KEYS, TAB, ending_of, refusal
+from emopress.data.labels import label_columns, number_of, written
 from emopress.reserved import reserved_dataset, reserved_labels
 
 Entries = dict[str, dict[str, Any]]
@@ -40,6 +40,7 @@ def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
             yield f"datasets.{name}: {reserved}"
         yield from (f"datasets.{name}.source.files.{error}" for error in _file_errors(entry, root))
         yield from (f"datasets.{name}.{error}" for error in _split_errors(entry))
+        yield from (f"datasets.{name}.{error}" for error in _form_errors(entry))
         yield from (f"datasets.{name}.{error}" for error in _label_errors(entry))
 
 
@@ -82,6 +83,47 @@ def _split_errors(entry: dict[str, Any]) -> Iterator[str]:
         yield f"source.files: {name} has no `split` and others have; say which it is (train, validation, test), {way}"
 
 
+def _form_errors(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with delimiter, quoting and sheet, of all files and of one."""
+    files = entry["source"]["files"]
+    places = [("columns", entry["columns"], {ending_of(file) for file in files})]
+    places += [(f"source.files.{file['name']}", file, {ending_of(file)}) for file in files]
+    for where, said, endings in places:
+        for key in (key for key in KEYS if key in said):
+            readers = (".xlsx",) if key == "sheet" else DELIMITED
+            if not endings & set(readers):
+                yield f"{where}: {key!r} changes nothing; it is for {' and '.join(readers)} files"
+        delimiter = said.get("delimiter", ",")
+        if delimiter != TAB and (len(delimiter) > 1 or delimiter in '"\r\n'):
+            yield (
+                f"{where}.delimiter: {delimiter!r}; allowed: one character (\\t is a tab), and no "
+                "quotation mark or line break"
+            )
+
+
+def _number_errors(numbered: list[str] | dict[Any, str]) -> Iterator[str]:
+    """Yield what is wrong with the numbers that stand for labels."""
+    if isinstance(numbered, list):
+        named = [
+            (place, label) for place, label in enumerate(numbered) if number_of(label) is not None
+        ]
+        if any(number_of(label) != place for place, label in named):
+            place, label = next(pair for pair in named if number_of(pair[1]) != pair[0])
+            yield (
+                f"a list counts from 0, so that {place} would stand for {label!r}; leave it out to read "
+                f"numbers as the labels that they are, or write a mapping ({{1: {numbered[0]!r}, ...}})"
+            )
+        return
+    for key, label in numbered.items():
+        if number_of(key) is None:
+            meant = f"{label}: {key}" if number_of(label) is not None else f"1: {label}"
+            yield f"{key!r} is not a number; allowed: number: label, as in {{{meant}}}"
+            return
+    numbers = [number_of(key) for key in numbered]
+    for number in sorted({n for n in numbers if n is not None and numbers.count(n) > 1}):
+        yield f"the number {written(number)} stands twice"
+
+
 def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with groups and columns; source labels are those that the files hold."""
     labels, groups, columns = entry["labels"], entry.get("groups"), entry["columns"]
@@ -102,9 +144,16 @@ def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
             other = folded.setdefault(label.strip().casefold(), label)
             if other != label and other.strip() != label.strip():
                 yield f"labels: {other!r} and {label!r} differ in case alone; give one of them"
+    wrong = list(_number_errors(columns.get("numbered", [])))
+    yield from (f"columns.numbered: {error}" for error in wrong)
     for key in ("numbered", "labels"):
-        if key in columns and set(columns[key]) != set(known):
-            differing = ", ".join(sorted(set(columns[key]) ^ set(known)))
+        if key not in columns or (wrong and key == "numbered"):
+            continue
+        given = columns[key]
+        by_number = key == "numbered" and isinstance(given, dict)
+        names = set(map(str, given.values() if by_number else given))
+        if names != set(known):
+            differing = ", ".join(sorted(names ^ set(known)))
             yield f"columns.{key}: must have the labels of the files; differing: {differing}"
     suffixes = set(map(ending_of, entry["source"]["files"]))
     places = [columns["text"], *(label_columns(columns) or {"": columns["label"]}).values()]

@@ -81,6 +81,12 @@ def told(error: BaseException, place: str = "an output") -> str | None:
     return None
 
 
+def tell(line: str) -> None:
+    """Write a line to the job's log, as a warning, and to the terminal."""
+    logging.warning(line)
+    print(line, file=sys.__stderr__)
+
+
 @contextmanager
 def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> Iterator[int]:
     """Set up a script and yield its number of threads: its share, or `threads` where it is given.

@@ -19,6 +19,7 @@ FREE_TEXTS = (
     "citation",
     "differs",
     "separator",
+    "delimiter",
 )  # of any characters
 NUMBERS = ("integer", "number")
 SCHEMA_PATH = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -106,7 +107,9 @@ def _lines(error: ValidationError) -> Iterator[str]:
         case "enum":
             yield f"{where}: {value!r} is not one of {', '.join(map(str, error.validator_value))}"
         case "type":
-            yield f"{where}: {value!r} is not of type {error.validator_value}{_meant(value, error)}"
+            kinds = error.validator_value
+            kinds = kinds if isinstance(kinds, str) else " or ".join(kinds)
+            yield f"{where}: {value!r} is not of type {kinds}{_meant(value, error)}"
         case "pattern":
             said = error.schema.get("description", "").rstrip(".")
             rule = f"; allowed: {said[:1].lower()}{said[1:]}" if _is_rule(error) else ""
@@ -179,6 +182,8 @@ def _meant(value: Any, error: ValidationError) -> str:
     wanted = error.validator_value
     if wanted == "string" and isinstance(value, bool):
         return "; YAML takes yes, no, on and off for true and false: put it between quotes"
+    if wanted == "string" and isinstance(value, int | float):
+        return f'; put it between quotes: "{value}"'
     if wanted in ("number", "integer") and isinstance(value, str):
         try:
             number = float(value)
@@ -210,7 +215,7 @@ def with_defaults(value: Any, node: dict[str, Any] | None = None) -> Any:
     filled = {**{k: p["default"] for k, p in _with_default(properties)}, **value}
     return {
         key: with_defaults(item, properties.get(key, extra if isinstance(extra, dict) else {}))
-        for key, item in sorted(filled.items())
+        for key, item in sorted(filled.items(), key=lambda pair: str(pair[0]))
     }
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.cli.options import add_bundle, add_device, add_threads
+from emopress.cli.options import add_bundle, add_device, add_form, add_threads, form_in, warn
 from emopress.errors import UserError
 from emopress.tasks import MULTI, task_of
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Predict the texts of FILE with two bundles and compare what each got right. FILE is .csv or .tsv (UTF-8,
-with a header), .xlsx (first sheet), or .txt (lines text;label). Its labels are the bundles' label names,
-or their indices, 0 being the first. Take texts that neither model was trained on.
+with a header), .xlsx, or .txt (lines text;label). Its labels are the bundles' label names, or their
+indices, 0 being the first, or any numbers that --numbered explains. Take texts that neither model was
+trained on.
+
+FILE is read as the workflow reads it: a quotation mark in a .tsv is a character like any other, a .csv
+is read by RFC 4180 and nothing else, and what cannot be meant is an error that names the row.
 
 Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label
 where each text has one), what changes from A to B with its interval, and whether that is more than chance
@@ -59,6 +63,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--label-columns", action="store_true", help="a column of 0 and 1 for each label"
     )
+    add_form(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object; scores as fractions")
     add_threads(parser)
     add_device(parser)
@@ -67,21 +72,28 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the comparison; UserError for bundles or a file that do not fit."""
     from emopress.cli.comparison import compared, page
-    from emopress.cli.labelled import read_labelled, read_sets
+    from emopress.cli.labelled import Labelled, read_labelled, read_sets
     from emopress.runtime.bundle import read_bundle
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
     labels = common_labels(bundles)
-    where, text, label = arguments.data, arguments.text_column, arguments.label_column
+    file = Labelled(
+        arguments.data,
+        warn,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        form=form_in(arguments),
+        numbered=dict(arguments.numbered),
+    )
     if common_task(bundles) == MULTI:
-        column = None if arguments.label_columns else label
-        texts, truth = read_sets(where, text, column, labels, separator=arguments.separator)
+        separator = None if arguments.label_columns else arguments.separator
+        texts, truth = read_sets(file, labels, separator=separator)
     elif arguments.label_columns:
         raise UserError(
             f"{bundles[0].folder}: gives one label per text; --label-columns is not for it"
         )
     else:
-        texts, truth = read_labelled(where, text, label, labels)
+        texts, truth = read_labelled(file, labels)
     given = [
         predicted(bundle, texts, labels, arguments.threads, arguments.device) for bundle in bundles
     ]

@@ -1,5 +1,7 @@
 """Reads a user's own labelled texts: one label per text, or any number of them."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,74 +11,131 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def read_labelled(
-    path: Path, text_column: str, label_column: str, labels: list[str]
-) -> tuple[list[str], "np.ndarray"]:
+@dataclass(frozen=True)
+class Labelled:
+    """A file of labelled texts, and what the user says of it.
+
+    `form` has those of delimiter, quoting and sheet that are said, as in a config's `columns`.
+    `numbered`: number -> label, where numbers stand for labels; left empty, a number that is no label
+    is an index, the first label's 0. `tell` is given a line for what may have been meant otherwise.
+    """
+
+    path: Path
+    tell: Callable[[str], None]
+    text_column: str = "text"
+    label_column: str = "label"
+    form: Mapping[str, str] = field(default_factory=dict)
+    numbered: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_labelled(file: Labelled, labels: list[str]) -> tuple[list[str], "np.ndarray"]:
     """Return texts and class indices [N] of a user's file; UserError names row and column."""
     import numpy as np
 
+    from emopress.data.formats import on_command_line
+    from emopress.data.labels import LabelCells
     from emopress.data.read import checked_text
 
-    texts, classes = [], []
-    for row, (text, label) in rows_of(path, [text_column, label_column]):
-        place = f"{path}, row {row}, column"
-        texts.append(checked_text(text, f"{place} '{text_column}'"))
-        classes.append(class_of(label, labels, f"{place} '{label_column}'"))
+    unknown = sorted(set(file.numbered.values()) - set(labels))
+    if unknown:
+        raise UserError(f"--numbered: unknown label {unknown[0]!r}; allowed: {', '.join(labels)}")
+    columns = {"label": file.label_column, "numbered": file.numbered}
+    by_number = LabelCells({"labels": labels, "columns": columns}, on_command_line)
+
+    def class_in(cells: list[Any], place: str) -> int:
+        if file.numbered:
+            return labels.index(str(by_number.read(cells, place)))
+        return class_of(cells[0], labels, f"{place}, column '{file.label_column}'")
+
+    texts, classes, cells = [], [], []
+    for row, (text, *found) in _rows(file, [file.label_column], class_in):
+        place = f"{file.path}, row {row}"
+        texts.append(checked_text(text, f"{place}, column '{file.text_column}'"))
+        classes.append(class_in(found, place))
+        cells += found
+    if not file.numbered:
+        _tell_of_indices(file, cells, labels)
     return texts, np.array(classes)
 
 
 def read_sets(
-    path: Path,
-    text_column: str,
-    label_column: str | None,
-    labels: list[str],
-    *,
-    separator: str,
+    file: Labelled, labels: list[str], *, separator: str | None
 ) -> tuple[list[str], "np.ndarray"]:
     """Return texts and sets of labels, bools [N, C], of a user's file; UserError names row and column.
 
-    A cell of `label_column` holds a text's labels by name, parted by `separator`, or nothing; without
-    one there is a column of 0 and 1 for each label, called as the label is.
+    A cell of the label column holds a text's labels by name, parted by `separator`, or nothing;
+    without a separator there is a column of 0 and 1 for each label, called as the label is.
     """
     import numpy as np
 
+    from emopress.data.formats import on_command_line
     from emopress.data.labels import LabelCells
     from emopress.data.read import checked_text
 
-    columns: dict[str, Any] = {"text": text_column, "separator": separator, "label": label_column}
-    if label_column is None:
-        columns = {"text": text_column, "labels": {label: label for label in labels}}
-    cells = LabelCells(
-        {"labels": labels, "columns": columns, "multilabel": True, "unlabelled": True}
-    )
+    columns: dict[str, Any] = {"labels": {label: label for label in labels}}
+    if separator is not None:
+        columns = {"label": file.label_column, "separator": separator, "numbered": file.numbered}
+    known = {"labels": labels, "columns": columns, "multilabel": True, "unlabelled": True}
+    cells = LabelCells(known, on_command_line)
     texts, sets = [], []
-    for row, (text, *found) in rows_of(path, [text_column, *cells.columns]):
-        place = f"{path}, row {row}"
-        texts.append(checked_text(text, f"{place}, column '{text_column}'"))
+    for row, (text, *found) in _rows(file, cells.columns, cells.read):
+        place = f"{file.path}, row {row}"
+        texts.append(checked_text(text, f"{place}, column '{file.text_column}'"))
         given = cells.read(found, place)
         sets.append([label in given for label in labels])
     return texts, np.array(sets, dtype=bool)
 
 
-def rows_of(path: Path, columns: list[Any]) -> list[tuple[int, list[Any]]]:
-    """Return the rows of a file, their numbers and their cells; UserError if there are none."""
+def _rows(
+    file: Labelled, label_columns: list[Any], read: Callable[[list[Any], str], Any]
+) -> list[tuple[int, list[Any]]]:
+    """Return the rows of a file, their numbers and their cells; UserError if there are none.
+
+    `read` reads the cells of the label columns, or raises UserError.
+    """
+    from emopress.data.formats import form_of, on_command_line
     from emopress.data.read import records
 
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)")
-    rows = list(records(path, columns))
+    if not file.path.is_file():
+        raise UserError(
+            f"{file.path}: no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)"
+        )
+    form = form_of(file.path.suffix.lower(), file.form, option=on_command_line)
+    columns = [file.text_column, *label_columns]
+    rows = list(records(file.path, columns, form, read, file.tell))
     if not rows:
-        raise UserError(f"{path}: no texts; expected a header and at least one row")
+        raise UserError(f"{file.path}: no texts; expected a header and at least one row")
     return rows
 
 
 def class_of(cell: Any, labels: list[str], place: str) -> int:
     """Return the class that a cell names, by its label or by its index."""
+    from emopress.data.formats import on_command_line
     from emopress.data.labels import checked_label
 
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)  # a workbook stores the number 1 as 1.0
-    word = cell if cell is None else str(cell).strip()
-    if word and word not in labels and word.isdecimal() and int(word) < len(labels):
-        return int(word)
-    return labels.index(checked_label(word, labels, place))
+    cell = cell.strip() if isinstance(cell, str) else cell
+    index = _index_in(cell, labels)
+    if index is not None:
+        return index
+    return labels.index(checked_label(cell, labels, place, on_command_line))
+
+
+def _index_in(cell: Any, labels: list[str]) -> int | None:
+    """Return the index that a cell is; None for anything else, and where labels are numbers themselves."""
+    from emopress.data.labels import number_of
+
+    number = number_of(cell.strip() if isinstance(cell, str) else cell)
+    if number is None or any(number_of(label) is not None for label in labels):
+        return None
+    return int(number) if number in range(len(labels)) else None
+
+
+def _tell_of_indices(file: Labelled, cells: list[Any], labels: list[str]) -> None:
+    """Tell of numbers that are read as indices though none is 0: they may begin at 1."""
+    indices = {index for cell in cells if (index := _index_in(cell, labels)) is not None}
+    if indices and min(indices) > 0:
+        first = min(indices)
+        file.tell(
+            f"{file.path}: labels are numbers and none is 0; they are read as indices, {first} as "
+            f"{labels[first]!r}; if {first} stands for another label, say --numbered LABEL={first} ..."
+        )

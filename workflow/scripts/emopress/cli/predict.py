@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emopress.cli.lines import Lines
-from emopress.cli.options import add_bundle, add_device, add_threads, positive
+from emopress.cli.options import add_bundle, add_device, add_threads, positive, warn
 from emopress.errors import UserError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _batches(texts: list[str], size: int) -> Iterator[list[str]]:
         raise UserError("standard input is closed; give texts on the command line")
     if sys.stdin.isatty():
         print("one text a line; Ctrl-D ends", file=sys.stderr)
-    yield from Lines(sys.stdin, name="standard input", warn=_warn).batches(size)
+    yield from Lines(sys.stdin, name="standard input", warn=warn).batches(size)
 
 
 def _readable(text: str, number: int) -> str:
@@ -170,10 +170,6 @@ def _readable(text: str, number: int) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        _warn(f"TEXT {number}: not UTF-8; what cannot be read becomes U+FFFD")
+        warn(f"TEXT {number}: not UTF-8; what cannot be read becomes U+FFFD")
         return os.fsencode(text).decode("utf-8", "replace")
     return text
-
-
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -1,12 +1,21 @@
-"""The formats that data files are read in, and how a file's ending tells which."""
+"""The formats that data files are read in, how a file's ending tells which, and what a user may say of one."""
 
-from collections.abc import Mapping
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 FORMATS = (".xlsx", ".csv", ".tsv", ".parquet", ".txt")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar", ".tar")
+KEYS = ("delimiter", "quoting", "sheet")  # of `columns`, or of one file of `source.files`
+QUOTINGS = ("none", "csv", "multiline")
+DELIMITED = (".csv", ".tsv")
+TAB = r"\t"  # how a tab may be written too
+Option = Callable[[str, str], str]  # says in a message how a user gives a key its value
 
 
 def ending_of(file: Mapping[str, Any]) -> str:
@@ -33,3 +42,63 @@ def refusal(ending: str) -> str | None:
         if ending
         else f"no ending that tells its format; {allowed}"
     )
+
+
+def in_config(key: str, value: str) -> str:
+    """Return a key of a data set's columns as a config has it; of `numbered`, with a number as `value`."""
+    if key == "numbered":
+        return f"columns.numbered: {{{value}: ...}}"
+    plain = re.fullmatch("[a-z]+", value)
+    return f"columns.{key}: {value if plain else json.dumps(value, ensure_ascii=False)}"
+
+
+def on_command_line(key: str, value: str) -> str:
+    """Return the same as an option that one types."""
+    if key == "numbered":
+        return f"--numbered LABEL={value} ..."
+    return f"--{key} {shlex.quote(TAB if value == chr(9) else value)}"
+
+
+@dataclass(frozen=True)
+class Form:
+    """The format of one file.
+
+    `ending` says which, as `.csv`. `delimiter` is one character. `quoting`: none (a quotation mark is a
+    character like any other), csv (RFC 4180) or multiline (the same, and a cell may hold line breaks
+    together with delimiters); `assumed`: nobody said which. `sheet`: name, or number from 1 on; None
+    is the first one that is not hidden. `option` is how messages name these.
+    """
+
+    ending: str
+    delimiter: str
+    quoting: str
+    assumed: bool
+    sheet: str | int | None
+    option: Option
+
+
+def form_of(
+    ending: str, keys: Mapping[str, Any], *, quoted: bool = False, option: Option = in_config
+) -> Form:
+    """Return the form of a file with this ending, where `keys` (those of KEYS) say no other.
+
+    A `.tsv` file is parted by tabs, a `.csv` file by commas. What tabs part is read without quoting,
+    unless the file is known to be `quoted`; all else as CSV.
+    """
+    delimiter = keys.get("delimiter") or ("\t" if ending == ".tsv" else ",")
+    delimiter = "\t" if delimiter == TAB else delimiter
+    usual = "none" if delimiter == "\t" and not quoted else "csv"
+    quoting = keys.get("quoting") or usual
+    assumed = not quoted and "quoting" not in keys
+    return Form(ending, delimiter, quoting, assumed, keys.get("sheet"), option)
+
+
+def file_form(dataset: Mapping[str, Any], file: Mapping[str, Any]) -> Form:
+    """Return the form of one of a data set's files: as its entry says, else as `columns` say.
+
+    The rows of a hub's data set are written by `fetch.py`, with quotation marks where CSV needs them.
+    """
+    said = {**(dataset.get("columns") or {}), **file}
+    from_hub = "hub" in dataset["source"] and not {"path", "url"} & set(file)
+    keys = {key: said[key] for key in KEYS if key in said}
+    return form_of(ending_of(file), keys, quoted=from_hub)

@@ -1,14 +1,18 @@
 """Turns the label cells of a data set's files into labels: one per text, or with `multilabel` any number."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from emopress.data.formats import Option, in_config
 from emopress.errors import UserError
 
 Column = str | int  # its name in the header, or its place in a file without one, from 1 on
 Labels = str | tuple[str, ...]
-BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "False": False, "True": True}
+BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d\d?)?")
 
 
 def file_labels(dataset: dict[str, Any]) -> list[str]:
@@ -18,7 +22,29 @@ def file_labels(dataset: dict[str, Any]) -> list[str]:
     """
     columns, groups = dataset.get("columns") or {}, dataset.get("groups") or {}
     grouped = [name for label in dataset["labels"] for name in groups.get(label, [])]
-    return list(columns.get("numbered") or grouped or dataset["labels"])
+    by_number = sorted(numbered_labels(columns.get("numbered") or {}).items())
+    return list(dict.fromkeys(name for _, name in by_number)) or grouped or list(dataset["labels"])
+
+
+def numbered_labels(numbered: Sequence[str] | Mapping[Any, str]) -> dict[Decimal, str]:
+    """Return number -> label, of `columns.numbered`: a list counts from 0, a mapping has any numbers."""
+    if not isinstance(numbered, Mapping):
+        return {Decimal(number): label for number, label in enumerate(numbered)}
+    found = {number_of(key): str(label) for key, label in numbered.items()}
+    return {number: label for number, label in found.items() if number is not None}
+
+
+def is_empty(cell: Any) -> bool:
+    """Return whether a cell holds nothing: no value, a NaN, or white space."""
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
+
+
+def number_of(cell: Any) -> Decimal | None:
+    """Return the number that a cell holds, as a number or written out (1, 1.0, "1"); None for all else."""
+    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | str):
+        return None
+    written = str(cell)
+    return Decimal(written) if NUMBER.fullmatch(written) else None
 
 
 def label_columns(columns: dict[str, Any]) -> dict[str, Column]:
@@ -34,13 +60,17 @@ class LabelCells:
     """Reads the label cells of a row as the entry `dataset` of the config says.
 
     `columns`: the columns that hold them: that of the labels' names, or one of 0 and 1 per label.
+    `option` is how messages name a key of `dataset["columns"]`.
     """
 
-    def __init__(self, dataset: dict[str, Any]) -> None:
+    def __init__(self, dataset: dict[str, Any], option: Option = in_config) -> None:
+        self.option = option
         columns, groups = dataset.get("columns") or {}, dataset.get("groups") or {}
         self.labels = list(dataset["labels"])
         self.known = file_labels(dataset)
-        self.numbered = bool(columns.get("numbered"))
+        numbered = columns.get("numbered") or {}
+        self.by_number = numbered_labels(numbered)
+        self.counted = not isinstance(numbered, Mapping)
         self.separator: str | None = columns.get("separator")
         self.multilabel = bool(dataset.get("multilabel"))
         self.unlabelled = bool(dataset.get("unlabelled"))
@@ -75,7 +105,7 @@ class LabelCells:
         """Return the labels whose column holds a 1."""
         found = []
         for (name, column), cell in zip(self.bits.items(), cells, strict=True):
-            text = "" if cell is None else str(cell).strip()
+            text = "" if cell is None else str(cell).strip().lower()
             if text not in BITS:
                 shown = repr(cell) if text else "empty"
                 raise UserError(f"{place}, column {column!r}: {shown}; allowed: 0, 1")
@@ -86,7 +116,7 @@ class LabelCells:
     def _listed(self, cell: Any, place: str) -> list[str]:
         """Return the labels that a cell lists: a Parquet list, or text with a separator."""
         place = f"{place}, column {self.columns[0]!r}"
-        if cell is None or (isinstance(cell, str) and not cell.strip()):
+        if is_empty(cell):
             return []
         if isinstance(cell, list):
             parts = cell
@@ -95,31 +125,54 @@ class LabelCells:
         else:
             parts = [cell]
         names = [self._name(part, place) for part in parts]
-        for name in names:
-            if names.count(name) > 1:
+        # Two numbers may stand for one label.
+        marks: list[Any] = list(map(number_of, parts)) if self.by_number else names
+        for name, mark in zip(names, marks, strict=True):
+            if marks.count(mark) > 1:
                 raise UserError(f"{place}: label '{name}' stands twice in {cell!r}")
-        return names
+        return list(dict.fromkeys(names))
 
     def _name(self, cell: Any, place: str) -> str:
-        if not self.numbered:
-            return checked_label(cell, self.known, place)
-        last = len(self.known) - 1
-        word = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
-        if not word.isdecimal() or int(word) > last:
-            shown = "empty label" if cell is None or not word.strip() else f"label {word!r}"
-            raise UserError(f"{place}: {shown}; allowed: 0 to {last}")
-        return self.known[int(word)]
+        if not self.by_number:
+            return checked_label(cell, self.known, place, self.option)
+        number = number_of(cell)
+        if number in self.by_number:
+            return self.by_number[number]
+        word = str(cell) if number is None else written(number)
+        shown = "empty label" if is_empty(cell) else f"label {word!r}"
+        why = ""
+        if number is not None and self.counted:
+            number_key = self.option("numbered", written(number))
+            why = f"; a list counts from 0; for other numbers set {number_key}"
+        raise UserError(f"{place}: {shown}; allowed: {_listed_numbers(self.by_number)}{why}")
 
 
-def checked_label(cell: Any, labels: list[str], place: str) -> str:
-    """Return a cell that is one of `labels`; UserError for any other."""
+def _listed_numbers(by_number: Iterable[Decimal]) -> str:
+    numbers = sorted(by_number)
+    row = len(numbers) > 2 and numbers == [numbers[0] + place for place in range(len(numbers))]
+    shown = [numbers[0], numbers[-1]] if row else numbers
+    return (" to " if row else ", ").join(map(written, shown))
+
+
+def written(number: Decimal) -> str:
+    """Return a number as one writes it: 1, not 1.0."""
+    return f"{number.to_integral_value() if number == number.to_integral_value() else number:f}"
+
+
+def checked_label(cell: Any, labels: list[str], place: str, option: Option = in_config) -> str:
+    """Return the one of `labels` that a cell is, as a text or as the same number; UserError for any other."""
     allowed = f"allowed: {', '.join(labels)}"
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
+    if is_empty(cell):
         raise UserError(f"{place}: empty label; {allowed}")
-    if isinstance(cell, str) and cell in labels:
-        return cell
+    word, number = str(cell), number_of(cell)
+    if word in labels:
+        return word
+    same = [label for label in labels if number is not None and number_of(label) == number]
+    if len(same) == 1:
+        return same[0]
     by_folded = {label.casefold(): label for label in labels}
-    folded = str(cell).strip().casefold()
-    close = difflib.get_close_matches(folded, by_folded, n=1)
-    hint = f" (meant '{by_folded[close[0]]}'?)" if close else ""
-    raise UserError(f"{place}: unknown label {str(cell)!r}{hint}; {allowed}")
+    close = difflib.get_close_matches(word.strip().casefold(), by_folded, n=1)
+    hint = f" (meant '{by_folded[close[0]]}'?)" if close and number is None else ""
+    if number is not None:
+        allowed += f"; to say what numbers stand for, set {option('numbered', written(number))}"
+    raise UserError(f"{place}: unknown label {word!r}{hint}; {allowed}")

@@ -1,5 +1,6 @@
 """How large the files of a data set may be, so that a hostile one ends in a line and not in a full memory."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ MAX_TEXT = 1_000_000  # characters of one text
 MAX_TEXTS = 500_000_000  # characters of all texts of a data set
 MAX_UNPACKED = 2_000_000_000  # bytes that a .xlsx or .parquet may unpack to
 MAX_RATIO = 200  # times its size on disk that a zip's file may have: texts and vectors take 2 to 10
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_zip(archive: zipfile.ZipFile, path: Path, members: list[str] | None = None) -> None:
@@ -32,11 +34,15 @@ def check_zip(archive: zipfile.ZipFile, path: Path, members: list[str] | None = 
 
 
 def check_text(text: str, place: str) -> None:
-    """Raise UserError for a text that is too long, or that holds a NUL character."""
+    """Raise UserError for a text that is too long, or that holds NUL or half a character (a surrogate)."""
     if len(text) > MAX_TEXT:
         raise UserError(f"{place}: a text of {len(text)} characters; allowed: {MAX_TEXT}")
     if "\0" in text:
         raise UserError(f"{place}: a NUL character; the file is damaged, or no text file")
+    if half := SURROGATE.search(text):
+        raise UserError(
+            f"{place}: half a character (U+{ord(half[0]):04X}); whatever wrote the file cut it; correct it"
+        )
 
 
 class Total:

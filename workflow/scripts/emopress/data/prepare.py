@@ -1,5 +1,7 @@
 """Turns the fetched files of a data set into train, validation and test tables and a data card."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,27 @@ from emopress.data.split import SPLITS, label_counts, make_splits
 from emopress.errors import UserError
 
 
-def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -> None:
+def prepare_dataset(
+    name: str,
+    dataset: dict[str, Any],
+    raw: Path,
+    dest: Path,
+    tell: Callable[[str], None] = logging.warning,
+) -> None:
     """Write `{train,validation,test}.parquet` and, last, `counts.json` into folder `dest`.
 
     The tables have `id` (str, unique over the splits), `text` (str, normalised) and `label` (int64,
     the position in `dataset["labels"]`; with `multilabel` a list of them, ascending), in file
     order. Normalisation follows the split, so that the published counts hold; a text that it leaves
     empty is a UserError, and so is a label without any text in train. The card is that of
-    `card.data_card`, with `files` (size_bytes and sha256 of each table) and `source` (the manifest of
-    folder `raw`, or null if there is none).
+    `card.data_card`, with `files` (size_bytes and sha256 of each table), `source` (the manifest of
+    folder `raw`, or null if there is none) and `notes`: the lines about what may have been meant
+    otherwise in the files, each of which `tell` is given too.
     """
-    rows = read_rows(raw, dataset, name)
+    notes: list[str] = []
+    rows = read_rows(raw, dataset, name, notes.append)
+    for note in notes:
+        tell(f"data set '{name}': {note}")
     splits = make_splits(rows, dataset["split"], dataset["labels"])
     _check_classes(name, dataset["labels"], splits["train"])
     card = data_card(name, dataset, rows, splits)
@@ -37,6 +49,7 @@ def prepare_dataset(name: str, dataset: dict[str, Any], raw: Path, dest: Path) -
         name: {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for name, path in paths.items()
     }
+    card["notes"] = notes
     manifest = raw / "manifest.json"
     card["source"] = read_json(manifest) if manifest.exists() else None
     write_json(dest / "counts.json", card)

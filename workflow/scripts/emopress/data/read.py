@@ -1,49 +1,57 @@
 """Reads a data set's published files into one table of rows, or says what is wrong and where."""
 
-import csv
+import logging
 import math
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from emopress.data.formats import ending_of, refusal
+from emopress.data.delimited import RULE, delimited_rows, lines_within, other_form
+from emopress.data.formats import Form, file_form, refusal
 from emopress.data.labels import Column, LabelCells
-from emopress.data.limits import MAX_TEXT, MAX_UNPACKED, Total, check_text, check_zip
+from emopress.data.limits import MAX_UNPACKED, Total, check_text
+from emopress.data.workbook import first_line, workbook_rows
 from emopress.errors import UserError
 
+Row = tuple[Any, ...]
 Record = tuple[int, list[Any]]  # row, and its cells as the file has them
+ReadLabels = Callable[[list[Any], str], Any]  # cells, place -> labels; UserError for what are none
+Tell = Callable[[str], None]
 COLUMNS = ["id", "row", "text", "label", "given_split", "numeric"]
 BATCH = 64  # rows of a .parquet at a time: one value may stand in all of them
 SHEET_ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 
 
-def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
+def read_rows(
+    raw: Path, dataset: dict[str, Any], name: str, tell: Tell = logging.warning
+) -> pd.DataFrame:
     """Return the rows of every file of data set `name` that lies in folder `raw`, in file order.
 
     Columns: `id` (unique: name and row, and the split between them if the files are the splits),
     `row` (1-based row or line of the file; a header counts), `text` (str, unchanged), `label` (str;
     with `multilabel` a tuple of them, in the order of the classes), `given_split` (train,
     validation, test or None) and `numeric` (the text cell held a number, which became text). The
-    file's own ending decides the format (`formats.ending_of`): `.xlsx` (first sheet), `.csv`, `.tsv`
-    and `.parquet` have a header with the columns of `dataset["columns"]`, unless these are numbers:
-    then the first row is a row like any other. A `.txt` line is `text;label`, split at its last
-    semicolon. Rows of a sheet without any value are passed over. Anything else that is not a text
-    with labels of the data set is a UserError naming file, row, column and what is allowed.
+    file's own ending decides the format (`formats.file_form`): `.xlsx`, `.csv`, `.tsv` and `.parquet`
+    have a header with the columns of `dataset["columns"]`, unless these are numbers: then the first
+    row is a row like any other. A `.txt` line is `text;label`, split at its last semicolon. Rows
+    without any value are passed over. Anything else that is not a text with labels of the data set is
+    a UserError naming file, row, column and what is allowed. `tell` is given a line for what may have
+    been meant otherwise.
     """
     cells = LabelCells(dataset)
     text_column = (dataset.get("columns") or {}).get("text", "text")
+    columns = [text_column, *cells.columns]
     rows, total = [], Total()
     for entry in dataset["source"]["files"]:
         path, split = raw / entry["name"], entry.get("split")
         if not path.is_file():
             raise UserError(f"{path}: no such file; delete {raw} to have it fetched again")
         prefix = f"{name}-{split}" if split else name
-        for number, (text, *found) in records(
-            path, [text_column, *cells.columns], ending_of(entry)
-        ):
+        form = file_form(dataset, entry)
+        for number, (text, *found) in records(path, columns, form, cells.read, tell):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
             place = f"{path}, row {number}"
             read = checked_text(text, f"{place}, column {text_column!r}")
@@ -70,49 +78,84 @@ def read_rows(raw: Path, dataset: dict[str, Any], name: str) -> pd.DataFrame:
     return table
 
 
-def records(path: Path, columns: Sequence[Column], ending: str | None = None) -> Iterator[Record]:
+def records(
+    path: Path, columns: Sequence[Column], form: Form, read: ReadLabels, tell: Tell
+) -> Iterator[Record]:
     """Yield each row of a file and its cells in `columns`; UserError for what cannot be read.
 
-    `ending` (of `formats.FORMATS`) decides the format, where it is not the file's own. A `.txt` file has
-    a text and a label, whatever the columns are called.
+    `columns`: that of the texts, then those of the labels, whose cells `read` reads. `tell` is given a
+    line for what may have been meant otherwise. A `.txt` file has a text and a label, whatever the
+    columns are called.
     """
-    ending = path.suffix.lower() if ending is None else ending
-    if why := refusal(ending):
+    if why := refusal(form.ending):
         raise UserError(f"{path}: {why}")
-    if ending == ".txt":
+    if form.ending == ".txt":
         return _line_records(path)
-    if ending == ".xlsx":
-        return _table_records(_xlsx_rows(path), path, columns, SHEET_ERRORS)
-    if ending == ".parquet":
+    if form.ending == ".xlsx":
+        return _sheet_records(workbook_rows(path, form, columns, tell), path, columns)
+    if form.ending == ".parquet":
         return _table_records(_parquet_rows(path), path, columns)
-    return _table_records(_csv_rows(path, ending), path, columns)
+    return _table_records(_delimited_rows(path, columns, form, read, tell), path, columns)
 
 
-def _table_records(
-    rows: Iterator[tuple[Any, ...]],
-    path: Path,
-    columns: Sequence[Column],
-    errors: Sequence[str] = (),
-) -> Iterator[Record]:
-    """Yield the wanted columns of a table, by the names in its first row or by their places.
-
-    A cell that is one of `errors` holds no value: a UserError.
-    """
-    first = list(next(rows, ()))
+def _table_records(rows: Iterator[Row], path: Path, columns: Sequence[Column]) -> Iterator[Record]:
+    """Yield the wanted columns of a table, by the names in its first row or by their places."""
+    first = next(rows, ())
+    places = _places(columns, first, path)
     by_place = isinstance(columns[0], int)
-    places = [_place(column, first, path) for column in columns]
-    numbered = enumerate([first, *rows] if by_place else rows, start=1 if by_place else 2)
+    numbered = enumerate(chain([first], rows) if by_place else rows, start=1 if by_place else 2)
     for number, row in numbered:
         if all(cell is None for cell in row):
             continue
         cells = [*row, *([None] * len(first))]  # a short row lacks its last cells
-        wanted = [cells[place] for place in places]
-        for column, cell in zip(columns, wanted, strict=True):
-            if cell in errors:
+        yield number, [cells[place] for place in places]
+
+
+def _sheet_records(rows: Iterator[Row], path: Path, columns: Sequence[Column]) -> Iterator[Record]:
+    for number, cells in _table_records(rows, path, columns):
+        for column, cell in zip(columns, cells, strict=True):
+            if cell in SHEET_ERRORS:
                 raise UserError(
                     f"{path}, row {number}, column {column!r}: the error {cell}; correct it"
                 )
-        yield number, wanted
+        yield number, cells
+
+
+def _delimited_rows(
+    path: Path, columns: Sequence[Column], form: Form, read: ReadLabels, tell: Tell
+) -> Iterator[Row]:
+    """Yield the rows of a .csv or .tsv file, its header first; none swallowed others."""
+    text = _text_of(path)
+    rows = delimited_rows(text, path, form, header=not isinstance(columns[0], int), tell=tell)
+    try:
+        first = next(rows, ())
+        places = _places(columns, first, path)
+    except UserError as error:
+        hint = other_form(text, columns, form)
+        fault = str(error).split(f"; {RULE}")[0] if hint else str(error)
+        raise UserError(f"{fault}{hint}") from error
+    for number, row in enumerate(chain([first], rows), start=1):
+        for line in lines_within(row):
+            cells = line.split(form.delimiter)
+            if len(cells) == len(first) and _are_labels([cells[p] for p in places[1:]], read):
+                raise UserError(
+                    f"{path}, row {number}: the line {line[:80]!r} of a cell is a row with its label; "
+                    "a stray quotation mark swallowed it; correct that"
+                )
+        yield row
+
+
+def _are_labels(cells: list[Any], read: ReadLabels) -> bool:
+    """Return whether cells give a row a label; an empty set of labels is none."""
+    try:
+        return read(cells, "") != ()
+    except UserError:
+        return False
+
+
+def _places(columns: Sequence[Column], first: Row, path: Path) -> list[int]:
+    """Return where the columns stand in a row, from 0 on."""
+    return [_place(column, list(first), path) for column in columns]
 
 
 def _place(column: Column, first: list[Any], path: Path) -> int:
@@ -143,59 +186,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
         for batch in file.iter_batches(batch_size=BATCH):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: not a readable .parquet ({_first_line(error)})") from error
-
-
-def _xlsx_rows(path: Path) -> Iterator[tuple[Any, ...]]:
-    import openpyxl
-
-    book = None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_zip(archive, path)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheet = book[book.sheetnames[0]]
-        sheet.reset_dimensions()  # what it says of its size may be untrue
-        yield from sheet.iter_rows(values_only=True)
-    except UserError:
-        raise
-    except Exception as error:  # openpyxl lets errors of zip, XML and its own through
-        why = "XML entities, which no workbook needs" if _is_entity(error) else _first_line(error)
-        raise UserError(f"{path}: not a readable .xlsx workbook ({why})") from error
-    finally:
-        if book is not None:
-            book.close()
-
-
-def _is_entity(error: Exception) -> bool:
-    """Return whether it is about XML entities: of expat, which limits them, or of defusedxml where it is there."""
-    found: BaseException | None = error
-    while found is not None:  # openpyxl raises some errors anew
-        refused = type(found).__module__.startswith("defusedxml")
-        if refused or any(word in str(found) for word in ("amplification", "undefined entity")):
-            return True
-        found = found.__cause__ or found.__context__
-    return False
-
-
-def _csv_rows(path: Path, ending: str) -> Iterator[tuple[Any, ...]]:
-    from io import StringIO
-
-    number, delimiter = 0, "\t" if ending == ".tsv" else ","
-    csv.field_size_limit(2 * MAX_TEXT)  # above it, so that a long text is told as such
-    try:
-        lines = StringIO(_text_of(path), newline="")
-        for number, row in enumerate(csv.reader(lines, delimiter=delimiter), start=1):
-            if number == 1:
-                width = len(row)
-            elif row and len(row) != width:
-                raise UserError(
-                    f"{path}, row {number}: {len(row)} cells where row 1 has {width}; "
-                    f"put a text with {'tabs' if delimiter != ',' else 'commas'} between double quotes"
-                )
-            yield tuple(row) if row else (None,)
-    except csv.Error as error:
-        raise UserError(f"{path}, row {number + 1}: not a readable {ending} ({error})") from error
+        raise UserError(f"{path}: not a readable .parquet ({first_line(error)})") from error
 
 
 def _line_records(path: Path) -> Iterator[Record]:
@@ -236,7 +227,3 @@ def checked_text(cell: Any, place: str) -> str:
         raise UserError(f"{place}: {shown} is a {type(cell).__name__}; allowed: text, numbers")
     check_text(cell, place)
     return cell
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

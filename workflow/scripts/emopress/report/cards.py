@@ -46,6 +46,7 @@ def card_view(
             "cut": t.markdown_table(
                 t.frame_of(cut_rows(cut)), left=("Reads at most", "Variants"), note=note_of(entry)
             ),
+            "notes": [t.escape(note) for note in card["notes"]],
             "dropped": t.count(card["raw"]["dropped"]),
             "split": told_split(card),
             "licence": t.link(card["licence"] or "not stated", card["licence_url"]),
