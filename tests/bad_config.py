@@ -253,6 +253,19 @@ MISTAKES = {
         *of_demo(labels=["joy"]),
         "datasets.demo-en.labels: ['joy'] is too short; allowed: 2 to any number of entries",
     ),
+    "a language by its name": (
+        *of_demo(language="Portuguese"),
+        "datasets.demo-en.language: 'Portuguese' is no language tag; write pt (BCP 47: en, pt-BR, zh-Hant, yue)",
+    ),
+    "a language with an underscore": (
+        *of_demo(language="pt_BR"),
+        "datasets.demo-en.language: 'pt_BR' is no language tag; write pt-BR (BCP 47: en, pt-BR, zh-Hant, yue)",
+    ),
+    "Norwegian, for which YAML reads false": (
+        *of_demo(language=False),
+        "datasets.demo-en.language: False is not of type string; YAML takes yes, no, on and off for true and false: "
+        "put it between quotes",
+    ),
     "a label with a space at its end": (
         *of_demo(labels=["joy ", "fear"]),
         "datasets.demo-en.labels: 'joy ' has spaces at an end; write 'joy'",

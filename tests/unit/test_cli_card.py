@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from carded import CATALOGUE, MACRO_F1, ROOT, write_data_card, write_predictions
 
 from emopress.card import licences
+from emopress.card.limits import limits
 from emopress.card.words import PASSES
 from emopress.cli import main
 from emopress.recipe import PASSES as SORTS
@@ -126,6 +128,25 @@ def test_body_tells_what_it_is(shipped, card, artifacts):
     assert "Demo corpus." in body and "Written for emopress" in body
     assert "first 32 tokens" in body and "Language: English" in body
     assert "no label for that" in body
+
+
+def test_limits_in_another_language():
+    """Whether a label stands for no emotion, and what a word is, is known of English."""
+    lengths = {"words": {"median": 1.0}, "characters": {"median": 12.0}}
+    data = {"title": "T", "lengths": lengths, "label_shares": {"train": {"怒": 0.5, "無": 0.5}}}
+    data["leakage"] = {"letters_only": {"test_in_train_or_validation": 0}}
+    manifest = {
+        "language": "zh-Hant",
+        "runtime": "onnxruntime",
+        "max_length": 64,
+        "labels": ["怒", "無"],
+    }
+    found = " ".join(
+        limits(SimpleNamespace(bundle=SimpleNamespace(facts=manifest), data=data, measured=None))
+    )
+    assert "Language: Chinese (zh-Hant)." in found
+    assert "half the texts have at most 12 characters" in found
+    assert "unless one of them stands for none." in found and "no label for that" not in found
 
 
 def test_every_kind_of_bundle_has_a_card(artifacts, demo, tmp_path, card):

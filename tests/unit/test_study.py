@@ -249,6 +249,31 @@ def test_missing_data_file(config):
     assert "no file 'data/demo/gone.csv' in the repository" in refused(config)
 
 
+@pytest.mark.parametrize(
+    ("language", "normalise"),
+    [
+        ("bn", "bengali"),
+        ("bn-BD", "bengali"),
+        ("pt-BR", "none"),
+        ("zh-Hant", "none"),
+        ("hi", "none"),
+    ],
+)
+def test_the_usual_normalisation_of_a_language(config, language, normalise):
+    entry = {
+        "title": "T",
+        "language": language,
+        "labels": ["a", "b"],
+        "licence": "MIT",
+        "source": {"files": [{"name": "a.csv", "path": "data/demo/demo-en.csv"}]},
+    }
+    config["datasets"] = {"left-out": entry, "said": {**entry, "normalise": "none"}}
+    study = load_study(config, ROOT)
+    assert study.datasets["left-out"]["normalise"] == normalise
+    assert list(study.datasets["left-out"]) == list(study.datasets["said"])  # an order reruns
+    assert study.datasets["said"]["normalise"] == "none"
+
+
 def test_fetched_file_needs_a_hash(config):
     config["datasets"] = {
         "toy": {

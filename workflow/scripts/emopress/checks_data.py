@@ -6,6 +6,7 @@ from typing import Any
 
 from emopress.data.formats import DELIMITED, KEYS, TAB, ending_of, refusal
 from emopress.data.labels import label_columns, number_of, written
+from emopress.languages import language_fault
 from emopress.reserved import reserved_dataset, reserved_labels
 
 Entries = dict[str, dict[str, Any]]
@@ -38,6 +39,8 @@ def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
     for name, entry in datasets.items():
         if reserved := reserved_dataset(name):
             yield f"datasets.{name}: {reserved}"
+        if fault := language_fault(entry["language"]):
+            yield f"datasets.{name}.language: {fault}"
         yield from (f"datasets.{name}.source.files.{error}" for error in _file_errors(entry, root))
         yield from (f"datasets.{name}.{error}" for error in _split_errors(entry))
         yield from (f"datasets.{name}.{error}" for error in _form_errors(entry))

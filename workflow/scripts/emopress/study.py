@@ -10,6 +10,7 @@ from emopress.checkpoint import DATA_KEYS
 from emopress.checks import entry_errors, idle_keys, published_errors, study_errors
 from emopress.checks_data import dataset_errors, idle_columns
 from emopress.errors import UserError
+from emopress.languages import usual_normalisation
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
 from emopress.sound import sound_part
@@ -190,6 +191,14 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
+def _with_normalisation(datasets: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return data sets that say how their texts are normalised: by default as is usual in their language."""
+    return {
+        name: {"normalise": usual_normalisation(entry["language"]), **entry}
+        for name, entry in datasets.items()
+    }
+
+
 def load_study(
     config: dict[str, Any],
     root: Path,
@@ -219,7 +228,7 @@ def load_study(
         *idle_columns(config["datasets"]),
     ]
     checked, aside = sound_part(config) if errors else (config, set())
-    checked = with_defaults(checked)
+    checked = with_defaults({**checked, "datasets": _with_normalisation(checked["datasets"])})
     errors += [
         *dataset_errors(checked["datasets"], root),
         *entry_errors(checked),

@@ -1,8 +1,8 @@
 """Says what a model cannot do and what its scores do not show."""
 
 from emopress.card.facts import Facts
+from emopress.languages import language_name, primary_language
 from emopress.report import tables as t
-from emopress.report.phrases import language_name
 from emopress.report.tables import Markdown
 
 NEUTRAL = ("neutral", "none", "no emotion", "other", "others")
@@ -10,7 +10,7 @@ IMBALANCED = 2.0  # largest over smallest share of a label among the training te
 
 
 def language_of(facts: Facts) -> Markdown:
-    """Return the language's name, its code where the name is not known here."""
+    """Return the language's name, its tag where the name is not known here."""
     code = facts.bundle.facts["language"]
     return t.escape(language_name(code or "") or "unknown language")
 
@@ -33,7 +33,10 @@ def limits(facts: Facts) -> list[Markdown]:
     if manifest["runtime"] != "linear":
         words = ""
         if data:
-            words = f" (of its data, half the texts have at most {t.count(data['lengths']['words']['median'])} words)"
+            # Of texts without white space (Chinese, Thai) words say nothing.
+            unit = "words" if data["lengths"]["words"]["median"] > 1 else "characters"
+            most = t.count(data["lengths"][unit]["median"])
+            words = f" (of its data, half the texts have at most {most} {unit})"
         found.append(
             Markdown(
                 f"Length: it reads the first {t.count(manifest['max_length'])} tokens of a text"
@@ -57,10 +60,11 @@ def limits(facts: Facts) -> list[Markdown]:
             )
         )
     elif not any(str(label).lower() in NEUTRAL for label in manifest["labels"]):
+        english = primary_language(manifest["language"] or "") == "en"
+        why = ": there is no label for that" if english else ", unless one of them stands for none"
         found.append(
             Markdown(
-                "Every text gets exactly one of the labels, one without any emotion too: there is "
-                "no label for that."
+                f"Every text gets exactly one of the labels, one without any emotion too{why}."
             )
         )
     if not several:

@@ -16,6 +16,7 @@ from emopress.card.limits import language_of, limits
 from emopress.card.template import BODY
 from emopress.card.words import recipe_lines
 from emopress.errors import UserError
+from emopress.languages import hub_language, primary_language
 from emopress.report import tables as t
 from emopress.report.phrases import told_split
 from emopress.report.tables import Markdown
@@ -94,7 +95,7 @@ def _front_matter(facts: Facts) -> str:
     tags = ["emotion-classification", "model-compression", "emopress"]
     tags += sorted({str(step["kind"]) for step in manifest["recipe"] if "family" not in step})
     return ModelCardData(
-        language=manifest["language"],
+        language=hub_language(manifest["language"] or ""),
         license=licence,
         library_name=LIBRARIES.get(manifest["runtime"]),
         pipeline_tag="text-classification",
@@ -144,7 +145,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "adapters": any(name.startswith(f"{ADAPTER}/") for name in manifest["files"]),
         "normalise": Markdown(str(manifest["normalise"])),
         "max_length": t.setting(int(manifest["max_length"])),
-        "example": Markdown(EXAMPLES.get(manifest["language"], "a text")),
+        "example": Markdown(EXAMPLES.get(primary_language(manifest["language"] or ""), "a text")),
         "scores": _score_table(facts) if measured else None,
         "per_label": _label_table(facts) if measured else None,
         "texts": t.count(measured.scores.texts) if measured else None,

@@ -14,6 +14,7 @@ from torch import Tensor
 from emopress.artifact import replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
+from emopress.languages import has_vowel_signs
 from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.lstm.weights import GENERATIVE, WEIGHTS
 from emopress.train.batches import Encoded
@@ -90,7 +91,9 @@ def train_lstm(
     torch.manual_seed(seed)
     source = read_pretrained(pretrained_tokenizer) if pretrained_tokenizer else None
     texts = read_split(train).texts
-    tokenizer = model_tokenizer(entry, pretrained_tokenizer, texts, data["language"] == "bn")
+    tokenizer = model_tokenizer(
+        entry, pretrained_tokenizer, texts, has_vowel_signs(data["language"])
+    )
     encoded = encode_data(train, validation, tokenizer, data)
     where, classes, fit = pick_device(device), len(data["labels"]), encoded.train
     model = new_lstm(entry, rows=embedding_rows(tokenizer), labels=data["labels"], train=fit.labels)

@@ -6,13 +6,6 @@ from typing import Any
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
 
-LANGUAGES = {"bn": "Bengali", "en": "English"}
-
-
-def language_name(code: str) -> str:
-    """Return a language's name, its code where the name is not known here."""
-    return LANGUAGES.get(code, code)
-
 
 def told_p(value: float) -> Markdown:
     """Write a p value as it stands in a sentence: p = 0.21, p < 0.0001."""

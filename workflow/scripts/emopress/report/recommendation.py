@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.languages import language_name
 from emopress.measure.search import UNITS
 from emopress.measure.summary import claimed
 from emopress.report import tables as t
 from emopress.report.cautions import cautions
-from emopress.report.phrases import language_name, told_p
+from emopress.report.phrases import told_p
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
+from emopress.languages import has_vowel_signs
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
@@ -91,7 +92,7 @@ def new_model(
     base = read_pretrained(pretrained) if pretrained else None  # checked before it is loaded
     texts = read_split(train).texts
     tokenizer = model_tokenizer(
-        entry, pretrained_tokenizer or pretrained, texts, data["language"] == "bn"
+        entry, pretrained_tokenizer or pretrained, texts, has_vowel_signs(data["language"])
     )
     model = build_encoder(
         entry,

@@ -19,6 +19,7 @@ from emopress.architectures import DECODERS
 from emopress.artifact import linked_or_copied, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
+from emopress.languages import has_vowel_signs
 from emopress.runtime.decoder import HEAD
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import MULTI, task_of
@@ -95,7 +96,7 @@ def write_base(
     base = read_pretrained(pretrained) if pretrained else None
     texts = read_split(train).texts
     tokenizer = model_tokenizer(
-        entry, pretrained_tokenizer or pretrained, texts, data["language"] == "bn"
+        entry, pretrained_tokenizer or pretrained, texts, has_vowel_signs(data["language"])
     )
     shape: dict[str, Any] = {
         "labels": data["labels"],

@@ -122,7 +122,7 @@ def embedding_rows(tokenizer: Tokenizer) -> int:
 
 
 def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
-    """Return whether the tokenizer's normaliser deletes Bengali vowel signs."""
+    """Return whether the tokenizer's normaliser deletes vowel signs, for which Bengali ones stand."""
     if tokenizer.normalizer is None:
         return False
     return len(tokenizer.normalizer.normalize_str(VOWEL_SIGNS)) < len(VOWEL_SIGNS)
@@ -135,7 +135,7 @@ def model_tokenizer(
 
     `pretrained` is the folder that its checkpoint or tokenizer was fetched into; `texts` are the
     training texts, for a tokenizer that is trained. With `language_check` a tokenizer that strips
-    Bengali vowel signs is refused, unless the entry says `strips_vowel_signs`.
+    vowel signs is refused, unless the entry says `strips_vowel_signs`.
     """
     spec = entry.get("tokenizer", {})
     if "train" in spec:
@@ -148,7 +148,7 @@ def model_tokenizer(
     allowed = entry.get("strips_vowel_signs", False)
     if language_check and not allowed and strips_vowel_signs(result):
         raise UserError(
-            f"{pretrained}: this tokenizer strips Bengali vowel signs (strip_accents); "
+            f"{pretrained}: this tokenizer strips Bengali vowel signs, and others alike (strip_accents); "
             "use one that does not, or accept it with strips_vowel_signs: true"
         )
     return result
