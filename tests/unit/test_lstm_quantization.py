@@ -12,6 +12,7 @@ from emopress.lstm.quantization import (
     activation_of,
     column_scales,
     kolmogorov_smirnov,
+    round_table,
     round_to_nearest,
     told_activations,
     told_weights,
@@ -34,6 +35,57 @@ def test_a_scale_per_neuron_by_hand():
     assert found.weights[:, 1].tolist() == [0.75, -0.25, 0.0]
     # at a percentile the largest is clipped: magnitudes 0.5, 1.4, 3, half way is 1.4
     assert column_scales(weights, bits=3, percentile=50.0)[0] == pytest.approx(1.4 / 3)
+
+
+def test_a_table_has_a_scale_per_row_by_hand():
+    # 3 bits: three steps on either side; 1/3 is no float16, and the next larger one is 0.33349609375
+    table = np.array([[3.0, -1.4, 0.5], [1.0, -0.3, 0], [0, 0, 0], [1e-9, 0, 0]])
+    found = round_table(table, bits=3, **MIN_MAX)
+    assert found.scales.tolist() == [[1.0], [0.33349609375], [1.0], [2.0**-24]]
+    assert found.centred.tolist() == [[3, -1, 0], [3, -1, 0], [0, 0, 0], [0, 0, 0]]
+    assert found.weights[1].tolist() == [3 * 0.33349609375, -0.33349609375, 0]
+    assert np.array_equal(found.scales.astype(np.float16), found.scales)
+    large = round_table(np.array([[1e9, 1.0]]), bits=8, **MIN_MAX)
+    assert np.isfinite(large.weights).all() and large.centred.tolist() == [[127, 0]]
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_a_large_row_costs_no_other(kind):
+    """One word is a hundred times larger than the others: they keep their eight bits."""
+    weights = weights_of(kind)
+    weights.embedding[5] *= 100
+    ids, mask, labels = sentences(24)
+    ids[ids == 5] = 6
+    expected = forward.logits(forward.network_of(weights), ids, mask)
+    model, _ = quantize_lstm(weights, ids, mask, labels, settings("rtn", 8), seed=0)
+    table = model.matrices["embedding"].weights
+    error = np.linalg.norm(table - weights.embedding, axis=1)
+    assert (error < 0.01 * np.linalg.norm(weights.embedding, axis=1)).all()
+    found = forward.logits(model.network, ids, mask)
+    assert np.abs(found - expected).mean() < 0.05 * expected.std()
+
+
+@pytest.mark.parametrize("method", ["rtn", "gpfq"])
+@pytest.mark.parametrize("kind", ["discriminative", "generative"])
+def test_the_order_of_the_calibration_texts_plays_no_part(kind, method):
+    """Ranges are the same; path-following goes through weights one by one, but sums over the texts."""
+    weights, (ids, mask, labels) = weights_of(kind), sentences(24)
+    first, _ = quantize_lstm(weights, ids, mask, labels, settings(method, 4), seed=0)
+    for order in (np.arange(24)[::-1], np.random.default_rng(0).permutation(24)):
+        again, _ = quantize_lstm(
+            weights, ids[order], mask[order], labels[order], settings(method, 4), seed=0
+        )
+        for name, how in first.activations.items():
+            other = again.activations[name]
+            assert other.scale == pytest.approx(how.scale, rel=1e-6)  # sums in another order
+            assert (other.zero_point, other.bits) == (how.zero_point, how.bits)
+        for name, matrix in first.matrices.items():
+            assert np.array_equal(again.matrices[name].codes, matrix.codes)
+            assert np.array_equal(again.matrices[name].scales, matrix.scales)
+    wide = np.pad(ids, ((0, 0), (0, 5))), np.pad(mask, ((0, 0), (0, 5)))
+    padded, _ = quantize_lstm(weights, *wide, labels, settings(method, 4), seed=0)
+    for name, how in first.activations.items():
+        assert padded.activations[name].scale == pytest.approx(how.scale, rel=1e-6)
 
 
 def test_an_activation_by_hand():

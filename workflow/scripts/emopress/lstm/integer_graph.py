@@ -97,12 +97,18 @@ def _external(name: str, found: Columns) -> onnx.TensorProto:
     return tensor
 
 
-def _vectors(graph: _Graph, codes: str, name: str, found: Columns, output: str) -> str:
-    """Append what some rows of codes of the table `name` stand for, fp32."""
+def _vectors(
+    graph: _Graph, codes: str, name: str, found: Columns, output: str, rows: str = ""
+) -> str:
+    """Append what codes of the table `name` stand for, fp32: of the rows with the numbers `rows`, or of all."""
     number = graph.add("Cast", codes, gives=f"{output}.float", to=FLOAT)
     zero = graph.constant(f"{name}.middle", np.array(found.zero_point, dtype=np.float32))
     centred = graph.add("Sub", number, zero, gives=f"{output}.centred")
-    return graph.add("Mul", centred, graph.constant(f"{name}.scales", found.scales), gives=output)
+    scales = graph.constant(f"{name}.scales", found.scales.astype(np.float16))
+    if rows:
+        scales = graph.add("Gather", scales, rows, gives=f"{output}.halves")
+    wide = graph.add("Cast", scales, gives=f"{output}.scales", to=FLOAT)
+    return graph.add("Mul", centred, wide, gives=output)
 
 
 def _driven(
@@ -111,7 +117,7 @@ def _driven(
     """Append what the tokens add to the gates, [N, T, 4H]."""
     how = model.activations["input"]
     rows = graph.add("Gather", "embedding", ids, gives="words.codes")
-    vectors = _vectors(graph, rows, "embedding", matrices["embedding"], "words")
+    vectors = _vectors(graph, rows, "embedding", matrices["embedding"], "words", rows=ids)
     codes = graph.rounded(vectors, how, "input", "words.rounded")
     return graph.product(codes, how, "input", matrices[matrix], matrix, "words.driven")
 

@@ -12,6 +12,7 @@ from emopress.lstm.quantization import (
     Activation,
     Columns,
     activation_of,
+    round_table,
     round_to_nearest,
     told_activations,
     told_weights,
@@ -19,7 +20,7 @@ from emopress.lstm.quantization import (
 from emopress.lstm.weights import GENERATIVE, LstmWeights
 
 RTN, GPFQ = "rtn", "gpfq"
-LARGEST_SAMPLE = 100_000  # rows of activations that ranges and distributions are taken from
+LARGEST_SAMPLE = 100_000  # rows of activations that distributions are compared on
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def quantize_lstm(
     original = network_of(weights)
     meant = trace(original, ids, mask, labels)
     sampled = _sampled(meant, rng)
-    activations = _activations(weights.kind, meant, sampled, settings)
+    activations = _activations(weights.kind, meant, settings)
     read = "state" if weights.kind == GENERATIVE else "mean_state"
 
     def chosen(matrix: np.ndarray, seen: np.ndarray, wanted: np.ndarray) -> Columns:
@@ -82,7 +83,7 @@ def quantize_lstm(
             matrix, wanted, seen, bits=settings.bits, percentile=settings.percentile
         )
 
-    matrices = {"embedding": _nearest(weights.embedding, settings)}
+    matrices = {"embedding": _table(weights.embedding, settings)}
     found = replace(
         original,
         words=matrices["embedding"].weights,
@@ -91,7 +92,7 @@ def quantize_lstm(
         output=Product(weights.output_weight, activations[read]),
     )
     if weights.label_embedding is not None:
-        matrices["label_embedding"] = _nearest(weights.label_embedding, settings)
+        matrices["label_embedding"] = _table(weights.label_embedding, settings)
         found = replace(found, labels=matrices["label_embedding"].weights)
     for name, layer, of in (
         ("input_weight", "input", "inputs"),
@@ -111,6 +112,10 @@ def _nearest(matrix: np.ndarray, settings: Settings) -> Columns:
     return round_to_nearest(matrix, bits=settings.bits, percentile=settings.percentile)
 
 
+def _table(vectors: np.ndarray, settings: Settings) -> Columns:
+    return round_table(vectors, bits=settings.bits, percentile=settings.percentile)
+
+
 Sampled = Callable[[np.ndarray], np.ndarray]
 
 
@@ -123,15 +128,14 @@ def _sampled(meant: Trace, rng: np.random.Generator) -> Sampled:
     return lambda values: values[kept] if len(values) == rows else values
 
 
-def _activations(
-    kind: str, meant: Trace, sampled: Sampled, settings: Settings
-) -> dict[str, Activation]:
+def _activations(kind: str, meant: Trace, settings: Settings) -> dict[str, Activation]:
+    """Return how activations are rounded: of all values, so that the order of the texts plays no part."""
     given = {"input": meant.inputs, "state": meant.previous}
     if kind != GENERATIVE:
         given["mean_state"] = meant.read
     return {
         name: activation_of(
-            sampled(values),
+            values,
             bits=settings.activation_bits,
             percentile=settings.activation_percentile,
         )

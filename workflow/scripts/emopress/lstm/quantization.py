@@ -1,6 +1,7 @@
 """Rounds LSTM weights and activations to 2 to 8 bits, and tells what that did to their distributions.
 
-Weights: weight = scale * (code - zero_point), symmetric, with a scale per neuron (a column of the matrix).
+Weights: weight = scale * (code - zero_point), symmetric, with a scale per neuron (a column of the matrix), and
+in a table of vectors one per row.
 Activations: the same with one scale and a zero point for the whole tensor, asymmetric, fixed on calibration
 texts (Jacob et al. 2018, "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference", section 2.1; Wu, Judd, Zhang, Isaev, Micikevicius 2020, "Integer
@@ -17,7 +18,10 @@ from emopress.dense.quantization import moved, weight_range
 
 @dataclass(frozen=True)
 class Columns:
-    """A matrix of weights [d, n] as uint8 codes of `bits` bits, with a float32 scale per column [n]."""
+    """A matrix of weights [d, n] as uint8 codes of `bits` bits, with a float32 scale per column [n].
+
+    A table's scales are per row, [d, 1], and are numbers that float16 holds.
+    """
 
     codes: np.ndarray
     scales: np.ndarray
@@ -93,6 +97,19 @@ def round_to_nearest(weights: np.ndarray, *, bits: int, percentile: float) -> Co
     """Round each weight to the nearest code of its column."""
     scales = column_scales(weights, bits=bits, percentile=percentile)
     return as_columns(steps(weights / scales, bits), scales, bits)
+
+
+def round_table(vectors: np.ndarray, *, bits: int, percentile: float) -> Columns:
+    """Round each value of a table of vectors [rows, d] to the nearest code of its row.
+
+    A scale is the next larger one that float16 holds, which clips nothing; the largest is 65504.
+    """
+    exact = column_scales(vectors.T, bits=bits, percentile=percentile)[:, None]
+    largest = np.finfo(np.float16).max
+    halves = np.minimum(exact, largest).astype(np.float16)
+    halves = np.where(halves < exact, np.nextafter(halves, largest), halves)
+    scales = halves.astype(np.float32)
+    return as_columns(steps(vectors / scales, bits), scales, bits)
 
 
 def activation_of(values: np.ndarray, *, bits: int, percentile: float) -> Activation:
