@@ -18,6 +18,11 @@ passes:
   int8: {kind: quantize, method: static}
   kd: {kind: distill, student: tiny}
 """
+HUB = (
+    "does not match '^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$'; allowed: OWNER/NAME "
+    "as on huggingface.co (google-bert/bert-base-uncased); for a folder of your own from_mirror "
+    "(config/README.md, The mirror)"
+)
 VARIANTS = ("study", 0, "variants")
 PRUNE = {"kind": "prune", "method": "magnitude"}
 LINEAR = {"family": "linear"}
@@ -408,12 +413,58 @@ MISTAKES = {
     "a hub revision that is a branch": (
         ("models", "linear"),
         {"family": "transformer", "hub": "a/b", "revision": "dev", "train": {}},
-        "models.linear.revision: 'dev' does not match '^([0-9a-f]{40}|main)$'",
+        "models.linear.revision: 'dev' does not match '^([0-9a-f]{40}|main)$'; allowed: a commit id of 40 hexadecimal "
+        "digits (`make pins` writes it), or main",
     ),
     "a hub repository that is a path": (
         ("models", "linear"),
         {"family": "transformer", "hub": "../../a", "train": {}},
-        "models.linear.hub: '../../a' does not match '^[^/ ]+/[^/ ]+$'",
+        f"models.linear.hub: '../../a' {HUB}",
+    ),
+    "a hub repository without its owner": (
+        ("models", "linear"),
+        {"family": "transformer", "hub": "bert-base-uncased", "train": {}},
+        f"models.linear.hub: 'bert-base-uncased' {HUB}",
+    ),
+    "a folder of one's own as hub": (
+        ("models", "linear"),
+        {"family": "transformer", "hub": "./my-bert", "train": {}},
+        f"models.linear.hub: './my-bert' {HUB}",
+    ),
+    "the address of a page as hub": (
+        ("models", "linear"),
+        {
+            "family": "transformer",
+            "hub": "https://huggingface.co/google-bert/bert-base-uncased",
+            "train": {},
+        },
+        f"models.linear.hub: 'https://huggingface.co/google-bert/bert-base-uncased' {HUB}",
+    ),
+    "a hash that is none": (
+        ("models", "linear"),
+        {"family": "transformer", "hub": "a/b", "sha256": "a1b2", "train": {}},
+        "models.linear.sha256: 'a1b2' is none of what is allowed: 64 hexadecimal digits (`sha256sum FILE` prints "
+        "them) or a mapping",
+    ),
+    "a data set among the models": (
+        ("models", "semeval"),
+        {
+            "title": "SemEval",
+            "language": "en",
+            "labels": ["joy", "fear"],
+            "source": {"files": [FILE]},
+        },
+        "models.semeval: has the key 'source', as a data set does; put it under datasets",
+    ),
+    "a pass among the models": (
+        ("models", "mag30"),
+        {"kind": "prune", "method": "magnitude", "amount": 0.3},
+        "models.mag30: has the key 'kind', as a pass does; put it under passes",
+    ),
+    "a model among the passes": (
+        ("passes", "svm"),
+        {"family": "linear"},
+        "passes.svm: has the key 'family', as a model does; put it under models",
     ),
 }
 

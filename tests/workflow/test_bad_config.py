@@ -105,6 +105,34 @@ def test_an_entry_with_a_mistake_is_no_unknown_name(good):
     assert len(refused(good)) == 1
 
 
+@pytest.mark.parametrize("place", ["datasets", "models"])
+def test_a_data_set_with_a_mistake_is_no_model(good, place):
+    """Whether it stands among the data sets or not, and the study knows it."""
+    entry = {"title": "S", "language": "en", "labels": ["joy", "fear"], "licence": "MIT"}
+    good = changed(good, (), {"datasets": {}})
+    good[place]["semeval"] = {**entry, "source": {"files": [{"name": "a.csv", "paht": "a.csv"}]}}
+    good["study"] += [{"dataset": "semeval", "variants": ["tiny", "word"]}]
+    lines = refused(good)
+    assert len(lines) == 2 and lines[0].startswith(f"{place}.semeval")
+    assert lines[1] == (
+        "study.semeval: variant 'word': unknown model 'word'; models are: linear, tiny"
+    )
+
+
+def test_a_folder_that_is_named_like_a_repository(good, tmp_path, monkeypatch):
+    good = changed(
+        good, ("models", "tiny"), {"family": "transformer", "hub": "models/mine", "train": {}}
+    )
+    monkeypatch.chdir(tmp_path)
+    assert load_study(good, ROOT).models["tiny"]["hub"] == "models/mine"
+    folder = tmp_path / "models" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (line,) = refused(good)
+    assert line.startswith("models.tiny.hub: 'models/mine' is a folder here, and hub is for")
+    assert "from_mirror: true, --config mirror=DIR, and the folder as DIR/models/tiny/" in line
+
+
 @pytest.mark.parametrize("what", ["a key twice in YAML", "int8 before pruning"])
 def test_through_snakemake(plan, tmp_path, good, what):
     """The Snakefile tells the same, and makes nothing."""

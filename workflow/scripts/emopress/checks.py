@@ -1,11 +1,14 @@
 """What is wrong with a config that its schema allows: entries that do not fit, idle keys, impossible variants."""
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from emopress import recipe
 from emopress.architectures import DECODERS
+from emopress.schema import SECTIONS
+from emopress.sound import Aside
 
 Entries = dict[str, dict[str, Any]]
 
@@ -47,6 +50,12 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
     for name in sorted(set(models) & set(passes)):
         yield f"passes.{name}: a model has this name too; names must differ"
     for name, entry in models.items():
+        if (Path(entry.get("hub", "")) / "config.json").is_file() and "hub" in entry:
+            yield (
+                f"models.{name}.hub: {entry['hub']!r} is a folder here, and hub is for repositories of "
+                f"huggingface.co; for the folder: from_mirror: true, --config mirror=DIR, and the folder as "
+                f"DIR/models/{name}/; for the repository of that name: rename the folder"
+            )
         if "init" in entry:
             if "tokenizer" not in entry:
                 yield f"models.{name}: a model from scratch needs a tokenizer"
@@ -191,28 +200,31 @@ def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[st
         yield f"none of {', '.join(last['passes'])} can be applied to {recipe.parent(variant)!r}"
 
 
-def study_errors(config: dict[str, Any], aside: Collection[str] = ()) -> Iterator[str]:
+def study_errors(config: dict[str, Any], aside: Aside | None = None) -> Iterator[str]:
     """Yield one line per variant that cannot be made or compared.
 
     `aside` names entries that `config` lacks since they have mistakes of their own: of a variant with
     one of them only the unknown names are told.
     """
     models, passes, datasets = config["models"], config["passes"], config["datasets"]
-    known = [dict.fromkeys([*entries, *aside]) for entries in (datasets, models, passes)]
+    apart = aside or {}
+    known = {key: dict.fromkeys([*config[key], *sorted(apart.get(key, ()))]) for key in SECTIONS}
+    uncertain = {*apart.get("models", ()), *apart.get("passes", ())}
     seen = set()
     for block in config["study"]:
         dataset = block["dataset"]
-        if dataset not in known[0]:
-            yield f"study: unknown dataset {dataset!r}; datasets are: {', '.join(datasets)}"
+        if dataset not in known["datasets"]:
+            names = ", ".join(known["datasets"])
+            yield f"study: unknown dataset {dataset!r}; datasets are: {names}"
         if dataset in seen:
             yield f"study: dataset {dataset!r} stands twice"
         seen.add(dataset)
-        unsure = [v for v in block["variants"] if set(v.split("+")) & set(aside)]
+        unsure = [v for v in block["variants"] if set(v.split("+")) & uncertain]
         for variant in unsure:
-            for problem in recipe.unknown_names(variant, *known[1:]):
+            for problem in recipe.unknown_names(variant, known["models"], known["passes"]):
                 yield f"study.{dataset}: variant {variant!r}: {problem}"
         for variant in (v for v in block["variants"] if v not in unsure):
-            problems = recipe.unknown_names(variant, *known[1:])
+            problems = recipe.unknown_names(variant, known["models"], known["passes"])
             problems = problems or recipe.problems(variant, models, passes)
             for problem in problems or _empty_search(variant, models, passes):
                 yield f"study.{dataset}: variant {variant!r}: {problem}"

@@ -22,6 +22,11 @@ FREE_TEXTS = (
     "delimiter",
 )  # of any characters
 NUMBERS = ("integer", "number")
+SECTIONS = {  # the key that every entry has, and no entry of those after it; what an entry is
+    "datasets": ("source", "a data set"),
+    "models": ("family", "a model"),
+    "passes": ("kind", "a pass"),
+}
 SCHEMA_PATH = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -48,10 +53,34 @@ def schema_faults(config: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
     """Return the lines of `schema_errors`, each with the path of keys to what is wrong."""
     validator = Draft202012Validator(schema())
     found = sorted(validator.iter_errors(config), key=lambda error: [str(p) for p in error.path])
-    lines = {line: _faulty(error) for error in found for line in _lines(error)}
+    lines = dict(_misplaced(config))
+    elsewhere = set(lines.values())
+    found = [error for error in found if tuple(error.absolute_path)[:2] not in elsewhere]
+    lines |= {line: _faulty(error) for error in found for line in _lines(error)}
     for path, what in _odd_values(config):
         lines.setdefault(what, path)
     return list(lines.items())
+
+
+def section_of(entry: Any) -> str | None:
+    """Return which of SECTIONS an entry belongs to, by the key that tells them apart."""
+    if not isinstance(entry, dict):
+        return None
+    return next((section for section, (key, _) in SECTIONS.items() if key in entry), None)
+
+
+def _misplaced(config: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield line and path of each entry that stands in another section than its own."""
+    for section, (key, _) in SECTIONS.items():
+        entries = config.get(section)
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            own = section_of(entry)
+            if own and key not in entry:
+                mark, what = SECTIONS[own]
+                yield (
+                    f"{section}.{name}: has the key {mark!r}, as {what} does; put it under {own}",
+                    (section, name),
+                )
 
 
 def _faulty(error: ValidationError) -> tuple[Any, ...]:
@@ -111,8 +140,7 @@ def _lines(error: ValidationError) -> Iterator[str]:
             kinds = kinds if isinstance(kinds, str) else " or ".join(kinds)
             yield f"{where}: {value!r} is not of type {kinds}{_meant(value, error)}"
         case "pattern":
-            said = error.schema.get("description", "").rstrip(".")
-            rule = f"; allowed: {said[:1].lower()}{said[1:]}" if _is_rule(error) else ""
+            rule = f"; allowed: {_rule(error.schema)}" if _rule(error.schema) else ""
             yield f"{where}: {value!r} does not match {error.validator_value!r}{rule}"
         case "uniqueItems":
             twice = next(item for index, item in enumerate(value) if item in value[:index])
@@ -144,13 +172,12 @@ def _lines(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {error.message}"
 
 
-def _is_rule(error: ValidationError) -> bool:
-    """Return whether the schema's description says in words what its pattern does: names do."""
-    return (
-        bool(error.schema.get("description"))
-        and "pattern" in schema()["$defs"]["name"]
-        and (error.validator_value == schema()["$defs"]["name"]["pattern"])
-    )
+def _rule(node: dict[str, Any]) -> str:
+    """Return in words what a pattern allows, if it is a shared one: the description is about it then."""
+    patterns = [shared.get("pattern") for shared in schema()["$defs"].values()]
+    said = node.get("description", "") if node.get("pattern") in patterns else ""
+    initial = said[:1] if said[1:2].isupper() else said[:1].lower()
+    return f"{initial}{said[1:]}".rstrip(".")
 
 
 def _of_its_type(error: ValidationError) -> list[ValidationError]:
@@ -166,6 +193,9 @@ def _of_its_type(error: ValidationError) -> list[ValidationError]:
 
 def _choice(node: dict[str, Any]) -> str:
     """Say one branch of an anyOf in words."""
+    node = resolve(node)
+    if _rule(node):
+        return _rule(node)
     if "const" in node:
         return str(node["const"])
     words = {

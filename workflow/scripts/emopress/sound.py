@@ -3,31 +3,33 @@
 from typing import Any
 
 from emopress import recipe
-from emopress.schema import schema, schema_faults
+from emopress.schema import SECTIONS, schema, schema_faults, section_of
 
-ENTRIES = ("datasets", "models", "passes")
+Aside = dict[str, set[str]]  # section -> names of its entries
 NEEDED: dict[str, Any] = {"name": "none", "seeds": [0], "models": {}, "passes": {}, "study": []}
 
 
-def sound_part(config: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+def sound_part(config: dict[str, Any]) -> tuple[dict[str, Any], Aside]:
     """Return the part of `config` that its schema allows, and the names of the entries that were put aside.
 
     Put aside are data sets, models and passes with a mistake, and what refers to them by name, since
-    nothing certain can be said of it. `study` of the part may be empty; all else is valid.
+    nothing certain can be said of it. One that stands in another section counts to its own. `study` of
+    the part may be empty; all else is valid.
     """
     config = {key: value for key, value in config.items() if key in schema()["properties"]}
-    aside: set[str] = set()
-    whole = all(isinstance(config.get(key), dict) for key in ENTRIES)  # else all names are unknown
-    config |= {key: {} for key in ENTRIES if not isinstance(config.get(key), dict)}
+    aside: Aside = {section: set() for section in SECTIONS}
+    whole = all(isinstance(config.get(key), dict) for key in SECTIONS)  # else all names are unknown
+    config |= {key: {} for key in SECTIONS if not isinstance(config.get(key), dict)}
     config = {**NEEDED, **config}
     study = config["study"] if whole and isinstance(config["study"], list) else []
     blocks = [block for block in map(_sound_block, study) if block]
     config["study"] = blocks or [{"dataset": "none", "variants": ["none"]}]
     for _, path in schema_faults(config):
         key = path[0]
-        if key in ENTRIES and len(path) > 1:
+        if key in SECTIONS and len(path) > 1:
+            if path[1] in config[key]:  # else it was taken out for another mistake
+                aside[section_of(config[key][path[1]]) or key].add(str(path[1]))
             config[key] = {name: entry for name, entry in config[key].items() if name != path[1]}
-            aside.add(str(path[1]))
         elif key == "study":
             config["study"][path[1]].pop("published", None)
         elif key in NEEDED:
@@ -51,14 +53,16 @@ def _sound_block(block: Any) -> dict[str, Any] | None:
     return {**texts, "variants": kept, **published} if kept else None
 
 
-def _put_aside_what_refers_to(config: dict[str, Any], aside: set[str]) -> None:
+def _put_aside_what_refers_to(config: dict[str, Any], aside: Aside) -> None:
     """Move entries that name one that was put aside there too, again and again."""
-    before = -1
-    while len(aside) > before:
-        before = len(aside)
+    moved = True
+    while moved:
+        moved = False
         for key in ("models", "passes"):
-            referring = {n for n, entry in config[key].items() if _names(entry) & aside}
-            aside |= referring
+            unsure = aside["models"] | aside["passes"]
+            referring = {n for n, entry in config[key].items() if _names(entry) & unsure}
+            moved |= bool(referring)
+            aside[key] |= referring
             config[key] = {n: e for n, e in config[key].items() if n not in referring}
 
 

@@ -227,7 +227,7 @@ def load_study(
         *idle_keys(config.get("passes")),
         *idle_columns(config["datasets"]),
     ]
-    checked, aside = sound_part(config) if errors else (config, set())
+    checked, aside = sound_part(config) if errors else (config, {})
     checked = with_defaults({**checked, "datasets": _with_normalisation(checked["datasets"])})
     errors += [
         *dataset_errors(checked["datasets"], root),
