@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import bad_commands
 import bad_config
 import bad_data
 import bad_hub
@@ -61,6 +62,7 @@ def sections():
     yield "Classifiers that are used as they are", [(w, m) for w, (_, m) in classifiers]
     yield "Weights that do not fit", [(w, m) for w, (_, m) in bad_hub.MISFITS.items()]
     yield "The hub", [(w, m) for w, (_, m) in bad_hub.HUBS.items()]
+    yield "The command line", [(w, m) for w, (_, m) in bad_commands.SNAKEMAKE.items()]
 
 
 def page():

@@ -21,11 +21,6 @@ def repeated_configfiles(arguments: Sequence[str]) -> list[str]:
     ]
 
 
-def configfiles(arguments: Sequence[str]) -> list[str]:
-    """Return the files of every --configfile flag, as they are given."""
-    return [path for group in _groups(arguments, CONFIGFILE) for path in group]
-
-
 def check_configfiles(arguments: Sequence[str]) -> None:
     """End this process with one line if a file after --configfile cannot be read, or --config has no KEY=VALUE.
 
