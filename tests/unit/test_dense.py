@@ -16,6 +16,7 @@ from emopress.bundle.export import export_linear
 from emopress.checkpoint import read_checkpoint
 from emopress.data.normalise import normalise_text
 from emopress.dense.model import DenseModel
+from emopress.dense.quantization import weight_range
 from emopress.dense.table import first_vectors
 from emopress.dense.train import Entries, train_dense
 from emopress.errors import UserError
@@ -145,8 +146,12 @@ def test_codes_are_packed_and_stand_for_the_rounded_weights(trained, filled, tmp
             stored = arrays[new.name]
             assert stored.dtype == np.uint8 and stored.size == -(-old.matrix.size * bits // 8)
             told = findings[new.name]
-            clipped = np.clip(old.weights(), told["low"], told["high"])
-            assert np.abs(new.weights() - clipped).max() <= 1.01 * told["scale"]
+            weights, by_row = old.weights(), new.name == "vectors"
+            low, high = weight_range(weights, symmetric=False, percentile=99.5, by_row=by_row)
+            assert (told["low"], told["high"]) == pytest.approx((np.min(low), np.max(high)))
+            steps = np.abs(new.weights() - np.clip(weights, low, high)) / new.scale
+            assert steps.max() <= 1.01
+            assert (f"{new.name}.scales" in arrays) == by_row
             error = np.mean(np.square(new.weights() - old.weights()))
             assert told["mean_squared_error"] == pytest.approx(error, rel=1e-4)
             if old.bias is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emopress.dense.quantization import quantize, told, weight_range
+from emopress.dense.quantization import next_half, quantize, told, weight_range
 from emopress.dense.search import Loss, coded, divergence, search_layers
 from emopress.errors import UserError
 from emopress.runtime.layers import OUTPUT, VECTORS, Layer
@@ -55,6 +55,42 @@ def test_asymmetric_codes_by_hand():
     assert (found.scale, found.zero_point) == (2.0, 2)
     assert found.codes.tolist() == [0, 2, 2, 2, 3]
     assert found.weights.tolist() == [-4, 0, 0, 0, 2]
+
+
+def test_rows_have_ranges_of_their_own_by_hand():
+    table = np.array([[-4.0, -1, 0, 2], [0.5, 0.25, -0.25, 0], [0, 0, 0, 0]], dtype=np.float32)
+    low, high = weight_range(table, symmetric=False, percentile=100, by_row=True)
+    assert low.tolist() == [[-4], [-0.25], [0]] and high.tolist() == [[2], [0.5], [0]]
+    found = quantize(table, bits=2, low=low, high=high)
+    assert found.scale.tolist() == [[2.0], [0.25], [1.0]]  # 6 / 3; 0.75 / 3; of 0 alone 2 / 2
+    assert found.zero_point.tolist() == [[2], [1], [1]]
+    assert found.weights.tolist() == [[-4, 0, 0, 2], [0.5, 0.25, -0.25, 0], [0, 0, 0, 0]]
+    facts = told(table, found, low=low, high=high)
+    assert (facts["low"], facts["high"], facts["clipped_share"]) == (-4, 2, 0)
+    assert (facts["scale"], facts["zero_point"]) == (1.0, 1)  # medians
+    # symmetric, at 50 %: half way between the second and the third magnitude
+    low, high = weight_range(table, symmetric=True, percentile=50, by_row=True)
+    assert high[:, 0].tolist() == [1.5, 0.25, 0] and np.array_equal(low, -high)
+    # scales are the next larger numbers of float16, so that nothing is clipped
+    assert next_half(np.array([1 / 3, 0.5])).tolist() == [0.33349609375, 0.5]
+    with pytest.raises(ValueError, match=r"a scale of 1e\+09 is beyond float16"):
+        quantize(np.array([[1e9]]), bits=2, low=np.array([[-1e9]]), high=np.array([[1e9]]))
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_large_word_costs_no_other(bits, symmetric):
+    table = MANY.copy()
+    table[7] *= 100
+    step = {"name": "q", "bits": bits, "symmetric": symmetric}
+    layer, facts = coded(Layer(VECTORS, table), step, 100)
+    assert layer.scale.shape == (100, 1) and facts["clipped_share"] == 0
+    alone, _ = coded(Layer(VECTORS, table[:7]), step, 100)
+    assert np.array_equal(layer.weights()[:7], alone.weights())
+    assert np.array_equal(layer.weights(np.array([3, 1])), alone.weights()[[3, 1]])
+    dense, _ = coded(Layer(OUTPUT, table), step, 100)  # a layer's: the large one sets the step
+    gaps = [np.abs(np.delete(each.weights() - table, 7, axis=0)).mean() for each in (layer, dense)]
+    assert gaps[0] < (0.2 if bits > 2 else 1) * gaps[1]
 
 
 def test_two_symmetric_bits_are_three_values():
@@ -158,7 +194,7 @@ def test_of_equal_percentiles_the_one_that_clips_least_is_taken():
 
 def test_of_equal_macro_f1_the_smaller_divergence_decides():
     def steps(found):
-        return float(sum(layer.scale for layer in found if layer.bits == 2))
+        return float(sum(np.max(layer.scale) for layer in found if layer.bits == 2))
 
     for sign, chosen in ((-1, 100), (1, 60)):
         _, facts = search_layers(
@@ -173,6 +209,8 @@ def test_an_empty_range_names_pass_and_layer():
     sparse = np.zeros((10, 10), dtype=np.float32)
     sparse[0, 0] = 1
     with pytest.raises(
-        UserError, match=r"pass q, layer vectors, percentile 90: the range is empty"
+        UserError, match=r"pass q, layer vectors, percentile 60: the range is empty"
     ):
-        coded(Layer(VECTORS, sparse), STEP, 90)
+        coded(Layer(VECTORS, sparse), STEP, 60)
+    with pytest.raises(UserError, match=r"pass q, layer output, percentile 90: the range is empty"):
+        coded(Layer(OUTPUT, sparse), STEP, 90)

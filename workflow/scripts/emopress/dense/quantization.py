@@ -2,9 +2,10 @@
 
 Uniform affine quantization: weight = scale * (code - zero_point), codes from 0 to 2**bits - 1 (Jacob et
 al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
-section 2.1). The range that the codes span is the whole distribution of the weights, or what is left
-between two percentiles of it; the weights beyond are clipped (Wu, Judd, Zhang, Isaev, Micikevicius
-2020, "Integer quantization for deep learning inference", section 3.3, for activations).
+section 2.1). The range that the codes span is the whole distribution of the weights, of a layer or of a
+table's row, or what is left between two percentiles of it; the weights beyond are clipped (Wu, Judd,
+Zhang, Isaev, Micikevicius 2020, "Integer quantization for deep learning inference", section 3.3, for
+activations).
 """
 
 from typing import Any, NamedTuple
@@ -17,11 +18,14 @@ HISTOGRAM_BINS = 16
 
 
 class Quantized(NamedTuple):
-    """A matrix as uint8 codes of its shape; weight = scale * (code - zero_point)."""
+    """A matrix as uint8 codes of its shape; weight = scale * (code - zero_point).
+
+    Scale and zero point are of the whole matrix, or arrays [rows, 1] with one of each row.
+    """
 
     codes: np.ndarray
-    scale: float
-    zero_point: int
+    scale: Any
+    zero_point: Any
     bits: int
 
     @property
@@ -30,54 +34,75 @@ class Quantized(NamedTuple):
         return dequantize(self.codes, self.scale, self.zero_point)
 
 
-def weight_range(weights: np.ndarray, *, symmetric: bool, percentile: float) -> tuple[float, float]:
-    """Return the range [low, high] that the codes of some weights shall span; 0 lies within.
+def weight_range(
+    weights: np.ndarray, *, symmetric: bool, percentile: float, by_row: bool = False
+) -> tuple[Any, Any]:
+    """Return the range (low, high) that the codes of some weights shall span; 0 lies within.
 
     About 100 - percentile % of the weights lie outside; 100 is min-max. Symmetric: the percentile of
     the magnitudes, on either side of 0. Else each tail gets half of what is cut off. Percentiles
-    between two weights are interpolated linearly.
+    between two weights are interpolated linearly. `by_row`: the ranges of the rows, [rows, 1] each.
     """
-    if symmetric:
-        reach = float(np.percentile(np.abs(weights), percentile))
-        return -reach, reach
+    axis = 1 if by_row else None
     tail = (100 - percentile) / 2
-    low, high = np.percentile(weights, [tail, 100 - tail])
-    return min(float(low), 0.0), max(float(high), 0.0)
+    if symmetric:
+        high = np.percentile(np.abs(weights), percentile, axis=axis, keepdims=by_row)
+        low = -high
+    else:
+        low, high = np.percentile(weights, [tail, 100 - tail], axis=axis, keepdims=by_row)
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    return (low, high) if by_row else (float(low), float(high))
 
 
-def quantize(weights: np.ndarray, *, bits: int, low: float, high: float) -> Quantized:
+def quantize(weights: np.ndarray, *, bits: int, low: Any, high: Any) -> Quantized:
     """Round weights to `bits`-bit codes that span [low, high]; what lies beyond is clipped.
 
-    Where low = -high, the codes do so too: 2**bits - 1 of them, from 0 to 2**bits - 2, around a zero
-    point in their middle. Else all 2**bits are used, and the zero point is rounded, so that 0 stays
-    exactly 0. Halves are rounded to the even neighbour. ValueError if the range is empty although some
-    weight is not 0.
+    Numbers: one range for all. Arrays [rows, 1]: one for each row, whose scale is a number that float16
+    holds, the next larger one. Where low = -high, the codes do so too: 2**bits - 1 of them, from 0 to
+    2**bits - 2, around a zero point in their middle. Else all 2**bits are used, and the zero point is
+    rounded, so that 0 stays exactly 0. Halves are rounded to the even neighbour. ValueError if a range
+    is empty although some weight of it is not 0, or too wide for float16.
     """
-    if high <= low:
-        if np.any(weights):
-            raise ValueError("the range is empty, and all weights would become 0")
-        low, high = -1.0, 1.0
-    last = 2**bits - 2 if low == -high else 2**bits - 1
-    # A scale is stored as float32: codes are rounded with the value that they will be read with.
-    scale = float(np.float32((high - low) / last))
-    zero_point = int(np.clip(np.round(-low / scale), 0, last))
+    empty = np.asarray(high <= low)
+    if np.any(weights[np.broadcast_to(empty, weights.shape)]):
+        raise ValueError("the range is empty, and all weights would become 0")
+    low, high = np.where(empty, -1.0, low), np.where(empty, 1.0, high)
+    last = np.where(low == -high, 2**bits - 2, 2**bits - 1)
+    # A scale is stored in few bits: codes are rounded with the value that they will be read with.
+    scale = next_half((high - low) / last) if low.ndim else np.float32((high - low) / last)
+    zero_point = np.clip(np.round(-low / scale), 0, last).astype(np.uint8)
     codes = np.clip(np.round(weights / scale) + zero_point, 0, last).astype(np.uint8)
-    return Quantized(codes, scale, zero_point, bits)
+    if low.ndim:
+        return Quantized(codes, scale, zero_point, bits)
+    return Quantized(codes, float(scale), int(zero_point), bits)
 
 
-def told(weights: np.ndarray, found: Quantized, *, low: float, high: float) -> dict[str, Any]:
+def next_half(values: np.ndarray) -> np.ndarray:
+    """Return positive numbers as float32, each the next number that float16 holds, as large or larger.
+
+    ValueError for one that is larger than all of them, 65504.
+    """
+    largest = np.finfo(np.float16).max
+    if np.any(values > largest):
+        raise ValueError(f"a scale of {float(np.max(values)):.3g} is beyond float16")
+    halves = values.astype(np.float16)
+    return np.where(halves < values, np.nextafter(halves, largest), halves).astype(np.float32)
+
+
+def told(weights: np.ndarray, found: Quantized, *, low: Any, high: Any) -> dict[str, Any]:
     """Return what quantization did to a layer: plain numbers for `bundle.json`.
 
+    Of rows with ranges of their own the outermost `low` and `high`, the medians of scale and zero point.
     `clipped_share` of the weights lay outside [low, high]; `mean_squared_error` is over all weights,
     `signal_to_noise_db` their mean square over it (10 log10; null if nothing was lost); `histogram`
     counts the weights before and after in equal bins between `edges`.
     """
     return {
         "bits": found.bits,
-        "low": low,
-        "high": high,
-        "scale": found.scale,
-        "zero_point": found.zero_point,
+        "low": float(np.min(low)),
+        "high": float(np.max(high)),
+        "scale": float(np.median(found.scale)),
+        "zero_point": int(np.median(found.zero_point)),
         "clipped_share": float(np.mean((weights < low) | (weights > high))),
         "zero_share": float(np.mean(found.codes == found.zero_point)),
         **moved(weights, found.weights),

@@ -13,7 +13,7 @@ from emopress.dense.quantization import quantize, told, weight_range
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.dense import DenseClassifier, forward, pooled
-from emopress.runtime.layers import Layer
+from emopress.runtime.layers import VECTORS, Layer
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities
 
 
@@ -34,9 +34,14 @@ LossOf = Callable[[Sequence[Layer]], Loss]
 
 
 def coded(layer: Layer, step: dict[str, Any], percentile: float) -> tuple[Layer, dict[str, Any]]:
-    """Return a layer as codes that span the range of a percentile, and what that did to it."""
-    weights = layer.weights()
-    low, high = weight_range(weights, symmetric=step["symmetric"], percentile=percentile)
+    """Return a layer as codes that span the range of a percentile, and what that did to it.
+
+    The vectors' rows have ranges of their own: one large word would set the step of all others.
+    """
+    weights, by_row = layer.weights(), layer.name == VECTORS
+    low, high = weight_range(
+        weights, symmetric=step["symmetric"], percentile=percentile, by_row=by_row
+    )
     try:
         found = quantize(weights, bits=step["bits"], low=low, high=high)
     except ValueError as error:

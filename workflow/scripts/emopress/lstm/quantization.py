@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from emopress.dense.quantization import moved, weight_range
+from emopress.dense.quantization import moved, next_half, weight_range
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,7 @@ def round_table(vectors: np.ndarray, *, bits: int, percentile: float) -> Columns
     A scale is the next larger one that float16 holds, which clips nothing; the largest is 65504.
     """
     exact = column_scales(vectors.T, bits=bits, percentile=percentile)[:, None]
-    largest = np.finfo(np.float16).max
-    halves = np.minimum(exact, largest).astype(np.float16)
-    halves = np.where(halves < exact, np.nextafter(halves, largest), halves)
-    scales = halves.astype(np.float32)
+    scales = next_half(np.minimum(exact, np.finfo(np.float16).max))
     return as_columns(steps(vectors / scales, bits), scales, bits)
 
 

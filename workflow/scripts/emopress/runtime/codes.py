@@ -39,7 +39,9 @@ def unpack(packed: np.ndarray, bits: int, shape: tuple[int, ...]) -> np.ndarray:
     return np.packbits(digits, axis=1, bitorder="little").reshape(shape)
 
 
-def dequantize(codes: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
+def dequantize(
+    codes: np.ndarray, scale: float | np.ndarray, zero_point: int | np.ndarray
+) -> np.ndarray:
     """Return scale * (codes - zero_point) as float32 (Jacob et al. 2018, equation 1)."""
     return (codes.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 

@@ -5,6 +5,8 @@ It is a zip of arrays, no pickle:
   index         uint8 [bytes]  JSON, a list of layers {name, shape, bits, scale, zero_point}, first the
                                `vectors`, then the dense layers in order, `output` last
   <name>        float32 [rows, columns] where bits is 32; else its codes, packed (runtime.codes)
+  <name>.scales, <name>.zero_points
+                float16 and uint8 [rows], in the place of the index's where each row has its own
   <name>.bias   float32 [columns], of the dense layers
 """
 
@@ -25,20 +27,26 @@ VECTORS, OUTPUT = "vectors", "output"
 
 @dataclass(frozen=True)
 class Layer:
-    """A matrix [inputs, outputs] as float32 weights (bits 32) or as uint8 codes, and its bias."""
+    """A matrix [inputs, outputs] as float32 weights (bits 32) or as uint8 codes, and its bias.
+
+    Scale and zero point are of the whole matrix, or arrays [inputs, 1] with one of each row.
+    """
 
     name: str
     matrix: np.ndarray
     bias: np.ndarray | None = None
     bits: int = 32
-    scale: float = 1.0
-    zero_point: int = 0
+    scale: float | np.ndarray = 1.0
+    zero_point: int | np.ndarray = 0
 
     def weights(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Return some rows of the matrix as float32 weights."""
         if self.bits == 32:
             return self.matrix[rows]
-        return dequantize(self.matrix[rows], self.scale, self.zero_point)
+        scale = self.scale[rows] if isinstance(self.scale, np.ndarray) else self.scale
+        zero = self.zero_point
+        zero = zero[rows] if isinstance(zero, np.ndarray) else zero
+        return dequantize(self.matrix[rows], scale, zero)
 
     @property
     def params(self) -> int:
@@ -52,7 +60,7 @@ class Layer:
         biases = 0 if self.bias is None else int(np.count_nonzero(self.bias))
         return int(np.count_nonzero(self.matrix != zero)) + biases
 
-    def coded(self, codes: np.ndarray, bits: int, scale: float, zero_point: int) -> "Layer":
+    def coded(self, codes: np.ndarray, bits: int, scale: Any, zero_point: Any) -> "Layer":
         """Return this layer with codes in the place of its weights."""
         return replace(self, matrix=codes, bits=bits, scale=scale, zero_point=zero_point)
 
@@ -66,8 +74,12 @@ def write_model(path: Path, words: Sequence[str], layers: Sequence[Layer]) -> No
         if layer.bits == 32:
             arrays[layer.name] = layer.matrix.astype(np.float32)
         else:
-            known |= {"scale": layer.scale, "zero_point": layer.zero_point}
             arrays[layer.name] = pack(layer.matrix, layer.bits)
+        if isinstance(layer.scale, np.ndarray):
+            arrays[f"{layer.name}.scales"] = layer.scale[:, 0].astype(np.float16)
+            arrays[f"{layer.name}.zero_points"] = np.ravel(layer.zero_point)
+        elif layer.bits != 32:
+            known |= {"scale": layer.scale, "zero_point": layer.zero_point}
         if layer.bias is not None:
             arrays[f"{layer.name}.bias"] = layer.bias.astype(np.float32)
         index.append(known)
@@ -98,5 +110,9 @@ def _layer(entry: dict[str, Any], arrays: Any) -> Layer:
     bias = arrays.get(f"{name}.bias")
     if entry["bits"] == 32:
         return Layer(name, arrays[name].reshape(shape), bias)
-    codes = unpack(arrays[name], entry["bits"], shape)
-    return Layer(name, codes, bias, entry["bits"], entry["scale"], entry["zero_point"])
+    codes, bits = unpack(arrays[name], entry["bits"], shape), entry["bits"]
+    if "scale" in entry:
+        return Layer(name, codes, bias, bits, entry["scale"], entry["zero_point"])
+    scales = arrays[f"{name}.scales"].reshape(shape[0], 1).astype(np.float32)
+    zero_points = arrays[f"{name}.zero_points"].reshape(shape[0], 1)
+    return Layer(name, codes, bias, bits, scales, zero_points)
