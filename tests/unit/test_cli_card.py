@@ -135,18 +135,54 @@ def test_limits_in_another_language():
     lengths = {"words": {"median": 1.0}, "characters": {"median": 12.0}}
     data = {"title": "T", "lengths": lengths, "label_shares": {"train": {"怒": 0.5, "無": 0.5}}}
     data["leakage"] = {"letters_only": {"test_in_train_or_validation": 0}}
+    data["counts"] = {"test": {"怒": 3, "無": 0}}
     manifest = {
         "language": "zh-Hant",
         "runtime": "onnxruntime",
         "max_length": 64,
         "labels": ["怒", "無"],
     }
-    found = " ".join(
-        limits(SimpleNamespace(bundle=SimpleNamespace(facts=manifest), data=data, measured=None))
-    )
+    bundle = SimpleNamespace(facts=manifest)
+    found = " ".join(limits(SimpleNamespace(bundle=bundle, data=data, measured=None, cut=None)))
     assert "Language: Chinese (zh-Hant)." in found
     assert "half the texts have at most 12 characters" in found
     assert "unless one of them stands for none." in found and "no label for that" not in found
+
+
+def test_texts_that_were_cut_and_labels_without_test_texts_are_told():
+    data = {
+        "title": "T",
+        "lengths": {"words": {"median": 12.0}},
+        "label_shares": {"train": {"a": 1.0}},
+    }
+    data |= {"leakage": {"letters_only": {"test_in_train_or_validation": 0}}}
+    data |= {"counts": {"test": {"a": 8, "b": 0}}}
+    manifest = {"language": "en", "runtime": "dense", "max_length": 6, "labels": ["a", "b"]}
+    counted = {"cut": {"test": 1}, "texts": {"test": 8}}
+    facts = SimpleNamespace(
+        bundle=SimpleNamespace(facts=manifest),
+        data=data,
+        measured=SimpleNamespace(never=[]),
+        cut=counted,
+    )
+    found = " ".join(limits(facts))
+    assert (
+        "it reads the first 6 words of a text (of its data, half the texts have at most 12 words)"
+        in found
+    )
+    assert "ignores the rest; 12.5 % of the test texts are longer and were cut." in found
+    assert (
+        "No test text has the label `b`: nothing is known of it, and macro F1 counts it as 0."
+        in found
+    )
+
+
+def test_what_was_cut_stands_beside_the_bundle(shipped, card):
+    bundle = shipped()
+    assert "were cut" not in card(bundle)[1]
+    counted = {"max_length": 32, "unit": "tokens", "cut": {"test": 3}, "texts": {"test": 12}}
+    (bundle.parent / "cut.json").write_text(json.dumps(counted), "utf-8")
+    assert "25.0 % of the test texts are longer and were cut" in card(bundle)[1]
 
 
 def test_every_kind_of_bundle_has_a_card(artifacts, demo, tmp_path, card):

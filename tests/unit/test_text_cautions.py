@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from emopress.report.text_cautions import cut_rows, text_cautions
+from emopress.report.text_cautions import cut_rows, few_vectors, text_cautions
 
 NONE = {
     "test_in_train": 0,
@@ -150,8 +150,8 @@ def test_texts_that_only_others_cut(texts):
     texts["cut"] |= {name: cut(0.06, 0.0, 0.0) for name in ("big+kd", "big+fp16")}
     texts["cut"]["linear"] = cut(0.01, 0.0, 0.0, max_length=64, unit="words")
     assert text_cautions("linear", texts, VARIANTS) == [
-        f"For `big`, `big+int8`, `big+kd` and 1 more, with which `linear` is compared, {told}; `linear` reads more "
-        "of them."
+        f"For `big`, `big+int8`, `big+kd` and 1 more, with which `linear` is compared, up to {told}; `linear` reads "
+        "more of them."
     ]
 
 
@@ -160,6 +160,22 @@ def test_texts_that_only_others_cut(texts):
 def test_above_five_percent_of_any_split(texts, share, lines, place):
     texts["cut"]["big"] = cut(*(share if i == place else 0.0 for i in range(3)))
     assert len(text_cautions("big", texts, VARIANTS)) == lines
+
+
+def test_few_words_with_a_pretrained_vector():
+    def seeds(*shares):
+        return {
+            str(i): {"findings": {"d": {"words_in_the_file_share": s}}}
+            for i, s in enumerate(shares)
+        }
+
+    assert (
+        few_vectors({"0": {"findings": {"d": {"words": 3}}}}) == few_vectors(seeds(0.5, 0.9)) == []
+    )
+    assert few_vectors(seeds(0.5, 0.481)) == [
+        "Only 48.1 % of the words of the training texts have a vector in its file of vectors: it may be of another "
+        "language or spelling."
+    ]
 
 
 def test_the_data_card_has_a_row_per_way_of_reading(texts):

@@ -62,6 +62,7 @@ class Facts:
     measured: Measured | None
     data: dict[str, Any] | None  # the data card
     hub_data: str | None  # the data set's hub repository
+    cut: dict[str, Any] | None = None  # how many texts are longer than it reads (measure.cut)
 
 
 def gather(
@@ -90,6 +91,8 @@ def gather(
             data_card = found
     else:
         variant = "+".join(str(step["name"]) for step in bundle.facts["recipe"])
+    lengths = place.parent / "cut.json"
+    cut = read_json(lengths) if laid_out and lengths.is_file() else None
     measured = None
     if with_metrics:
         from emopress.measure.predictions import read_predictions
@@ -105,7 +108,7 @@ def gather(
                 f"{predictions}: not of the test texts that {data_card} counts: {support} texts "
                 f"per label, not {data['counts']['test']}"
             )
-    return Facts(bundle, variant, measured, data, _hub_data(data) if data else None)
+    return Facts(bundle, variant, measured, data, _hub_data(data) if data else None, cut)
 
 
 def opened(folder: Path) -> Bundle:

@@ -37,10 +37,15 @@ def limits(facts: Facts) -> list[Markdown]:
             unit = "words" if data["lengths"]["words"]["median"] > 1 else "characters"
             most = t.count(data["lengths"][unit]["median"])
             words = f" (of its data, half the texts have at most {most} {unit})"
+        unit = "words" if manifest["runtime"] == "dense" else "tokens"
+        cut = ""
+        if facts.cut:
+            longer = facts.cut["cut"]["test"] / facts.cut["texts"]["test"]
+            cut = f"; {t.share(longer)} of the test texts are longer and were cut"
         found.append(
             Markdown(
-                f"Length: it reads the first {t.count(manifest['max_length'])} tokens of a text"
-                f"{words} and ignores the rest."
+                f"Length: it reads the first {t.count(manifest['max_length'])} {unit} of a text"
+                f"{words} and ignores the rest{cut}."
             )
         )
     several = bool(manifest.get("thresholds"))
@@ -100,6 +105,15 @@ def _of_data(facts: Facts) -> list[Markdown]:
     if shares[most] > IMBALANCED * shares[least]:
         text += "; expect it to miss rare labels more often than the accuracy suggests"
     found = [Markdown(text + ".")]
+    absent = [label for label, count in data["counts"]["test"].items() if not count]
+    if facts.measured and absent:
+        labels, them = t.join([t.code(one) for one in absent]), "them" if len(absent) > 1 else "it"
+        found.append(
+            Markdown(
+                f"No test text has the label {labels}: nothing is known of {them}, and macro F1 counts "
+                f"{them} as 0."
+            )
+        )
     leaked = data["leakage"]["letters_only"]["test_in_train_or_validation"]
     if facts.measured and leaked:
         found.append(

@@ -95,10 +95,9 @@ def matched(found: Found, words: list[str], where: str, file: str) -> dict[str, 
     findings: dict[str, Any] = {
         "words_in_the_file": len(known),
         "words_in_the_file_share": round(share, 4),
-        "words_not_in_it": len(words) - len(known),
     }
     if found.respelled:
         findings["words_in_another_spelling"] = found.respelled
     if found.passed_over:
         findings["lines_passed_over"] = found.passed_over
-    return findings
+    return findings | {"words_not_in_it": len(words) - len(known)}

@@ -10,7 +10,7 @@ from emopress.card.licences import checkpoint_licences, recognise
 from emopress.measure.search import ROUNDING
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
-from emopress.report.text_cautions import text_cautions
+from emopress.report.text_cautions import few_vectors, text_cautions
 
 RESTRICTED = re.compile(r"\bnc\b|non-?\s?commercial|research", re.IGNORECASE)
 
@@ -37,6 +37,7 @@ def cautions(
     found += text_cautions(
         variant, statistics["texts"], statistics["variants"], several=bool(entry.get("multilabel"))
     )
+    found += few_vectors(details[variant])
     found += _lost_on_test(first, row)
     for label, times, texts, seeds in never_found(details[variant]):
         when = "" if times == seeds else f" in {times} of {seeds} trainings"

@@ -6,6 +6,7 @@ from typing import Any
 from emopress.report import tables as t
 
 FEW_TEXTS = 100  # fewer test texts than that are told in the answer
+MANY_WORDS = 0.5  # a smaller share of the words with a pretrained vector is told there, and warned of in the log
 MANY_CUT = 0.05  # a larger share of a split's texts is told in the answer
 LISTED = 3  # variants that a sentence names
 SPLITS = ("train", "validation", "test")
@@ -114,13 +115,33 @@ def _cut(variant: str, cut: Mapping[str, Any]) -> list[str]:
     names = [name for name, one in cut.items() if _largest(one) > MANY_CUT]
     if not names:
         return []
-    worst = max((cut[name] for name in names), key=_largest)
+    names.sort(
+        key=lambda name: -_largest(cut[name])
+    )  # those of equal shares stay in the order of recipes
+    worst = cut[names[0]]
+    alike = all(cut[name] == worst for name in names)
     listed = t.join([t.code(name) for name in names[:LISTED]])
     more = f" and {t.count(len(names) - LISTED)} more" if len(names) > LISTED else ""
     read = "reads them whole" if _largest(cut[variant]) == 0 else "reads more of them"
     return [
         f"For {listed}{more}, with which {t.code(variant)} is compared, "
-        f"{_told_cut(worst)}; {t.code(variant)} {read}."
+        f"{'' if alike else 'up to '}{_told_cut(worst)}; {t.code(variant)} {read}."
+    ]
+
+
+def few_vectors(seeds: Mapping[str, Any]) -> list[str]:
+    """Say that a file of word vectors has few of the training texts' words; `seeds`: seed -> details."""
+    shares = [
+        found["words_in_the_file_share"]
+        for seed in seeds.values()
+        for found in seed.get("findings", {}).values()
+        if "words_in_the_file_share" in found
+    ]
+    if not shares or min(shares) >= MANY_WORDS:
+        return []
+    return [
+        f"Only {t.share(min(shares))} of the words of the training texts have a vector in its file of vectors: it may "
+        "be of another language or spelling."
     ]
 
 
