@@ -60,6 +60,32 @@ MISTAKES = {
         ["joy", "fear"],
         "models.tiny: 'labels' changes nothing beside init",
     ),
+    "a tokenizer from two places": (
+        ("models", "tiny", "tokenizer", "from_mirror"),
+        "bangla",
+        "models.tiny.tokenizer: give exactly one of train, model, hub, from_mirror; found from_mirror, "
+        "lowercase, train, vocab_size",
+    ),
+    "a tokenizer from nowhere": (
+        ("models", "tiny", "tokenizer"),
+        {"lowercase": True},
+        "models.tiny.tokenizer: give exactly one of train, model, hub, from_mirror; found lowercase",
+    ),
+    "a tokenizer from elsewhere for a pretrained checkpoint": (
+        ("models", "mbert"),
+        {"family": "transformer", "from_mirror": True, "tokenizer": {"from_mirror": "bangla"}},
+        "models.mbert.tokenizer: a pretrained checkpoint brings its own; allowed: lowercase, strip_accents, as_stored",
+    ),
+    "accents of a tokenizer that is trained": (
+        ("models", "tiny", "tokenizer", "strip_accents"),
+        True,
+        "models.tiny.tokenizer: 'strip_accents' changes nothing beside train",
+    ),
+    "a revision of no hub": (
+        ("models", "tiny", "tokenizer", "revision"),
+        "main",
+        "models.tiny.tokenizer: 'revision' changes nothing without hub",
+    ),
     "unknown key at the top": (
         ("colour",),
         "blue",

@@ -38,7 +38,7 @@ def write_checkpoint(folder, architecture, corpus):
             parameter.add_(0.1 * torch.randn_like(parameter))
     params, nonzero = count_parameters(model)
     folder.mkdir(parents=True)
-    save_transformer(folder, model, tokenizer, [])
+    save_transformer(folder, model, tokenizer, [], max_length=corpus.data["max_length"])
     write_manifest(
         folder,
         {

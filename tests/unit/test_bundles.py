@@ -9,6 +9,7 @@ import pandas
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from resealed import reseal
+from tokenizers import Tokenizer
 
 from emopress.artifact import read_json, write_json
 from emopress.bundle.graph import layer_of
@@ -123,6 +124,34 @@ def test_size_is_that_of_the_files_on_disk(artifacts, name):
     assert files == {"bundle.json", "provenance.json", model, *tokenizer}
     expected = sum((folder / f).stat().st_size for f in files - {"provenance.json"})
     assert read_bundle(folder).size_bytes == expected
+
+
+BY_TRANSFORMERS = """
+import json, sys
+from transformers import AutoTokenizer
+request = json.load(open(sys.argv[1], encoding="utf-8"))
+tokenizers = {path: AutoTokenizer.from_pretrained(path) for path in request["folders"]}
+print(json.dumps({path: t(request["texts"])["input_ids"] for path, t in tokenizers.items()}))
+"""
+
+
+def test_transformers_gives_every_checkpoint_and_bundle_our_tokens(
+    artifacts, demo, python, tmp_path
+):
+    """In a fresh process, Bengali texts too: their vowel signs stay."""
+    names = [*ENCODERS, "pruned", "distilled"]
+    folders = [
+        group[name] for group in (artifacts.checkpoints, artifacts.bundles) for name in names
+    ]
+    folders.append(artifacts.bundles["bert-static"])
+    texts = [t for language in ("en", "bn") for t in demo[language].frame["text"].tolist()[:40]]
+    texts += ["Café [MASK] ok", "কি কু কৃ ক্ষ"]
+    request = {"folders": [str(folder) for folder in folders], "texts": texts}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    found = json.loads(python(BY_TRANSFORMERS, tmp_path / "request.json").stdout.splitlines()[-1])
+    for folder in folders:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        assert found[str(folder)] == [tokenizer.encode(text).ids for text in texts]
 
 
 @pytest.mark.parametrize("name", [*INT8, "pruned-static"])

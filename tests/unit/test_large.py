@@ -13,6 +13,7 @@ from resealed import alone
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from transformers import AutoTokenizer
 
 from emopress.artifact import read_json, write_json
 from emopress.bundle.decoder import export_decoder
@@ -27,7 +28,7 @@ from emopress.runtime.four_bits import Linear4bit
 from emopress.train.adapters import encoder_linears
 from emopress.train.large import count_weights, weight_bits, write_base
 from emopress.train.large_adapters import train_large_adapters
-from emopress.train.tokenizer import train_wordpiece
+from emopress.train.tokenizer import save_tokenizer, train_wordpiece
 
 SIZE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 128, "vocabulary": 300}
 METHODS = ("lora", "qlora")
@@ -55,7 +56,7 @@ def write_published(folder, texts, kind="mistral"):
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="100KB")
-    train_wordpiece(texts, vocab_size=300, lowercase=True).save(str(folder / "tokenizer.json"))
+    save_tokenizer(train_wordpiece(texts, vocab_size=300, lowercase=True), folder, max_length=64)
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
 
 
@@ -510,7 +511,12 @@ def test_a_manifest_without_its_keys_is_damaged(bundles, tmp_path):
 
 
 def test_the_tokenizer_is_shipped(bundles):
-    assert Tokenizer.from_file(str(bundles["qlora"] / "tokenizer.json")).get_vocab_size() <= 300
+    ours = Tokenizer.from_file(str(bundles["qlora"] / "tokenizer.json"))
+    assert ours.get_vocab_size() <= 300
+    for method in METHODS:  # merged, and with adapters beside it
+        theirs = AutoTokenizer.from_pretrained(bundles[method])
+        for text in ("I was HAPPY café", "কি কু কৃ"):
+            assert theirs(text)["input_ids"] == ours.encode(text).ids
 
 
 def test_sets_of_labels(based, few, training, texts, tmp_path):

@@ -78,7 +78,6 @@ MISTAKES = [
     ("passes.Big", {"kind": "quantize", "method": "static"}, "'Big' does not match"),
     ("models.big.init.layers", 0, "models.big.init.layers: 0 is less than the minimum"),
     ("models.big.hub", "a/b", "models.big: give exactly one of"),
-    ("models.big.tokenizer", {}, "models.big.tokenizer: give exactly one of train, model, hub"),
     ("models.svm.epochs", 3, "models.svm: unknown key 'epochs'"),
     ("passes.mag", {"amount": 0.5}, "passes.mag: missing key 'kind'"),
     ("models.svm", {}, "models.svm: missing key 'family'"),
@@ -128,7 +127,6 @@ def test_defaults(config):
     assert full["passes"]["int8"]["calibration"]["texts"] == 128
     assert full["passes"]["mag"]["scope"] == "global"
     assert full["models"]["svm"]["ngrams"] == [2, 5]
-    assert full["models"]["big"]["tokenizer"]["lowercase"] is False
     assert full["datasets"]["toy"]["columns"] == {"text": "text", "label": "label"}
     assert schema_errors(full) == []
 

@@ -493,7 +493,7 @@ def write_wide(folder, few):
         pretrained=None,
     )
     params, nonzero = count_parameters(model)
-    save_transformer(folder, model, source, [])
+    save_transformer(folder, model, source, [], max_length=128)
     facts = {"recipe": [{"name": "wide"}], "seed": 0, "parent": None, "base": None, "licences": []}
     write_manifest(
         folder,

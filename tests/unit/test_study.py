@@ -465,3 +465,21 @@ def test_adapters_and_qat_must_say_their_learning_rate(config):
     lines = refused(config)
     assert "passes.lora.train: missing key 'learning_rate'" in lines
     assert "passes.qat8: missing key 'train'" in lines
+
+
+def test_a_tokenizer_is_told_whole(config):
+    """A trained one keeps capitals; one of another model does what is set there, unless it says otherwise."""
+    models = config["models"]
+    models["mbert"] = {"family": "transformer", "from_mirror": True}
+    models["mbert"]["tokenizer"] = {"lowercase": True, "strip_accents": False}
+    init = {"architecture": "bert", "layers": 1, "width": 8, "heads": 1, "ffn": 8}
+    donors = {"a": {"model": "mbert"}, "b": {"model": "mbert", "lowercase": False}}
+    donors["c"] = {"train": "wordpiece", "vocab_size": 300}
+    models |= {
+        n: {"family": "transformer", "init": init, "tokenizer": t} for n, t in donors.items()
+    }
+    found = {name: entry.get("tokenizer") for name, entry in study(config).models.items()}
+    assert found["a"] == {"model": "mbert", "lowercase": True, "strip_accents": False}
+    assert found["b"] == {"model": "mbert", "lowercase": False, "strip_accents": False}
+    assert found["c"] == {"train": "wordpiece", "vocab_size": 300, "lowercase": False}
+    assert found["mbert"] == {"lowercase": True, "strip_accents": False}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.pre_tokenizers import ByteLevel, Metaspace, Whitespace, WhitespaceSplit
+from transformers import AutoTokenizer
 
 from emopress.artifact import read_json
 from emopress.checkpoint import read_checkpoint
@@ -397,6 +398,8 @@ def test_a_trimmed_checkpoint(architecture, artifacts, few, demo, tmp_path, pyth
     old = Tokenizer.from_file(str(parent / "tokenizer.json"))
     new = Tokenizer.from_file(str(out / "tokenizer.json"))
     assert new.get_vocab_size() == embedding_rows(new) == smaller.num_embeddings
+    theirs, texts = AutoTokenizer.from_pretrained(out), ["I was HAPPY", "zzz কি কু", "[SEP]"]
+    assert theirs(texts)["input_ids"] == [new.encode(text).ids for text in texts]
     assert after.config.pad_token_id == new.token_to_id("[PAD]") == smaller.padding_idx
     for entry, index in new.get_vocab().items():
         assert torch.equal(smaller.weight[index], table.weight[old.token_to_id(entry)])

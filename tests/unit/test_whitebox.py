@@ -116,7 +116,8 @@ def test_student_of_cut_and_low_rank_layers(artifacts, encoded, tmp_path):
     expected = logits_of(teacher, encoded, CPU)
     assert torch.equal(logits_of(student, encoded, CPU), expected)
     tokenizer = Tokenizer.from_file(str(artifacts.checkpoints["bert"] / "tokenizer.json"))
-    save_transformer(tmp_path, student_of_layers(teacher, [1], name="kd"), tokenizer, [])
+    student = student_of_layers(teacher, [1], name="kd")
+    save_transformer(tmp_path, student, tokenizer, [], max_length=64)
     reloaded = load_encoder(tmp_path)
     del teacher.bert.encoder.layer[0]
     assert torch.equal(logits_of(reloaded, encoded, CPU), logits_of(teacher, encoded, CPU))

@@ -59,8 +59,8 @@ has a `sha256`. It does not touch data files of this repository, and changing it
 
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors (or its shards and
-                                their index), tokenizer.json or vocab.txt
-    DIR/tokenizers/<name>/      tokenizer.json, or vocab.txt (with tokenizer_config.json)
+                                their index), the files of its tokenizer
+    DIR/tokenizers/<name>/      tokenizer.json or vocab.txt, and what lies beside it in its repository
     DIR/vectors/<file>          the file of a dense model's vectors
 
 """

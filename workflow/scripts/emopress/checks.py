@@ -11,6 +11,8 @@ from emopress.schema import SECTIONS
 from emopress.sound import Aside
 
 Entries = dict[str, dict[str, Any]]
+TOKENIZER_SOURCES = ("train", "model", "hub", "from_mirror")
+TOKENIZER_CHANGES = ("lowercase", "strip_accents", "as_stored")  # of a published one
 
 
 def idle_keys(passes: Any) -> list[str]:
@@ -65,8 +67,12 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
                 for key in ("size", "labels")
                 if key in entry
             )
-        elif "tokenizer" in entry and entry["family"] == "transformer":
-            yield f"models.{name}.tokenizer: a pretrained checkpoint brings its own"
+        if "tokenizer" in entry:
+            pretrained = entry["family"] == "transformer" and "init" not in entry
+            yield from (
+                f"models.{name}.tokenizer: {error}"
+                for error in _tokenizer_errors(entry["tokenizer"], pretrained)
+            )
         donor = entry.get("tokenizer", {}).get("model")
         if donor is not None and not {"hub", "from_mirror"} & set(models.get(donor, {})):
             yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
@@ -85,6 +91,24 @@ def entry_errors(config: dict[str, Any]) -> Iterator[str]:
     yield from _vector_files(models)
     for name, entry in passes.items():
         yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+
+
+def _tokenizer_errors(spec: Mapping[str, Any], pretrained: bool) -> Iterator[str]:
+    """Yield one line per mistake of a model's tokenizer; `pretrained`: it comes with a checkpoint."""
+    sources = [key for key in TOKENIZER_SOURCES if key in spec]
+    if pretrained:
+        if sources:
+            yield f"a pretrained checkpoint brings its own; allowed: {', '.join(TOKENIZER_CHANGES)}"
+    elif len(sources) != 1:
+        found = ", ".join(spec) or "none of them"
+        yield f"give exactly one of {', '.join(TOKENIZER_SOURCES)}; found {found}"
+        return
+    trained = sources == ["train"]
+    for key in TOKENIZER_CHANGES[1:] if trained else ("vocab_size",):
+        if key in spec:
+            yield f"{key!r} changes nothing {'beside' if trained else 'without'} train"
+    if "revision" in spec and "hub" not in spec:
+        yield "'revision' changes nothing without hub"
 
 
 def _shape_errors(init: Mapping[str, Any]) -> Iterator[str]:

@@ -184,6 +184,21 @@ def merged(base: Any, change: Any) -> Any:
     }
 
 
+def whole_tokenizers(models: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the models, each tokenizer with all that decides on its tokens.
+
+    A trained one keeps capitals unless it says otherwise; one that is another model's does what is set there.
+    """
+    whole = dict(models)
+    for name, entry in models.items():
+        spec = entry.get("tokenizer", {})
+        theirs = models.get(spec.get("model", ""), {}).get("tokenizer", {})
+        base = {"lowercase": False} if "train" in spec else theirs
+        if base:
+            whole[name] = {**entry, "tokenizer": dict(sorted({**base, **spec}.items()))}
+    return whole
+
+
 def without_nulls(value: Any) -> Any:
     """Return `value` without the keys that are null: a second config file unsets a key so."""
     if isinstance(value, dict):
@@ -247,7 +262,7 @@ def load_study(
         description=config["description"],
         seeds=config["seeds"],
         datasets=config["datasets"],
-        models=config["models"],
+        models=whole_tokenizers(config["models"]),
         passes=config["passes"],
         variants={block["dataset"]: block["variants"] for block in config["study"]},
         references={block["dataset"]: block.get("reference") for block in config["study"]},

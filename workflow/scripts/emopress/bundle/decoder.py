@@ -7,7 +7,7 @@ from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint
 from emopress.runtime.decoder import ADAPTER, HEAD
 
-SHIPPED = ("config.json", HEAD, "tokenizer.json", "model*.safetensors", "model*.index.json")
+SHIPPED = ("config.json", HEAD, "tokenizer*.json", "model*.safetensors", "model*.index.json")
 
 
 def export_decoder(checkpoint: Path, out: Path) -> None:

@@ -102,7 +102,9 @@ def write_derived(
     params, nonzero = count_parameters(model)
     source = parent.manifest
     with replaced_folder(out) as folder:
-        save_transformer(folder, model, tokenizer, trainer.history if trainer else [])
+        history = trainer.history if trainer else []
+        max_length = parent.data["max_length"]
+        save_transformer(folder, model, tokenizer, history, max_length=max_length)
         if extra:
             extra(folder)
         write_manifest(

@@ -151,7 +151,7 @@ def write_lstm(
     weights = model.weights().arrays()
     with replaced_folder(out) as folder:
         save_file(weights, folder / WEIGHTS)
-        save_tokenizer(tokenizer, folder)
+        save_tokenizer(tokenizer, folder, max_length=facts["max_length"])
         write_json(folder / "training.json", trainer.history)
         write_manifest(
             folder,

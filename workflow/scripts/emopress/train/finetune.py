@@ -57,11 +57,16 @@ def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[
 
 
 def save_transformer(
-    folder: Path, model: nn.Module, tokenizer: Tokenizer, history: list[dict[str, float]]
+    folder: Path,
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    history: list[dict[str, float]],
+    *,
+    max_length: int,
 ) -> None:
-    """Write a Hugging Face folder (safetensors), its tokenizer.json and the training curve."""
+    """Write a Hugging Face folder (safetensors), its tokenizer for `max_length` tokens and the training curve."""
     model.cpu().save_pretrained(folder)  # type: ignore[operator]
-    save_tokenizer(tokenizer, folder)
+    save_tokenizer(tokenizer, folder, max_length=max_length)
     write_json(folder / "training.json", history)
 
 
@@ -114,7 +119,7 @@ def write_trained(
     """
     params, nonzero = count_parameters(model)
     with replaced_folder(out) as folder:
-        save_transformer(folder, model, tokenizer, trainer.history)
+        save_transformer(folder, model, tokenizer, trainer.history, max_length=facts["max_length"])
         write_manifest(
             folder,
             {

@@ -152,7 +152,7 @@ def write_large(
     folder: Path, tokenizer: Tokenizer, history: list[dict[str, float]], facts: dict[str, Any]
 ) -> None:
     """Complete the checkpoint `folder`, which has its weights: tokenizer, training curve, manifest."""
-    save_tokenizer(tokenizer, folder)
+    save_tokenizer(tokenizer, folder, max_length=facts["max_length"])
     write_json(folder / "training.json", history)
     versions = library_versions(*VERSIONS)
     write_manifest(folder, {"family": "transformer", **RUNTIME, **facts, "versions": versions})

@@ -1,6 +1,5 @@
 """Tokenizers of transformer and LSTM models, always as one `tokenizer.json` that training and prediction share."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,20 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordLevelTrainer, WordPieceTrainer
 
+from emopress.artifact import write_json
 from emopress.errors import UserError
+from emopress.runtime.encoder import PAD_TOKENS
+from emopress.train.published_tokenizer import read_tokenizer
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+TOKENIZER_CONFIG = "tokenizer_config.json"
+ROLES = {  # transformers' names of what special tokens are for -> the usual tokens
+    "pad_token": PAD_TOKENS,
+    "unk_token": ("[UNK]", "<unk>"),
+    "cls_token": ("[CLS]", "<s>", "<bos>"),
+    "sep_token": ("[SEP]", "</s>", "<eos>"),
+    "mask_token": ("[MASK]", "<mask>"),
+}
 VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
 
 
@@ -92,27 +102,6 @@ def _inner_pieces(tokenizer: Tokenizer, texts: list[str]) -> list[str]:
     return [f"##{character}" for character in sorted(characters)]
 
 
-def tokenizer_of_folder(folder: Path, *, lowercase: bool) -> Tokenizer:
-    """Load a published tokenizer: its tokenizer.json, else its vocab.txt as BERT WordPiece.
-
-    `lowercase` holds for a vocab.txt whose tokenizer_config.json does not say do_lower_case.
-    """
-    if (folder / "tokenizer.json").is_file():
-        return Tokenizer.from_file(str(folder / "tokenizer.json"))
-    path = folder / "vocab.txt"
-    if not path.is_file():
-        raise UserError(f"{folder}: holds neither tokenizer.json nor vocab.txt")
-    words = path.read_text(encoding="utf-8").split("\n")
-    vocabulary = {word: index for index, word in enumerate(words) if word}
-    missing = [token for token in SPECIAL_TOKENS if token not in vocabulary]
-    if missing:
-        raise UserError(f"{path}: no entry {', '.join(missing)}; not a BERT vocabulary")
-    config = folder / "tokenizer_config.json"
-    if config.is_file():
-        lowercase = json.loads(config.read_text(encoding="utf-8")).get("do_lower_case", lowercase)
-    return wordpiece(vocabulary, lowercase=lowercase)
-
-
 def embedding_rows(tokenizer: Tokenizer) -> int:
     """Return the rows an embedding table needs: the largest id and one.
 
@@ -144,21 +133,46 @@ def model_tokenizer(
     elif pretrained is None:
         raise ValueError("a tokenizer that is not trained needs its folder")
     else:
-        result = tokenizer_of_folder(pretrained, lowercase=spec.get("lowercase", False))
+        result = read_tokenizer(pretrained, spec, texts)
     allowed = entry.get("strips_vowel_signs", False)
     if language_check and not allowed and strips_vowel_signs(result):
         raise UserError(
-            f"{pretrained}: this tokenizer strips Bengali vowel signs, and others alike (strip_accents); "
-            "use one that does not, or accept it with strips_vowel_signs: true"
+            f"{pretrained}: this tokenizer strips Bengali vowel signs, and others alike; use one that does not, "
+            "have them kept with tokenizer: {strip_accents: false}, or accept it with strips_vowel_signs: true"
         )
     return result
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a tokenizer as the tokenizer.json of an artifact, without padding and truncation."""
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_length: int) -> None:
+    """Write a tokenizer as the tokenizer.json of an artifact, without padding and truncation.
+
+    Beside it goes a tokenizer_config.json, without which transformers' AutoTokenizer builds another tokenizer
+    of the same vocabulary: that of the class which config.json's model_type stands for.
+    """
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    write_json(folder / TOKENIZER_CONFIG, tokenizer_config(tokenizer, max_length))
+
+
+def tokenizer_config(tokenizer: Tokenizer, max_length: int) -> dict[str, Any]:
+    """Return what tokenizer_config.json must say for AutoTokenizer to take tokenizer.json as it is.
+
+    Special tokens are named by their role; none that are not special in tokenizer.json, where AutoTokenizer
+    would make them so. `max_length`: tokens, where it cuts if it is told to.
+    """
+    special = {t.content for t in tokenizer.get_added_tokens_decoder().values() if t.special}
+    found = {
+        role: next((name for name in names if name in special), None)
+        for role, names in ROLES.items()
+    }
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": max_length,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        **{role: name for role, name in found.items() if name},
+    }
 
 
 def copy_tokenizer(source: Path, folder: Path) -> None:
