@@ -252,8 +252,8 @@ def test_the_hashes_of_what_a_mirror_has(tmp_path, hub, kind):
     mirror, dest = tmp_path / "mirror", tmp_path / "dest"
     place = folder_of(mirror / "models" / "mbert")
 
-    def hashes(*mirrors):
-        return mirrored_files(kind, "mbert", mirrors=mirrors, dest=dest)
+    def hashes(*mirrors, stated=None):
+        return mirrored_files(kind, "mbert", mirrors=mirrors, dest=dest, stated=stated)
 
     assert hashes() == {} and hashes(tmp_path / "empty") == {}
     before = hashes(tmp_path / "empty", mirror)
@@ -261,6 +261,13 @@ def test_the_hashes_of_what_a_mirror_has(tmp_path, hub, kind):
     assert before == {name: sha256_of(place / name) for name in kept}
     fetch("mbert", {}, mirrors=[mirror], dest=dest)
     assert hashes(mirror) == hashes() == before  # what was fetched, where no mirror is given
+    others = {name: sha256 for name, sha256 in before.items() if name != "model.safetensors"}
+    for stated in ("0" * 64, {"model.safetensors": "0" * 64}):  # gigabytes are not read for nothing
+        assert hashes(mirror, stated=stated) == hashes(stated=stated) == others
+    kept = (dest / "pretrained.json").read_text()
+    (dest / "pretrained.json").write_text(kept[:99])  # damaged: it will be fetched again
+    assert hashes() == {} and hashes(mirror) == before
+    (dest / "pretrained.json").write_text(kept)
     (place / "vocab.txt").write_text("[CLS]\n")
     assert {name for name in before if hashes(mirror)[name] != before[name]} == {"vocab.txt"}
     assert hashes() == before

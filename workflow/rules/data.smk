@@ -50,7 +50,9 @@ def hub_of(kind, entry, name, dest):
     found = {"sha256": entry["sha256"]} if "sha256" in entry else {}
     if "hub" in entry:
         found |= {"repo": entry["hub"], "revision": entry.get("revision", "main")}
-    files = mirrored_files(kind, name, mirrors=mirrors(), dest=Path(dest))
+    files = mirrored_files(
+        kind, name, mirrors=mirrors(), dest=Path(dest), stated=entry.get("sha256")
+    )
     return found | ({"mirrored": files} if files else {})
 
 

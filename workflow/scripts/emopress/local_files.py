@@ -43,7 +43,7 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _of_large(path: Path, identity: tuple[int, ...]) -> str:
-    known, name = _known(), os.path.relpath(path)
+    known, name = read_mapping(KNOWN), os.path.relpath(path)
     if known.get(name, {}).get("identity") == list(identity):
         return str(known[name]["sha256"])
     started = time.time()
@@ -55,9 +55,10 @@ def _of_large(path: Path, identity: tuple[int, ...]) -> str:
     return found
 
 
-def _known() -> dict[str, dict[str, Any]]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return what a JSON file says that is written anew where it says nothing: {} if it is absent or damaged."""
     try:
-        found = json.loads(KNOWN.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or a damaged one: it is written anew
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from emopress.artifact import read_json, replaced_folder, sha256_of, write_json
+from emopress.artifact import replaced_folder, sha256_of, write_json
 from emopress.errors import UserError
-from emopress.local_files import local_sha256
+from emopress.local_files import local_sha256, read_mapping
 
 
 class Owner(NamedTuple):
@@ -42,8 +42,7 @@ def with_hashes(
     Local are those with a `path` below `root`, and those that a mirror alone has; where no mirror has
     one now, it is what was fetched into `dest`. UserError for a file that is not what the config says.
     """
-    manifest = dest / "manifest.json"
-    fetched = read_json(manifest) if manifest.is_file() else {}
+    fetched = read_mapping(dest / "manifest.json")
     files = []
     for entry in source["files"]:
         name, stated = entry["name"], entry.get("sha256")

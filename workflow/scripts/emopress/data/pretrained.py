@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import file_table, read_json, replaced_folder, write_json
+from emopress.artifact import file_table, replaced_folder, write_json
 from emopress.data.pretrained_files import check_checkpoint, check_tokenizer
 from emopress.errors import UserError
-from emopress.local_files import local_sha256
+from emopress.local_files import local_sha256, read_mapping
 
 TOKENIZER_FILES = [
     "config.json",
@@ -54,19 +54,28 @@ def fetch_tokenizer(
     _fetch("tokenizer", name, source, mirrors, dest)
 
 
-def mirrored_files(kind: str, name: str, *, mirrors: Sequence[Path], dest: Path) -> dict[str, str]:
+def mirrored_files(
+    kind: str,
+    name: str,
+    *,
+    mirrors: Sequence[Path],
+    dest: Path,
+    stated: str | dict[str, str] | None = None,
+) -> dict[str, str]:
     """Return the files, name -> SHA-256, that a mirror has of the model or tokenizer (`kind`) `name`.
 
-    Those that a fetch into `dest` takes, or took where no mirror has them now. Empty of what comes, or
-    came, from the hub.
+    Those that a fetch into `dest` takes, or took where no mirror has them now, but for weights whose
+    hash the config has `stated`. Empty of what comes, or came, from the hub.
     """
-    record = read_json(dest / RECORD) if (dest / RECORD).is_file() else None
-    if record is not None and record.get("origin") != "mirror":
+    known = _expected(stated) if stated else {}
+    record = read_mapping(dest / RECORD)
+    if record.get("origin", "mirror") != "mirror":
         return {}
     place = next((place for place in _places(kind, name, mirrors) if place.is_dir()), None)
     if place is not None:
-        return {path.name: local_sha256(path) for path in _taken(kind, place)}
-    return {file: facts["sha256"] for file, facts in (record or {}).get("files", {}).items()}
+        return {p.name: local_sha256(p) for p in _taken(kind, place) if p.name not in known}
+    fetched = record.get("files", {}).items()
+    return {file: facts["sha256"] for file, facts in fetched if file not in known}
 
 
 def is_commit(revision: Any) -> bool:
@@ -234,11 +243,16 @@ def _check(kind: str, name: str, folder: Path, origin: str) -> None:
     check_checkpoint(folder, f"model '{name}': {origin}")
 
 
+def _expected(stated: str | dict[str, str]) -> dict[str, str]:
+    """Return file -> SHA-256 of the weights, of what the config states."""
+    return stated if isinstance(stated, dict) else {WEIGHTS: stated}
+
+
 def _check_hashes(
     name: str, stated: str | dict[str, str], files: dict[str, dict[str, Any]], origin: str
 ) -> None:
     """Raise UserError unless every file of weights has the stated hash, and no other is stated."""
-    expected = stated if isinstance(stated, dict) else {WEIGHTS: stated}
+    expected = _expected(stated)
     for file, sha256 in expected.items():
         found = files.get(file, {}).get("sha256")
         if found != sha256:
