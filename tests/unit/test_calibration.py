@@ -4,8 +4,9 @@ import numpy as np
 import pandas
 import pytest
 
-from emopress.bundle.calibration import calibration_feeds, calibration_sample
+from emopress.bundle.calibration import calibration_feeds, calibration_sample, in_own_order
 from emopress.runtime.bundle import read_bundle
+from emopress.train.data import Split
 
 
 def counts(labels, chosen):
@@ -57,3 +58,17 @@ def test_feeds_are_the_chosen_texts_one_by_one(artifacts, few):
     assert all(feed["input_ids"].shape == feed["attention_mask"].shape for feed in feeds)
     assert all(len(feed["input_ids"]) == 1 and feed["attention_mask"].all() for feed in feeds)
     assert len({feed["input_ids"].shape[1] for feed in feeds}) > 1
+
+
+def test_the_order_is_that_of_the_texts_not_of_the_file(artifacts, few, tmp_path):
+    bundle, frame = read_bundle(artifacts.bundles["bert"]), pandas.read_parquet(few.train)
+    found = []
+    for order in (frame, frame.iloc[::-1], frame.sample(frac=1, random_state=1)):
+        order.to_parquet(tmp_path / "train.parquet")
+        feeds = calibration_feeds(
+            bundle, tmp_path / "train.parquet", {"texts": len(frame), "balanced": False}, 0
+        )
+        found.append([feed["input_ids"].tolist() for feed in feeds])
+    assert found[0] == found[1] == found[2] and len(found[0]) == len(frame)
+    split = Split(["1", "2", "3"], ["b", "a", "a"], [0, 2, 1])
+    assert in_own_order([0, 1, 2], split) == [2, 1, 0]

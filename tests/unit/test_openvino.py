@@ -326,6 +326,22 @@ def test_the_same_seed_gives_the_same_file(artifacts, converted, few, tmp_path):
         assert (tmp_path / "again" / file).read_bytes() == first
 
 
+def test_the_order_of_the_calibration_texts_plays_no_part(artifacts, few, tmp_path):
+    """NNCF averages over the texts: in another order biases were off by up to 0.05 %."""
+    from emopress.bundle.openvino import to_openvino
+
+    frame, files = pandas.read_parquet(few.train), []
+    every = {**step("int8"), "calibration": {"texts": len(frame), "balanced": False}}
+    for order in (frame, frame.iloc[::-1]):
+        train = tmp_path / "train.parquet"
+        order.to_parquet(train)
+        to_openvino(
+            parent=artifacts.bundles["bert"], step=every, seed=0, train=train, out=tmp_path / "out"
+        )
+        files.append((tmp_path / "out" / "model.bin").read_bytes())
+    assert files[0] == files[1]
+
+
 def test_large_models_shrink_to_a_quarter(tmp_path, artifacts, few):
     """The graph's XML is of one size; beside the weights of a real model it does not count."""
     from emopress.bundle.openvino import to_openvino

@@ -8,7 +8,7 @@ import numpy as np
 
 from emopress.runtime.bundle import Bundle, encoder_of
 from emopress.tasks import label_array
-from emopress.train.data import read_split
+from emopress.train.data import Split, read_split
 
 Feed = dict[str, np.ndarray]
 
@@ -51,14 +51,24 @@ def calibration_rows(labels: np.ndarray, calibration: dict[str, Any], seed: int)
     )
 
 
+def in_own_order(rows: list[int], split: Split) -> list[int]:
+    """Return rows of a split ordered by their texts, then by their labels.
+
+    A quantizer that adds up or averages over the texts then ends with the same bits whatever the order
+    in which the data set has them.
+    """
+    return sorted(rows, key=lambda row: (split.texts[row], str(split.labels[row])))
+
+
 def calibration_feeds(
     bundle: Bundle, train: Path, calibration: dict[str, Any], seed: int
 ) -> list[Feed]:
     """Return input_ids and attention_mask [1, T] of each text that config entry `calibration` asks for.
 
-    One text a feed: padding would widen the activation ranges.
+    One text a feed: padding would widen the activation ranges. They are `in_own_order`.
     """
     split = read_split(train)
     encoder = encoder_of(bundle)
     labels = label_array(split.labels, len(bundle.manifest["labels"]))
-    return [encoder([split.texts[i]]) for i in calibration_rows(labels, calibration, seed)]
+    rows = in_own_order(calibration_rows(labels, calibration, seed), split)
+    return [encoder([split.texts[row]]) for row in rows]

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from emopress.artifact import replaced_folder
-from emopress.bundle.calibration import calibration_rows
+from emopress.bundle.calibration import calibration_rows, in_own_order
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint, with_findings
 from emopress.errors import UserError
@@ -51,7 +51,7 @@ def quantize_lstm_checkpoint(
     encoder = checkpoint_encoder(checkpoint, source.manifest["max_length"])
     split = read_split(train)
     labels = label_array(split.labels, len(source.labels))
-    rows = calibration_rows(labels, step["calibration"], seed)
+    rows = in_own_order(calibration_rows(labels, step["calibration"], seed), split)
     feed = encoder([split.texts[row] for row in rows])
     model, layers = quantize_lstm(
         weights,
