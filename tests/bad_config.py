@@ -86,6 +86,41 @@ MISTAKES = {
         "main",
         "models.tiny.tokenizer: 'revision' changes nothing without hub",
     ),
+    "a metric that needs several labels per text": (
+        ("study", 0, "judge_by"),
+        "jaccard",
+        "study.demo-en.judge_by: 'jaccard' is for several labels per text (with one it equals accuracy); allowed: "
+        "accuracy, macro_f1",
+    ),
+    "accuracy where a text has several labels": (
+        (),
+        {
+            "study": [{"dataset": "demo-en", "judge_by": "accuracy", "variants": ["linear"]}],
+            "datasets": {"demo-en": {"multilabel": True, "columns": {"separator": ","}}},
+        },
+        "study.demo-en.judge_by: 'accuracy' is for one label per text, for whole sets of them write "
+        "subset_accuracy; allowed: macro_f1, micro_f1, sample_f1, jaccard, subset_accuracy",
+    ),
+    "a budget that prefers accuracy where macro F1 decides": (
+        (),
+        {
+            "study": [{"dataset": "demo-en", "judge_by": "macro_f1", "variants": ["linear"]}],
+            "budgets": {"best": {"prefer": "accuracy"}},
+        },
+        "budgets.best.prefer: 'accuracy', but macro_f1 decides on demo-en; write score",
+    ),
+    "an unknown metric": (
+        ("study", 0, "judge_by"),
+        "f1",
+        "study.0.judge_by: 'f1' is not one of accuracy, macro_f1, micro_f1, sample_f1, jaccard, subset_accuracy",
+    ),
+    "a budget in an unknown metric": (
+        ("budgets",),
+        {"small": {"max_f1_loss": 1}},
+        "budgets.small: unknown key 'max_f1_loss'; did you mean 'max_loss'? Allowed: max_size_mb, max_latency_ms, "
+        "max_loss, max_accuracy_loss, max_macro_f1_loss, max_micro_f1_loss, max_sample_f1_loss, max_jaccard_loss, "
+        "max_subset_accuracy_loss, prefer",
+    ),
     "unknown key at the top": (
         ("colour",),
         "blue",

@@ -46,8 +46,8 @@ PARTS = ("train", "validation", "test")
 NOISE = (0.0, 0.05, 0.1)
 SPREAD = 0.05
 BUDGETS = {
-    "smallest": {"max_accuracy_loss": 1.0, "prefer": "size"},
-    "pocket": {"max_size_mb": 0.001, "prefer": "accuracy"},
+    "smallest": {"max_loss": 1.0, "prefer": "size"},
+    "pocket": {"max_size_mb": 0.001, "prefer": "score"},
 }
 
 
@@ -98,6 +98,9 @@ def rows_by_seed(dataset):
                     "simulated": variant == "teacher+mag30",
                     "validation_accuracy": valid / 100,
                     "validation_macro_f1": valid / 100,
+                    "validation_micro_f1": valid / 100,
+                    "validation_sample_f1": None,
+                    "validation_jaccard": None,
                     "params": size // 4,
                     "nonzero_params": size // 5,
                     "size_bytes": size,
@@ -140,6 +143,7 @@ def comparison(variant, other):
         "mcnemar_p": 0.01 if abs(difference) > 0.03 else 0.3,
         "mcnemar_p_holm": 0.04 if abs(difference) > 0.03 else 0.9,
         "macro_f1_p_holm": 0.6,
+        "macro_f1_shown": False,
         "shown": abs(difference) > 0.03,
     }
 
@@ -195,6 +199,8 @@ def statistics():
             ],
         }
     return {
+        "task": "single",
+        "judge_by": "accuracy",
         "resamples": 10000,
         "n_test": 200,
         "n_validation": 100,

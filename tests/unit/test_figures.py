@@ -136,6 +136,8 @@ def study(variants, seeds=1, labels=LABELS, noise=(0.0, 0.05, 0.1)):
             {
                 "dataset": "d",
                 "variant": variant,
+                "task": "single",
+                "judge_by": "accuracy",
                 "family": family,
                 "runtime": "onnxruntime" if family == "transformer" else "linear",
                 "reference": variants[0],
@@ -380,12 +382,17 @@ def test_highlighted_are_models_and_front_thinned_evenly():
         {
             "size_bytes": [90.0, 80, 70, 60, 50, 40, 95],
             "accuracy": [0.9, 0.95, 0.92, 0.91, 0.85, 0.84, 0.5],
+            "macro_f1": [0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.95],
+            "task": "single",
+            "judge_by": "accuracy",
         },
         index=["m", "m+a", "m+b", "m+c", "m+d", "m+e", "m+worse"],
     )
     assert highlighted(table, 9) == ["m", "m+a", "m+b", "m+c", "m+d", "m+e"]
     assert highlighted(table, 4) == ["m", "m+a", "m+c", "m+e"]
     assert highlighted(table, 1) == ["m"]
+    by_f1 = table.assign(judge_by="macro_f1")
+    assert highlighted(by_f1, 9) == ["m", "m+e", "m+worse"]  # the front of what decides
 
 
 def test_radar_takes_the_best_on_validation_of_each_technique():
@@ -415,6 +422,10 @@ def test_radar_takes_the_best_on_validation_of_each_technique():
     bare = table.drop(columns=[c for c in table if "noise" in c])
     bare["peak_memory_bytes"] = np.nan
     assert [m.column for m in chosen_measures(bare)][4:] == ["agreement", "ece"]
+    several = bare.assign(task="multi", judge_by="macro_f1", validation_macro_f1=[0, 1, 2, 3, 4])
+    named = [(m.column, m.name) for m in chosen_measures(several)][:2]
+    assert named == [("macro_f1", "macro F1"), ("accuracy", "subset accuracy")]
+    assert best_of_each(several, sorts)["quantize, 8 bit"] == "teacher+kd+int8"
 
 
 def test_places_on_a_spoke_by_hand():
@@ -427,6 +438,8 @@ def test_places_on_a_spoke_by_hand():
             "peak_memory_bytes": [8e8, 2e8, 1e8],
             "ece": [0.02, 0.04, 0.1],
             "bits_per_weight": [32.0, 8.0, 4.0],
+            "task": "single",
+            "judge_by": "accuracy",
         }
     )
     measures = {m.column: m for m in chosen_measures(table)}

@@ -14,6 +14,7 @@ from emopress.bundle.half import quantize_half
 from emopress.cli import main
 from emopress.errors import UserError
 from emopress.linear.train import train_linear
+from emopress.measure.deciding import Judge
 from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict_splits
 from emopress.measure.statistics import write_statistics
@@ -147,6 +148,7 @@ def test_statistics(made, sets, tmp_path):
         teachers={"kd": "tiny", "tiny": None, "linear": None},
         linears=["linear"],
         reference="tiny",
+        judge=Judge("multi", "jaccard"),
         resamples=1000,
         flips=5,
         out=out,

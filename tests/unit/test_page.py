@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from emopress.errors import UserError
+from emopress.measure.deciding import METRICS, Judge
 from emopress.report.page import page as page_module
 from emopress.report.page.answers import shown_answers
 from emopress.report.page.charts import IN_THE_DARK, SHAPES, config, look_of, specs
@@ -208,7 +209,9 @@ def test_the_numbers_are_those_of_the_summary_and_read_as_in_the_report(reader):
     assert texts["size_bytes"] == "4.33 MB" and texts["speedup"] == "6.3x"
     assert texts["reference_difference"] == f"{points(-0.0075)}\n−1.9 to +0.5, not shown"
     assert texts["accuracy_noise_20"] == "62.25"
-    assert row["badges"] == ["smallest"] and row["ends"] == [0.8975, 0.9465, 0.8975, 0.9465]
+    assert row["badges"] == ["smallest"] and row["ends"]["accuracy"] == [0.8975, 0.9465]
+    assert list(row["ends"]) == ["accuracy", "macro_f1"]
+    assert [gain["title"] for gain in dataset["gains"]] == ["Accuracy", "Macro F1"]
     others = {row["variant"]: row for row in dataset["rows"]}
     assert others["linear+w8"]["badges"] == ["fastest (nearest miss)"]
     assert others["teacher"]["badges"] == ["reference"]
@@ -233,9 +236,8 @@ def test_the_numbers_are_those_of_the_summary_and_read_as_in_the_report(reader):
 def test_statistics_recommendation_and_curves_may_be_absent(tmp_path):
     parts = example()
     keys = ("variant", "accuracy", "macro_f1", "size_bytes", "latency_ms_p50")
-    summary = pd.DataFrame(
-        [{"dataset": "real-bn", **dict(zip(keys, ("only", 0.9, 0.8, 5e6, 1.5), strict=True))}]
-    )
+    row = dict(zip(keys, ("only", 0.9, 0.8, 5e6, 1.5), strict=True))
+    summary = pd.DataFrame([{"dataset": "real-bn", "task": "multi", "judge_by": "macro_f1", **row}])
     seed = {
         "confusion": [[5]],
         "per_class": {"joy": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 5}},
@@ -251,6 +253,10 @@ def test_statistics_recommendation_and_curves_may_be_absent(tmp_path):
     }
     data = page_data(summary=summary, **given)
     (dataset,) = data["datasets"]
+    gains = [(gain["key"], gain["column"]) for gain in dataset["gains"]]
+    assert gains == [("macro_f1", "macro_f1"), ("subset_accuracy", "accuracy")]
+    heads = {column["key"]: column["label"] for column in dataset["columns"]}
+    assert heads["accuracy"] == "Subset accuracy %" and next(iter(heads)) == "macro_f1"
     assert dataset["title"] == "real-bn" and dataset["reference"] is None
     assert dataset["variants"]["only"]["tests"] == [] and dataset["rows"][0]["badges"] == []
     write_page(context=parts["context"], data=data, figures={}, out=tmp_path / "report.html")
@@ -265,8 +271,16 @@ def test_statistics_recommendation_and_curves_may_be_absent(tmp_path):
 
 def test_columns_appear_only_where_they_were_measured():
     table = pd.DataFrame({"accuracy": [0.9], "ece": [None], "accuracy_noise_10": [0.8]})
-    table = table.assign(accuracy_noise_5=0.85, accuracy_noise_20=float("nan"))
-    assert noise_keys(table) == ["accuracy_noise_5", "accuracy_noise_10", "accuracy_noise_20"]
+    table = table.assign(
+        accuracy_noise_5=0.85, accuracy_noise_20=float("nan"), macro_f1_noise_5=0.7
+    )
+    table = table.assign(task="single", judge_by="accuracy")
+    assert noise_keys(table, METRICS["macro_f1"]) == ["macro_f1_noise_5"]
+    assert noise_keys(table, METRICS["accuracy"]) == [
+        "accuracy_noise_5",
+        "accuracy_noise_10",
+        "accuracy_noise_20",
+    ]
     found = [column.key for column in columns_of(table)]
     assert found == ["accuracy", "accuracy_noise_5", "accuracy_noise_10"]
     assert len({column.key for column in COLUMNS}) == len(COLUMNS)
@@ -281,21 +295,25 @@ def test_paired_tests_in_words():
         "macro_f1_difference": -0.002,
         "macro_f1_low": -0.02,
         "macro_f1_high": 0.016,
+        "macro_f1_p_holm": 0.7,
+        "macro_f1_shown": False,
         "mcnemar_p_holm": 0.3401,
         "shown": False,
         "only_this_right": 31,
         "only_other_right": 45,
     }
     against = {"teacher": test, "reference": test, "linear": None}
-    assert told_tests("teacher+kd", {"against": against}) == [
-        "Against its teacher teacher: −0.70 points of accuracy (95 % interval −1.6 to +0.1), no difference "
-        "shown (McNemar, p = 0.34 after Holm). −0.20 points of macro F1 (−2.0 to +1.6). 31 texts only this one "
-        "has right, 45 only the other."
+    judge = Judge("single", "accuracy")
+    assert told_tests("teacher+kd", {"against": against}, judge) == [
+        "Against its teacher teacher: −0.70 points of accuracy (95 % interval −1.6 to +0.1), not shown "
+        "(McNemar's test, p = 0.34 after Holm). −0.20 points of macro F1 (95 % interval −2.0 to +1.6), not shown "
+        "(paired bootstrap, p = 0.7 after Holm). 31 texts only this one has right, 45 only the other."
     ]
     sure = {**test, "shown": True, "mcnemar_p_holm": 1e-9, "variant": "linear"}
-    (told,) = told_tests("teacher+kd", {"against": {"linear": sure}})
-    assert "the difference is shown (McNemar, p < 0.0001 after Holm)" in told
-    assert told_tests("teacher", {"against": {"reference": test}}) == [] == told_tests("x", {})
+    (told,) = told_tests("teacher+kd", {"against": {"linear": sure}}, judge)
+    assert "the difference is shown (McNemar's test, p < 0.0001 after Holm)" in told
+    assert told_tests("teacher", {"against": {"reference": test}}, judge) == []
+    assert told_tests("x", {}, judge) == []
 
 
 def test_answers_are_joined_by_data_set_and_fold_only_what_comes_next():
@@ -370,7 +388,7 @@ def test_every_sort_of_pass_has_a_mark_and_can_be_seen_in_both_themes():
         shown = look_of(look)
         assert contrast(shown["dark"], "#181C22") >= 3, look
     assert all(contrast(colour, "#181C22") >= 3 for colour in IN_THE_DARK.values())
-    assert json.dumps(specs()) and json.dumps([config("light"), config("dark")])
+    assert json.dumps(specs(METRICS)) and json.dumps([config("light"), config("dark")])
 
 
 def luminance(colour):

@@ -61,6 +61,8 @@ def test_a_family_is_corrected_together():
     accepted, adjusted, *_ = multipletests(p_values, alpha=0.05, method="holm")
     assert [member["mcnemar_p_holm"] for member in family] == pytest.approx(list(adjusted))
     assert [member["shown"] for member in family] == list(accepted)
+    shown = [member["macro_f1_p_holm"] < 0.05 for member in family]
+    assert [member["macro_f1_shown"] for member in family] == shown
     assert 0 < accepted.sum() < (p_values < 0.05).sum()  # the correction costs some
     halves = multipletests(p_values / 2, method="holm")[1]
     assert [member["macro_f1_p_holm"] for member in family] == pytest.approx(list(halves))

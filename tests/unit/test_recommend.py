@@ -16,6 +16,9 @@ def rows(**variants):
         found[name] = {
             "family": "linear" if "linear" in rest else "transformer",
             "simulated": "simulated" in rest,
+            "task": "single",
+            "judge_by": "accuracy",
+            "timing_spread": 0.0,
             "validation_accuracy": accuracy,
             "validation_macro_f1": macro_f1,
             "size_bytes": megabytes * 1e6,
@@ -47,10 +50,11 @@ def one(table=TABLE, reference="teacher", **budget):
         ({"max_accuracy_loss": 1.0, "prefer": "size"}, "small", "quick", 4),
         ({"max_accuracy_loss": 1.0}, "small", "quick", 4),
         ({"max_accuracy_loss": 1.0, "prefer": "latency"}, "quick", "small", 4),
+        ({"prefer": "score"}, "teacher", "int8", 6),
         ({"prefer": "accuracy"}, "teacher", "int8", 6),
         ({"prefer": "size"}, "words", "rough", 6),
-        ({"max_size_mb": 23.0, "prefer": "accuracy"}, "int8", "small", 5),
-        ({"max_size_mb": 5, "max_latency_ms": 0.5, "prefer": "accuracy"}, "rough", "words", 2),
+        ({"max_size_mb": 23.0, "prefer": "score"}, "int8", "small", 5),
+        ({"max_size_mb": 5, "max_latency_ms": 0.5, "prefer": "score"}, "rough", "words", 2),
     ],
 )
 def test_the_best_by_what_is_preferred_of_those_that_meet_every_limit(
@@ -72,7 +76,7 @@ def test_a_simulated_variant_or_one_that_was_not_measured_is_no_candidate():
 
 
 def test_nothing_fits_names_the_nearest_miss_and_what_it_is_over_by():
-    found = one(max_size_mb=0.1, max_latency_ms=0.02, prefer="accuracy")
+    found = one(max_size_mb=0.1, max_latency_ms=0.02, prefer="score")
     # words: over by 100 % of both limits; rough: 20 times the size
     assert (found["variant"], found["met"], found["meeting"]) == ("words", False, 0)
     assert found["misses"] == pytest.approx({"max_size_mb": 0.1, "max_latency_ms": 0.02})
@@ -132,7 +136,7 @@ def test_the_best_of_the_references_family_is_named_where_another_wins():
 
 
 def test_the_loss_is_against_the_data_sets_reference_and_may_be_a_gain():
-    found = one(reference="words", max_accuracy_loss=0, prefer="accuracy")
+    found = one(reference="words", max_loss=0, prefer="score")
     assert (found["variant"], found["meeting"], found["reference"]) == ("teacher", 6, "words")
     # a simulated reference may be compared with, and not chosen
     assert one(reference="fake", max_accuracy_loss=1.5, prefer="size")["variant"] == "int8"
@@ -149,6 +153,51 @@ def test_a_better_linear_baseline_takes_the_references_place():
     assert found["same_family"] == "small"  # if it must be a transformer: within a point of its own
     (found,) = recommend(TABLE, **given, baselines=["words"])
     assert (found["baseline"], found["variant"]) == (None, "small")  # no better than the teacher
+
+
+def judged_by(key, task="single", **more):
+    columns = {"validation_micro_f1": 0.5, "validation_sample_f1": 0.5, "validation_jaccard": 0.5}
+    return TABLE.assign(**columns, task=task, judge_by=key, **more)
+
+
+def test_the_metric_that_decides_decides_everything():
+    """Macro F1: small is 2 points below the teacher, quick 3, and the linear model 7."""
+    table = judged_by("macro_f1")
+    found = one(table, max_loss=2.0)
+    assert (found["variant"], found["judge_by"], found["meeting"]) == ("small", "macro_f1", 3)
+    assert one(table, max_loss=2.0, max_accuracy_loss=0.6)["variant"] == "int8"
+    assert one(table, max_loss=0.0, max_size_mb=5)["misses"] == pytest.approx({"max_loss": 2.0})
+    # a baseline that beats the reference by macro F1 alone takes its place
+    table.loc["words", "validation_macro_f1"] = 0.905
+    (found,) = recommend(
+        table, budgets={"b": {"max_loss": 1.0}}, reference="teacher", baselines=["words"]
+    )
+    assert (found["baseline"], found["variant"]) == ("words", "words")
+    assert one(table, prefer="score")["variant"] == "words"
+
+
+def test_sets_of_labels_are_judged_by_what_is_asked():
+    jaccard = [0.6, 0.65, 0.6, 0.64, 0.5, 0.4, 0.9]
+    table = judged_by("jaccard", "multi").assign(validation_jaccard=jaccard)
+    assert one(table, prefer="score")["variant"] == "int8"
+    assert one(table, max_loss=0.0)["variant"] == "small"
+    assert one(table, max_subset_accuracy_loss=0.6)["variant"] == "int8"  # accuracy's column
+    assert one(table, max_accuracy_loss=0.6)["variant"] == "int8"
+    whole = judged_by("subset_accuracy", "multi")
+    assert one(whole, prefer="score")["variant"] == "teacher"
+
+
+def test_what_timing_cannot_tell_from_the_fastest_goes_by_score():
+    fast = {"max_loss": 1.0, "prefer": "latency"}
+    table = TABLE.assign(timing_spread=0.15)
+    assert (one(table, **fast)["variant"], one(table, **fast)["tied"]) == ("quick", [])
+    table.loc["int8", "latency_ms_p50"] = 0.68  # within 15 % of quick's 0.6, and better
+    found = one(table, **fast)
+    assert (found["variant"], found["runner_up"]) == ("int8", "quick")
+    assert found["tied"] == ["int8", "quick"]
+    table.loc["small", ["latency_ms_p50", "validation_accuracy"]] = (0.61, 0.915)
+    assert one(table, **fast)["variant"] == "small"  # as good as int8, and smaller
+    assert one(table, max_loss=1.0)["tied"] == []  # the smallest is asked for
 
 
 def test_budgets_keep_their_order_and_can_be_written_as_json():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from emopress.measure.deciding import Judge
 from emopress.report import sections
 from emopress.report.engines import other_engines_table
 from emopress.report.findings import facts, findings_table, searches_table
@@ -13,6 +14,7 @@ from emopress.report.results import rows_of as rows_of_summary
 from emopress.report.scatter import pareto_figure
 from emopress.report.style import SORTS, looks_of
 
+JUDGE = Judge("single", "accuracy")
 TRIM = {"name": "trim", "kind": "trim"}
 MAG = {"name": "mag50", "kind": "prune", "method": "magnitude"}
 KD = {"name": "kd", "kind": "distill", "student": "micro"}
@@ -97,7 +99,7 @@ def test_what_a_variant_inherits_stands_with_its_parent_alone():
 def test_a_search_tells_its_choice_its_budget_and_what_it_missed():
     met = {"chosen": "big+int4", "met": True, "misses": {}, "trials": 4}
     details = {"big": {"0": seed()}, "big+auto": {"0": seed(TRIM, AUTO, auto=MISSED)}}
-    (row,) = rows_of(searches_table(details, list(details), {}))
+    (row,) = rows_of(searches_table(details, list(details), {}, JUDGE))
     assert row == [
         "`big+auto`",
         "4",
@@ -107,10 +109,10 @@ def test_a_search_tells_its_choice_its_budget_and_what_it_missed():
         "**no**, missed: size by 0.123 MB",
     ]
     details["big+auto"]["1"] = seed(INT4, AUTO, auto=met)
-    table = searches_table(details, list(details), {})
+    table = searches_table(details, list(details), {}, JUDGE)
     assert [row[1] for row in rows_of(table)] == ["0", "1"]
     assert rows_of(table)[1][-2:] == ["`big+int4`", "yes"]
-    assert searches_table({"big": {"0": seed()}}, ["big"], {}) is None
+    assert searches_table({"big": {"0": seed()}}, ["big"], {}, JUDGE) is None
 
 
 def layer(percentile, **changes):
@@ -200,7 +202,8 @@ def summary(rows=ROWS):
         ]
     )
     return frame.assign(
-        dataset="d", seeds=1, simulated=False, reference="big", params=1e6, nonzero_params=1e6,
+        dataset="d", task="single", judge_by="accuracy", seeds=1,
+        simulated=False, reference="big", params=1e6, nonzero_params=1e6,
         compression=90e6 / frame["size_bytes"], speedup=8.0 / frame["latency_ms_p50"],
         latency_ms_p50_sd=np.nan, latency_ms_p95=9.0, throughput=9.0, timing_spread=0.01, ece=0.03,
         validation_macro_f1=0.5,

@@ -11,6 +11,7 @@ import pytest
 import synthetic
 
 from emopress.errors import UserError
+from emopress.measure.deciding import METRICS
 from emopress.report import sections
 from emopress.report.figure_names import figure_names
 from emopress.report.judged import verdict
@@ -313,18 +314,40 @@ def test_tests_are_told_in_words(report):
         "`linear+w8`",
     ]  # others stand among the teachers
     row = found["teacher"]["`teacher+kd+int8`"]  # 175 right against 180 of the teacher
-    assert (row["Points"], row["95 %"]) == ("−2.50", "−5.5 to +0.5")
-    assert (row["p"], row["In words"]) == ("0.9", "no difference shown")
+    assert (row["Accuracy points"], row["Accuracy, 95 %"]) == ("−2.50", "−5.5 to +0.5")
+    assert (row["Accuracy p"], row["In words"]) == ("0.9", "no difference shown")
     assert (row["Agreement %"], row["Macro F1 p"]) == ("95.50", "0.6")
     row = found["baseline"]["`teacher+kd+int8`"]  # and 160 of the linear model
-    assert (row["Points"], row["In words"]) == ("+7.50", "better")
+    assert (row["Accuracy points"], row["In words"]) == ("+7.50", "better in accuracy")
 
 
 def test_an_interval_without_zero_beside_no_difference_shown_is_explained():
-    assert verdict(-0.05, False, -0.1, -0.01) == "no difference shown (by itself worse)"
-    assert verdict(0.05, False, 0.01, 0.1) == "no difference shown (by itself better)"
-    assert verdict(0.05, False, -0.01, 0.1) == "no difference shown"
-    assert verdict(0.05, True, 0.01, 0.1) == "better"
+    assert said((-0.05, -0.1, -0.01, False)) == "no difference shown (by itself worse)"
+    assert said((0.05, 0.01, 0.1, False)) == "no difference shown (by itself better)"
+    assert said((0.05, -0.01, 0.1, False)) == "no difference shown"
+    assert said((0.05, 0.01, 0.1, True)) == "better"
+
+
+def said(*tests):
+    """Return the verdict on tests (difference, low, high, shown) of accuracy, then of macro F1."""
+    keys = ("difference", "low", "high", "shown")
+    metrics = (METRICS["accuracy"], METRICS["macro_f1"])
+    return verdict(
+        {
+            metric: dict(zip(keys, test, strict=True))
+            for metric, test in zip(metrics, tests, strict=False)
+        }
+    )
+
+
+def test_no_difference_is_shown_where_neither_test_shows_one():
+    none, loss = (-0.01, -0.03, 0.01, False), (-0.04, -0.07, -0.01, True)
+    assert said(none, none) == "no difference shown"
+    assert said(none, loss) == "worse in macro F1"
+    assert said(loss, none) == "worse in accuracy"
+    assert said(loss, loss) == "worse"
+    assert said((0.02, 0.01, 0.03, True), loss) == "better in accuracy, worse in macro F1"
+    assert said(none, (*loss[:3], False)) == "no difference shown (by itself worse in macro F1)"
 
 
 def test_noise_and_running_costs_stand_in_tables(report):

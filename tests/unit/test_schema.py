@@ -121,7 +121,7 @@ def test_defaults(config):
     assert full["device"] == "auto" and full["mirror"] == [] and full["description"] == ""
     assert full["timing"]["rounds"] == 5 and full["evaluate"]["batch_size"] == 1
     assert full["evaluate"]["noise"] == [0.05, 0.1, 0.2] and full["timing"]["threads"] == [1, "all"]
-    assert full["budgets"]["smallest"] == {"max_accuracy_loss": 1.0, "prefer": "size"}
+    assert full["budgets"]["smallest"] == {"max_loss": 1.0, "prefer": "size"}
     assert full["passes"]["kd"]["temperature"] == 2.0
     assert full["passes"]["kd"]["train"]["weight_decay"] == 0.01
     assert full["passes"]["int8"]["calibration"]["texts"] == 128

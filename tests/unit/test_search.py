@@ -11,8 +11,9 @@ import pytest
 from emopress.artifact import read_json, write_json
 from emopress.bundle.search import Candidate, copy_bundle, search_bundle, verdict
 from emopress.errors import UserError
+from emopress.measure.deciding import Judge
 from emopress.measure.predict import predict_splits
-from emopress.measure.search import Choice, Trial, choose, misses, worst_excess
+from emopress.measure.search import Choice, Trial, choose, misses, ranking, worst_excess
 from emopress.runtime.bundle import load, read_bundle
 
 TIMING = {"rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4, "cold_starts": 3}
@@ -23,8 +24,14 @@ NAMES = {  # trial -> a bundle of the unit tests' artifacts
 }
 
 
-def trial(variant, macro_f1=0.9, loss=0.0, size=1_000_000, latency=1.0):
-    return Trial(variant, 0.9 - loss / 100, macro_f1, loss, size, latency)
+ACCURACY, MACRO_F1 = Judge("single", "accuracy"), Judge("single", "macro_f1")
+
+
+def trial(variant, macro_f1=0.9, loss=0.0, size=1_000_000, latency=1.0, judge=MACRO_F1):
+    """A trial of a parent with an accuracy and a macro F1 of 90 %; `loss` is of accuracy."""
+    scores = {"accuracy": 0.9 - loss / 100, "macro_f1": macro_f1}
+    losses = {"accuracy": loss, "macro_f1": 100 * (0.9 - macro_f1)}
+    return Trial(variant, judge, scores, losses, size, latency)
 
 
 TRIALS = [
@@ -37,13 +44,15 @@ TRIALS = [
 @pytest.mark.parametrize(
     ("prefer", "budget", "expected"),
     [
-        ("accuracy", {"max_size_mb": 5}, 0),
-        ("accuracy", {"max_size_mb": 3}, 1),
+        ("score", {"max_size_mb": 5}, 0),
+        ("score", {"max_size_mb": 3}, 1),
         ("size", {"max_accuracy_loss": 2}, 1),
         ("size", {"max_accuracy_loss": 0.5}, 0),
         ("latency", {"max_accuracy_loss": 2}, 0),
         ("latency", {"max_accuracy_loss": 2, "max_size_mb": 2}, 1),  # a limit itself is allowed
         ("latency", {"max_size_mb": 100}, 2),
+        ("size", {"max_loss": 2.5}, 1),  # macro F1 decides
+        ("size", {"max_macro_f1_loss": 1.5, "max_accuracy_loss": 9}, 0),
     ],
 )
 def test_the_best_of_those_that_meet_the_budget(prefer, budget, expected):
@@ -53,7 +62,7 @@ def test_the_best_of_those_that_meet_the_budget(prefer, budget, expected):
 def test_of_equals_the_smaller_then_the_first_name_whatever_the_order():
     equal = [trial("b"), trial("a"), trial("big", size=2_000_000), trial("worse", macro_f1=0.8)]
     for trials in (equal, equal[::-1]):
-        choice = choose(trials, budget={"max_latency_ms": 1}, prefer="accuracy")
+        choice = choose(trials, budget={"max_latency_ms": 1}, prefer="score")
         assert trials[choice.index].variant == "a"
 
 
@@ -82,11 +91,40 @@ def test_where_none_meets_the_budget_the_nearest_miss_is_taken_with_its_misses()
 
 def test_what_is_missed_stands_in_one_line():
     choice = Choice(1, False, {"max_size_mb": 0.4, "max_accuracy_loss": 0.5})
-    line = verdict("auto", "b", choice, {"max_size_mb": 1.6, "max_accuracy_loss": 1.0})
+    line = verdict("auto", "b", choice, {"max_size_mb": 1.6, "max_accuracy_loss": 1.0}, MACRO_F1)
     assert line == (
         "search auto: no trial meets the budget; the nearest, b, misses max_size_mb 1.6 by 0.4 MB, "
         "max_accuracy_loss 1 by 0.5 points of accuracy"
     )
+    missed, budget = Choice(0, False, {"max_loss": 0.5}), {"max_loss": 1}
+    told = [verdict("auto", "b", missed, budget, judge) for judge in (ACCURACY, MACRO_F1)]
+    assert [line.rsplit(" by ")[-1] for line in told] == [
+        "0.5 points of accuracy",
+        "0.5 points of macro F1",
+    ]
+
+
+def test_what_timing_cannot_tell_from_the_fastest_goes_by_score_then_size():
+    alike = [
+        trial("fastest", macro_f1=0.80, latency=1.00),
+        trial("near", macro_f1=0.85, latency=1.10, size=2_000_000),
+        trial("edge", macro_f1=0.85, latency=1.15, size=1_500_000),  # the spread itself is alike
+        trial("beyond", macro_f1=0.90, latency=1.16),  # like `near`, and not like the fastest
+        trial("slow", macro_f1=0.90, latency=9.0),
+    ]
+    for trials in (alike, alike[::-1]):
+        found = ranking(trials, budget={"max_size_mb": 9}, prefer="latency", spread=0.15)
+        assert [one.variant for one in found] == ["edge", "near", "fastest", "beyond", "slow"]
+        choice = choose(trials, budget={"max_size_mb": 9}, prefer="latency", spread=0.15)
+        assert trials[choice.index].variant == "edge"
+        assert choice.tied == ("edge", "near", "fastest")
+        exact = choose(trials, budget={"max_size_mb": 9}, prefer="latency")
+        assert (trials[exact.index].variant, exact.tied) == ("fastest", ())
+    # what does not meet the budget is nobody's equal
+    within = choose(alike, budget={"max_size_mb": 1.2}, prefer="latency", spread=0.15)
+    assert (alike[within.index].variant, within.tied) == ("fastest", ())
+    line = verdict("auto", "edge", choice, {"max_size_mb": 9}, MACRO_F1)
+    assert line.endswith("the best by macro F1 of 3 that timing cannot tell apart")
 
 
 @pytest.fixture
@@ -114,6 +152,7 @@ def search(tmp_path, artifacts, demo, few, filled):
             step=filled("search", kind="search", passes=["static", "dynamic", "mag50"], **entry)
             | {"name": "auto"},
             labels=few.labels,
+            judge=ACCURACY,
             timing=TIMING,
             threads=2,
             out=folder / "bundle",
@@ -215,7 +254,7 @@ def test_a_simulated_trial_is_refused(search, artifacts, tmp_path):
 
 
 def test_the_copy_predicts_the_same_in_a_fresh_process(search, texts, python):
-    out, trials = search(prefer="accuracy", budget={"max_accuracy_loss": 100})
+    out, trials = search(prefer="score", budget={"max_accuracy_loss": 100})
     (chosen,) = (row["variant"] for row in trials["rows"] if row["chosen"])
     code = (
         "import json, sys; from emopress.runtime.bundle import load; "

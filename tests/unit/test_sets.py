@@ -23,6 +23,8 @@ def test_by_hand():
     assert found.accuracy == 2 / 4  # texts 1 (none, none) and 3
     assert sets.text_f1(TRUTH, GIVEN).tolist() == pytest.approx([2 / 3, 1, 2 / 3, 1])
     assert found.sample_f1 == pytest.approx(10 / 12)
+    assert sets.text_jaccard(TRUTH, GIVEN).tolist() == pytest.approx([1 / 2, 1, 1 / 2, 1])
+    assert found.jaccard == pytest.approx(3 / 4)
     assert found.hamming_loss == 2 / 12
     assert found.f1.tolist() == pytest.approx([1, 2 / 3, 0])
     assert found.macro_f1 == pytest.approx(5 / 9)
@@ -48,6 +50,8 @@ def test_like_scikit_learn():
         assert value == pytest.approx(expected)
     expected = reference.f1_score(truth, given, average="samples", zero_division=1)
     assert found.several["sample_f1"] == pytest.approx(expected)
+    expected = reference.jaccard_score(truth, given, average="samples", zero_division=1)
+    assert found.several["jaccard"] == pytest.approx(expected)
     expected = reference.multilabel_confusion_matrix(truth, given).tolist()
     assert found.several["label_confusion"] == expected
     assert np.diag(found.confusion).tolist() == [row[1][1] for row in expected]
@@ -65,6 +69,7 @@ def test_one_label_each_is_the_single_label_case():
     for name in ("accuracy", "macro_f1", "micro_f1"):
         assert getattr(several, name) == pytest.approx(getattr(single, name))
     assert several.several["sample_f1"] == pytest.approx(single.accuracy)
+    assert several.several["jaccard"] == pytest.approx(single.accuracy)
 
 
 def test_resamples():
@@ -75,7 +80,7 @@ def test_resamples():
     assert (
         sum(seen) == 2000 and drawn.accuracy.shape == (2000, 3) and drawn.f1.shape == (2000, 3, 6)
     )
-    for name in ("accuracy", "macro_f1", "micro_f1", "sample_f1", "hamming_loss"):
+    for name in ("accuracy", "macro_f1", "micro_f1", "sample_f1", "jaccard", "hamming_loss"):
         values = getattr(drawn, name)
         assert values.mean(axis=0) == pytest.approx(getattr(points, name).mean(axis=1), abs=0.01)
         low, high = interval(values[:, 0])

@@ -8,6 +8,7 @@ from two_models import compare
 
 from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
+from emopress.measure.deciding import Judge
 from emopress.measure.paired import holm
 from emopress.measure.predictions import read_predictions
 from emopress.measure.statistics import write_statistics
@@ -21,7 +22,7 @@ TEACHERS = {"big": None, "big+int8": "big", "svm": None, "svm-word": None}
 COMPARED = [
     "variant", "accuracy_difference", "accuracy_low", "accuracy_high", "macro_f1_difference",
     "macro_f1_low", "macro_f1_high", "macro_f1_p", "only_this_right", "only_other_right",
-    "mcnemar_p", "mcnemar_p_holm", "macro_f1_p_holm", "shown",
+    "mcnemar_p", "mcnemar_p_holm", "macro_f1_p_holm", "macro_f1_shown", "shown",
 ]  # fmt: skip
 
 
@@ -85,6 +86,7 @@ def write(tmp_path, files):
             "teachers": TEACHERS,
             "linears": ["svm-word", "svm"],
             "reference": "big",
+            "judge": Judge("single", "accuracy"),
             "resamples": 1000,
             "flips": 5,
             "out": tmp_path / "statistics.json",
@@ -111,7 +113,7 @@ def given(files, variant, noise=0.0):
 def test_shape(write):
     found, _ = write()
     assert list(found) == [
-        "resamples", "n_test", "n_validation", "linear", "reference", "noise", "variants",
+        "task", "judge_by", "resamples", "n_test", "n_validation", "linear", "reference", "noise", "variants",
         "texts",
     ]  # fmt: skip
     assert (found["resamples"], found["n_test"], found["n_validation"]) == (1000, 90, 60)

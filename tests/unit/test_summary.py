@@ -30,9 +30,13 @@ TEST = {
     "macro_f1_p_holm": 0.02,
     "mcnemar_p": 0.001,
     "mcnemar_p_holm": 0.004,
+    "macro_f1_shown": True,
     "shown": True,
 }
-NOISE = [{"noise": 0.0, "accuracy": 0.9}, {"noise": 0.05, "accuracy": 0.85}]
+NOISE = [
+    {"noise": 0.0, "accuracy": 0.9, "macro_f1": 0.8},
+    {"noise": 0.05, "accuracy": 0.85, "macro_f1": 0.75},
+]
 
 
 def statistics():
@@ -50,7 +54,8 @@ def statistics():
             "noise": NOISE,
         }
 
-    return {"d": {"linear": None, "variants": {"big": entry(None), "big+q_1": entry("big")}}}
+    variants = {"big": entry(None), "big+q_1": entry("big")}
+    return {"d": {"task": "single", "judge_by": "macro_f1", "linear": None, "variants": variants}}
 
 
 def seed_rows():
@@ -68,6 +73,9 @@ def seed_rows():
                     "simulated": False,
                     "validation_accuracy": 0.9 + 0.02 * seed,
                     "validation_macro_f1": 0.8,
+                    "validation_micro_f1": 0.9 + 0.02 * seed,
+                    "validation_sample_f1": None,
+                    "validation_jaccard": None,
                     "params": 1000,
                     "nonzero_params": 900,
                     "size_bytes": size,
@@ -165,7 +173,10 @@ def test_a_cell_that_cannot_be_is_named(summary, tmp_path, column, value, told):
 
 def test_every_column_is_in_the_schema_and_explained(summary):
     known = summary_schema()["properties"]
-    assert set(summary.columns) - set(known) == {noise_column(0.05)}
+    assert set(summary.columns) - set(known) == {
+        noise_column("accuracy", 0.05),
+        noise_column("macro_f1", 0.05),  # what decides
+    }
     definitions = summary_schema()["$defs"]
     for name, node in known.items():
         target = definitions[node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else {}
@@ -173,7 +184,7 @@ def test_every_column_is_in_the_schema_and_explained(summary):
 
 
 def test_noise_columns_are_named_by_percent():
-    assert [noise_column(share) for share in (0.05, 0.1, 0.125)] == [
+    assert [noise_column("accuracy", share) for share in (0.05, 0.1, 0.125)] == [
         "accuracy_noise_5",
         "accuracy_noise_10",
         "accuracy_noise_12.5",

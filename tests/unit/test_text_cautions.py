@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from emopress.measure.deciding import Judge
 from emopress.report.text_cautions import cut_rows, few_vectors, text_cautions
 
 NONE = {
@@ -38,21 +39,25 @@ def cut(train, validation, test, max_length=32, unit="tokens"):
     return {"max_length": max_length, "unit": unit, "shares": shares}
 
 
+def told_of(variant, texts):
+    return text_cautions(variant, texts, VARIANTS, judge=Judge("single", "accuracy"))
+
+
 def test_clean_texts_need_no_word(texts):
-    assert text_cautions("linear", texts, VARIANTS) == []
+    assert told_of("linear", texts) == []
 
 
 def test_few_texts(texts):
     texts["n"] |= {"test": 36, "validation": 18}
-    assert text_cautions("linear", texts, VARIANTS) == [
+    assert told_of("linear", texts) == [
         "There are only 36 test texts, each of them 2.8 points of accuracy, and 18 validation texts, on which "
         "variants were chosen: small differences are chance."
     ]
     texts["n"] |= {"test": 99, "validation": 100}
-    (line,) = text_cautions("linear", texts, VARIANTS, metric=("macro_f1", "macro F1"))
+    (line,) = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
     assert line == "There are only 99 test texts: small differences are chance."
     texts["n"]["test"] = 100
-    assert text_cautions("linear", texts, VARIANTS) == []
+    assert told_of("linear", texts) == []
 
 
 def test_shared_texts_with_both_scores(texts):
@@ -76,7 +81,7 @@ def test_shared_texts_with_both_scores(texts):
         "121 of the 500 test texts (24.2 %) stand in train or validation too, by their letters (118 in train, 4 in "
         "validation; 110 alike in every character). "
     )
-    shared, again = text_cautions("linear", texts, VARIANTS)
+    shared, again = told_of("linear", texts)
     assert shared == start + (
         "`linear` has 66.22 % accuracy on these (n = 121) and 56.37 % on the others (n = 379): the latter is what "
         "to expect on new texts."
@@ -85,10 +90,8 @@ def test_shared_texts_with_both_scores(texts):
         "10 of the 400 validation texts (2.5 %) stand in train too, by their letters: what was chosen on "
         "validation leans on texts that were trained on."
     )
-    assert text_cautions("big", texts, VARIANTS)[0].startswith(
-        f"{start}`big` has 100.00 % accuracy"
-    )
-    shared, _ = text_cautions("linear", texts, VARIANTS, metric=("macro_f1", "macro F1"))
+    assert told_of("big", texts)[0].startswith(f"{start}`big` has 100.00 % accuracy")
+    shared, _ = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
     assert (
         "61.00 % macro F1 on these (n = 121) and 52.00 % on the others (n = 379), over the 3 labels"
         in shared
@@ -97,14 +100,16 @@ def test_shared_texts_with_both_scores(texts):
 
 def test_all_texts_shared(texts):
     texts["shared"]["letters"] = {**NONE, "test_in_train": 500, "test_in_train_or_validation": 500}
-    (line,) = text_cautions("linear", texts, VARIANTS)
+    (line,) = told_of("linear", texts)
     assert line.startswith("500 of the 500 test texts (100.0 %)")
     assert line.endswith("So nothing tells how good the model is on texts that it has not seen.")
 
 
 def test_labels_without_texts(texts):
     texts["without"] |= {"test": ["love"], "validation": ["love", "awe"]}
-    test, validation = text_cautions("linear", texts, VARIANTS, several=True)
+    test, validation = text_cautions(
+        "linear", texts, VARIANTS, judge=Judge("multi", "subset_accuracy")
+    )
     assert test == (
         "No test text has the label `love`: nothing is known of it, and macro F1 counts it as 0. Over the other 3 "
         "labels `linear` has a macro F1 of 50.00 %, with it 37.50 %."
@@ -113,26 +118,29 @@ def test_labels_without_texts(texts):
         "No validation text has the labels `love`, `awe`: epochs and variants were chosen without them, and their "
         "threshold is 0.5, not tuned."
     )
-    _, single = text_cautions("linear", texts, VARIANTS)
+    _, single = told_of("linear", texts)
     assert single.endswith("epochs and variants were chosen without them.")
 
 
 def test_a_hostile_label_is_text(texts):
     texts["without"]["test"] = ["x|<b>`"]
     (line,) = text_cautions(
-        "linear", texts, {"linear": {"class_f1": {"x|<b>`": {"mean": 0.0}, **F1}}}
+        "linear",
+        texts,
+        {"linear": {"class_f1": {"x|<b>`": {"mean": 0.0}, **F1}}},
+        judge=Judge("single", "accuracy"),
     )
     assert "<b>" not in line and "x\\|&lt;b&gt;" in line
 
 
 def test_texts_that_the_chosen_variant_cuts(texts):
     texts["cut"]["big"] = cut(1.0, 1.0, 0.9958)
-    assert text_cautions("big", texts, VARIANTS) == [
+    assert told_of("big", texts) == [
         "100.0 % of the texts are longer than max_length 32 tokens and were cut (train 100.0 %, validation 100.0 %, "
         "test 99.6 %): `big` does not read their ends; a larger max_length would let it."
     ]
     texts["cut"]["big"] = cut(0.0, 0.2, 0.1, max_length=6, unit="words")
-    assert text_cautions("big", texts, VARIANTS) == [
+    assert told_of("big", texts) == [
         "20.0 % of the texts are longer than max_length 6 words and were cut (train 0.0 %, validation 20.0 %, "
         "test 10.0 %): `big` does not read their ends."
     ]
@@ -144,12 +152,12 @@ def test_texts_that_only_others_cut(texts):
         "8.0 % of the texts are longer than max_length 32 tokens and were cut "
         "(train 8.0 %, validation 7.0 %, test 6.0 %)"
     )
-    assert text_cautions("linear", texts, VARIANTS) == [
+    assert told_of("linear", texts) == [
         f"For `big`, `big+int8`, with which `linear` is compared, {told}; `linear` reads them whole."
     ]
     texts["cut"] |= {name: cut(0.06, 0.0, 0.0) for name in ("big+kd", "big+fp16")}
     texts["cut"]["linear"] = cut(0.01, 0.0, 0.0, max_length=64, unit="words")
-    assert text_cautions("linear", texts, VARIANTS) == [
+    assert told_of("linear", texts) == [
         f"For `big`, `big+int8`, `big+kd` and 1 more, with which `linear` is compared, up to {told}; `linear` reads "
         "more of them."
     ]
@@ -159,7 +167,7 @@ def test_texts_that_only_others_cut(texts):
 @pytest.mark.parametrize("place", range(3))
 def test_above_five_percent_of_any_split(texts, share, lines, place):
     texts["cut"]["big"] = cut(*(share if i == place else 0.0 for i in range(3)))
-    assert len(text_cautions("big", texts, VARIANTS)) == lines
+    assert len(told_of("big", texts)) == lines
 
 
 def test_few_words_with_a_pretrained_vector():

@@ -347,6 +347,7 @@ rule search:
         step=lambda wildcards: step_of(wildcards.step),
         candidates=trials_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
+        judge=lambda wildcards: judge_params(wildcards.dataset),
         timing=STUDY.timing,
     message:
         "{wildcards.dataset}: search {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), trials in {output.trials}"

@@ -267,6 +267,11 @@ def vectors_inputs(model):
     return {"vectors": f"results/vectors/{vectors['file']}/manifest.json"}
 
 
+def judge_params(dataset):
+    """Return what decides between the variants of a data set: its task and the metric's key."""
+    return [STUDY.judges[dataset].task, STUDY.judges[dataset].key]
+
+
 def step_of(name):
     """Return a model's or pass's config entry with its name, as recipes record it."""
     return {

@@ -201,6 +201,7 @@ rule judge:
         },
         linears=lambda wildcards: STUDY.linears(wildcards.dataset),
         yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
+        judge=lambda wildcards: judge_params(wildcards.dataset),
         settings=STUDY.statistics,
         lstms=lambda wildcards: STUDY.lstms(wildcards.dataset),
     message:

@@ -65,6 +65,7 @@ has a `sha256`. It does not touch data files of this repository, and changing it
 
 """
 SECTIONS = {
+    "budgets.<name>": "budget",
     "datasets.<name>": "dataset",
     "models.<name>, family transformer": "transformer",
     "models.<name>, family linear": "linear",

@@ -8,6 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.job import job
 
     with job(snakemake):
+        from emopress.measure.deciding import Judge
         from emopress.measure.statistics import write_statistics
 
         keys = [(variant, seed) for variant, seed in snakemake.params.bundles]
@@ -22,6 +23,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             teachers=dict(snakemake.params.teachers),
             linears=list(snakemake.params.linears),
             reference=snakemake.params.yardstick,
+            judge=Judge(*snakemake.params.judge),
             resamples=settings["resamples"],
             flips=settings["flips"],
             lstms=list(snakemake.params.lstms),

@@ -10,6 +10,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     timing = dict(snakemake.params.timing)
     with job(snakemake, threads=1):  # but for the engines, which are told their own number
         from emopress.bundle.search import Candidate, search_bundle
+        from emopress.measure.deciding import Judge
         from emopress.measure.machine import thread_counts, usable
 
         search_bundle(
@@ -27,6 +28,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             validation=Path(snakemake.input.validation),
             step=dict(snakemake.params.step),
             labels=list(snakemake.params.labels),
+            judge=Judge(*snakemake.params.judge),
             timing=timing,
             threads=thread_counts(timing["threads"], usable(snakemake.threads))[0],
             out=Path(snakemake.output.bundle).parent,

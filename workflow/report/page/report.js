@@ -5,7 +5,7 @@
   const $ = (id) => document.getElementById(id);
   const root = document.documentElement;
   const state = {
-    set: page.datasets[0], variant: "", x: "size_bytes", y: "accuracy", text: "", sort: null,
+    set: page.datasets[0], variant: "", x: "size_bytes", y: "", text: "", sort: null,
     looks: new Set(), runtimes: new Set(), groups: new Set(["overview"]), lines: [],
   };
 
@@ -59,19 +59,19 @@
   const unit = (key, number) => (key === "size_bytes" ? number / 1e6 : number);
 
   function drawPareto() {
-    const end = { accuracy: 0, macro_f1: 2 }[state.y];
+    const gain = state.set.gains.find((one) => one.key === state.y);
     const seen = new Set(shown().map((one) => one.variant));
-    const whole = state.set.rows.filter((one) => value(one, state.x) && value(one, state.y) !== null);
+    const whole = state.set.rows.filter((one) => value(one, state.x) && value(one, gain.column) !== null);
     const xs = whole.map((one) => Math.log(value(one, state.x)));
     const [least, most] = [Math.min(...xs), Math.max(...xs)];
     const side = (x) => (x > least + 0.88 * (most - least) ? "right" : x < least + 0.12 * (most - least) ? "left" : "center");
     const points = whole.map((one, i) => {
       const look = state.set.looks[one.look];
       const colour = look[theme()];
-      const hollow = one.simulated;
+      const [hollow, y] = [one.simulated, value(one, gain.column)];
       return {
-        variant: one.variant, x: unit(state.x, value(one, state.x)), y: 100 * value(one, state.y),
-        low: 100 * (one.ends[end] ?? value(one, state.y)), high: 100 * (one.ends[end + 1] ?? value(one, state.y)),
+        variant: one.variant, x: unit(state.x, value(one, state.x)), y: 100 * y,
+        low: 100 * (one.ends[state.y][0] ?? y), high: 100 * (one.ends[state.y][1] ?? y),
         fill: hollow ? page.surfaces[theme()] : colour, stroke: hollow ? colour : page.surfaces[theme()], bar: colour,
         path: look.path, faint: !seen.has(one.variant), label: one.badges.join(" · "), align: side(xs[i]), told: told(one),
       };
@@ -85,11 +85,10 @@
     const front = state.set.fronts[state.x][state.y].map(([x, y], order) => ({ x: unit(state.x, x), y: 100 * y, order }));
     const spec = structuredClone(page.specs.pareto[state.x][state.y]);
     spec.params[0].value = state.variant;
-    const [x, y] = [page.choices.x[state.x], page.choices.y[state.y]];
-    $("pareto").setAttribute("aria-label", `${y} against ${x.toLowerCase()}, ${state.set.title}: ${points.length} variants. Arrow keys move, Enter picks.`);
+    $("pareto").setAttribute("aria-label", `${gain.title} against ${page.choices[state.x].toLowerCase()}, ${state.set.title}: ${points.length} variants. Arrow keys move, Enter picks.`);
     return draw("pareto", spec, { points, front }, "No variant has these numbers.");
   }
-  const told = (one) => `${one.variant}: ${["accuracy", "macro_f1", "size_bytes", "latency_ms_p50"].map((key) => `${state.set.columns[place(key)].label} ${text(one, key)[0]}`).join(", ")}`;
+  const told = (one) => `${one.variant}: ${[...state.set.gains.map((gain) => gain.column), "size_bytes", "latency_ms_p50"].map((key) => `${state.set.columns[place(key)].label} ${text(one, key)[0]}`).join(", ")}`;
 
   // ---- the tooltip, by pointer and by keyboard; the nearest mark counts
   const marks = () => [...$("pareto").querySelectorAll(".mark-symbol path")].filter((node) => node.__data__?.datum?.variant)
@@ -227,8 +226,8 @@
     $("own-lines").replaceChildren(...trio.flatMap((name, i) => [el("span", { class: "key" }, swatch(page.lines[i]), name)]));
     drawn_lines("own-", trio, ["noise", "reliability"]);
     $("pick").value = state.variant;
-    const [accuracy, , size, time] = ["accuracy", "macro_f1", "size_bytes", "latency_ms_p50"].map((key) => text(one, key)[0]);
-    $("picked").replaceChildren("Picked: ", el("a", { class: "name", href: hash(one.variant) }, ...broken(one.variant)), ` · ${accuracy} % · ${size} · ${time} ms`);
+    const [size, time, ...scores] = ["size_bytes", "latency_ms_p50", ...state.set.gains.map((gain) => gain.column)].map((key) => text(one, key)[0]);
+    $("picked").replaceChildren("Picked: ", el("a", { class: "name", href: hash(one.variant) }, ...broken(one.variant)), ` · ${scores[0]} % · ${size} · ${time} ms`);
   }
   const swatch = (look) => drawn("0 0 26 10", "line", { x1: 1, x2: 25, y1: 5, y2: 5, stroke: look[theme()], "stroke-width": 3, "stroke-dasharray": look.dash[1] ? look.dash.join(" ") : "none" });
 
@@ -246,8 +245,9 @@
         return { variant, x, y, low, high, colour: look[theme()], dash: look.dash, told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}` };
       }));
       const none = { noise: "Not measured for these variants.", reliability: "Not measured for these variants." }[kind] || "None of these variants was trained in epochs.";
-      $(before + kind).setAttribute("aria-label", `${page.specs[kind].description}: ${names.join(", ")}`);
-      draw(before + kind, page.specs[kind], { points }, none);
+      const spec = kind === "noise" ? page.specs.noise[state.set.gains[0].key] : page.specs[kind];
+      $(before + kind).setAttribute("aria-label", `${spec.description}: ${names.join(", ")}`);
+      draw(before + kind, spec, { points }, none);
     }
   }
   function drawLines() {
@@ -307,6 +307,8 @@
     $("about").textContent = `${set.title}${set.demo ? " (demo corpus: these numbers say nothing about real texts)" : ""}${set.n_test ? `, ${set.n_test.toLocaleString("en")} test texts` : ""}.`;
     $("pick").replaceChildren(...set.rows.map(({ variant }) => el("option", { value: variant }, variant)));
     const groups = Object.entries(page.groups).filter(([key]) => set.columns.some((column) => column.groups.includes(key)));
+    state.y = set.gains.some((gain) => gain.key === state.y) ? state.y : set.gains[0].key;
+    segments("axis-y", set.gains.map((gain) => [gain.key, gain.title]), state.y, (key) => { state.y = key; drawPareto(); });
     chips("groups", "Columns", groups, state.groups, drawTable);
     state.lines = defaults();
     drawAll();
@@ -357,8 +359,7 @@
   $("app").hidden = false;
   if (innerWidth >= 900) for (const more of document.querySelectorAll("details.plain")) more.open = true;
   segments("datasets", page.datasets.map((one) => [one.name, one.name]), state.set.name, (name) => show(name, ""));
-  segments("axis-x", Object.entries(page.choices.x), state.x, (key) => { state.x = key; drawPareto(); });
-  segments("axis-y", Object.entries(page.choices.y), state.y, (key) => { state.y = key; drawPareto(); });
+  segments("axis-x", Object.entries(page.choices), state.x, (key) => { state.x = key; drawPareto(); });
   watchPareto();
   setTheme("");
   if (!follow(true)) show(state.set.name, "");

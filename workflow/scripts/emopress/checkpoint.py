@@ -48,8 +48,8 @@ class Checkpoint:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the model knows of its data set: DATA_KEYS, and its task unless that is `single`."""
-        task = {key: self.manifest[key] for key in ("task",) if key in self.manifest}
+        """What the model knows of its data set: DATA_KEYS, its task unless that is `single`, and `judge_by`."""
+        task = {key: self.manifest[key] for key in ("task", "judge_by") if key in self.manifest}
         return {key: self.manifest[key] for key in DATA_KEYS} | task
 
     @property
@@ -75,7 +75,8 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Complete a checkpoint folder: list its files with their hashes, manifest last.
 
     `facts` must say: family, DATA_KEYS, recipe, seed, parent, base, licences, data_sha256, params,
-    nonzero_params, versions; of a `multi` model task and thresholds (one per label). `findings` (by
+    nonzero_params, versions; of a `multi` model task, thresholds (one per label) and, unless that is
+    macro F1, `judge_by`, which they were tuned for. `findings` (by
     pass name) is what the passes of the recipe found or did.
     """
     content = {"format": 1, "findings": {}, **facts, "files": file_table(folder)}

@@ -7,8 +7,10 @@ from typing import Any
 
 from emopress import recipe
 from emopress.architectures import DECODERS
+from emopress.measure.deciding import ACCURACY, DECIDING, misfit
 from emopress.schema import SECTIONS
 from emopress.sound import Aside
+from emopress.tasks import task_facts, task_of
 
 Entries = dict[str, dict[str, Any]]
 TOKENIZER_SOURCES = ("train", "model", "hub", "from_mirror")
@@ -243,6 +245,8 @@ def study_errors(config: dict[str, Any], aside: Aside | None = None) -> Iterator
         if dataset in seen:
             yield f"study: dataset {dataset!r} stands twice"
         seen.add(dataset)
+        if dataset in datasets:
+            yield from _judge_errors(block, config)
         unsure = [v for v in block["variants"] if set(v.split("+")) & uncertain]
         for variant in unsure:
             for problem in recipe.unknown_names(variant, known["models"], known["passes"]):
@@ -274,6 +278,25 @@ def study_errors(config: dict[str, Any], aside: Aside | None = None) -> Iterator
                         f"study.{dataset}: variant {variant!r} is compared with {needed!r}, "
                         "which is not among the variants; add it, or set reference"
                     )
+
+
+def _judge_errors(block: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
+    """Yield a line per way in which what decides on a data set does not fit its labels, a budget or a search."""
+    name = block["dataset"]
+    task = task_of(task_facts(config["datasets"][name]))
+    key = block.get("judge_by", DECIDING[task][0])
+    if why := misfit(key, task):
+        yield f"study.{name}.judge_by: {why}"
+    if key == ACCURACY.key:
+        return
+    used = {step for variant in block["variants"] for step in variant.split("+")[1:]}
+    passes = {step: config["passes"].get(step, {}) for step in sorted(used)}
+    for where, entry in (
+        *((f"budgets.{budget}", entry) for budget, entry in config["budgets"].items()),
+        *((f"passes.{step}", entry) for step, entry in passes.items()),
+    ):
+        if entry.get("prefer") == ACCURACY.key:
+            yield f"{where}.prefer: {ACCURACY.key!r}, but {key} decides on {name}; write score"
 
 
 def published_errors(config: dict[str, Any], published: Mapping[str, Any]) -> Iterator[str]:

@@ -11,10 +11,11 @@ from emopress.checks import entry_errors, idle_keys, published_errors, study_err
 from emopress.checks_data import dataset_errors, idle_columns
 from emopress.errors import UserError
 from emopress.languages import usual_normalisation
+from emopress.measure.deciding import DECIDING, Judge
 from emopress.published import PUBLISHED, load_published
 from emopress.schema import schema, schema_errors, with_defaults
 from emopress.sound import sound_part
-from emopress.tasks import task_facts
+from emopress.tasks import task_facts, task_of
 from emopress.yaml_file import read_yaml
 
 CATALOGUE = Path("config") / "datasets.yaml"
@@ -32,6 +33,7 @@ class Study:
     passes: dict[str, dict[str, Any]]
     variants: dict[str, list[str]]
     references: dict[str, str | None]
+    judges: dict[str, Judge]
     published: dict[str, dict[str, dict[str, str]]]
     budgets: dict[str, dict[str, Any]]
     statistics: dict[str, Any]
@@ -60,6 +62,7 @@ class Study:
             {
                 "dataset": dataset,
                 **({"reference": self.references[dataset]} if self.references[dataset] else {}),
+                "judge_by": self.judges[dataset].key,
                 "variants": variants,
                 "published": self.published[dataset],
             }
@@ -80,7 +83,7 @@ class Study:
         }
 
     def yardstick(self, dataset: str) -> str:
-        """Return the variant of a data set that budgets measure the loss of accuracy from."""
+        """Return the variant of a data set that budgets measure a loss of score from."""
         variants = self.variants[dataset]
         return self.references[dataset] or self.reference(dataset, variants[0])
 
@@ -129,9 +132,15 @@ class Study:
         return any(len(found) == 2 for found in kinds)
 
     def data_params(self, dataset: str) -> dict[str, Any]:
-        """Return what a model needs to know of its data set, and nothing cosmetic."""
-        entry = self.datasets[dataset]
-        return {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
+        """Return what a model needs to know of its data set, and nothing cosmetic.
+
+        What decides is among it where it shapes the model: thresholds are tuned for macro F1 unless
+        something else decides.
+        """
+        entry, judge = self.datasets[dataset], self.judges.get(dataset)
+        found = {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
+        tuned_for = judge.key if judge and judge.key != DECIDING[judge.task][0] else None
+        return found | ({"judge_by": tuned_for} if entry.get("multilabel") and tuned_for else {})
 
     def pass_names(self, *sorts: str) -> list[str]:
         """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
@@ -214,6 +223,12 @@ def _with_normalisation(datasets: dict[str, dict[str, Any]]) -> dict[str, dict[s
     }
 
 
+def judge_of_block(block: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> Judge:
+    """Return what decides between the variants of an entry of `study`."""
+    task = task_of(task_facts(datasets[block["dataset"]]))
+    return Judge(task, block.get("judge_by", DECIDING[task][0]))
+
+
 def load_study(
     config: dict[str, Any],
     root: Path,
@@ -266,6 +281,9 @@ def load_study(
         passes=config["passes"],
         variants={block["dataset"]: block["variants"] for block in config["study"]},
         references={block["dataset"]: block.get("reference") for block in config["study"]},
+        judges={
+            block["dataset"]: judge_of_block(block, config["datasets"]) for block in config["study"]
+        },
         published={block["dataset"]: block["published"] for block in config["study"]},
         budgets={name: config["budgets"][name] for name in order},
         statistics=config["statistics"],

@@ -19,6 +19,7 @@ KEPT = (
     "kind",
     *DATA_KEYS,
     "task",
+    "judge_by",
     "thresholds",
     "recipe",
     "findings",

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pandas
 from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.bundle.manifest import KEPT, derived
 from emopress.errors import UserError
-from emopress.measure.metrics import Scores, scores
+from emopress.measure.deciding import Judge
+from emopress.measure.metrics import Scores, score_of, scores
 from emopress.measure.predictions import checked_parts
-from emopress.measure.search import UNITS, Choice, Trial, choose, misses
+from emopress.measure.search import Choice, Trial, choose, losses_of, misses
 from emopress.measure.timing import Candidate as Timed
 from emopress.measure.timing import time_bundles
 from emopress.runtime.bundle import Bundle, read_bundle
@@ -45,6 +46,7 @@ def search_bundle(
     validation: Path,
     step: dict[str, Any],
     labels: list[str],
+    judge: Judge,
     timing: dict[str, Any],
     threads: int,
     out: Path,
@@ -53,10 +55,11 @@ def search_bundle(
     """Copy the bundle of the best candidate to `out` and write every trial to the file `trials`.
 
     Scores are those of the validation rows of the predictions, latency is measured here, in
-    interleaved rounds on validation texts with `threads` threads; nothing of the test split is read. Where no candidate
-    meets `step["budget"]` the nearest miss is kept, and manifest, trials and log say what it
-    misses by how much. UserError if predictions are not of the validation texts, or if a candidate
-    is simulated, since it has neither the size nor the latency that it would be chosen for.
+    interleaved rounds on validation texts with `threads` threads; nothing of the test split is read.
+    `judge`: what decides. Where no candidate meets `step["budget"]` the nearest miss is kept, and manifest,
+    trials and log say what it misses by how much. UserError if predictions are not of the validation
+    texts, or if a candidate is simulated, since it has neither the size nor the latency that it would be
+    chosen for.
     """
     ids = pandas.read_parquet(validation, columns=["id"])["id"].tolist()
     bundles = [read_bundle(one.bundle, verify=False) for one in candidates]
@@ -65,26 +68,33 @@ def search_bundle(
             raise UserError(
                 f"search: {one.variant} is simulated; its size and latency are no trial"
             )
-    base = validation_scores(parent_predictions, labels, ids)
-    found = [validation_scores(one.predictions, labels, ids) for one in candidates]
+
+    def judged(path: Path) -> dict[str, float]:
+        found = validation_scores(path, labels, ids)
+        return {metric.column: score_of(found, metric.column) for metric in judge.metrics}
+
+    base, found = judged(parent_predictions), [judged(one.predictions) for one in candidates]
     clock = _latencies(candidates, bundles, validation, timing, threads)
     tried = [
         Trial(
             variant=one.variant,
-            accuracy=score.accuracy,
-            macro_f1=score.macro_f1,
-            accuracy_loss=100 * (base.accuracy - score.accuracy),
+            judge=judge,
+            scores=score,
+            losses=losses_of(judge.metrics, score, base),
             size_bytes=bundle.size_bytes,
             latency_ms=row["latency_ms_p50"],
         )
         for one, bundle, score, row in zip(candidates, bundles, found, clock["rows"], strict=True)
     ]
-    budget = step["budget"]
-    choice = choose(tried, budget=budget, prefer=step["prefer"])
+    budget, spread = step["budget"], clock["spread"][str(threads)]
+    choice = choose(tried, budget=budget, prefer=step["prefer"], spread=spread)
     rows: list[dict[str, Any]] = [
         {
-            **asdict(trial),
-            "accuracy_loss": round(trial.accuracy_loss, 6),
+            "variant": trial.variant,
+            **trial.scores,
+            **{f"{column}_loss": round(loss, 6) for column, loss in trial.losses.items()},
+            "size_bytes": trial.size_bytes,
+            "latency_ms": trial.latency_ms,
             "meets": not misses(trial, budget),
             "chosen": place == choice.index,
         }
@@ -92,17 +102,20 @@ def search_bundle(
     ]
     logging.info("search: trials on validation\n%s", pandas.DataFrame(rows).to_string(index=False))
     chosen = tried[choice.index]
-    logging.info(verdict(step["name"], chosen.variant, choice, budget))
+    logging.info(verdict(step["name"], chosen.variant, choice, budget, judge))
     findings = {
         "chosen": chosen.variant,
         "met": choice.met,
         "misses": {name: round(over, 4) for name, over in choice.misses.items()},
         "trials": len(tried),
+        **({"tied": list(choice.tied)} if choice.tied else {}),
     }
     content = {
         "parent": base_facts(parent, base),
         "budget": budget,
         "prefer": step["prefer"],
+        "judge_by": judge.key,
+        "spread": spread,
         **findings,
         "environment": clock["environment"],
         "rows": rows,
@@ -124,14 +137,9 @@ def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:
     return scores(part.truth, part.predicted, labels)
 
 
-def base_facts(parent: Path, found: Scores) -> dict[str, Any]:
-    """Return the trials file's line on the parent, which losses of accuracy refer to."""
-    bundle = read_bundle(parent, verify=False)
-    return {
-        "accuracy": found.accuracy,
-        "macro_f1": found.macro_f1,
-        "size_bytes": bundle.size_bytes,
-    }
+def base_facts(parent: Path, found: dict[str, float]) -> dict[str, Any]:
+    """Return the trials file's line on the parent, which losses refer to."""
+    return {**found, "size_bytes": read_bundle(parent, verify=False).size_bytes}
 
 
 def _latencies(
@@ -143,12 +151,14 @@ def _latencies(
 ) -> dict[str, Any]:
     """Return the content of a timing file on `validation` texts: environment, rows as candidates.
 
-    No fresh process is started: a budget limits neither memory nor cold starts.
+    The first candidate is timed twice: what it differs by from itself is the spread. No fresh process is
+    started: a budget limits neither memory nor cold starts.
     """
     timed = [
         Timed(one.variant, bundle.facts["seed"], bundle.manifest["runtime"], one.bundle)
         for one, bundle in zip(candidates, bundles, strict=True)
     ]
+    timed.append(replace(timed[0], twin=True))
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "timing.json"
         settings = {**timing, "cold_starts": 0}
@@ -156,12 +166,17 @@ def _latencies(
         return dict(read_json(out))
 
 
-def verdict(name: str, variant: str, choice: Choice, budget: dict[str, float]) -> str:
+def verdict(name: str, variant: str, choice: Choice, budget: dict[str, float], judge: Judge) -> str:
     """Return in one line what was chosen and, where no trial meets the budget, what is missed."""
+    if choice.met and choice.tied:
+        best = (
+            f"the best by {judge.metric.name} of {len(choice.tied)} that timing cannot tell apart"
+        )
+        return f"search {name}: chose {variant}, which meets the budget, {best}"
     if choice.met:
         return f"search {name}: chose {variant}, which meets the budget"
     words = ", ".join(
-        f"{limit} {budget[limit]:g} by {over:.4g} {UNITS[limit]}"
+        f"{limit} {budget[limit]:g} by {over:.4g} {judge.unit(limit)}"
         for limit, over in choice.misses.items()
     )
     return f"search {name}: no trial meets the budget; the nearest, {variant}, misses {words}"

@@ -27,6 +27,7 @@ from emopress.train.finetune import (
 from emopress.train.logits import read_logits
 from emopress.train.loop import AfterStep, Trainer, nothing, pick_device
 from emopress.train.objectives import distillation_objective, label_objective
+from emopress.train.thresholds import tuned_for
 
 
 def recovery(
@@ -77,6 +78,7 @@ def recovery(
         device=where,
         state=state,
         after_step=after_step,
+        judge_by=tuned_for(data),
     )
     trainer.fit(encoded.train, encoded.validation, classes)
     return trainer

@@ -17,6 +17,7 @@ from emopress.train.batches import Encoded, label_tensor
 from emopress.train.data import Split, data_hash, read_split, training_identity
 from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
+from emopress.train.thresholds import tuned_for
 
 WEIGHTS, WORDS = "model.safetensors", "words.json"
 
@@ -140,6 +141,7 @@ def train_dense(
         ),
         device=where,
         state=state,
+        judge_by=tuned_for(data),
     )
     trainer.fit(fit_texts, held_out_texts, classes)
     own = [source["licence"]] if "licence" in source else []

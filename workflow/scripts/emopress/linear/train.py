@@ -14,7 +14,7 @@ from emopress.errors import UserError
 from emopress.runtime.ngrams import analyzer
 from emopress.tasks import label_array, sigmoid
 from emopress.train.data import data_hash, read_split
-from emopress.train.thresholds import tuned
+from emopress.train.thresholds import thresholds_for, tuned_for
 
 
 def negative_log_likelihood(scale: float, margins: np.ndarray, labels: np.ndarray) -> float:
@@ -106,7 +106,9 @@ def train_linear(
     weights, bias = weights * scale, bias * scale
     thresholds = {}
     if labels.ndim == 2:
-        thresholds["thresholds"] = tuned(sigmoid(margins * scale), held_out_labels)[0]
+        thresholds["thresholds"] = thresholds_for(
+            tuned_for(data), sigmoid(margins * scale), held_out_labels
+        )
     grams = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
     with replaced_folder(out) as folder:
         save_arrays(folder / "model.npz", grams, vectorizer.idf_, weights, bias)

@@ -22,6 +22,7 @@ from emopress.train.data import read_split, training_identity
 from emopress.train.finetune import encode_data, read_pretrained
 from emopress.train.lesson import Lesson, lesson
 from emopress.train.loop import Objective, Trainer, pick_device
+from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
@@ -130,6 +131,7 @@ def train_lstm(
         identity=identity,
         device=where,
         state=state,
+        judge_by=tuned_for(data),
     )
     trainer.fit(fit, encoded.validation, classes)
     facts = {

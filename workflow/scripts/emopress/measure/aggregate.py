@@ -9,10 +9,12 @@ import pandas
 
 from emopress.artifact import read_json, replaced_file, write_json
 from emopress.errors import UserError
-from emopress.measure.metrics import read_scores
+from emopress.measure.deciding import MACRO_F1, METRICS
+from emopress.measure.metrics import Scores, read_scores, score_of
 from emopress.runtime.bundle import read_bundle
 
 NONE: Mapping[Path, dict[str, Any]] = {}
+VALIDATED = {metric.column: metric.validation for metric in METRICS.values()}
 IN_DETAILS = ("label_confusion", "cooccurrence")  # where texts have any number of labels
 
 
@@ -62,6 +64,15 @@ class Clock:
         return found | {key: process.get(key) for key in ("peak_memory_bytes", "cold_start_ms")}
 
 
+def validation_columns(found: Scores) -> dict[str, float | None]:
+    """Return the scores on validation by the names of the summary's columns, None where texts have no such score."""
+    several = {"sample_f1", "jaccard"} - set(found.several)
+    return {
+        name: None if column in several else score_of(found, column)
+        for column, name in VALIDATED.items()
+    }
+
+
 def aggregate(
     entries: list[Entry],
     clocks: dict[str, Clock],
@@ -107,8 +118,7 @@ def aggregate(
                 "accuracy": test.accuracy,
                 "macro_f1": test.macro_f1,
                 "micro_f1": test.micro_f1,
-                "validation_accuracy": validation.accuracy,
-                "validation_macro_f1": validation.macro_f1,
+                **validation_columns(validation),
                 "params": facts["params"],
                 "nonzero_params": facts["nonzero_params"],
                 "size_bytes": bundle.size_bytes,
@@ -124,7 +134,7 @@ def aggregate(
             "confusion": test.confusion,
             **{key: test.several[key] for key in IN_DETAILS if key in test.several},
             "n_test": test.texts,
-            "validation_macro_f1": validation.macro_f1,
+            MACRO_F1.validation: validation.macro_f1,
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),
             "licences": facts.get("licences", []),

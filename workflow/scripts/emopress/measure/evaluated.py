@@ -8,8 +8,9 @@ import numpy as np
 import pandas
 
 from emopress.errors import UserError
+from emopress.measure.deciding import Metric
 from emopress.measure.predictions import Part, read_predictions
-from emopress.measure.scoring import right
+from emopress.measure.scoring import observed
 from emopress.tasks import label_array
 
 
@@ -19,7 +20,7 @@ class Evaluated:
 
     texts: id, text and label of the test split; noise: the shares, 0.0 first. By variant:
     given[noise] and confidence[noise] [variants, seeds, N]: predicted label and its probability.
-    validation [variants]: accuracy, mean over seeds. Where texts have any number of labels given is
+    validation [variants]: the metric that decides, mean over seeds. Where texts have any number of labels given is
     bools [variants, seeds, N, C], accuracy asks for the whole set, and probabilities has those of the
     clean texts, of the same shape; else it is None.
     """
@@ -58,8 +59,13 @@ def same_texts(part: Part, other: Part, path: Path, other_path: Path, split: str
             )
 
 
-def read_all(predictions: dict[tuple[str, int], Path], test: Path, labels: list[str]) -> Evaluated:
-    """Read all predictions of a data set; UserError names two files that do not fit together."""
+def read_all(
+    predictions: dict[tuple[str, int], Path], test: Path, labels: list[str], metric: Metric
+) -> Evaluated:
+    """Read all predictions of a data set; UserError names two files that do not fit together.
+
+    `metric`: what decides.
+    """
     if not predictions:
         raise UserError("statistics: no predictions")
     variants = list(dict.fromkeys(variant for variant, _ in predictions))
@@ -100,7 +106,8 @@ def read_all(predictions: dict[tuple[str, int], Path], test: Path, labels: list[
                     probabilities[i, j] = part.probabilities
             held_out = found.part("validation")
             same_texts(held_out, first.part("validation"), path, first_path, "validation")
-            validation[i, j] = right(held_out.truth, held_out.predicted).mean()
+            score = observed(held_out.truth, held_out.predicted, len(labels))
+            validation[i, j] = getattr(score, metric.column)
     return Evaluated(
         variants,
         seeds,

@@ -19,6 +19,11 @@ class Scored:
     f1: np.ndarray
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The scores in which two models are compared."""
+        return ("accuracy", "macro_f1")
+
+    @property
     def macro_f1(self) -> np.ndarray:
         """The mean of the labels' F1, of the shape of `accuracy`."""
         return self.f1.mean(axis=-1)

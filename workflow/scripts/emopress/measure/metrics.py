@@ -22,8 +22,8 @@ class Scores:
 
     Where texts have any number of labels `accuracy` is the share of texts whose whole set is right,
     `confusion[i][j]` counts the texts that have label i and are given label j (`sets.crossed`), and
-    `several` holds what only they have: sample_f1, hamming_loss, label_confusion (a 2 x 2 table per
-    label) and cooccurrence (of the true labels).
+    `several` holds what only they have: sample_f1, jaccard, hamming_loss, label_confusion (a 2 x 2 table
+    per label) and cooccurrence (of the true labels).
     """
 
     accuracy: float
@@ -88,11 +88,17 @@ def _set_scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> 
         texts=len(truth),
         several={
             "sample_f1": float(found.sample_f1),
+            "jaccard": float(found.jaccard),
             "hamming_loss": float(found.hamming_loss),
             "label_confusion": confusion.tolist(),
             "cooccurrence": sets.cooccurrence(truth).tolist(),
         },
     )
+
+
+def score_of(found: Scores, column: str) -> float:
+    """Return one score by the name of its column (`deciding.Metric`)."""
+    return float(found.several[column] if column in found.several else getattr(found, column))
 
 
 def read_scores(path: Path, labels: list[str]) -> dict[str, Scores]:

@@ -70,7 +70,8 @@ def difference(
     """Return the comparison of `this` with `other`, both [seeds, N]: differences are this less other.
 
     Where texts have any number of labels both are bools [seeds, N, C], and a text is right, for
-    accuracy (subset accuracy) and McNemar's test alike, if its whole set is.
+    accuracy (subset accuracy) and McNemar's test alike, if its whole set is. The other scores have the
+    p of the paired bootstrap.
     Seeds are paired in order. `drawn` holds the scores of either over the same resamples,
     [resamples] each. Scores are fractions, intervals of 95 %; p is not corrected yet.
     """
@@ -78,7 +79,7 @@ def difference(
     p_values = [mcnemar_exact(int(mine), int(theirs)) for mine, theirs in pairs.T]
     points = scoring.observed(truth, np.stack([this, other]), classes)
     found: dict[str, Any] = {}
-    for name in ("accuracy", "macro_f1"):
+    for name in points.names:
         mine, theirs = getattr(points, name).mean(axis=1)
         spread = getattr(drawn[0], name) - getattr(drawn[1], name)
         low, high = interval(spread)
@@ -87,9 +88,10 @@ def difference(
             f"{name}_low": low,
             f"{name}_high": high,
         }
+        if name != "accuracy":
+            found[f"{name}_p"] = bootstrap_p(spread)
     return {
         **found,
-        "macro_f1_p": bootstrap_p(spread),
         "only_this_right": int(pairs[0].sum()),
         "only_other_right": int(pairs[1].sum()),
         "mcnemar_p": combined(p_values),
@@ -97,17 +99,15 @@ def difference(
 
 
 def corrected(family: Iterable[Sequence[dict[str, Any]]]) -> None:
-    """Complete the comparisons of one family with `mcnemar_p_holm`, `macro_f1_p_holm` and `shown`.
+    """Complete the comparisons of one family with each score's `<score>_p_holm` and `<score>_shown`.
 
     Each member holds the comparisons of one pair of models, which have the same p whoever is compared
-    with whom: a pair counts once. shown: the difference of accuracy is more than chance gives, at 5 %
-    over the whole family.
+    with whom: a pair counts once. Accuracy's are `mcnemar_p_holm` and `shown`. Shown: the difference is
+    more than chance gives, at 5 % over the whole family of this score.
     """
     pairs = list(family)
-    for name in ("mcnemar_p", "macro_f1_p"):
+    for name in [key for key in (pairs[0][0] if pairs else {}) if key.endswith("_p")]:
+        shown = "shown" if name == "mcnemar_p" else f"{name.removesuffix('_p')}_shown"
         for pair, p in zip(pairs, holm([pair[0][name] for pair in pairs]), strict=True):
             for comparison in pair:
-                comparison[f"{name}_holm"] = p
-    for pair in pairs:
-        for comparison in pair:
-            comparison["shown"] = comparison["mcnemar_p_holm"] < ALPHA
+                comparison |= {f"{name}_holm": p, shown: p < ALPHA}

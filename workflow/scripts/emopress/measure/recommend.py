@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.measure.search import Trial, misses, ranking
+from emopress.measure.deciding import LOSSES, judge_of
+from emopress.measure.search import Trial, losses_of, misses, ranking, tied
 
-NEEDED = ("validation_accuracy", "validation_macro_f1", "size_bytes", "latency_ms_p50")
+NEEDED = ("size_bytes", "latency_ms_p50")
 PREFER = "size"  # where a budget does not say
 
 
@@ -16,32 +17,38 @@ def candidates(rows: pd.DataFrame, reference: str | None) -> list[Trial]:
     """Return what may be recommended, of rows indexed by variant.
 
     That is every variant that was measured and is not simulated: the size and the latency of a
-    simulated one are not those of what it simulates. The loss of accuracy is that on validation, in
-    points below `reference`; without a reference there is none to lose.
+    simulated one are not those of what it simulates. Scores and losses are those on validation, a loss
+    in points below `reference`; without a reference there is none to lose.
     """
-    base = None if reference is None else float(rows.loc[reference, "validation_accuracy"])
+    judge = judge_of(rows)
+    needed = [*NEEDED, judge.metric.validation]
+
+    def scores(row: Any) -> dict[str, float]:
+        return {metric.column: float(row[metric.validation]) for metric in judge.metrics}
+
+    base = None if reference is None else scores(rows.loc[reference])
     return [
         Trial(
             variant=str(variant),
-            accuracy=float(row["validation_accuracy"]),
-            macro_f1=float(row["validation_macro_f1"]),
-            accuracy_loss=0.0 if base is None else 100 * (base - float(row["validation_accuracy"])),
+            judge=judge,
+            scores=scores(row),
+            losses=losses_of(judge.metrics, scores(row), base),
             size_bytes=row["size_bytes"],
             latency_ms=float(row["latency_ms_p50"]),
         )
         for variant, row in rows.iterrows()
-        if not row["simulated"] and row[list(NEEDED)].notna().all()
+        if not row["simulated"] and row[needed].notna().all()
     ]
 
 
 def stronger(rows: pd.DataFrame, reference: str | None, baselines: Sequence[str]) -> str | None:
-    """Return the best of `baselines` on validation, if it beats `reference` there; else None.
+    """Return the best of `baselines` on validation by what decides, if it beats `reference` there; else None.
 
     A model that loses little against a weak reference and much against a linear model is no advice.
     """
     if reference is None:
         return None
-    scores = rows["validation_accuracy"]
+    scores = rows[judge_of(rows).metric.validation]
     better = [name for name in baselines if scores[name] > scores[reference]]
     return max(better, key=lambda name: scores[name], default=None)
 
@@ -56,11 +63,12 @@ def recommend(
     """Return one recommendation per budget, in their order, for one data set.
 
     `rows`: the summary's, indexed by variant; `budgets`: name -> limits and `prefer`, as in the
-    config; `reference`: the variant that the loss of accuracy is measured from, unless one of the linear
-    `baselines` is better on validation: then that is `baseline`, which it is measured from. A recommendation
-    holds `budget`, `limits`, `prefer`, `reference`, `baseline`, `candidates` and `meeting` (how many there were,
-    how many meet every limit), `met`, `variant` and `misses` (limit -> by how much it is broken, in
-    its unit), `runner_up` and `runner_up_misses`, and `same_family`: where the chosen variant is of
+    config; `reference`: the variant that losses are measured from, unless one of the linear `baselines` is
+    better on validation: then that is `baseline`, which they are measured from. A recommendation holds
+    `budget`, `judge_by`, `limits`, `prefer`, `reference`, `baseline`, `candidates` and `meeting` (how many there
+    were, how many meet every limit), `met`, `variant` and `misses` (limit -> by how much it is broken, in
+    its unit), `runner_up` and `runner_up_misses`, `tied` (where the lowest latency is preferred, the
+    variants that timing cannot tell from the fastest, if several), and `same_family`: where the chosen variant is of
     another family than the reference, the best of the reference's that meets every limit, measured from
     the reference. Size and
     latency belong to the files and the machine, so they are those that the report prints. `variant`
@@ -70,8 +78,8 @@ def recommend(
     if reference is not None and reference not in rows.index:
         raise UserError(f"budgets: the reference {reference!r} is not among the variants")
     for name, budget in budgets.items():
-        if reference is None and "max_accuracy_loss" in budget:
-            raise UserError(f"budgets.{name}: max_accuracy_loss needs a reference to lose from")
+        for key in LOSSES.keys() & budget.keys() if reference is None else ():
+            raise UserError(f"budgets.{name}: {key} needs a reference to lose from")
     baseline = stronger(rows, reference, baselines)
     trials, families = candidates(rows, baseline or reference), rows["family"].to_dict()
     own = [
@@ -79,25 +87,27 @@ def recommend(
         for trial in candidates(rows, reference)
         if reference and families[trial.variant] == families[reference]
     ]
-    common = {"reference": reference, "baseline": baseline}
+    common = {"judge_by": judge_of(rows).key, "reference": reference, "baseline": baseline}
+    spread = float(rows["timing_spread"].iloc[0])
     return [
-        {"budget": name, **common, **_recommendation(trials, own, budget)}
+        {"budget": name, **common, **_recommendation(trials, own, budget, spread)}
         for name, budget in budgets.items()
     ]
 
 
 def _recommendation(
-    trials: Sequence[Trial], own: Sequence[Trial], budget: Mapping[str, Any]
+    trials: Sequence[Trial], own: Sequence[Trial], budget: Mapping[str, Any], spread: float
 ) -> dict[str, Any]:
     """Return the recommendation among `trials`; `own` are those of the reference's family, measured from it."""
     limits = {key: limit for key, limit in budget.items() if key != "prefer"}
     prefer = budget.get("prefer", PREFER)
-    ranked = ranking(trials, budget=limits, prefer=prefer)
+    ranked = ranking(trials, budget=limits, prefer=prefer, spread=spread)
+    alike = tied(trials, budget=limits, spread=spread) if prefer == "latency" else []
     meeting = [trial for trial in ranked if not misses(trial, limits)]
     first, second = [*ranked[:2], None, None][:2]
     same: list[str] = []
     if first and first.variant not in {trial.variant for trial in own}:
-        best = ranking(own, budget=limits, prefer=prefer)
+        best = ranking(own, budget=limits, prefer=prefer, spread=spread)
         same = [trial.variant for trial in best if not misses(trial, limits)]
     return {
         "limits": limits,
@@ -105,6 +115,7 @@ def _recommendation(
         "met": bool(meeting),
         "variant": first.variant if first else None,
         "misses": misses(first, limits) if first else {},
+        "tied": [trial.variant for trial in alike] if len(alike) > 1 else [],
         "runner_up": second.variant if second else None,
         "runner_up_misses": misses(second, limits) if second else {},
         "same_family": same[0] if same else None,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emopress.measure.intervals import CELLS, SEED, Scored
+from emopress.overlap import right as right  # `scores` of sets ask here
+from emopress.overlap import text_f1, text_jaccard
 
 
 @dataclass(frozen=True)
@@ -16,12 +18,19 @@ class SetScored(Scored):
     """Scores as fractions: `accuracy` is subset accuracy, the share of texts whose whole set is right.
 
     `f1` [..., C] per label; `micro` F1 over all (text, label) pairs together; `sample_f1`: the mean
-    of the texts' own F1; `hamming_loss`: the share of wrong (text, label) pairs.
+    of the texts' own F1; `jaccard`: the mean of their Jaccard indices; `hamming_loss`: the share of
+    wrong (text, label) pairs.
     """
 
     micro: np.ndarray
     sample_f1: np.ndarray
+    jaccard: np.ndarray
     hamming_loss: np.ndarray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scores in which two models are compared."""
+        return (*super().names, "micro_f1", "sample_f1", "jaccard")
 
     @property
     def micro_f1(self) -> np.ndarray:
@@ -31,23 +40,8 @@ class SetScored(Scored):
     def column(self, place: int) -> "SetScored":
         """Return the scores of one variant of [..., variants]."""
         one = super().column(place)
-        extra = (self.micro, self.sample_f1, self.hamming_loss)
+        extra = (self.micro, self.sample_f1, self.jaccard, self.hamming_loss)
         return SetScored(one.accuracy, one.f1, *(values[..., place] for values in extra))
-
-
-def text_f1(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the F1 of each text's set of labels, [..., N]: 2 |both| / (|true| + |predicted|).
-
-    A text without labels of which none is predicted is right: 1 (scikit-learn's zero_division=1).
-    """
-    both = (truth & predicted).sum(axis=-1)
-    total = truth.sum(axis=-1) + predicted.sum(axis=-1)
-    return np.divide(2 * both, total, out=np.ones(total.shape), where=total > 0)
-
-
-def right(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return for each text whether its whole set is right, [..., N]."""
-    return (truth == predicted).all(axis=-1)
 
 
 def label_confusions(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -81,11 +75,12 @@ def scored(
     *,
     exact: np.ndarray,
     sample_f1: np.ndarray,
+    jaccard: np.ndarray,
     texts: int,
 ) -> SetScored:
     """Return the scores of counts per label [..., C] (true positives, predicted, true).
 
-    `exact`: how many texts are right, `sample_f1`: the sum of the texts' F1, both [...].
+    `exact`: how many texts are right, `sample_f1` and `jaccard`: the sums of the texts' own, all [...].
     """
     total = support + given
     f1 = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
@@ -93,7 +88,8 @@ def scored(
     micro = np.divide(2 * hits.sum(axis=-1), pairs, out=np.zeros(pairs.shape), where=pairs > 0)
     wrong = pairs - 2 * hits.sum(axis=-1)
     classes = hits.shape[-1]
-    return SetScored(exact / texts, f1, micro, sample_f1 / texts, wrong / (texts * classes))
+    means = (sample_f1 / texts, jaccard / texts, wrong / (texts * classes))
+    return SetScored(exact / texts, f1, micro, *means)
 
 
 def observed(truth: np.ndarray, predicted: np.ndarray) -> SetScored:
@@ -105,6 +101,7 @@ def observed(truth: np.ndarray, predicted: np.ndarray) -> SetScored:
         np.broadcast_to(truth.sum(axis=0), given.shape),
         exact=right(truth, predicted).sum(axis=-1),
         sample_f1=text_f1(truth, predicted).sum(axis=-1),
+        jaccard=text_jaccard(truth, predicted).sum(axis=-1),
         texts=len(truth),
     )
 
@@ -131,7 +128,7 @@ def resampled(
     ).transpose(1, 0, 2)
     counted = counted.reshape(texts, -1).astype(np.float32)
     exact = right(truth, models).T.astype(np.float32)
-    own_f1 = text_f1(truth, models).T
+    own_f1, own_jaccard = text_f1(truth, models).T, text_jaccard(truth, models).T
     blocks = []
     block = max(1, CELLS // max(texts, counted.shape[1]))
     for start in range(0, resamples, block):
@@ -149,6 +146,7 @@ def resampled(
                     np.broadcast_to(support, given.shape),
                     exact=(weights @ exact).astype(np.float64),
                     sample_f1=counts @ own_f1,
+                    jaccard=counts @ own_jaccard,
                     texts=texts,
                 ),
                 variants,
@@ -162,7 +160,8 @@ def resampled(
 
 def _seed_means(found: SetScored, variants: int, seeds: int) -> tuple[np.ndarray, ...]:
     """Return the fields of scores [resamples, variants * seeds], averaged over seeds."""
-    fields = (found.accuracy, found.f1, found.micro, found.sample_f1, found.hamming_loss)
+    parts = (found.micro, found.sample_f1, found.jaccard, found.hamming_loss)
+    fields = (found.accuracy, found.f1, *parts)
     return tuple(
         values.reshape(len(values), variants, seeds, *values.shape[2:]).mean(axis=2)
         for values in fields

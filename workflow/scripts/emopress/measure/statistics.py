@@ -12,6 +12,7 @@ from tqdm import tqdm
 from emopress.artifact import write_json
 from emopress.errors import UserError
 from emopress.measure import paired
+from emopress.measure.deciding import Judge, Metric
 from emopress.measure.evaluated import Evaluated, read_all
 from emopress.measure.flips import confident_flips, write_flips
 from emopress.measure.intervals import Scored, interval
@@ -67,11 +68,12 @@ def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
 
 
 def set_scores(scores: Scored, drawn: Scored) -> dict[str, Any]:
-    """Return what only sets of labels have: sample F1 and Hamming loss, as `points` each."""
+    """Return what only sets of labels have: sample F1, Jaccard index and Hamming loss, as `points` each."""
     if not (isinstance(scores, SetScored) and isinstance(drawn, SetScored)):
         return {}
     return {
         "sample_f1": points(scores.sample_f1, drawn.sample_f1),
+        "jaccard": points(scores.jaccard, drawn.jaccard),
         "hamming_loss": points(scores.hamming_loss, drawn.hamming_loss),
     }
 
@@ -114,26 +116,25 @@ def comparison(
 
 
 def baseline(found: Evaluated, linears: list[str]) -> str | None:
-    """Return which of `linears` has the highest validation accuracy, of equals the first."""
+    """Return which of `linears` is best on validation, of equals the first."""
     return max(linears, key=lambda name: found.validation[found.place(name)], default=None)
 
 
-def robustness(found: Evaluated, scores: Sampled) -> list[list[dict[str, Any]]]:
-    """Return, by variant, accuracy with its interval and macro F1 at each share of noise."""
+def robustness(
+    found: Evaluated, scores: Sampled, told: Sequence[Metric]
+) -> list[list[dict[str, Any]]]:
+    """Return, by variant, accuracy and the metrics `told`, with their intervals, at each share of noise."""
+    columns = list(dict.fromkeys(["accuracy", *(metric.column for metric in told)]))
     rows: list[list[dict[str, Any]]] = [[] for _ in found.variants]
     for noise in found.noise:
         drawn, own = scores.drawn[noise], scores.observed[noise]
         for place, row in enumerate(rows):
-            low, high = interval(drawn.accuracy[:, place])
-            row.append(
-                {
-                    "noise": noise,
-                    "accuracy": float(own.accuracy[place].mean()),
-                    "accuracy_low": low,
-                    "accuracy_high": high,
-                    "macro_f1": float(own.macro_f1[place].mean()),
-                }
-            )
+            point = {"noise": noise}
+            for column in columns:
+                low, high = interval(getattr(drawn, column)[:, place])
+                mean = float(getattr(own, column)[place].mean())
+                point |= {column: mean, f"{column}_low": low, f"{column}_high": high}
+            row.append(point)
     return rows
 
 
@@ -182,13 +183,14 @@ def statistics(
     found: Evaluated,
     scores: Sampled,
     *,
+    judge: Judge,
     teachers: Against,
     reference: str | None,
     linear: str | None,
     resamples: int,
 ) -> dict[str, Any]:
     """Return the statistics of every variant, all over the same resamples of the test texts."""
-    clean, noisy = scores.drawn[0.0], robustness(found, scores)
+    clean, noisy = scores.drawn[0.0], robustness(found, scores, judge.told)
     agreed = agreements(found, teachers, resamples)
     table: dict[str, Any] = {}
     for place, variant in enumerate(found.variants):
@@ -228,6 +230,7 @@ def write_statistics(
     teachers: Against,
     linears: list[str],
     reference: str | None,
+    judge: Judge,
     resamples: int,
     flips: int,
     out: Path,
@@ -239,12 +242,12 @@ def write_statistics(
     `predictions`: (variant, seed) -> file; every variant has every seed; `cut` the same for the files of
     `measure.cut`. train, validation and test are the splits. `teachers`: variant -> the
     variant that it was made from or taught by, None for none. `reference`: whom all are compared with
-    too, None for nobody. `linears`: the uncompressed linear models, of which the best on validation
-    is the baseline. Whoever a variant is compared with must be among the predictions. `lstms`: the
+    too, None for nobody. `judge`: what decides. `linears`: the uncompressed linear models, of which the
+    best on validation is the baseline. Whoever a variant is compared with must be among the predictions. `lstms`: the
     LSTM variants as `questions.pairs_of` takes them; of both kinds, they are compared (`questions`).
     UserError names files that do not fit together.
     """
-    found = read_all(predictions, test, labels)
+    found = read_all(predictions, test, labels, judge.metric)
     for other in [*teachers.values(), reference, *linears]:
         if other is not None and other not in found.variants:
             raise UserError(
@@ -253,13 +256,21 @@ def write_statistics(
     linear = baseline(found, linears)
     scores, pairs = sampled(found, resamples), pairs_of(lstms)
     table = statistics(
-        found, scores, teachers=teachers, reference=reference, linear=linear, resamples=resamples
+        found,
+        scores,
+        judge=judge,
+        teachers=teachers,
+        reference=reference,
+        linear=linear,
+        resamples=resamples,
     )
     frames = [flips_of(found, name, teachers.get(name), flips) for name in found.variants]
     write_flips([frame for frame in frames if frame is not None], flips_out)
     write_json(
         out,
         {
+            "task": judge.task,
+            "judge_by": judge.key,
             "resamples": resamples,
             "n_test": len(found.texts),
             "n_validation": found.n_validation,

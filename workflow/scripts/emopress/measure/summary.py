@@ -10,22 +10,29 @@ from jsonschema import Draft202012Validator
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
+from emopress.measure.deciding import METRICS, Judge
 from emopress.yaml_file import read_yaml
 
 SCHEMA_PATH = Path(__file__).parents[3] / "schemas" / "summary.schema.yaml"
 SCORES = ("accuracy", "macro_f1", "micro_f1")
-SET_SCORES = ("sample_f1", "hamming_loss")  # empty where every text has one label
+SET_SCORES = ("sample_f1", "jaccard", "hamming_loss")  # empty where every text has one label
+COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values()))
 COMPARED = ("teacher", "linear", "reference")
 SAME = ("family", "runtime", "reference", "threads", "all_threads")  # for all seeds of a variant
 MEANS = (
-    "validation_accuracy", "validation_macro_f1", "params", "nonzero_params", "size_bytes",
+    *(f"validation_{column}" for column in COLUMNS), "params", "nonzero_params", "size_bytes",
     "bits_per_weight", "compression", "latency_ms_p50", "latency_ms_p95", "throughput", "speedup",
     "speedup_over_pytorch", "all_latency_ms_p50", "all_throughput", "peak_memory_bytes",
     "cold_start_ms",
 )  # fmt: skip
 _SCORES = [f"{s}{end}" for s in (*SCORES, *SET_SCORES) for end in ("", "_sd", "_low", "_high")]
 _TESTED = ("difference", "low", "high", "p")
-_TESTS = [f"{o}_{score}{what}" for o in COMPARED for score in ("", "macro_f1_") for what in _TESTED]
+_TESTS = [
+    metric.compared(other, what)
+    for other in COMPARED
+    for metric in METRICS.values()
+    for what in _TESTED
+]
 _AGREED = ("agreement", "agreement_low", "agreement_high")
 _OTHERS = ("ece", *_AGREED, "latency_ms_p50_sd", "all_threads", "timing_spread")
 # Read as they are: a variant may be called 7, true or nan, which pandas would take for something else.
@@ -57,9 +64,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
     )
 
 
-def noise_column(share: float) -> str:
-    """Return the column for one share of noisy characters: accuracy_noise_5 for 0.05."""
-    return f"accuracy_noise_{100 * share:g}"
+def noise_column(column: str, share: float) -> str:
+    """Return the column of a score for one share of noisy characters: accuracy_noise_5 for 0.05."""
+    return f"{column}_noise_{100 * share:g}"
 
 
 def summarise(
@@ -73,7 +80,9 @@ def summarise(
     rows = []
     for (dataset, variant), own in seeds.groupby(["dataset", "variant"], sort=False):
         found = statistics[dataset]["variants"][variant]
+        judge = Judge(statistics[dataset]["task"], statistics[dataset]["judge_by"])
         row: dict[str, Any] = {"dataset": dataset, "variant": variant}
+        row |= {"task": judge.task, "judge_by": judge.key}
         row |= {column: own[column].iloc[0] for column in SAME}
         row |= {"teacher": found["teacher"], "linear": statistics[dataset]["linear"]}
         row |= {"simulated": bool(own["simulated"].any()), "seeds": len(own)}
@@ -95,8 +104,8 @@ def summarise(
         row["timing_spread"] = spread[dataset]
         row["speedup_shown"] = claimed(row["speedup"], spread[dataset])
         for point in found["noise"]:
-            if point["noise"]:
-                row[noise_column(point["noise"])] = point["accuracy"]
+            for column in ("accuracy", judge.metric.column) if point["noise"] else ():
+                row[noise_column(column, point["noise"])] = point[column]
         rows.append({key: _rounded(value) for key, value in row.items()})
     frame = pd.DataFrame(rows)
     order = [column for column in summary_schema()["properties"] if column in frame.columns]
@@ -110,18 +119,15 @@ def claimed(ratio: float, spread: float) -> bool:
 
 
 def _comparison(other: str, test: Mapping[str, Any] | None) -> dict[str, Any]:
-    keys = {
-        "difference": "accuracy_difference",
-        "low": "accuracy_low",
-        "high": "accuracy_high",
-        "p": "mcnemar_p_holm",
-        "shown": "shown",
-        "macro_f1_difference": "macro_f1_difference",
-        "macro_f1_low": "macro_f1_low",
-        "macro_f1_high": "macro_f1_high",
-        "macro_f1_p": "macro_f1_p_holm",
-    }
-    return {f"{other}_{key}": test[source] if test else None for key, source in keys.items()}
+    row: dict[str, Any] = {}
+    for metric in METRICS.values():
+        name = metric.column
+        keys = {end: f"{name}_{end}" for end in ("difference", "low", "high", "shown")}
+        keys["p"] = f"{name}_p_holm"
+        if name == "accuracy":
+            keys |= {"p": "mcnemar_p_holm", "shown": "shown"}
+        row |= {metric.compared(other, key): (test or {}).get(k) for key, k in keys.items()}
+    return row
 
 
 def _rounded(value: Any) -> Any:

@@ -15,7 +15,7 @@ from emopress.tasks import label_array
 
 # How two texts are compared: as they are (normalised, as models read them), and by their letters.
 KEYS: dict[str, Callable[[str], str]] = {"exact": str, "letters": letters_key}
-SCORES = ("accuracy", "macro_f1", "micro_f1", "sample_f1")
+SCORES = ("accuracy", "macro_f1", "micro_f1", "sample_f1", "jaccard")
 
 
 def text_facts(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from emopress.measure.deciding import judge_of
 from emopress.report.results import speedup_claimed
 from emopress.report.style import (
     GREY,
@@ -57,17 +58,18 @@ Groups = Sequence[tuple[str, Sequence[Row]]]
 
 
 def baseline_figure(table: pd.DataFrame, *, title: str) -> Figure:
-    """Draw accuracy and macro F1 of the models without passes, with their 95 % intervals.
+    """Draw what decides and macro F1 of the models without passes, with their 95 % intervals.
 
     `table`: one dataset's rows of the summary, indexed by variant.
     """
     models = table[[("+" not in str(name)) for name in table.index]]
-    models = models.sort_values("accuracy", ascending=False, kind="stable")
+    told = list(zip(judge_of(table).told, (BLUE, ORANGE), strict=False))
+    models = models.sort_values(told[0][0].column, ascending=False, kind="stable")
     rows = [
-        Row(str(name), [_score(row, "accuracy", BLUE), _score(row, "macro_f1", ORANGE)])
+        Row(str(name), [_score(row, metric.column, colour) for metric, colour in told])
         for name, row in models.iterrows()
     ]
-    key = [("accuracy", BLUE, True), ("macro F1", ORANGE, True)]
+    key = [(metric.name, colour, True) for metric, colour in told]
     return _page(
         [("", rows)],
         title=title,

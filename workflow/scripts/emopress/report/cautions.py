@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from emopress.card.licences import checkpoint_licences, recognise
+from emopress.measure.deciding import LOSSES, Metric, judge_of
 from emopress.measure.search import ROUNDING
 from emopress.report import tables as t
 from emopress.report.tables import Markdown
@@ -35,37 +36,50 @@ def cautions(
     if not first["met"]:
         found.append("No variant meets this budget; the one named is the nearest miss.")
     found += text_cautions(
-        variant, statistics["texts"], statistics["variants"], several=bool(entry.get("multilabel"))
+        variant, statistics["texts"], statistics["variants"], judge=judge_of(rows)
     )
     found += few_vectors(details[variant])
-    found += _lost_on_test(first, row)
+    found += _lost_on_test(first, rows)
     for label, times, texts, seeds in never_found(details[variant]):
         when = "" if times == seeds else f" in {times} of {seeds} trainings"
         found.append(
             f"It finds none of the {t.count(texts)} test texts with the label {t.code(label)}{when}."
         )
-    if not t.missing(row["linear_p"]) and row["linear_shown"] and row["linear_difference"] < 0:
-        better = f"{-100 * row['linear_difference']:.2f}"
-        found.append(
-            f"The linear baseline {t.code(row['linear'])} is better by {better} points of accuracy."
-        )
+    found += _linear_is_better(row, judge_of(rows).told)
     recipe = next(iter(details[variant].values()))["recipe"]
     found += _of_licences(recipe, licences.get(variant, ()), entry.get("licence") or "not stated")
     return [Markdown(sentence) for sentence in found]
 
 
-def _lost_on_test(first: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-    """Say where the test texts lose more accuracy than the limit that the validation texts kept."""
+def _linear_is_better(row: Mapping[str, Any], told: Sequence[Metric]) -> list[str]:
+    """Say by how much the linear baseline is shown to be better, in what decides or in macro F1."""
+    lost = [
+        f"{-100 * row[metric.compared('linear', 'difference')]:.2f} points of {metric.name}"
+        for metric in told
+        if not t.missing(row[metric.compared("linear", "p")])
+        and row[metric.compared("linear", "shown")]
+        and row[metric.compared("linear", "difference")] < 0
+    ]
+    if not lost:
+        return []
+    return [f"The linear baseline {t.code(row['linear'])} is better by {' and '.join(lost)}."]
+
+
+def _lost_on_test(first: Mapping[str, Any], rows: pd.DataFrame) -> list[str]:
+    """Say where the test texts lose more of a score than the limit that the validation texts kept."""
+    row, judge = rows.loc[first["variant"]], judge_of(rows)
     base = "linear" if first["baseline"] and first["baseline"] == row["linear"] else "reference"
-    limit, difference = first["limits"].get("max_accuracy_loss"), row[f"{base}_difference"]
-    if limit is None or "max_accuracy_loss" in first["misses"] or t.missing(difference):
-        return []
-    loss = -100 * difference
-    if loss <= limit + ROUNDING:
-        return []
+    lost: dict[Metric, float] = {}
+    for key in LOSSES.keys() & first["limits"].keys() - first["misses"].keys():
+        metric, limit = judge.known(LOSSES[key] or judge.key), first["limits"][key]
+        difference = row[metric.compared(base, "difference")]
+        if not t.missing(difference) and -100 * difference > limit + ROUNDING:
+            lost[metric] = min(limit, lost.get(metric, limit))
     return [
-        f"On the test texts it loses {loss:.2f} points of accuracy, more than the {limit:g} that the "
-        "budget allows: budgets are met on validation texts."
+        f"On the test texts it loses {-100 * row[metric.compared(base, 'difference')]:.2f} points of "
+        f"{metric.name}, more than the {lost[metric]:g} that the budget allows: budgets are met on validation texts."
+        for metric in judge.metrics
+        if metric in lost
     ]
 
 

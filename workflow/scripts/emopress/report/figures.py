@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from emopress.errors import UserError
+from emopress.measure.deciding import judge_of
 from emopress.report.bars import baseline_figure, compression_figure, speedup_figure
 from emopress.report.bits_figure import bits_figure
 from emopress.report.confusion import confusion_figure
@@ -92,7 +93,8 @@ def dataset_figures(
     title = figure_title(dataset, entry)
     families_of = {str(name): str(table.loc[name, "family"]) for name in table.index}
     sorts = last_sorts(details, families_of)
-    by_seed = {name: own["accuracy"]["by_seed"] for name, own in statistics["variants"].items()}
+    column = judge_of(table).metric.column
+    by_seed = {name: own[column]["by_seed"] for name, own in statistics["variants"].items()}
     reference = statistics["reference"] if statistics["reference"] in table.index else None
     figures = {
         axis: pareto_figure(
@@ -131,8 +133,9 @@ def figure_title(dataset: str, entry: Mapping[str, Any]) -> str:
 
 
 def _half_width(table: pd.DataFrame, reference: str | None) -> float:
-    """Return half the 95 % interval of the reference's accuracy, without one the widest's."""
-    widths = (table["accuracy_high"] - table["accuracy_low"]) / 2
+    """Return half the 95 % interval of what decides, of the reference, without one the widest's."""
+    column = judge_of(table).metric.column
+    widths = (table[f"{column}_high"] - table[f"{column}_low"]) / 2
     return float(widths[reference] if reference else widths.max())
 
 

@@ -3,20 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from emopress.measure.search import UNITS
+from emopress.measure.deciding import Judge
 from emopress.report import tables as t
 from emopress.report.results import passes_of
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
 Format = Callable[[Any], Markdown]
+SCORE = ("score", "accuracy")  # what a search prefers that goes by the metric that decides
 LONGEST_LIST = 6  # of a list or a dict that is shown whole
 LONGEST_TEXT = 60
-LIMITS = {
-    "max_size_mb": "size",
-    "max_latency_ms": "latency",
-    "max_accuracy_loss": "loss of accuracy",
-}
 
 
 def _share(value: Any) -> Markdown:
@@ -204,7 +200,7 @@ def _tells(seeds: Mapping[str, Any], name: str, found: Sequence[Mapping[str, Any
 
 
 def searches_table(
-    details: Mapping[str, Any], variants: Sequence[str], entry: Mapping[str, Any]
+    details: Mapping[str, Any], variants: Sequence[str], entry: Mapping[str, Any], judge: Judge
 ) -> Markdown | None:
     """List what each search chose and whether that meets its budget; None if there is no search."""
     rows = []
@@ -218,26 +214,29 @@ def searches_table(
                         "Variant": t.code(variant),
                         **({"Seed": seed} if several else {}),
                         "Trials": t.count(found["trials"]),
-                        "Budget": _budget(step["budget"]),
-                        "Prefers": step["prefer"],
+                        "Budget": _budget(step["budget"], judge),
+                        "Prefers": judge.metric.name if step["prefer"] in SCORE else step["prefer"],
                         "Chosen": t.code(found["chosen"]),
-                        "Budget met": "yes" if found["met"] else _missed(found["misses"]),
+                        "Budget met": "yes" if found["met"] else _missed(found["misses"], judge),
                     }
                 )
     left = ("Variant", "Budget", "Prefers", "Chosen", "Budget met")
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None
 
 
-def _budget(budget: Mapping[str, float]) -> Markdown:
+def _budget(budget: Mapping[str, float], judge: Judge) -> Markdown:
     return t.join(
         [
-            _named(LIMITS[key], Markdown(f"≤ {limit:g} {UNITS[key]}"))
+            _named(judge.limit_name(key), Markdown(f"≤ {limit:g} {judge.unit(key)}"))
             for key, limit in budget.items()
         ],
         "; ",
     )
 
 
-def _missed(misses: Mapping[str, float]) -> Markdown:
-    parts = [Markdown(f"{LIMITS[key]} by {over:.3g} {UNITS[key]}") for key, over in misses.items()]
+def _missed(misses: Mapping[str, float], judge: Judge) -> Markdown:
+    parts = [
+        Markdown(f"{judge.limit_name(key)} by {over:.3g} {judge.unit(key)}")
+        for key, over in misses.items()
+    ]
     return Markdown(f"**no**, missed: {t.join(parts)}")

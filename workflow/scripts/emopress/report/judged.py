@@ -1,27 +1,53 @@
 """The tables that say how sure a difference is, how a variant stands noise, and what it costs to run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from emopress.measure.deciding import Metric, judge_of
 from emopress.report import tables as t
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
 NOT_SHOWN = "no difference shown"
+NO_TEST: dict[str, Any] = dict.fromkeys(("difference", "low", "high", "p", "shown"))
 
 
-def verdict(difference: float, shown: object, low: float, high: float) -> str:
-    """Say in words what a paired test found; `low` and `high` are the ends of its own interval.
+def compared(metric: Metric, row: Mapping[str, Any], base: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the paired comparison with the data set's reference `base`; untested, the plain difference."""
+    found = told_of(metric, row, "reference")
+    if t.missing(found["difference"]):
+        return {**NO_TEST, "difference": row[metric.column] - base[metric.column]}
+    return found
 
-    An interval is not corrected for the number of comparisons: it may leave zero out although nothing
-    is shown.
+
+def told_of(metric: Metric, row: Mapping[str, Any], other: str) -> dict[str, Any]:
+    """Return what a row of the summary tells of its comparison with `other`, by the keys of NO_TEST."""
+    return {key: row[metric.compared(other, key)] for key in NO_TEST}
+
+
+def verdict(tests: Mapping[Metric, Mapping[str, Any]]) -> str:
+    """Say in words what the paired tests found, of what decides first.
+
+    That nothing is shown is said where no test shows anything. An interval is not corrected for the number
+    of comparisons: it may leave zero out although nothing is shown.
     """
-    word = "better" if difference > 0 else "worse"
+    words = {
+        metric: "better" if test["difference"] > 0 else "worse" for metric, test in tests.items()
+    }
+    shown = [metric for metric, test in tests.items() if test["shown"]]
     if shown:
-        return word
-    return f"{NOT_SHOWN} (by itself {word})" if low > 0 or high < 0 else NOT_SHOWN
+        alone = len(shown) == len(tests) and len({words[metric] for metric in shown}) == 1
+        return ", ".join(
+            dict.fromkeys(words[m] if alone else f"{words[m]} in {m.name}" for m in shown)
+        )
+    apart = [
+        f"{words[metric]} in {metric.name}" if len(tests) > 1 else words[metric]
+        for metric, test in tests.items()
+        if test["low"] > 0 or test["high"] < 0
+    ]
+    return f"{NOT_SHOWN} (by itself {' and '.join(apart)})" if apart else NOT_SHOWN
 
 
 AGAINST = {
@@ -36,10 +62,10 @@ def tests_tables(rows: pd.DataFrame, entry: Mapping[str, Any]) -> dict[str, Mark
 
     A variant whose reference is its teacher or the linear baseline stands in that table alone.
     """
-    tables = {}
+    tables, told = {}, judge_of(rows).told
     for other, title in AGAINST.items():
         found = [
-            _tested(str(variant), row, other)
+            _tested(str(variant), row, other, told)
             for variant, row in rows.iterrows()
             if not t.missing(row[f"{other}_difference"]) and not _told_already(row, other)
         ]
@@ -57,38 +83,36 @@ def _told_already(row: pd.Series, other: str) -> bool:
     )
 
 
-def _tested(variant: str, row: pd.Series, other: str) -> dict[str, object]:
-    difference, low, high = (row[f"{other}_{end}"] for end in ("difference", "low", "high"))
+def _tested(variant: str, row: pd.Series, other: str, told: Sequence[Metric]) -> dict[str, object]:
     line: dict[str, object] = {"Variant": t.code(variant)}
     if other == "teacher":
         line |= {"Against": t.code(row["teacher"]), "Agreement %": t.percent(row["agreement"])}
         line["Agreement, 95 %"] = t.interval(row["agreement_low"], row["agreement_high"])
-    return line | {
-        "Points": t.points(difference),
-        "95 %": t.points_interval(low, high),
-        "p": t.p_value(row[f"{other}_p"]),
-        "In words": verdict(difference, row[f"{other}_shown"], low, high),
-        "Macro F1 points": t.points(row[f"{other}_macro_f1_difference"]),
-        "Macro F1, 95 %": t.points_interval(
-            row[f"{other}_macro_f1_low"], row[f"{other}_macro_f1_high"]
-        ),
-        "Macro F1 p": t.p_value(row[f"{other}_macro_f1_p"]),
-    }
+    tests = {metric: told_of(metric, row, other) for metric in told}
+    line["In words"] = verdict(tests)
+    for metric, test in tests.items():
+        line |= {
+            f"{metric.title} points": t.points(test["difference"]),
+            f"{metric.title}, 95 %": t.points_interval(test["low"], test["high"]),
+            f"{metric.title} p": t.p_value(test["p"]),
+        }
+    return line
 
 
 def noise_table(rows: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown | None:
-    """Write accuracy against the share of noisy characters, None if nothing was evaluated on noise."""
+    """Write what decides against the share of noisy characters, None if nothing was evaluated on noise."""
+    name = judge_of(rows).metric.column
     columns = sorted(
-        (column for column in rows.columns if column.startswith("accuracy_noise_")),
+        (column for column in rows.columns if column.startswith(f"{name}_noise_")),
         key=lambda column: float(column.rsplit("_", 1)[1]),
     )
     if not columns:
         return None
     found = []
     for variant, row in rows.iterrows():
-        line = {"Variant": t.code(variant), "0 %": t.percent(row["accuracy"])}
+        line = {"Variant": t.code(variant), "0 %": t.percent(row[name])}
         line |= {f"{c.rsplit('_', 1)[1]} %": t.percent(row[c]) for c in columns}
-        line["Points lost"] = t.points(row[columns[-1]] - row["accuracy"])
+        line["Points lost"] = t.points(row[columns[-1]] - row[name])
         found.append(line)
     return t.markdown_table(t.frame_of(found), left=("Variant",), note=note_of(entry))
 

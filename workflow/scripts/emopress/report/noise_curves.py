@@ -1,4 +1,4 @@
-"""Accuracy against the share of noise in the texts, one line per variant, a few of them named."""
+"""The metric that decides against the share of noise in the texts, one line per variant, a few of them named."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from emopress.measure.deciding import judge_of
 from emopress.report.highlights import highlighted
 from emopress.report.spread import spread, within
 from emopress.report.style import (
@@ -33,21 +34,22 @@ COLOURS = ("#000000", *LINES[:-1], "#7F2704", "#882255")
 def noise_figure(
     table: pd.DataFrame, statistics: Mapping[str, Any], *, title: str, limit: int = NAMED
 ) -> Figure:
-    """Draw each variant's accuracy (percent) against the share of noise (percent of characters).
+    """Draw what decides (percent), of each variant, against the share of noise (percent of characters).
 
     `statistics`: the data set's statistics file. The models without passes and the variants of the
     size front are coloured and named at their lines' ends, all others are thin and grey.
     """
+    metric = judge_of(table).metric
     names = [str(name) for name in table.index if statistics["variants"][name]["noise"]]
     named = [name for name in highlighted(table, limit) if name in names]
     with rc_context(style_of([title, *names])):
         tall = max(3.9, STEP * len(named) + 0.2)
         figure = new_figure(0.75 + WIDTH + 0.45 + ROOM, tall + 1.65)
-        heading(figure, plain(title), "Accuracy on noisy texts")
+        heading(figure, plain(title), f"{metric.title} on noisy texts")
         grey = len(names) - len(named)
         note(
             figure,
-            "Named: models without passes and the front of accuracy against size"
+            f"Named: models without passes and the front of {metric.name} against size"
             + (f"; grey: {grey} other variant{'s' * (grey > 1)}." if grey else "."),
         )
         axes = add_axes(figure, 0.75, 0.55, WIDTH, tall)
@@ -55,7 +57,7 @@ def noise_figure(
         for name in [n for n in names if n not in named] + named:
             points = statistics["variants"][name]["noise"]
             xs = [100 * float(point["noise"]) for point in points]
-            ys = [100 * float(point["accuracy"]) for point in points]
+            ys = [100 * float(point[metric.column]) for point in points]
             if name not in named:
                 axes.plot(xs, ys, color="#CCCCCC", lw=0.8, zorder=1)
                 continue
@@ -68,7 +70,7 @@ def noise_figure(
         shares = [100 * float(share) for share in statistics["noise"]]
         axes.set_xticks(shares, [f"{share:g}" for share in shares])
         axes.set_xlim(min(shares), max(shares) * 1.02)
-        axes.set(xlabel="Characters changed, %", ylabel="Accuracy on the test split, %")
+        axes.set(xlabel="Characters changed, %", ylabel=f"{metric.title} on the test split, %")
         axes.grid(color="#E8E8E8", linewidth=0.6)
         _name_ends(figure, axes, ends, tall)
     return figure

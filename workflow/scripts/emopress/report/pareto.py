@@ -1,4 +1,4 @@
-"""The Pareto front: the rows that no other row beats on cost and accuracy at once."""
+"""The Pareto front: the rows that no other row beats on cost and score at once."""
 
 from collections.abc import Sequence
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from emopress.measure.deciding import judge_of
 from emopress.report.bars import times
 from emopress.report.style import (
     GREY,
@@ -33,7 +34,6 @@ COLUMNS = 4
 PANEL = (2.75, 2.95)  # inches from panel to panel, across and down
 SIDE = 2.5  # inches of the axes
 NOISE = 10  # percent, or the share nearest to it
-NOISY = "accuracy_noise_"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def radar_figure(
         figure = new_figure(max(8.6, columns * PANEL[0] + 0.2), 1.45 + rows * PANEL[1])
         height = figure.get_size_inches()[1]
         heading(figure, plain(title), "What each technique keeps and what it gains")
-        note(figure, _explained(measures, step, reference))
+        note(figure, _explained(measures, step, reference, judge_of(table).metric.name))
         behind = None
         if reference:
             behind = [position(table.loc[reference], m, drawn, step) for m in measures]
@@ -100,11 +100,12 @@ def radar_figure(
 
 
 def best_of_each(table: pd.DataFrame, sorts: Mapping[str, str]) -> dict[str, str]:
-    """Return technique (the words of its look) -> its variant with the best validation accuracy.
+    """Return technique (the words of its look) -> its variant that is best on validation by what decides.
 
     Equals are told apart by size, the smaller first.
     """
     looks = looks_of([sorts[str(name)] for name in table.index])
+    score = judge_of(table).metric.validation
     best: dict[str, str] = {}
     for sort in looks:
         words = looks[sort][2]
@@ -112,7 +113,7 @@ def best_of_each(table: pd.DataFrame, sorts: Mapping[str, str]) -> dict[str, str
         best[words] = max(
             alike,
             key=lambda n: (
-                float(table.loc[n, "validation_accuracy"]),
+                float(table.loc[n, score]),
                 -float(table.loc[n, "size_bytes"]),
             ),
         )
@@ -122,9 +123,10 @@ def best_of_each(table: pd.DataFrame, sorts: Mapping[str, str]) -> dict[str, str
 def chosen_measures(table: pd.DataFrame) -> list[Measure]:
     """Return the six spokes: of those a reader needs, the first six that were measured."""
     score = lambda value: f"{100 * value:.1f}"  # noqa: E731
+    judge = judge_of(table)
+    scores = dict.fromkeys([*judge.told, judge.accuracy])
     wanted = [
-        Measure("accuracy", "accuracy", score, ratio=False),
-        Measure("macro_f1", "macro F1", score, ratio=False),
+        *(Measure(metric.column, metric.name, score, ratio=False) for metric in scores),
         Measure("compression", "times smaller", times, ratio=True),
         Measure("speedup", "times faster", times, ratio=True),
         Measure("peak_memory_bytes", "memory", _megabytes, ratio=True, less=True),
@@ -132,10 +134,11 @@ def chosen_measures(table: pd.DataFrame) -> list[Measure]:
         Measure("ece", "ECE", score, ratio=False, less=True),
         Measure("bits_per_weight", "bits / weight", lambda v: f"{v:.1f}", ratio=True, less=True),
     ]
+    noisy = f"{judge.metric.column}_noise_"
     shares = {
-        float(column.removeprefix(NOISY)): column
+        float(column.removeprefix(noisy)): column
         for column in map(str, table.columns)
-        if re.fullmatch(rf"{NOISY}[\d.]+", column)
+        if re.fullmatch(rf"{noisy}[\d.]+", column)
     }
     if shares:
         share = min(shares, key=lambda share: (abs(share - NOISE), share))
@@ -175,7 +178,9 @@ def position(row: pd.Series, measure: Measure, table: pd.DataFrame, step: float)
     return max(0.0, log(value) / log(best)) if value > 0 else 0.0
 
 
-def _explained(measures: Sequence[Measure], step: float, reference: str | None) -> str:
+def _explained(
+    measures: Sequence[Measure], step: float, reference: str | None, decides: str
+) -> str:
     words = "Of each technique the variant that is best on validation. Outermost ring: the best "
     words += f"value drawn. Scores lose {step:g} points from ring to ring; ratios are on a log "
     words += "scale with 1x"
@@ -184,7 +189,7 @@ def _explained(measures: Sequence[Measure], step: float, reference: str | None) 
     words += " at the centre."
     names = {measure.column: measure.name for measure in measures}
     noisy = next((name for name in names.values() if name.endswith("noise")), None)
-    words += f" {noisy}: accuracy on texts with so many characters changed." if noisy else ""
+    words += f" {noisy}: {decides} on texts with so many characters changed." if noisy else ""
     words += " Memory: the peak of a process that loads the model and predicts a text." * (
         "peak_memory_bytes" in names
     )

@@ -6,22 +6,22 @@ from typing import Any
 import pandas as pd
 
 from emopress.languages import language_name
-from emopress.measure.search import UNITS
+from emopress.measure.deciding import Judge, Metric, judge_of
 from emopress.measure.summary import claimed
 from emopress.report import tables as t
 from emopress.report.cautions import cautions
+from emopress.report.judged import NO_TEST, compared
 from emopress.report.phrases import told_p
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
 
 FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
 EQUAL = 5e-5  # a difference that two decimals of a percent do not show
-NO_TEST: dict[str, Any] = dict.fromkeys(("difference", "low", "high", "p", "shown"))
 INTERVALS = (
     "The intervals are over texts with this test split's shares of labels: they leave out the spread "
     "between trainings, and they are not corrected for the number of comparisons."
 )
-BEST = {"size": "smallest", "latency": "fastest", "accuracy": "most accurate by macro F1"}
+BEST = {"size": "smallest", "latency": "fastest"}
 
 
 def answer(
@@ -60,10 +60,10 @@ def answer(
         }
     return told | {
         "headline": headline(first, rows, entry),
-        "why": why(first),
+        "why": why(first, rows),
         "cost": cost(first["variant"], first["reference"], rows),
         "sure": sure(first, rows, statistics),
-        "caveats": caveats(first, statistics),
+        "caveats": caveats(first, rows, statistics),
         "runner_up": runner_up(first, rows),
         "same_family": same_family(first, rows),
         "warnings": cautions(first, rows, entry, details, licences or {}, statistics),
@@ -81,16 +81,41 @@ def headline(first: Mapping[str, Any], rows: pd.DataFrame, entry: Mapping[str, A
     return Markdown(f"{lead} {_facts(first['variant'], rows)}.")
 
 
-def why(first: Mapping[str, Any]) -> Markdown:
+def why(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Say by what rule the variant was chosen, or what it misses."""
+    judge = judge_of(rows)
     if not first["met"]:
-        return Markdown(f"Wanted was {_limits(first)}; it is over by {_misses(first['misses'])}.")
-    best = BEST[first["prefer"]]
+        over = _misses(first["misses"], judge)
+        return Markdown(f"Wanted was {_limits(first, judge)}; it is over by {over}.")
+    if first["tied"]:
+        return Markdown(_of_the_fastest(first, rows))
+    best = _best(first, judge)
     if not first["limits"]:
         return Markdown(
             f"Of all {t.count(first['candidates'])} it is the {best} on validation texts."
         )
-    return Markdown(f"It is the {best} with {_limits(first)}.")
+    return Markdown(f"It is the {best} with {_limits(first, judge)}.")
+
+
+def _best(item: Mapping[str, Any], judge: Judge) -> str:
+    """Say what a budget prefers: smallest, best by accuracy."""
+    return BEST.get(item["prefer"], f"best by {judge.metric.name}")
+
+
+def _of_the_fastest(first: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    """Say why the variant was chosen among those that timing cannot tell from the fastest."""
+    judge = judge_of(rows)
+    scores = rows.loc[first["tied"], judge.metric.validation]
+    spread = t.share(rows.loc[first["variant"], "timing_spread"])
+    limits = f" with {_limits(first, judge)}" if first["limits"] else ""
+    reason = f"the best {judge.metric.name} on validation texts"
+    equals = int((scores == scores[first["variant"]]).sum())
+    if equals > 1:
+        reason += f", as {t.count(equals - 1)} of the others, and the smaller file"
+    return (
+        f"It is as fast as timing can tell{limits}: of the {t.count(len(scores))} that it cannot tell from "
+        f"the fastest (a file timed twice differs by up to {spread}) it has {reason}."
+    )
 
 
 def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
@@ -99,20 +124,24 @@ def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
         return Markdown("There is no reference to compare with.")
     if variant == reference:
         return Markdown("Nothing is lost and nothing gained: this is the reference itself.")
-    row, base = rows.loc[variant], rows.loc[reference]
-    name, gap = t.code(reference), _difference(row, base)["difference"]
-    scores = f"from {t.percent(base['accuracy'])} to {t.percent(row['accuracy'])} %"
-    if abs(gap) < EQUAL:
-        accuracy = f"Its accuracy is that of {name} ({t.percent(row['accuracy'])} %)"
-    else:
-        verb, against = ("gains", "over") if gap > 0 else ("loses", "against")
-        accuracy = f"It {verb} {100 * abs(gap):.2f} points of accuracy {against} {name} ({scores})"
+    row, base, name = rows.loc[variant], rows.loc[reference], t.code(reference)
+    scores = " and ".join(_changed(metric, row, base) for metric in judge_of(rows).told)
     smaller = base["size_bytes"] / row["size_bytes"]
     told = [
         f"{_times(smaller, 'smaller', 'larger', 'as large')} ({t.size(base['size_bytes'])} before)"
     ]
     told += _speeds(row, base, name)
-    return Markdown(f"{accuracy}; it is {', '.join(told)}.")
+    return Markdown(f"Against {name} it {scores}; it is {', '.join(told)}.")
+
+
+def _changed(metric: Metric, row: pd.Series, base: pd.Series) -> str:
+    """Say by how many points a score is off the reference's: loses 0.50 points of accuracy (from ...)."""
+    gap, score = compared(metric, row, base)["difference"], t.percent(row[metric.column])
+    if abs(gap) < EQUAL:
+        return f"has the same {metric.name} ({score} %)"
+    verb = "gains" if gap > 0 else "loses"
+    span = f"from {t.percent(base[metric.column])} to {score} %"
+    return f"{verb} {100 * abs(gap):.2f} points of {metric.name} ({span})"
 
 
 def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
@@ -141,73 +170,113 @@ def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
 def sure(
     first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> list[Markdown]:
-    """Say how sure the accuracy and the difference are, and what another training would change."""
-    variant, reference = first["variant"], first["reference"]
+    """Say how sure the scores and the differences are, and what another training would change."""
+    variant, reference, judge = first["variant"], first["reference"], judge_of(rows)
     row = rows.loc[variant]
-    told = [
-        f"The accuracy is {t.percent(row['accuracy'])} % on {t.count(statistics['n_test'])} test texts "
-        f"(95 % interval {t.interval(row['accuracy_low'], row['accuracy_high'])})."
+    scores = [
+        f"the {metric.name} is {t.percent(row[metric.column])} % (95 % interval "
+        f"{t.interval(row[f'{metric.column}_low'], row[f'{metric.column}_high'])})"
+        for metric in judge.told
     ]
+    told = [f"On {t.count(statistics['n_test'])} test texts {', '.join(scores)}."]
     if reference is not None and reference != variant:
-        told.append(_tested(_difference(row, rows.loc[reference]), reference))
+        told += tested(row, rows.loc[reference], judge)
     if row["seeds"] > 1:
+        spreads = [f"{100 * row[f'{m.column}_sd']:.2f} points of {m.name}" for m in judge.told]
         told.append(
-            f"Over {t.count(row['seeds'])} trainings with different seeds the accuracy's standard deviation "
-            f"is {100 * row['accuracy_sd']:.2f} points."
+            f"Over {t.count(row['seeds'])} trainings with different seeds the standard deviation is "
+            f"{' and '.join(spreads)}."
         )
     else:
         told.append("Trained once: what another training would change is not known.")
     return [Markdown(sentence) for sentence in told]
 
 
-def caveats(first: Mapping[str, Any], statistics: Mapping[str, Any]) -> list[Markdown]:
+def caveats(
+    first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
+) -> list[Markdown]:
     """Say what the choice was made on, and what the intervals do not say."""
     meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
     return [
         Markdown(
-            f"It was chosen among {t.count(first['candidates'])} on "
+            f"It was chosen among {t.count(first['candidates'])}, judged by {judge_of(rows).metric.name} on "
             f"{t.count(statistics['n_validation'])} validation texts{meeting}."
         ),
         Markdown(INTERVALS),
     ]
 
 
-def _tested(test: Mapping[str, Any], reference: str) -> str:
-    """Say in words what the paired test found, and what it could have missed."""
-    name = t.code(reference)
-    if t.missing(test["p"]):
-        return f"Its difference to {name} was not tested."
-    tail = f"(McNemar's test, {told_p(test['p'])} after Holm's correction)"
-    span = f"{t.points_interval(test['low'], test['high'])} points"
-    if test["shown"]:
+def tested(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
+    """Say in words what the paired tests against the reference `base` found, and what they could have missed.
+
+    Of no difference is spoken only where neither the metric that decides nor macro F1 shows one.
+    """
+    name = t.code(base.name)
+    tests = {metric: compared(metric, row, base) for metric in judge.told}
+    if any(t.missing(test["p"]) for test in tests.values()):
+        return [f"Its difference to {name} was not tested."]
+    shown = {metric: test for metric, test in tests.items() if test["shown"]}
+    if not shown:
+        return [_none_shown(name, tests)]
+    told = []
+    for metric, test in shown.items():
         what = "gain over" if test["difference"] > 0 else "loss against"
-        return f"A {what} {name} is shown {tail}: {span} (95 % interval)."
-    if test["low"] > 0 or test["high"] < 0:
-        return (
-            f"By itself the 95 % interval of the difference to {name}, {span}, excludes 0; after correction "
-            f"for all comparisons of the data set no difference is shown {tail}."
+        told.append(
+            f"In {metric.name} a {what} {name} is shown ({_by_test(metric, test)}): {_span(test)} (95 % interval)."
         )
-    worst = -100 * test["low"]
-    missed = f"; a loss of up to {worst:.1f} points could have been missed" if worst > 0 else ""
-    return (
-        f"No difference to {name} is shown {tail}: {span} fit these texts (95 % interval){missed}."
-    )
+    told += [
+        f"The {metric.name} alone does not show it ({_by_test(metric, test)}): {_span(test)} (95 % interval)."
+        for metric, test in tests.items()
+        if metric not in shown
+    ]
+    return told
+
+
+def _none_shown(name: str, tests: Mapping[Metric, Mapping[str, Any]]) -> str:
+    """Say that no test shows a difference, which differences fit the texts, and what could have been missed."""
+    by = [f"in {metric.name} ({_by_test(metric, test)})" for metric, test in tests.items()]
+    spans = [f"{_span(test)} of {metric.name}" for metric, test in tests.items()]
+    text = f"No difference to {name} is shown{', neither' * (len(by) > 1)} {' nor '.join(by)}: "
+    text += f"{' and '.join(spans)} fit these texts (95 % interval{'s' * (len(spans) > 1)})"
+    missed = [
+        f"{-100 * test['low']:.1f} points of {metric.name}"
+        for metric, test in tests.items()
+        if round(1000 * test["low"]) < 0
+    ]
+    text += f"; a loss of up to {' or '.join(missed)} could have been missed." if missed else "."
+    apart = [m.name for m, test in tests.items() if test["low"] > 0 or test["high"] < 0]
+    if apart:
+        text += f" By itself the interval of {' and that of '.join(apart)} excludes 0; after correction for all "
+        text += "comparisons of the data set it is not shown."
+    return text
+
+
+def _by_test(metric: Metric, test: Mapping[str, Any]) -> str:
+    return f"{metric.test}, {told_p(test['p'])} after Holm's correction"
+
+
+def _span(test: Mapping[str, Any]) -> str:
+    return f"{t.points_interval(test['low'], test['high'])} points"
 
 
 def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Say what would be chosen next and what it is short of, empty if there is nothing else."""
     if first["runner_up"] is None:
         return Markdown("")
-    over, tail = first["runner_up_misses"], ""
-    row, chosen = rows.loc[first["runner_up"]], rows.loc[first["variant"]]
+    over, tail, judge = first["runner_up_misses"], "", judge_of(rows)
     if over and not first["met"]:
-        tail = f", over by {_misses(over)}"
+        tail = f", over by {_misses(over, judge)}"
     elif over:
-        tail = f", which does not meet the limits: over by {_misses(over)}"
-    elif first["prefer"] == "latency" and not claimed(
-        row["latency_ms_p50"] / chosen["latency_ms_p50"], chosen["timing_spread"]
-    ):
-        tail = "; which of the two is faster is not shown (a file timed twice differs by as much)"
+        tail = f", which does not meet the limits: over by {_misses(over, judge)}"
+    elif first["runner_up"] in first["tied"]:
+        scores = [
+            f"{t.percent(rows.loc[name, judge.metric.validation])} %"
+            for name in (first["runner_up"], first["variant"])
+        ]
+        told = (
+            f"{judge.metric.name} on validation texts is {scores[0]}, the chosen one's {scores[1]}"
+        )
+        tail = f"; which of the two is faster is not shown, and its {told}"
     return Markdown(f"{_facts(first['runner_up'], rows)}{tail}.")
 
 
@@ -227,74 +296,67 @@ def recommendation_table(
     recommendations: Sequence[Mapping[str, Any]], rows: pd.DataFrame, entry: Mapping[str, Any]
 ) -> Markdown:
     """Write one row per budget: its limits, what was chosen, its figures, and the runner-up."""
-    lines = []
+    lines, judge = [], judge_of(rows)
     for item in recommendations:
         variant, reference = item["variant"], item["reference"]
         line: dict[str, object] = {
             "Budget": t.code(item["budget"]),
             "Chosen": t.EMPTY if variant is None else t.code(variant),
-            FITS: "yes" if item["met"] else Markdown(f"**no**, over by {_misses(item['misses'])}"),
+            FITS: "yes"
+            if item["met"]
+            else Markdown(f"**no**, over by {_misses(item['misses'], judge)}"),
         }
         if variant is None:
             line[FITS] = Markdown("**no**, nothing to choose from")
         else:
             row = rows.loc[variant]
-            test = NO_TEST if reference is None else _difference(row, rows.loc[reference])
-            line |= {
-                "Accuracy %": t.percent(row["accuracy"], row["accuracy_sd"]),
-                "95 %": t.interval(row["accuracy_low"], row["accuracy_high"]),
-                "Macro F1 %": t.percent(row["macro_f1"], row["macro_f1_sd"]),
-                "Points": t.EMPTY
-                if variant == reference or reference is None
-                else t.points(test["difference"]),
-                "Points, 95 %": t.points_interval(test["low"], test["high"]),
-                "Size": t.size(row["size_bytes"]),
-                "p50 ms": t.decimals(row["latency_ms_p50"]),
-            }
+            base = None if reference in (None, variant) else rows.loc[reference]
+            for metric in judge.told:
+                name = metric.column
+                test = NO_TEST if base is None else compared(metric, row, base)
+                line[f"{metric.title} %"] = t.percent(row[name], row[f"{name}_sd"])
+                if metric is judge.metric:
+                    line["95 %"] = t.interval(row[f"{name}_low"], row[f"{name}_high"])
+                points = "Points" if metric is judge.metric else f"{metric.title} points"
+                line[points] = t.points(test["difference"])
+                line[f"{points}, 95 %"] = t.points_interval(test["low"], test["high"])
+            line["Size"] = t.size(row["size_bytes"])
+            line["p50 ms"] = t.decimals(row["latency_ms_p50"])
         line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
         line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
         line["Wanted"] = Markdown(
-            f"{BEST[item['prefer']]}{', ' if item['limits'] else ''}{_limits(item)}"
+            f"{_best(item, judge)}{', ' if item['limits'] else ''}{_limits(item, judge)}"
         )
         lines.append(line)
     left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
     return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
 
 
-def _difference(row: Mapping[str, Any], base: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the paired comparison with the data set's reference `base`; untested, the plain difference."""
-    if t.missing(row["reference_difference"]):
-        return {**NO_TEST, "difference": row["accuracy"] - base["accuracy"]}
-    return {key: row[f"reference_{key}"] for key in NO_TEST}
-
-
 def _facts(variant: str, rows: pd.DataFrame) -> str:
     row = rows.loc[variant]
-    return (
-        f"{t.code(variant)}: {t.size(row['size_bytes'])}, {t.decimals(row['latency_ms_p50'])} ms a text, "
-        f"{t.percent(row['accuracy'])} % accuracy"
-    )
+    scores = [f"{t.percent(row[metric.column])} % {metric.name}" for metric in judge_of(rows).told]
+    size, latency = t.size(row["size_bytes"]), t.decimals(row["latency_ms_p50"])
+    return f"{t.code(variant)}: {size}, {latency} ms a text, {', '.join(scores)}"
 
 
-def _limits(item: Mapping[str, Any]) -> str:
+def _limits(item: Mapping[str, Any], judge: Judge) -> str:
     told = []
     for key, limit in item["limits"].items():
-        if key == "max_accuracy_loss":
+        if metric := judge.limited(key):
             points = "point" if limit == 1 else "points"
             base = t.code(item["baseline"] or item["reference"])
             more = f", which is better than {t.code(item['reference'])}" if item["baseline"] else ""
             told.append(
-                f"at most {limit:g} {points} of accuracy below {base} on validation texts{more}"
+                f"at most {limit:g} {points} of {metric.name} below {base} on validation texts{more}"
             )
         else:
-            told.append(
-                f"at most {limit:g} {UNITS[key]}{' a text' if key == 'max_latency_ms' else ''}"
-            )
+            each = " a text" if key == "max_latency_ms" else ""
+            told.append(f"at most {limit:g} {judge.unit(key)}{each}")
     return " and ".join(told)
 
 
-def _misses(misses: Mapping[str, float]) -> str:
-    return " and ".join(f"{over:.3g} {UNITS[key]}" for key, over in misses.items())
+def _misses(misses: Mapping[str, float], judge: Judge) -> str:
+    return " and ".join(f"{over:.3g} {judge.unit(key)}" for key, over in misses.items())
 
 
 def _times(value: float, above: str, below: str, equal: str) -> str:

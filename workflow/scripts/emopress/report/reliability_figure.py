@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from emopress.measure.deciding import judge_of
 from emopress.report.highlights import highlighted
 from emopress.report.style import (
     GREY,
@@ -46,7 +47,7 @@ def reliability_figure(
             figure,
             "Bars: share of right answers per bin of confidence, on the diagonal where calibrated; "
             "grey, below: share of texts. ECE: expected calibration error. Models without passes "
-            "and the front of accuracy against size.",
+            f"and the front of {judge_of(table).metric.name} against size.",
         )
         for index, name in enumerate(names):
             row, column = divmod(index, columns)

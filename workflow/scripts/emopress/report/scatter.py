@@ -1,4 +1,4 @@
-"""The figure that the study is for: accuracy against size or latency, with the Pareto front."""
+"""The figure that the study is for: the metric that decides against size or latency, with the Pareto front."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from emopress.errors import UserError
+from emopress.measure.deciding import judge_of
 from emopress.report.marks import LINE, dot, interval_bar, legend, legend_height, name_list
 from emopress.report.pareto import front_steps, pareto_front
 from emopress.report.placement import place_labels
@@ -45,25 +46,26 @@ def pareto_figure(
     half_width: float | None = None,
     n_test: int | None = None,
 ) -> Figure:
-    """Draw accuracy (percent) against a cost on a log axis, one point per variant (seeds' mean).
+    """Draw what decides (percent) against a cost on a log axis, one point per variant (seeds' mean).
 
     `table`: one dataset's rows of the summary, indexed by variant; `x` is `size` or `latency`;
     `sorts` gives what colours a variant (its family where absent). Small faint points are the
-    accuracies of single seeds (`by_seed`), the dashed line is the Pareto front, hollow points are
+    scores of single seeds (`by_seed`), the dashed line is the Pareto front, hollow points are
     simulated variants. `half_width` (a fraction) of a 95 % interval on `n_test` texts adds a bar.
     """
     if x not in COSTS:
         raise UserError(f"figure: x is {x!r}; allowed: {', '.join(COSTS)}")
     column, unit, axis_label = COSTS[x]
+    metric = judge_of(table).metric
     names = [str(name) for name in table.index]
-    xs, ys = (table[column] * unit).tolist(), (table["accuracy"] * 100).tolist()
+    xs, ys = (table[column] * unit).tolist(), (table[metric.column] * 100).tolist()
     sort_of = [(sorts or {}).get(name, str(table.loc[name, "family"])) for name in names]
     simulated = [str(cell).lower() == "true" for cell in table["simulated"]]
     looks = looks_of(sort_of)
     single = [
-        (at_x, 100 * float(accuracy), looks[sort])
+        (at_x, 100 * float(score), looks[sort])
         for name, at_x, sort in zip(names, xs, sort_of, strict=True)
-        for accuracy in _several((by_seed or {}).get(name, []))
+        for score in _several((by_seed or {}).get(name, []))
     ]
     numbered = len(names) > MAX_NAMES
     with rc_context(style_of([title, *names])):
@@ -86,9 +88,9 @@ def pareto_figure(
         front = ([*steps[0], axes.get_xlim()[1]], [*steps[1], steps[1][-1]])
         axes.plot(*front, c=GREY, lw=1.1, ls="--", zorder=1)
         axes.set_xlabel(axis_label, labelpad=6)
-        axes.set_ylabel("Accuracy on the test split, %")
+        axes.set_ylabel(f"{metric.title} on the test split, %")
         axes.grid(color="#E8E8E8", linewidth=0.6)
-        heading(figure, plain(title), f"Accuracy against {x}")
+        heading(figure, plain(title), f"{metric.title} against {x}")
         if half_width and n_test:
             interval_bar(axes, max(ys), 100 * half_width, n_test)
         optimal = pareto_front(xs, ys)
@@ -104,9 +106,9 @@ def pareto_figure(
     return figure
 
 
-def _several(accuracies: Sequence[float]) -> Sequence[float]:
-    """Return the accuracies of the seeds, none if there is one seed: that is the mean itself."""
-    return accuracies if len(accuracies) > 1 else []
+def _several(scores: Sequence[float]) -> Sequence[float]:
+    """Return the scores of the seeds, none if there is one seed: that is the mean itself."""
+    return scores if len(scores) > 1 else []
 
 
 def _handles(looks: Sequence[tuple[str, str, str]], simulated: bool, seeds: bool) -> list[Line2D]:

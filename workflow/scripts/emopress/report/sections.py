@@ -6,19 +6,26 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
+from emopress.measure.deciding import Metric, judge_of
 from emopress.report import tables as t
 from emopress.report.decisions import label_decisions
 from emopress.report.pareto import pareto_front
 from emopress.report.results import passes_of, recipe_of, sort_of, speedup_claimed
 from emopress.report.tables import Markdown
+from emopress.tasks import MULTI
 
-SETS_NOTE = Markdown(
-    "**Here a text may have any number of labels.** Accuracy is subset accuracy: the share of texts whose "
-    "whole set of labels is right. McNemar's test and the budgets speak of it too. A label is predicted if "
-    "its probability reaches its threshold, which was tuned on the validation texts for the label's F1, so "
-    "the scores on validation are a little flattered."
+SETS_NOTE = (
+    "**Here a text may have any number of labels.** Subset accuracy is the share of texts whose whole set of "
+    "labels is right. A label is predicted if its probability reaches its threshold; the thresholds were tuned "
+    "on the validation texts for {metric}, so the scores on validation are a little flattered."
 )
 DEMO_NOTE = Markdown("*Demo corpus: these numbers say nothing about real texts.*")
+
+
+def sets_note(table: pd.DataFrame) -> Markdown:
+    """Return what a reader must know where a text has any number of labels, empty where it has one."""
+    judge = judge_of(table)
+    return Markdown(SETS_NOTE.format(metric=judge.metric.name) if judge.task == MULTI else "")
 
 
 def note_of(entry: Mapping[str, Any]) -> str:
@@ -28,7 +35,9 @@ def note_of(entry: Mapping[str, Any]) -> str:
 
 def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
     """Write the table of a dataset's variants; `table` is that of `results.rows_of`."""
-    gain = table["accuracy"].tolist()
+    judge = judge_of(table)
+    scores = list(dict.fromkeys([*judge.told, judge.accuracy]))
+    gain = table[judge.metric.column].tolist()
     by_size = pareto_front(table["size_bytes"].tolist(), gain)
     by_latency = pareto_front(table["latency_ms_p50"].tolist(), gain)
     rows: list[dict[str, object]] = []
@@ -38,13 +47,9 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
         rows.append(
             {
                 "Variant": Markdown(name),
-                "Accuracy %": t.percent(row["accuracy"], row["accuracy_sd"]),
-                "Accuracy, 95 %": t.interval(row["accuracy_low"], row["accuracy_high"]),
-                "Macro F1 %": t.percent(row["macro_f1"], row["macro_f1_sd"]),
-                "Macro F1, 95 %": t.interval(row["macro_f1_low"], row["macro_f1_high"]),
+                **_scores(row, scores),
                 "ECE %": t.percent(row["ece"]),
-                "Validation: accuracy %": t.percent(row["validation_accuracy"]),
-                "Validation: macro F1 %": t.percent(row["validation_macro_f1"]),
+                **{f"Validation: {m.name} %": t.percent(row[m.validation]) for m in scores},
                 "Size": t.size(row["size_bytes"]),
                 "Compression": t.ratio(row["compression"]),
                 "p50 ms": t.decimals(row["latency_ms_p50"], 2, row["latency_ms_p50_sd"]),
@@ -71,16 +76,22 @@ def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
     return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry))
 
 
+def _scores(row: pd.Series, metrics: Sequence[Metric]) -> dict[str, Markdown]:
+    """Write scores of a row of the summary with their intervals, by heading."""
+    cells = {}
+    for metric in metrics:
+        name = metric.column
+        cells[f"{metric.title} %"] = t.percent(row[name], row[f"{name}_sd"])
+        cells[f"{metric.title}, 95 %"] = t.interval(row[f"{name}_low"], row[f"{name}_high"])
+    return cells
+
+
 def set_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
-    """Write the scores that only sets of labels have; `table` is that of `results.rows_of`."""
+    """Write all scores of sets of labels; `table` is that of `results.rows_of`."""
     rows = [
         {
             "Variant": t.code(variant),
-            "Whole sets right %": t.percent(row["accuracy"], row["accuracy_sd"]),
-            "Sample F1 %": t.percent(row["sample_f1"], row["sample_f1_sd"]),
-            "Sample F1, 95 %": t.interval(row["sample_f1_low"], row["sample_f1_high"]),
-            "Micro F1 %": t.percent(row["micro_f1"], row["micro_f1_sd"]),
-            "Micro F1, 95 %": t.interval(row["micro_f1_low"], row["micro_f1_high"]),
+            **_scores(row, judge_of(table).metrics),
             "Hamming loss %": t.percent(row["hamming_loss"], row["hamming_loss_sd"]),
             "Hamming loss, 95 %": t.interval(row["hamming_loss_low"], row["hamming_loss_high"]),
         }

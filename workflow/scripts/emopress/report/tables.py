@@ -95,6 +95,8 @@ def share(value: float) -> Markdown:
 
 def points(value: float) -> Markdown:
     """Format a difference of two fractions in percentage points, signed: −0.80."""
+    if missing(value):
+        return Markdown(EMPTY)
     return Markdown(f"{100 * value:+.2f}".replace("-", "−"))
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from emopress.measure.deciding import Judge, Metric
 from emopress.report import tables as t
+from emopress.tasks import MULTI
 
 FEW_TEXTS = 100  # fewer test texts than that are told in the answer
 MANY_WORDS = 0.5  # a smaller share of the words with a pretrained vector is told there, and warned of in the log
@@ -17,36 +19,34 @@ def text_cautions(
     texts: Mapping[str, Any],
     variants: Mapping[str, Any],
     *,
-    metric: tuple[str, str] = ("accuracy", "accuracy"),
-    several: bool = False,
+    judge: Judge,
 ) -> list[str]:
     """Return what a user must know of the texts before trusting a variant's scores, a sentence or two each.
 
     `texts` and `variants` are those of results/statistics/<data set>.json (`measure.text_facts`);
-    `metric`: the score that decides, by its key there and its name; `several`: whether a text may have
-    several labels.
+    `judge`: what decides.
     """
     return [
-        *_few(texts["n"], metric[1]),
-        *_shared(variant, texts, metric),
-        *_without(variant, texts, variants[variant]["class_f1"], several=several),
+        *_few(texts["n"], judge.metric),
+        *_shared(variant, texts, judge.metric),
+        *_without(variant, texts, variants[variant]["class_f1"], several=judge.task == MULTI),
         *_cut(variant, texts["cut"]),
     ]
 
 
-def _few(n: Mapping[str, int], name: str) -> list[str]:
+def _few(n: Mapping[str, int], metric: Metric) -> list[str]:
     """Say that there are few test texts."""
     if n["test"] >= FEW_TEXTS:
         return []
     told = f"There are only {t.count(n['test'])} test texts"
-    if name == "accuracy":
-        told += f", each of them {100 / n['test']:.1f} points of accuracy"
+    if metric.column == "accuracy":
+        told += f", each of them {100 / n['test']:.1f} points of {metric.name}"
     if n["validation"] < FEW_TEXTS:
         told += f", and {t.count(n['validation'])} validation texts, on which variants were chosen"
     return [f"{told}: small differences are chance."]
 
 
-def _shared(variant: str, texts: Mapping[str, Any], metric: tuple[str, str]) -> list[str]:
+def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]:
     """Say how many texts stand in two splits, and what the variant scores on those and on the others."""
     letters, exact, n = texts["shared"]["letters"], texts["shared"]["exact"], texts["n"]
     known, found = letters["test_in_train_or_validation"], []
@@ -66,13 +66,11 @@ def _shared(variant: str, texts: Mapping[str, Any], metric: tuple[str, str]) -> 
     return found
 
 
-def _scores_on_both(
-    variant: str, texts: Mapping[str, Any], known: int, metric: tuple[str, str]
-) -> str:
+def _scores_on_both(variant: str, texts: Mapping[str, Any], known: int, metric: Metric) -> str:
     leaked, others = texts["leaked"], texts["n"]["test"] - known
     if not leaked:
         return "So nothing tells how good the model is on texts that it has not seen."
-    column, name = metric
+    column, name = metric.column, metric.name
     on_known, on_others = leaked["variants"][variant][column]
     told = (
         f"{t.code(variant)} has {t.percent(on_known)} % {name} on these (n = {t.count(known)}) and "

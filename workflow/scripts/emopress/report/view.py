@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
+from emopress.measure.deciding import judge_of
 from emopress.measure.machine import TELLING_FLAGS
 from emopress.report import judged, question_tables, sections
 from emopress.report import tables as t
@@ -112,6 +113,7 @@ def report_view(
             datasets[name].get("title") or name for name in names if datasets[name].get("demo")
         ],
         "all_demo": all(datasets[name].get("demo") for name in names),
+        "decides": _decides(table, datasets),
         "number_of_variants": len(table),
         "number_of_rows": int(table["seeds"].sum()),
         "datasets_table": sections.datasets_table(table, datasets),
@@ -130,6 +132,17 @@ def report_view(
         "int8": _int8(environment["x64quantprecision"]),
         "rulegraph": _fenced(_mermaid(rulegraph), "report: rulegraph"),
     }
+
+
+def _decides(table: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdown:
+    """Name the metric that decides, by data set where they differ."""
+    names = {
+        datasets[name].get("title") or name: judge_of(rows).metric.name
+        for name, rows in table.groupby("dataset", sort=False)
+    }
+    if len(set(names.values())) == 1:
+        return Markdown(next(iter(names.values())))
+    return t.join([Markdown(f"{t.escape(title)}: {name}") for title, name in names.items()], "; ")
 
 
 def _dataset_view(
@@ -151,6 +164,7 @@ def _dataset_view(
     if absent:
         raise UserError(f"{where}: environment has no key {', '.join(absent)}")
     rows = rows_of(table, name)
+    judge = judge_of(rows)
     statistics, chosen = results.statistics[name], results.recommendation[name]
     linear = statistics["linear"]
     spread = timing["spread"][str(conditions["threads"][0])]
@@ -168,7 +182,9 @@ def _dataset_view(
         "language": entry.get("language") or "",
         "demo": bool(entry.get("demo")),
         "demo_notice": sections.DEMO_NOTE,
-        "sets_notice": sections.SETS_NOTE if entry.get("multilabel") else "",
+        "sets_notice": sections.sets_note(rows),
+        "metric": judge.metric,
+        "told": t.join([Markdown(metric.name) for metric in judge.told], " and "),
         "set_table": sections.set_table(rows, entry) if entry.get("multilabel") else "",
         "answer": answer(
             name, entry, chosen, rows, statistics, details, licences=_licences(details)
@@ -201,7 +217,7 @@ def _dataset_view(
         "questions": question_tables.section(
             statistics, details, rows["size_bytes"].to_dict(), entry
         ),
-        "searches_table": searches_table(details, list(rows.index), entry),
+        "searches_table": searches_table(details, list(rows.index), entry, judge),
         "timing": {
             **conditions,
             "flags": _flags(conditions["cpu_flags"]),

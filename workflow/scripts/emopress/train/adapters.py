@@ -24,6 +24,7 @@ from emopress.train.encoder import load_encoder, replace_module
 from emopress.train.finetune import encode_data
 from emopress.train.loop import Trainer, logits_of, pick_device
 from emopress.train.objectives import label_objective
+from emopress.train.thresholds import tuned_for
 
 PACKAGES = ("peft", "bitsandbytes")
 HEAD = ("pooler", "pre_classifier", "classifier", "score")  # what stands before the logits
@@ -174,6 +175,7 @@ def train_adapters(
         identity=training_identity(step=step, seed=seed, texts=data.sha256, parent=origin),
         device=where,
         state=state,
+        judge_by=tuned_for(checkpoint.data),
     )
     trainer.fit(data.train, data.validation, classes)
     if not trainer.ranks.first:

@@ -18,6 +18,7 @@ from emopress.train.data import data_hash, read_split, training_identity
 from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
+from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -197,6 +198,7 @@ def train_encoder(
         identity=identity,
         device=where,
         state=state,
+        judge_by=tuned_for(data),
     )
     trainer.fit(encoded.train, encoded.validation, classes)
     if not trainer.ranks.first:

@@ -35,6 +35,7 @@ from emopress.train.finetune import encode_data
 from emopress.train.large import write_large
 from emopress.train.loop import Trainer, logits_of
 from emopress.train.objectives import label_objective
+from emopress.train.thresholds import tuned_for
 
 
 def in_the_heads_dtype(head: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
@@ -102,6 +103,7 @@ def train_large_adapters(
         ),
         device=where,
         state=state,
+        judge_by=tuned_for(checkpoint.data),
     )
     trainer.fit(data.train, data.validation, classes)
     if not trainer.ranks.first:

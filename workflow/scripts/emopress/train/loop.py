@@ -28,7 +28,7 @@ from emopress.train.recompute import checkpoint_gradients as checkpoint_gradient
 from emopress.train.scores import logits_of as logits_of
 from emopress.train.scores import macro_f1
 from emopress.train.state import Progress, read_progress, save_progress
-from emopress.train.thresholds import tuned
+from emopress.train.thresholds import MACRO_F1, thresholds_for, tuned
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
@@ -64,6 +64,7 @@ class Trainer:
         device: torch.device,
         state: Path,
         after_step: AfterStep = nothing,
+        judge_by: str = MACRO_F1,
     ) -> None:
         self.model, self.objective, self.settings = model.to(device), objective, settings
         self.seed, self.identity = seed, identity
@@ -75,14 +76,15 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
+        self.judge_by = judge_by
         self.thresholds: dict[str, list[float]] = {}
 
     def fit(self, train: Encoded, validation: Encoded, classes: int) -> list[dict[str, float]]:
         """Train, leave the best epoch's weights in the model, and return one row per epoch.
 
         A row has epoch, loss (mean over the epoch's steps) and validation_macro_f1; where texts have
-        any number of labels that is with the thresholds tuned on these texts, and `thresholds` holds
-        those of the best epoch (by that name, for the manifest; else it is empty). Each epoch's
+        any number of labels that is with the thresholds tuned for it on these texts, and `thresholds`
+        holds those of the best epoch, tuned for `judge_by` (for the manifest; else it is empty). Each epoch's
         batches and dropout depend on (seed, epoch) only, so a resumed run ends like an unbroken one.
         Of several processes the first alone has the best epoch's weights and the thresholds then.
         """
@@ -105,7 +107,7 @@ class Trainer:
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, classes, bar)
-                score = self._judged(validation, classes, (epoch, steps))[0] if first else 0.0
+                score = self._judged(validation, classes, (epoch, steps)) if first else 0.0
                 (score,) = self.ranks.from_first([score])
                 self._record(epoch, loss, score)
                 run.log({"loss": loss, "validation_macro_f1": score}, epoch)
@@ -119,7 +121,9 @@ class Trainer:
         if self.history and first:  # without an epoch there is no best one
             self.model.load_state_dict(self.best)
         if validation.labels.ndim == 2 and first:
-            self.thresholds = {"thresholds": self._judged(validation, classes)[1]}
+            found = probabilities(logits_of(self.model, validation, self.device).numpy(), MULTI)
+            labels = validation.labels.numpy() > 0
+            self.thresholds = {"thresholds": thresholds_for(self.judge_by, found, labels)}
         return self.history
 
     def _demand_finite(self, what: str, value: float, epoch: int, step: int) -> None:
@@ -131,21 +135,17 @@ class Trainer:
                 "learning_rate, a longer warmup, or precision: fp32"
             )
 
-    def _judged(
-        self, validation: Encoded, classes: int, after: tuple[int, int] | None = None
-    ) -> tuple[float, list[float]]:
-        """Return macro F1 and, where texts have any number of labels, the thresholds that give it.
+    def _judged(self, validation: Encoded, classes: int, after: tuple[int, int]) -> float:
+        """Return macro F1, where texts have any number of labels with the thresholds that are best for it.
 
         `after`: the epoch and its last step, which may have spoilt the weights.
         """
         labels = validation.labels.numpy()
         logits = logits_of(self.model, validation, self.device).numpy()
-        if after:
-            self._demand_finite("sum of the validation logits", float(logits.sum()), *after)
+        self._demand_finite("sum of the validation logits", float(logits.sum()), *after)
         if labels.ndim == 1:
-            return macro_f1(labels, logits.argmax(1), classes), []
-        thresholds, f1 = tuned(probabilities(logits, MULTI), labels > 0)
-        return float(np.mean(f1)), thresholds
+            return macro_f1(labels, logits.argmax(1), classes)
+        return float(np.mean(tuned(probabilities(logits, MULTI), labels > 0)[1]))
 
     def facts(self) -> dict[str, Any]:
         """Return what the same seed's result still depends on: device, processes, their threads, precision."""

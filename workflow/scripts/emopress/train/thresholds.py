@@ -1,8 +1,28 @@
-"""The probability from which on a label counts as predicted: per label the one with the highest F1."""
+"""The probability from which on a label counts as predicted: the best on validation for the metric that decides.
+
+Macro F1 is a mean of the labels' own scores, so each label gets the threshold with its highest F1. In the
+other metrics the labels play together (`searched`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from emopress.overlap import right, text_f1, text_jaccard
+
+MACRO_F1, MICRO_F1 = "macro_f1", "micro_f1"  # metrics, as the config calls them
+PER_TEXT = {
+    "sample_f1": text_f1,
+    "jaccard": text_jaccard,
+    "subset_accuracy": right,
+}  # means over texts
 UNTUNED = 0.5  # of a label that no text has: nothing says what it should be
+COMMON = tuple(
+    step / 20 for step in range(1, 20)
+)  # thresholds of all labels that a search starts from
+ROUNDS = 50  # over the labels; a search ends long before
+ROUNDING = 1e-12  # a gain below it is sums in another order
 
 
 def best_threshold(probabilities: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -37,3 +57,105 @@ def tuned(probabilities: np.ndarray, truth: np.ndarray) -> tuple[list[float], li
     """Return each label's threshold and F1 [C] for probabilities and bools [N, C] (`best_threshold`)."""
     pairs = [best_threshold(probabilities[:, c], truth[:, c]) for c in range(truth.shape[1])]
     return [threshold for threshold, _ in pairs], [f1 for _, f1 in pairs]
+
+
+def tuned_for(data: Mapping[str, Any]) -> str:
+    """Return the metric that thresholds are tuned for, given what a model knows of its data set."""
+    return str(data.get("judge_by", MACRO_F1))
+
+
+def thresholds_for(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Return each label's threshold [C], the best for a metric, of probabilities and bools [N, C]."""
+    if judge_by == MACRO_F1:
+        return tuned(probabilities, truth)[0]
+    return searched(judge_by, probabilities, truth)
+
+
+def searched(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Return thresholds [C] that no change of a single one makes better: coordinate ascent.
+
+    It starts from the best of one common threshold (COMMON) and those of the labels' own F1, then gives
+    one label after the other its best threshold beside those of the others, until a round changes none.
+    Candidates are those of `best_threshold`, and one above the highest probability: the label is never
+    given. Of equals the one nearest to 0.5, of these the higher. A label that no text has keeps 0.5.
+    """
+    known = truth.any(axis=0)
+
+    def score(thresholds: np.ndarray) -> float:
+        gained, possible = _counted(judge_by, probabilities >= thresholds, truth)
+        return float(gained.sum() / max(possible.sum(), 1))
+
+    starts = [np.full(truth.shape[1], common) for common in sorted(COMMON, key=_from_half)]
+    starts.append(np.array(tuned(probabilities, truth)[0]))
+    thresholds = max((np.where(known, start, UNTUNED) for start in starts), key=score)
+    best = score(thresholds)
+    for _ in range(ROUNDS):
+        before = best
+        for label in np.flatnonzero(known):
+            cuts = _cuts(probabilities[:, label])
+            gained = _along(
+                judge_by, probabilities >= thresholds, truth, label, probabilities, cuts
+            )
+            if gained.max() > best + ROUNDING:
+                equal = cuts[gained >= gained.max() - ROUNDING]
+                thresholds[label] = min(equal, key=_from_half)
+                best = score(thresholds)
+        if best <= before:
+            break
+    for label in np.flatnonzero(known):  # the common ones lie anywhere between two texts
+        thresholds[label] = _between(probabilities[:, label].astype(np.float64), thresholds[label])
+    return [float(threshold) for threshold in thresholds]
+
+
+def _between(probabilities: np.ndarray, threshold: float) -> float:
+    """Return the threshold halfway between the texts on either side, which divides them alike."""
+    above, below = (
+        probabilities[probabilities >= threshold],
+        probabilities[probabilities < threshold],
+    )
+    return float(above.min(initial=1.0) + below.max(initial=0.0)) / 2
+
+
+def _from_half(threshold: float) -> tuple[float, float]:
+    return abs(threshold - UNTUNED), -threshold
+
+
+def _cuts(probabilities: np.ndarray) -> np.ndarray:
+    """Return the candidates for one label's threshold, highest first: halfway between its probabilities."""
+    ranked = np.unique(probabilities.astype(np.float64))[::-1]
+    edges = np.concatenate([[1.0], ranked, [0.0]])
+    return np.unique((edges[1:] + edges[:-1]) / 2)[::-1]
+
+
+def _along(
+    judge_by: str,
+    given: np.ndarray,
+    truth: np.ndarray,
+    label: int | np.signedinteger,
+    probabilities: np.ndarray,
+    cuts: np.ndarray,
+) -> np.ndarray:
+    """Return the metric at each of `cuts` (highest first) of one label, all others as `given` [N, C].
+
+    Each text counts as it would with the label and without it; from cut to cut some texts get it.
+    """
+    order = np.argsort(-probabilities[:, label], kind="stable")
+    taken = np.searchsorted(-probabilities[order, label], -cuts, side="right")  # texts that have it
+    sides = []
+    for has in (False, True):
+        said = given.copy()
+        said[:, label] = has
+        sides.append(_counted(judge_by, said[order], truth[order]))
+    gained, possible = (
+        without.sum() + np.concatenate([[0.0], np.cumsum(with_it - without)])[taken]
+        for without, with_it in zip(*sides, strict=True)
+    )
+    return np.asarray(gained / np.maximum(possible, 1))
+
+
+def _counted(judge_by: str, said: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each text adds to numerator and denominator of a metric, [N] each."""
+    if judge_by == MICRO_F1:
+        pairs = said.sum(axis=1) + truth.sum(axis=1)
+        return 2.0 * (said & truth).sum(axis=1), pairs.astype(np.float64)
+    return PER_TEXT[judge_by](truth, said).astype(np.float64), np.ones(len(truth))

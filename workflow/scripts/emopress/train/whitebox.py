@@ -32,6 +32,7 @@ from emopress.train.logits import teacher_licences
 from emopress.train.loop import Objective, Trainer, pick_device, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
 from emopress.train.objectives import distillation_objective
+from emopress.train.thresholds import tuned_for
 
 
 class WhiteBoxStudent(nn.Module):
@@ -217,7 +218,14 @@ def train_whitebox(
         tokenizer=new.tokenizer.to_str(),
     )
     trainer = Trainer(
-        learner, objective, step["train"], seed=seed, identity=identity, device=where, state=state
+        learner,
+        objective,
+        step["train"],
+        seed=seed,
+        identity=identity,
+        device=where,
+        state=state,
+        judge_by=tuned_for(data),
     )
     trainer.fit(encoded.train, encoded.validation, classes)
     findings = {

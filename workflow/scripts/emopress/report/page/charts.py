@@ -1,8 +1,9 @@
 """The page's figures as Vega-Lite specifications, and their colours in the light and in the dark."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from emopress.measure.deciding import METRICS, Metric
 from emopress.report.style import LINES
 
 Spec = dict[str, Any]
@@ -49,10 +50,6 @@ COSTS = {
     "size_bytes": ("Size", "Size of the shipped files, MB (log scale)"),
     "latency_ms_p50": ("Latency", "Median time of one text, ms (log scale)"),
 }
-GAINS = {
-    "accuracy": ("Accuracy", "Accuracy on test, %"),
-    "macro_f1": ("Macro F1", "Macro F1 on test, %"),
-}
 # of 1, 2, 3, ... 10, 20, 30, ... those that begin with 1, 2 or 5
 LOG_LABEL = (
     "indexof([1, 2, 5], round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))) < 0"
@@ -81,16 +78,23 @@ def line_looks() -> list[dict[str, Any]]:
     ]
 
 
-def specs() -> dict[str, Any]:
-    """Return every specification; the page fills in their named data (and redraws on a change)."""
+def specs(keys: Collection[str]) -> dict[str, Any]:
+    """Return every specification; the page fills in their named data (and redraws on a change).
+
+    `keys`: of the metrics (`deciding.METRICS`) that the page draws.
+    """
+    used = {key: metric for key, metric in METRICS.items() if key in keys}
     return {
-        "pareto": {x: {y: pareto_spec(x, y) for y in GAINS} for x in COSTS},
-        "noise": _lines_spec(
-            "Accuracy against the share of changed characters",
-            x={"title": "Characters changed, %", "axis": {"tickCount": 5}},
-            y={"title": "Accuracy on test, %"},
-            band=True,
-        ),
+        "pareto": {x: {key: pareto_spec(x, metric) for key, metric in used.items()} for x in COSTS},
+        "noise": {
+            key: _lines_spec(
+                f"{metric.title} against the share of changed characters",
+                x={"title": "Characters changed, %", "axis": {"tickCount": 5}},
+                y={"title": f"{metric.title} on test, %"},
+                band=True,
+            )
+            for key, metric in used.items()
+        },
         "reliability": _reliability_spec(),
         "loss": _lines_spec("Training loss by epoch", x=_EPOCH, y={"title": "Training loss"}),
         "score": _lines_spec(
@@ -99,12 +103,9 @@ def specs() -> dict[str, Any]:
     }
 
 
-def choices() -> dict[str, dict[str, str]]:
-    """Return the words of the two axis selectors."""
-    return {
-        "x": {key: words for key, (words, _) in COSTS.items()},
-        "y": {key: words for key, (words, _) in GAINS.items()},
-    }
+def choices() -> dict[str, str]:
+    """Return the words of the selector of costs."""
+    return {key: words for key, (words, _) in COSTS.items()}
 
 
 def config(theme: str) -> Spec:
@@ -133,8 +134,8 @@ def config(theme: str) -> Spec:
     }
 
 
-def pareto_spec(x: str, y: str) -> Spec:
-    """Return the scatter of a gain against a cost, with the front and 95 % intervals.
+def pareto_spec(x: str, metric: Metric) -> Spec:
+    """Return the scatter of a metric against a cost, with the front and 95 % intervals.
 
     Data: `points` (variant, x, y, low, high, fill, bar, path, faint, label, align, lift, told) and `front`
     (x, y). Parameter: `picked`, the variant that stands out.
@@ -155,7 +156,12 @@ def pareto_spec(x: str, y: str) -> Spec:
         "field": "y",
         "type": "quantitative",
         "scale": {"zero": False, "nice": True, "padding": 14},
-        "axis": {"title": GAINS[y][1], "tickCount": 6, "domain": False, "ticks": False},
+        "axis": {
+            "title": f"{metric.title} on test, %",
+            "tickCount": 6,
+            "domain": False,
+            "ticks": False,
+        },
     }
     dim = {"condition": {"test": "datum.faint", "value": 0.1}}
     points: Spec = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.measure.deciding import Judge, Metric, judge_of
 from emopress.measure.summary import claimed
 from emopress.report import tables as t
 
@@ -44,12 +45,14 @@ def _score(key: str) -> Callable[[Row], str]:
     return form
 
 
-def _difference(other: str) -> Callable[[Row], str]:
+def _difference(other: str, metric: Metric) -> Callable[[Row], str]:
     def form(row: Row) -> str:
-        value, shown = row[f"{other}_difference"], row.get(f"{other}_shown")
+        value, low, high, shown = (
+            row.get(metric.compared(other, key)) for key in ("difference", "low", "high", "shown")
+        )
         if t.missing(value):
             return t.EMPTY
-        ends = t.points_interval(row.get(f"{other}_low"), row.get(f"{other}_high"))
+        ends = t.points_interval(low, high)
         words = "shown" if str(shown).lower() in ("true", "1", "1.0") else "not shown"
         return f"{t.points(value)}\n{'' if ends == t.EMPTY else f'{ends}, '}{words}"
 
@@ -76,13 +79,6 @@ def _milliseconds(key: str) -> Callable[[Row], str]:
 
 
 COLUMNS = (
-    Column("accuracy", "Accuracy %", ("overview", "scores"), "high", _score("accuracy"),
-           "on the test texts, with its 95 % interval"),
-    Column("macro_f1", "Macro F1 %", ("overview", "scores"), "high", _score("macro_f1"),
-           "mean of the labels' F1, with its 95 % interval"),
-    Column("micro_f1", "Micro F1 %", ("scores",), "high", _score("micro_f1")),
-    Column("validation_accuracy", "Accuracy on validation %", ("scores",), "high",
-           _plain("validation_accuracy", t.percent), "what variants are chosen by"),
     Column("ece", "Calibration error %", ("scores",), "low", _plain("ece", t.percent),
            "expected calibration error: how far confidence is off accuracy"),
     Column("agreement", "Agreement %", ("scores",), "high", _score("agreement"),
@@ -115,32 +111,72 @@ COLUMNS = (
     Column("all_throughput", "Texts / s, all threads", ("speed",), "high",
            _plain("all_throughput", t.count)),
     Column("runtime", "Runtime", ("speed",), "", _plain("runtime", str)),
-    Column("reference_difference", "Against the reference", ("overview", "tests"), "high",
-           _difference("reference"), "points of accuracy, 95 % interval, difference shown or not"),
-    Column("teacher_difference", "Against its teacher", ("tests",), "high",
-           _difference("teacher"), "points of accuracy, 95 % interval, difference shown or not"),
-    Column("linear_difference", "Against linear", ("tests",), "high",
-           _difference("linear"), "points of accuracy, 95 % interval, difference shown or not"),
 )  # fmt: skip
-NEEDED = ("dataset", "variant", "accuracy", "macro_f1", "size_bytes", "latency_ms_p50")
+ABOUT = {"macro_f1": "mean of the labels' F1", "jaccard": "mean of the texts' Jaccard indices"}
+NEEDED = (
+    "dataset", "variant", "task", "judge_by", "accuracy", "macro_f1", "size_bytes", "latency_ms_p50",
+)  # fmt: skip
 
 
 def columns_of(table: pd.DataFrame) -> list[Column]:
     """Return the columns that a data set's rows have, those of noise in rising order of its share."""
-    found = [c for c in COLUMNS if c.key in table.columns and table[c.key].notna().any()]
-    return found + [_noise(key) for key in noise_keys(table) if table[key].notna().any()]
+    judge = judge_of(table)
+    wanted = [*_scores(judge), *COLUMNS, *_differences(judge)]
+    found = [c for c in wanted if c.key in table.columns and table[c.key].notna().any()]
+    noise = noise_keys(table, judge.metric)
+    return found + [_noise(key, judge.metric) for key in noise if table[key].notna().any()]
 
 
-def noise_keys(table: pd.DataFrame) -> list[str]:
-    """Return the names of the noise columns in rising order of their share."""
-    keys = [key for key in table.columns if key.startswith("accuracy_noise_")]
+def _scores(judge: Judge) -> list[Column]:
+    """Return the columns of the scores, of what decides first, then what it is on validation."""
+    overview = [*judge.told, judge.accuracy]
+    found = [
+        Column(
+            metric.column,
+            f"{metric.title} %",
+            ("overview", "scores") if metric in overview else ("scores",),
+            "high",
+            _score(metric.column),
+            f"{ABOUT.get(metric.column, 'on the test texts')}, with its 95 % interval",
+        )
+        for metric in judge.metrics
+    ]
+    key = judge.metric.validation
+    label, about = f"{judge.metric.title} on validation %", "what variants are chosen by"
+    return [*found, Column(key, label, ("scores",), "high", _plain(key, t.percent), about)]
+
+
+def _differences(judge: Judge) -> list[Column]:
+    """Return the columns of the paired tests: against whom, in what decides and in macro F1."""
+    against = {
+        "reference": "Against the reference",
+        "teacher": "Against its teacher",
+        "linear": "Against linear",
+    }
+    return [
+        Column(
+            metric.compared(other, "difference"),
+            words if metric is judge.metric else f"{words}, {metric.name}",
+            ("overview", "tests") if other == "reference" else ("tests",),
+            "high",
+            _difference(other, metric),
+            f"points of {metric.name}, 95 % interval, difference shown or not",
+        )
+        for other, words in against.items()
+        for metric in judge.told
+    ]
+
+
+def noise_keys(table: pd.DataFrame, metric: Metric) -> list[str]:
+    """Return the names of a metric's noise columns in rising order of their share."""
+    keys = [key for key in table.columns if key.startswith(f"{metric.column}_noise_")]
     return sorted(keys, key=lambda key: float(key.rsplit("_", 1)[1]))
 
 
-def _noise(key: str) -> Column:
+def _noise(key: str, metric: Metric) -> Column:
     share = key.rsplit("_", 1)[1]
-    about = f"accuracy where {share} % of the characters were changed"
-    label = f"Accuracy %, {share} % noise"
+    about = f"{metric.name} where {share} % of the characters were changed"
+    label = f"{metric.title} %, {share} % noise"
     return Column(key, label, ("noise",), "high", _plain(key, t.percent), about)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from emopress.errors import UserError
+from emopress.measure.deciding import Judge, judge_of
 from emopress.report import tables as t
 from emopress.report.decisions import label_decisions
 from emopress.report.findings import facts
@@ -21,7 +22,6 @@ from emopress.report.style import looks_of
 Details = Mapping[str, Any]
 DIGITS = 8  # significant ones, those of the summary; figures need fewer
 COSTS = ("size_bytes", "latency_ms_p50")
-GAINS = ("accuracy", "macro_f1")
 
 
 def page_data(
@@ -78,7 +78,8 @@ def _dataset(
     sorts = last_sorts(details, families)
     looks = looks_of(list(dict.fromkeys(sorts.values())))
     words = list(dict.fromkeys(look[2] for look in looks.values()))
-    columns = columns_of(table)
+    columns, judge = columns_of(table), judge_of(table)
+    gains = list(dict.fromkeys([*judge.told, judge.accuracy]))
     reference = statistics.get("reference") or _first(table.get("reference"))
     named = _labelled(table.index, chosen, reference, statistics.get("linear"))
     tested = statistics.get("variants", {})
@@ -94,7 +95,8 @@ def _dataset(
         "first": next((c["variant"] for c in chosen if c.get("variant") in table.index), None),
         "columns": described(columns),
         "looks": [look_of(look) for look in {look[2]: look for look in looks.values()}.values()],
-        "fronts": {x: {y: _front(table, x, y) for y in GAINS} for x in COSTS},
+        "gains": [{"key": m.key, "column": m.column, "title": m.title} for m in gains],
+        "fronts": {x: {m.key: _front(table, x, m.column) for m in gains} for x in COSTS},
         "rows": [
             {
                 "variant": variant,
@@ -104,11 +106,10 @@ def _dataset(
                 "badges": named.get(variant, []),
                 "values": [_value(row, column) for column in columns],
                 "texts": [str(column.form(row)) for column in columns],
-                "ends": [
-                    _rounded(row.get(f"{score}_{end}"))
-                    for score in GAINS
-                    for end in ("low", "high")
-                ],
+                "ends": {
+                    m.key: [_rounded(row.get(f"{m.column}_{end}")) for end in ("low", "high")]
+                    for m in gains
+                },
             }
             for variant, row in table.iterrows()
         ],
@@ -120,6 +121,7 @@ def _dataset(
                 tested.get(variant, {}),
                 curves.get(variant, []),
                 entry,
+                judge,
             )
             for variant in table.index
         },
@@ -140,6 +142,7 @@ def _explained(
     tested: Mapping[str, Any],
     curve: Sequence[Mapping[str, float | None]],
     entry: Mapping[str, Any],
+    judge: Judge,
 ) -> dict[str, Any]:
     """Return what the explorer shows of one variant; texts are counted over all seeds."""
     labels, sure = list(entry.get("labels", [])), tested.get("class_f1") or {}
@@ -155,7 +158,7 @@ def _explained(
         ]
     except KeyError as error:
         raise UserError(f"results/details.json: {dataset}, {variant}: no key {error}") from None
-    reliability = tested.get("reliability") or {}
+    reliability, score = tested.get("reliability") or {}, judge.metric.column
     return {
         "teacher": tested.get("teacher"),
         "seeds": list(seeds),
@@ -164,7 +167,7 @@ def _explained(
         "per_class": per_class,
         "decisions": [list(of) for of in zip(*label_decisions(seeds).values(), strict=True)],
         "noise": [
-            [_rounded(point.get(key), 5) for key in ("noise", "accuracy", "accuracy_low", "accuracy_high")]
+            [_rounded(point.get(key), 5) for key in ("noise", score, f"{score}_low", f"{score}_high")]
             for point in tested.get("noise") or []
         ],
         "reliability": [
@@ -173,7 +176,7 @@ def _explained(
                 *(reliability.get(key, []) for key in ("confidence", "accuracy", "count")), strict=True
             )
         ],
-        "tests": told_tests(variant, tested),
+        "tests": told_tests(variant, tested, judge),
         "recipe": [_step(step) for step in recipe_of(seeds)],
         "findings": [
             [step["name"], plain_text(facts(found))]

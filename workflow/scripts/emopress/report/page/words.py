@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from emopress.measure.deciding import Judge, Metric
 from emopress.report import tables as t
 from emopress.report.phrases import told_p
 
@@ -13,7 +14,7 @@ OTHERS = {
 }
 
 
-def told_tests(variant: str, tested: Mapping[str, Any]) -> list[str]:
+def told_tests(variant: str, tested: Mapping[str, Any], judge: Judge) -> list[str]:
     """Return one sentence for each variant that `variant` was compared with, as bare text.
 
     `tested` is its entry in the data set's statistics. A variant that is compared twice with the same
@@ -23,20 +24,27 @@ def told_tests(variant: str, tested: Mapping[str, Any]) -> list[str]:
     for key, words in OTHERS.items():
         test = (tested.get("against") or {}).get(key)
         if test and test["variant"] != variant and test["variant"] not in sentences:
-            sentences[test["variant"]] = _sentence(words, test)
+            sentences[test["variant"]] = _sentence(words, test, judge)
     return list(sentences.values())
 
 
-def _sentence(words: str, test: Mapping[str, Any]) -> str:
-    low, high = test["accuracy_low"], test["accuracy_high"]
-    f1_low, f1_high = test["macro_f1_low"], test["macro_f1_high"]
-    verdict = "the difference is shown" if test["shown"] else "no difference shown"
+def _sentence(words: str, test: Mapping[str, Any], judge: Judge) -> str:
+    scores = " ".join(_told(metric, test) for metric in judge.told)
     return (
-        f"Against {words} {test['variant']}: {t.points(test['accuracy_difference'])} points of "
-        f"accuracy (95 % interval {t.points_interval(low, high)}), {verdict} "
-        f"(McNemar, {told_p(test['mcnemar_p_holm'])} after Holm). "
-        f"{t.points(test['macro_f1_difference'])} points of macro F1 "
-        f"({t.points_interval(f1_low, f1_high)}). "
+        f"Against {words} {test['variant']}: {scores} "
         f"{t.count(test['only_this_right'])} texts only this one has right, "
         f"{t.count(test['only_other_right'])} only the other."
+    )
+
+
+def _told(metric: Metric, test: Mapping[str, Any]) -> str:
+    name = metric.column
+    p, shown = (
+        ("mcnemar_p_holm", "shown") if name == "accuracy" else (f"{name}_p_holm", f"{name}_shown")
+    )
+    verdict = "the difference is shown" if test[shown] else "not shown"
+    span = t.points_interval(test[f"{name}_low"], test[f"{name}_high"])
+    return (
+        f"{t.points(test[f'{name}_difference'])} points of {metric.name} (95 % interval {span}), {verdict} "
+        f"({metric.test}, {told_p(test[p])} after Holm)."
     )

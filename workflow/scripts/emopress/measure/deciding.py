@@ -1,0 +1,131 @@
+"""The metric that decides between the variants of a data set: which there are, and how they are called."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emopress.tasks import MULTI, SINGLE
+
+if TYPE_CHECKING:  # the workflow's plan asks which metrics there are, and needs no tables
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score, more being better.
+
+    key: in the config; column: in summary, statistics and `metrics.Scores`; name: in a sentence.
+    """
+
+    key: str
+    column: str
+    name: str
+
+    @property
+    def title(self) -> str:
+        """The name as it heads a column."""
+        return self.name[:1].upper() + self.name[1:]
+
+    @property
+    def validation(self) -> str:
+        """The summary's column of this score on validation."""
+        return f"validation_{self.column}"
+
+    @property
+    def test(self) -> str:
+        """What tests whether two models differ in it."""
+        return "McNemar's test" if self.column == "accuracy" else "paired bootstrap"
+
+    def compared(self, other: str, what: str) -> str:
+        """Return the summary's column of the comparison with `other` (teacher, linear, reference): difference, say."""
+        return f"{other}_{what}" if self.column == "accuracy" else f"{other}_{self.column}_{what}"
+
+
+METRICS = {
+    key: Metric(key, column, name)
+    for key, column, name in (
+        ("accuracy", "accuracy", "accuracy"),
+        ("macro_f1", "macro_f1", "macro F1"),
+        ("micro_f1", "micro_f1", "micro F1"),
+        ("sample_f1", "sample_f1", "sample F1"),
+        ("jaccard", "jaccard", "Jaccard index"),
+        ("subset_accuracy", "accuracy", "subset accuracy"),
+    )
+}
+ACCURACY, MACRO_F1 = METRICS["accuracy"], METRICS["macro_f1"]
+# By task, the default first.
+DECIDING = {
+    SINGLE: ("accuracy", "macro_f1"),
+    MULTI: ("macro_f1", "micro_f1", "sample_f1", "jaccard", "subset_accuracy"),
+}
+LOSSES = {"max_loss": None} | {f"max_{key}_loss": key for key in METRICS}  # None: what decides
+LIMITED = {"max_size_mb": ("size", "MB"), "max_latency_ms": ("latency", "ms")}  # name, unit
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What decides between the variants of a data set: `key` of METRICS, for the labels of `task`."""
+
+    task: str
+    key: str
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides."""
+        return self.known(self.key)
+
+    @property
+    def accuracy(self) -> Metric:
+        """What the columns called accuracy hold: that of labels, or of whole sets of them."""
+        return self.known(ACCURACY.key)
+
+    @property
+    def told(self) -> list[Metric]:
+        """What an answer tells: what decides, then macro F1."""
+        return list(dict.fromkeys([self.metric, MACRO_F1]))
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """All metrics of the task, what decides ahead, then macro F1 and accuracy."""
+        others = [self.known(key) for key in METRICS]
+        return list(dict.fromkeys([*self.told, self.accuracy, *others]))
+
+    def known(self, key: str) -> Metric:
+        """Return a metric as it is for these labels.
+
+        With one label per text the others than macro F1 are the accuracy; with several, accuracy is
+        that of whole sets.
+        """
+        if key == MACRO_F1.key:
+            return MACRO_F1
+        if self.task == SINGLE:
+            return ACCURACY
+        return METRICS["subset_accuracy" if key == ACCURACY.key else key]
+
+    def limited(self, limit: str) -> Metric | None:
+        """Return the metric whose loss a limit of a budget is about, None if it is about no loss."""
+        return self.known(LOSSES[limit] or self.key) if limit in LOSSES else None
+
+    def limit_name(self, limit: str) -> str:
+        """Return what a limit of a budget is about: loss of accuracy, size."""
+        metric = self.limited(limit)
+        return f"loss of {metric.name}" if metric else LIMITED[limit][0]
+
+    def unit(self, limit: str) -> str:
+        """Return the unit of a limit of a budget: points of accuracy, MB."""
+        metric = self.limited(limit)
+        return f"points of {metric.name}" if metric else LIMITED[limit][1]
+
+
+def judge_of(rows: "pd.DataFrame") -> Judge:
+    """Return what decides among a data set's rows of the summary."""
+    return Judge(str(rows["task"].iloc[0]), str(rows["judge_by"].iloc[0]))
+
+
+def misfit(key: str, task: str) -> str | None:
+    """Say why a metric cannot decide where texts have labels like these; None if it can."""
+    allowed = f"allowed: {', '.join(DECIDING[task])}"
+    if key in DECIDING[task]:
+        return None
+    if task == MULTI:
+        return f"{key!r} is for one label per text, for whole sets of them write subset_accuracy; {allowed}"
+    return f"{key!r} is for several labels per text (with one it equals accuracy); {allowed}"

@@ -1,0 +1,28 @@
+"""How alike two sets of labels are, text by text: bools [..., N, C]. Trainings tune thresholds by it."""
+
+import numpy as np
+
+
+def text_f1(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the F1 of each text's set of labels, [..., N]: 2 |both| / (|true| + |predicted|).
+
+    A text without labels of which none is predicted is right: 1 (scikit-learn's zero_division=1).
+    """
+    both = (truth & predicted).sum(axis=-1)
+    total = truth.sum(axis=-1) + predicted.sum(axis=-1)
+    return np.divide(2 * both, total, out=np.ones(total.shape), where=total > 0)
+
+
+def text_jaccard(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the Jaccard index of each text's set of labels, [..., N]: |both| / |true or predicted|.
+
+    A text without labels of which none is predicted is right: 1, as in `text_f1`.
+    """
+    both = (truth & predicted).sum(axis=-1)
+    either = (truth | predicted).sum(axis=-1)
+    return np.divide(both, either, out=np.ones(either.shape), where=either > 0)
+
+
+def right(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return for each text whether its whole set is right, [..., N]."""
+    return (truth == predicted).all(axis=-1)
