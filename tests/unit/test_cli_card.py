@@ -246,6 +246,21 @@ def test_banglabert_is_not_for_commercial_use(shipped, card, stated, recipe):
         assert words in row
 
 
+def test_a_licence_of_ones_own_is_told_with_what_to_do(shipped, capsys):
+    bundle = shipped(data={"licence": "ours", "title": "Reviews"})
+    assert main(["card", str(bundle)]) == 0
+    out, err = capsys.readouterr()
+    assert "license: other" in out and err == (
+        "warning: the licence of Reviews, 'ours', is none of those that emopress knows (pddl, mit, "
+        "apache-2.0, cc-by-4.0, gemma, cc-by-nc-sa-4.0), so the card says license: other, and tells readers "
+        "to ask; if it is one of them, or yours to choose, write that as `licence` in the config, or edit the "
+        "card\n"
+    )
+    (bundle.parents[3] / "data" / "demo-en" / "card.json").unlink()
+    assert main(["card", str(bundle), "--without-metrics"]) == 0
+    assert "not known without its data card (--data-card FILE)" in capsys.readouterr().err
+
+
 def test_a_tokenizer_counts_as_a_source(shipped, card):
     student = {**STUDENT["student_model"], "tokenizer": {"hub": "csebuetnlp/banglabert"}}
     recipe = [{"name": "linear", "family": "linear"}, {**STUDENT, "student_model": student}]

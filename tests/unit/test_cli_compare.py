@@ -305,13 +305,51 @@ def test_numbers_that_stand_for_labels(artifacts, labelled, tmp_path, capsys):
     assert status == 1 and "unknown label '6.0'" in err and "set --numbered LABEL=6 ..." in err
 
 
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (5, "5 texts; no difference at all can be shown with fewer than 6"),
+        (
+            36,
+            "36 texts are few; a difference in accuracy of less than 6 of them (16.7 points) cannot ",
+        ),
+        (
+            99,
+            "99 texts are few; a difference in accuracy of less than 6 of them (6.1 points) cannot ",
+        ),
+        (100, None),
+    ],
+)
+def test_what_few_texts_cannot_show_is_told(artifacts, labelled, tmp_path, capsys, texts, message):
+    """Six texts that one model alone has right are p = 2 / 2^6 = 0.031, five 0.0625."""
+    linear, path = artifacts.bundles["linear"], tmp_path / "mine.csv"
+    labelled[1][["text", "label"]][:texts].to_csv(path, index=False)
+    status, _, err = told(capsys, linear, linear, "--data", path)
+    assert status == 0 and err.count("warning") == (message is not None)
+    assert message is None or err.startswith(f"warning: {path}: {message}")
+
+
+def test_a_missing_column_is_named_with_its_option(artifacts, sets, tmp_path, capsys):
+    linear, path = artifacts.bundles["linear"], tmp_path / "mine.csv"
+    path.write_text("review,feeling\nhello,joy\n")
+    status, _, err = told(capsys, linear, linear, "--data", path)
+    assert status == 1 and err == (
+        f"error: {path}, row 1: no column 'text'; the header has 'review', 'feeling'; "
+        "name the column of the texts by --text-column\n"
+    )
+    status, _, err = told(capsys, linear, linear, "--data", path, "--text-column", "review")
+    assert status == 1 and err.endswith("; name the column of the labels by --label-column\n")
+    words = ("--text-column", "review", "--label-column", "feeling", "--json")
+    assert told(capsys, linear, linear, "--data", path, *words)[0] == 0
+
+
 def test_indices_that_may_begin_at_one_are_told(artifacts, tmp_path, capsys):
     linear, path = artifacts.bundles["linear"], tmp_path / "mine.csv"
     path.write_text("text,label\nso happy,1\nso sad,2\n", "utf-8")
     status, _, err = told(capsys, linear, linear, "--data", path)
-    assert status == 0 and err == (
+    assert status == 0 and err.splitlines()[0] == (
         f"warning: {path}: labels are numbers and none is 0; they are read as indices, 1 as 'joy'; "
-        "if 1 stands for another label, say --numbered LABEL=1 ...\n"
+        "if 1 stands for another label, say --numbered LABEL=1 ..."
     )
     for words, message in (
         (["glee=1"], "--numbered: unknown label 'glee'; allowed: sadness, joy"),

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
+from bad_commands import PREDICT
 from emopress.artifact import read_json
 from emopress.cli import lines as lines_module
 from emopress.cli import main
@@ -399,3 +401,90 @@ def test_closed_streams(linear):
             timeout=60,
         )
         assert done.returncode == 1 and message in one_line(done)
+
+
+SAID = ["i feel wonderful", "", "leave me alone"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with files of the same three texts, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("reviews.txt", "reviews", "other.txt"):
+        (tmp_path / name).write_text("\n".join(SAID) + "\n")
+    frame = pandas.DataFrame({"id": [1, 2, 3], "review": SAID})
+    frame.to_csv("reviews.csv", index=False)
+    frame.to_excel("reviews.xlsx", index=False)
+    frame.to_parquet("reviews.parquet")
+    frame.to_csv("semicolons.csv", index=False, sep=";")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "reviews.json").write_text("[]")
+    (tmp_path / "binary.txt").write_bytes(b"PK\0\0\0\0")
+    return tmp_path
+
+
+COLUMN = ("--text-column", "review")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["reviews.txt"],
+        ["./reviews.txt"],
+        ["reviews"],
+        ["--file", "reviews.txt"],
+        ["--batch-size", "2", "--file", "reviews"],
+        ["reviews.csv", *COLUMN],
+        ["--file", "reviews.csv", *COLUMN],
+        ["--file", "reviews.xlsx", *COLUMN],
+        ["--file", "reviews.parquet", *COLUMN],
+        ["--file", "semicolons.csv", "--delimiter", ";", *COLUMN],
+    ],
+    ids=" ".join,
+)
+def test_a_files_texts_are_read(linear, model, here, capfdbinary, words):
+    assert main(["predict", str(linear), *words]) == 0
+    out, err = capfdbinary.readouterr()
+    found = [line.split("\t") for line in out.decode().split("\n")[:-1]]
+    first, last = expected(model, [SAID[0], SAID[2]])
+    assert found == [first, ["", ""], last]
+    guessed = "--file" not in words
+    assert err.decode().startswith(f"note: {words[0]} is a file, whose texts are read") == guessed
+    assert err.decode().count("\n") == guessed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello.txt is my file",
+        "i read reviews.txt and cried",
+        "and/or",
+        "Makefile",
+        "so happy...",
+        "x" * 5000,
+        "reviews.txt\0",
+    ],
+)
+def test_what_only_resembles_a_file_is_a_text(linear, model, here, capfdbinary, text):
+    assert main(["predict", str(linear), text]) == 0
+    out, err = capfdbinary.readouterr()
+    assert [out.decode().rstrip("\n").split("\t")] == expected(model, [text]) and not err
+
+
+def test_a_word_without_an_ending_among_texts_is_a_text(linear, model, here, capfdbinary):
+    assert main(["predict", str(linear), "reviews", "folder"]) == 0
+    assert len(capfdbinary.readouterr().out.splitlines()) == 2
+
+
+def test_a_hyphen_is_standard_input(linear):
+    lines = "\n".join(SAID).encode()
+    assert run(linear, "-", stdin=lines).stdout == run(linear, stdin=lines).stdout
+    assert run(linear, "--file", "-", stdin=lines).stdout == run(linear, stdin=lines).stdout
+
+
+@pytest.mark.parametrize("what", PREDICT)
+def test_a_mistake_is_one_line_with_what_to_do(linear, here, capsys, what):
+    words, message = PREDICT[what]
+    assert main(["predict", str(linear), *words]) == 1
+    out, err = capsys.readouterr()
+    assert err == f"error: {message}\n" and not out

@@ -102,6 +102,14 @@ def one_line(done):
     return done.stderr.strip()
 
 
+def test_a_table_of_texts_needs_nothing_more(artifacts, lean, tmp_path):
+    (tmp_path / "reviews.csv").write_text("id,review\n1,i feel wonderful\n2,\n3,leave me alone\n")
+    words = ("predict", artifacts.bundles["linear"], "--file", tmp_path / "reviews.csv")
+    done = lean("emopress", *words, "--text-column", "review")
+    lines = lean("emopress", *words[:2], "-", input="i feel wonderful\n\nleave me alone\n").stdout
+    assert done.returncode == 0 and not done.stderr and done.stdout == lines
+
+
 def test_the_environment_is_lean(lean):
     code = "import sys, importlib.util as u; print([n for n in sys.argv[1:] if u.find_spec(n)])"
     assert lean("python", "-c", code, *HEAVY, *NEEDED[:1], "emopress").stdout.split() == [

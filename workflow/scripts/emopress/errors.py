@@ -1,5 +1,13 @@
-"""The one exception that is shown to a user as a single readable line, without a traceback."""
+"""The exceptions that are shown to a user as a single readable line, without a traceback."""
 
 
 class UserError(Exception):
     """Something the user can put right; the message names the place and what is allowed."""
+
+
+class MissingColumn(UserError):
+    """A table whose header lacks a column."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column

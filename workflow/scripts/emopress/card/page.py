@@ -36,6 +36,7 @@ SEVERAL = {
     "sample_f1": "Sample F1",
     "hamming_loss": "Hamming loss (less is better)",
 }
+TRAINING_DATA = "the training data"  # where no data card names it
 PARTS = ("train", "validation", "test")
 
 
@@ -48,11 +49,25 @@ def all_licences(facts: Facts) -> list[Stated]:
     """Return the licences of the checkpoints that a bundle was made from, and that of its data."""
     data = facts.data
     if data is None:
-        own = Stated("not known", "the training data", None)
+        own = Stated("not known", TRAINING_DATA, None)
     else:
         text = data["licence"] or "not stated"
         own = Stated(text, data["title"], recognise(text), data["licence_url"] or "")
     return [*checkpoint_licences(facts.bundle.facts), own]
+
+
+def unknown_licences(facts: Facts) -> list[str]:
+    """Return a line per licence that the card can say nothing of, with what its author can do."""
+    said = f"so the card says license: {OTHER}, and tells readers to ask"
+    return [
+        f"the licence of {one.of} is not known without its data card (--data-card FILE), {said}"
+        if facts.data is None and one.of == TRAINING_DATA
+        else f"the licence of {one.of}, {one.text!r}, is none of those that emopress knows "
+        f"({', '.join(KNOWN)}), {said}; if it is one of them, or yours to choose, write that as "
+        "`licence` in the config, or edit the card"
+        for one in all_licences(facts)
+        if one.known is None
+    ]
 
 
 def licence_id(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import replaced_file
-from emopress.cli.options import add_bundle
+from emopress.cli.options import add_bundle, warn
 from emopress.errors import UserError
 
 
@@ -48,16 +48,17 @@ def run(arguments: argparse.Namespace) -> int:
     if out and out.exists() and not arguments.force:
         raise UserError(f"{out}: is there already; --force replaces it")
     from emopress.card.facts import gather
-    from emopress.card.page import card_text
+    from emopress.card.page import card_text, unknown_licences
 
-    text = card_text(
-        gather(
-            arguments.bundle,
-            predictions=arguments.predictions,
-            data_card=arguments.data_card,
-            with_metrics=not arguments.without_metrics,
-        )
+    facts = gather(
+        arguments.bundle,
+        predictions=arguments.predictions,
+        data_card=arguments.data_card,
+        with_metrics=not arguments.without_metrics,
     )
+    text = card_text(facts)
+    for line in unknown_licences(facts):
+        warn(line)
     if out is None:
         sys.stdout.buffer.write(text.encode())
         return 0

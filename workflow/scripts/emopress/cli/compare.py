@@ -2,11 +2,20 @@
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.cli.options import add_bundle, add_device, add_form, add_threads, form_in, warn
+from emopress.cli.options import (
+    add_bundle,
+    add_device,
+    add_form,
+    add_numbered,
+    add_threads,
+    form_in,
+    warn,
+)
 from emopress.errors import UserError
 from emopress.tasks import MULTI, task_of
 
@@ -64,6 +73,7 @@ def add_parser(subparsers: Any) -> None:
         "--label-columns", action="store_true", help="a column of 0 and 1 for each label"
     )
     add_form(parser)
+    add_numbered(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object; scores as fractions")
     add_threads(parser)
     add_device(parser)
@@ -73,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the comparison; UserError for bundles or a file that do not fit."""
     from emopress.cli.comparison import compared, page
     from emopress.cli.labelled import Labelled, read_labelled, read_sets
+    from emopress.report.text_cautions import FEW_TEXTS
     from emopress.runtime.bundle import read_bundle
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
@@ -94,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         texts, truth = read_labelled(file, labels)
+    if len(texts) < FEW_TEXTS:
+        warn(few(len(texts), arguments.data))
     given = [
         predicted(bundle, texts, labels, arguments.threads, arguments.device) for bundle in bundles
     ]
@@ -101,6 +114,24 @@ def run(arguments: argparse.Namespace) -> int:
     shown = json.dumps(found, ensure_ascii=False, indent=2) if arguments.json else page(found)
     sys.stdout.buffer.write(f"{shown}\n".encode("utf-8", "replace"))
     return 0
+
+
+def few(texts: int, path: Path) -> str:
+    """Say what so few texts cannot show.
+
+    McNemar's exact test has p = 2 / 2^k where the models differ in k texts and one is right on all of
+    them; so with fewer than some k nothing is shown, however many are alike.
+    """
+    from emopress.measure.paired import ALPHA
+    from emopress.report.text_cautions import FEW_TEXTS
+
+    least = math.ceil(math.log2(2 / ALPHA))
+    if texts < least:
+        return f"{path}: {texts} texts; no difference at all can be shown with fewer than {least}"
+    return (
+        f"{path}: {texts} texts are few; a difference in accuracy of less than {least} of them "
+        f"({100 * least / texts:.1f} points) cannot be shown; take {FEW_TEXTS} or more"
+    )
 
 
 def common_labels(bundles: list["Bundle"]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.errors import UserError
+from emopress.errors import MissingColumn, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,6 +86,15 @@ def read_sets(
     return texts, np.array(sets, dtype=bool)
 
 
+def _option_for(column: str, file: Labelled) -> str:
+    """Return how a user names the column that a file has in place of `column`."""
+    if column == file.text_column:
+        return "name the column of the texts by --text-column"
+    if column == file.label_column:
+        return "name the column of the labels by --label-column"
+    return "with --label-columns every label has a column of its name"
+
+
 def _rows(
     file: Labelled, label_columns: list[Any], read: Callable[[list[Any], str], Any]
 ) -> list[tuple[int, list[Any]]]:
@@ -102,7 +111,10 @@ def _rows(
         )
     form = form_of(file.path.suffix.lower(), file.form, option=on_command_line)
     columns = [file.text_column, *label_columns]
-    rows = list(records(file.path, columns, form, read, file.tell))
+    try:
+        rows = list(records(file.path, columns, form, read, file.tell))
+    except MissingColumn as error:
+        raise UserError(f"{error}; {_option_for(error.column, file)}") from None
     if not rows:
         raise UserError(f"{file.path}: no texts; expected a header and at least one row")
     return rows

@@ -46,7 +46,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_form(parser: argparse.ArgumentParser) -> None:
-    """Add how a table is to be read, where its ending does not say it, and what numbers stand for."""
+    """Add how a table is to be read, where its ending does not say it."""
     parser.add_argument(
         "--delimiter",
         metavar="CHARACTER",
@@ -63,6 +63,10 @@ def add_form(parser: argparse.ArgumentParser) -> None:
         "--sheet",
         help="name of the sheet of an .xlsx, or its number from 1 on (default: the first)",
     )
+
+
+def add_numbered(parser: argparse.ArgumentParser) -> None:
+    """Add what numbers stand for in a table's labels."""
     parser.add_argument(
         "--numbered",
         metavar="LABEL=NUMBER",

@@ -1,18 +1,16 @@
-"""`predict`: label and probability of texts from the command line or standard input.
+"""`predict`: label and probability of texts from the command line, a file or standard input.
 
 Needs numpy and the bundle's own runtime: onnxruntime and tokenizers, openvino, or nothing more.
 """
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from emopress.cli.lines import Lines
-from emopress.cli.options import add_bundle, add_device, add_threads, positive, warn
+from emopress.cli.options import add_bundle, add_device, add_form, add_threads, positive
+from emopress.cli.texts import texts_in
 from emopress.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,9 +18,11 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Print the most likely label of each text and its probability: one line per text, in the order of the
-texts, as soon as it is known. Without TEXT, texts are the lines of standard input:
+texts, as soon as it is known. Without TEXT (or with -) texts are the lines of standard input:
 
   %(prog)s BUNDLE "i feel wonderful" "leave me alone"
+  %(prog)s BUNDLE texts.txt
+  %(prog)s BUNDLE reviews.csv --text-column review
   %(prog)s BUNDLE < texts.txt | paste - texts.txt
   %(prog)s BUNDLE --json --all < texts.txt | jq .probabilities.joy
 
@@ -38,6 +38,10 @@ An empty line (or one of white space only) holds nothing to judge: its output li
 probability, with --json null, so that line n of the output always belongs to line n of the input.
 Input is UTF-8; bytes that are not become U+FFFD. Long texts are cut as in training, at the model's
 maximum number of tokens, and lines at a million bytes. A TEXT that starts with - goes after --.
+
+A single TEXT that is a file's name is read as that file, as --file FILE is: a text a line, or the texts of
+a table's column (.csv, .tsv, .xlsx, .parquet; its rows without any value are passed over). A text that
+happens to be a file's name goes through standard input.
 """
 
 
@@ -51,6 +55,13 @@ def add_parser(subparsers: Any) -> None:
     )
     add_bundle(parser)
     parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="texts to judge")
+    parser.add_argument(
+        "--file", metavar="FILE", help="a file of texts, one a line, or a table; -: standard input"
+    )
+    parser.add_argument(
+        "--text-column", metavar="NAME", help="column of a table's texts (default: text)"
+    )
+    add_form(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--all", action="store_true", help="the probabilities of all labels")
     parser.add_argument(
@@ -76,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         told_of = json_labels if arguments.json else tsv_labels
         line = partial(told_of, thresholds=classifier.thresholds)
-    for texts in _batches(arguments.text, arguments.batch_size):
+    for texts in texts_in(arguments):
         told = [
             line(text, row, classifier.labels, every=arguments.all) + "\n"
             for text, row in zip(texts, probabilities(classifier, texts), strict=True)
@@ -149,27 +160,3 @@ def json_labels(
             label: round(value, 6) for label, value in zip(labels, row, strict=True)
         }
     return json.dumps(shown, ensure_ascii=False)
-
-
-def _batches(texts: list[str], size: int) -> Iterator[list[str]]:
-    """Yield the texts of the command line, or else those of standard input."""
-    if texts:
-        readable = [_readable(text, number) for number, text in enumerate(texts, start=1)]
-        for start in range(0, len(readable), size):
-            yield readable[start : start + size]
-        return
-    if sys.stdin is None:
-        raise UserError("standard input is closed; give texts on the command line")
-    if sys.stdin.isatty():
-        print("one text a line; Ctrl-D ends", file=sys.stderr)
-    yield from Lines(sys.stdin, name="standard input", warn=warn).batches(size)
-
-
-def _readable(text: str, number: int) -> str:
-    """Return a text of the command line, in which Python hides bad bytes as lone surrogates."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        warn(f"TEXT {number}: not UTF-8; what cannot be read becomes U+FFFD")
-        return os.fsencode(text).decode("utf-8", "replace")
-    return text

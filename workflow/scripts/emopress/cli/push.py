@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from emopress.cli.card import add_sources
+from emopress.cli.options import warn
 from emopress.errors import UserError
 
 
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.create_pr and arguments.revision not in (None, "main"):
         raise UserError("push: --create-pr opens a pull request against main; leave --revision out")
     from emopress.card.facts import gather
-    from emopress.card.page import card_text, licence_id
+    from emopress.card.page import card_text, licence_id, unknown_licences
     from emopress.card.upload import Upload, check_repo, push, shipment
 
     check_repo(arguments.repo)
@@ -49,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         message=arguments.message or f"Upload {facts.variant}, seed {facts.bundle.facts['seed']}",
         create_pr=arguments.create_pr,
     )
+    for line in unknown_licences(facts):
+        warn(line)
     files = shipment(facts.bundle, card_text(facts, repo=arguments.repo))
     if arguments.dry_run:
         print(upload.told(files, licence_id(facts)))

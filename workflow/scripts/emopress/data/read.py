@@ -5,16 +5,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from emopress.data.delimited import RULE, delimited_rows, lines_within, other_form
 from emopress.data.formats import Form, file_form, refusal
 from emopress.data.labels import Column, LabelCells
 from emopress.data.limits import MAX_UNPACKED, Total, check_text
 from emopress.data.workbook import first_line, workbook_rows
-from emopress.errors import UserError
+from emopress.errors import MissingColumn, UserError
+
+if TYPE_CHECKING:  # a table of texts is read without it
+    import pandas as pd
 
 Row = tuple[Any, ...]
 Record = tuple[int, list[Any]]  # row, and its cells as the file has them
@@ -27,7 +28,7 @@ SHEET_ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/
 
 def read_rows(
     raw: Path, dataset: dict[str, Any], name: str, tell: Tell = logging.warning
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Return the rows of every file of data set `name` that lies in folder `raw`, in file order.
 
     Columns: `id` (unique: name and row, and the split between them if the files are the splits),
@@ -41,6 +42,8 @@ def read_rows(
     a UserError naming file, row, column and what is allowed. `tell` is given a line for what may have
     been meant otherwise.
     """
+    import pandas as pd
+
     cells = LabelCells(dataset)
     text_column = (dataset.get("columns") or {}).get("text", "text")
     columns = [text_column, *cells.columns]
@@ -132,7 +135,9 @@ def _delimited_rows(
         places = _places(columns, first, path)
     except UserError as error:
         hint = other_form(text, columns, form)
-        fault = str(error).split(f"; {RULE}")[0] if hint else str(error)
+        if not hint:
+            raise
+        fault = str(error).split(f"; {RULE}")[0]
         raise UserError(f"{fault}{hint}") from error
     for number, row in enumerate(chain([first], rows), start=1):
         for line in lines_within(row):
@@ -165,7 +170,8 @@ def _place(column: Column, first: list[Any], path: Path) -> int:
         return column - 1
     if column not in first:
         found = ", ".join(repr(cell) for cell in first if cell is not None) or "nothing"
-        raise UserError(f"{path}, row 1: no column '{column}'; the header has {found}")
+        message = f"{path}, row 1: no column '{column}'; the header has {found}"
+        raise MissingColumn(message, column)
     if first.count(column) > 1:
         raise UserError(f"{path}, row 1: {first.count(column)} columns are called '{column}'")
     return first.index(column)
