@@ -355,3 +355,50 @@ def test_the_same_bytes_again(artifacts, bundles, tmp_path):
         quantize_blocks(parent=artifacts.bundles["bert"], step=step, out=tmp_path / name)
         first = bundles["bert", name] / "model.onnx"
         assert (tmp_path / name / "model.onnx").read_bytes() == first.read_bytes()
+
+
+def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
+    copied, few, filled, tmp_path
+):
+    """The exporter hands equal weights on through Identity nodes; a product behind one stayed fp32."""
+    from safetensors.torch import load_file, save_file
+
+    from emopress.bundle.export import export_transformer
+    from emopress.bundle.quantize import quantize_bundle
+    from emopress.checkpoint import write_manifest
+
+    checkpoint = copied("bert", "checkpoints")
+    weights = load_file(checkpoint / "model.safetensors")
+    for name in weights:
+        if ".layer.1." in name:
+            weights[name] = weights[name.replace(".layer.1.", ".layer.0.")].clone()
+    save_file(weights, checkpoint / "model.safetensors", {"format": "pt"})
+    facts = json.loads((checkpoint / "checkpoint.json").read_text("utf-8"))
+    (checkpoint / "checkpoint.json").unlink()
+    write_manifest(checkpoint, {name: fact for name, fact in facts.items() if name != "files"})
+    export_transformer(checkpoint, tmp_path / "fp32")
+    graph = onnx.load(tmp_path / "fp32" / "model.onnx").graph
+    constants = {tensor.name for tensor in graph.initializer}
+    shared = [n for n in graph.node if n.op_type == "Identity" and set(n.input) & constants]
+    products = [n for n in graph.node if n.op_type in ("MatMul", "Gemm")]
+    of_weights = [n for n in products if n.input[1] in constants]
+    assert not shared and len(of_weights) == 14  # 2 layers of 6, pooler, classifier
+    assert len({n.input[1] for n in of_weights}) == 8
+    fp32 = load(tmp_path / "fp32").predict_logits(["i am so happy"])
+    steps = {
+        "int4": {"name": "int4", "kind": "quantize", **STEPS["int4"]},
+        "static": filled("quantize", kind="quantize", method="static", calibration={"texts": 9}),
+        "dynamic": filled("quantize", kind="quantize", method="dynamic"),
+    }
+    for name, step in steps.items():
+        out = tmp_path / name
+        if name == "int4":
+            quantize_blocks(parent=tmp_path / "fp32", step=step, out=out)
+        else:
+            quantize_bundle(parent=tmp_path / "fp32", step=step, seed=0, train=few.train, out=out)
+        tensors = onnx.load(out / "model.onnx").graph.initializer
+        whole = [t.name for t in tensors if t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
+        assert all("scales" in each for each in whole), name  # no matrix is left in fp32
+        assert np.abs(load(out).predict_logits(["i am so happy"]) - fp32).max() < 1
+    findings = read_bundle(tmp_path / "int4").facts["findings"]["int4"]
+    assert findings["four_bit_weight_share"] > 0.95

@@ -29,9 +29,11 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     TorchScript exporter with eager attention is used: the only setting measured whose attention
     ONNX Runtime can fuse. UserError if the graph's logits differ from PyTorch's.
     """
+    import onnx
     import torch
     from tokenizers import Tokenizer
 
+    from emopress.bundle.graph import read_weights_themselves
     from emopress.runtime.encoder import pad_id
     from emopress.train.encoder import load_encoder
     from emopress.train.tokenizer import copy_tokenizer
@@ -72,6 +74,9 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
                 "logits": {0: "batch"},
             },
         )
+        written = onnx.load(folder / "model.onnx")
+        if read_weights_themselves(written):
+            onnx.save(written, folder / "model.onnx")
         _check_export(graph, folder / "model.onnx", config.vocab_size)
         copy_tokenizer(checkpoint, folder)
         exported(

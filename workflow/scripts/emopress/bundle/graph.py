@@ -29,6 +29,38 @@ def activation_products(model: onnx.ModelProto) -> list[str]:
     ]
 
 
+def read_weights_themselves(model: onnx.ModelProto) -> bool:
+    """Let nodes read a weight where they read an Identity of it, in place; return whether any did.
+
+    The exporter stores equal weights once (a layer that is used twelve times, two layers that are alike) and
+    hands them on through Identity nodes, behind which a quantizer sees no weight.
+    """
+    weights = {tensor.name: tensor.name for tensor in model.graph.initializer}
+    given = {output.name for output in model.graph.output}
+    nodes, known = [], len(weights)
+    for node in model.graph.node:
+        if node.op_type == "Identity" and node.input[0] in weights and node.output[0] not in given:
+            weights[node.output[0]] = weights[node.input[0]]
+        else:
+            nodes.append(node)
+    if len(weights) == known:
+        return False
+    for node in nodes:
+        _rename(node, weights)
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    return True
+
+
+def _rename(node: onnx.NodeProto, names: dict[str, str]) -> None:
+    """Let a node, and those within it, read tensors by their new names."""
+    node.input[:] = [names.get(name, name) for name in node.input]
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            for inner in attribute.g.node:
+                _rename(inner, names)
+
+
 def only_products_read_integers(model: onnx.ModelProto, tensors: set[str]) -> None:
     """Let what reads one of `tensors`, but is no product, read it as it was before quantization.
 
