@@ -273,6 +273,10 @@ def test_a_variant_has_an_address(opened):
     assert page.locator("#about").inner_text().startswith("Bengali comments")
     page.evaluate("location.hash = '#no-such/thing'")
     assert page.locator("#pick").input_value() == "teacher+trim"
+    # A name that every object of JavaScript has, and no variant: the data set's first is shown.
+    page.evaluate("location.hash = '#demo-en/constructor'")
+    page.wait_for_function("() => document.querySelector('#about').innerText.startsWith('English')")
+    assert page.locator("#pick").input_value() == page.locator("#explorer h3.name").inner_text()
 
 
 def test_lines_are_picked_in_their_legend(opened):

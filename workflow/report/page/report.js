@@ -323,7 +323,7 @@
   }
   function show(name, variant) {
     const set = page.datasets.find((one) => one.name === name);
-    const known = set.variants[variant] ? variant : set.first || set.reference || set.rows[0].variant;
+    const known = Object.hasOwn(set.variants, variant) ? variant : set.first || set.reference || set.rows[0].variant;
     if (set === state.set && state.variant) return known === state.variant ? undefined : pick(known);
     Object.assign(state, { set, variant: known, sort: null, text: "" });
     $("find").value = "";
