@@ -115,8 +115,8 @@ def test_labels_without_texts(texts):
         "labels `linear` has a macro F1 of 50.00 %, with it 37.50 %."
     )
     assert validation == (
-        "No validation text has the labels `love`, `awe`: epochs and variants were chosen without them, and their "
-        "threshold is 0.5, not tuned."
+        "No validation text has the labels `love`, `awe`: epochs and variants were chosen without them, and there "
+        "was nothing to tune their threshold on."
     )
     _, single = told_of("linear", texts)
     assert single.endswith("epochs and variants were chosen without them.")

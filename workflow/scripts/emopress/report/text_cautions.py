@@ -97,7 +97,8 @@ def _without(
         )
     absent = without["validation"]
     if absent:
-        untuned = f", and {_its(absent)} threshold is 0.5, not tuned" if several else ""
+        its = "their" if len(absent) > 1 else "its"
+        untuned = f", and there was nothing to tune {its} threshold on" if several else ""
         found.append(
             f"No validation text has {_labels(absent)}: epochs and variants were chosen without "
             f"{_them(absent)}{untuned}."
@@ -113,9 +114,7 @@ def _cut(variant: str, cut: Mapping[str, Any]) -> list[str]:
     names = [name for name, one in cut.items() if _largest(one) > MANY_CUT]
     if not names:
         return []
-    names.sort(
-        key=lambda name: -_largest(cut[name])
-    )  # those of equal shares stay in the order of recipes
+    names.sort(key=lambda name: -_largest(cut[name]))  # of equal shares in the order of recipes
     worst = cut[names[0]]
     alike = all(cut[name] == worst for name in names)
     listed = t.join([t.code(name) for name in names[:LISTED]])
@@ -165,10 +164,6 @@ def _labels(labels: Sequence[str]) -> str:
 
 def _them(labels: Sequence[str]) -> str:
     return "them" if len(labels) > 1 else "it"
-
-
-def _its(labels: Sequence[str]) -> str:
-    return "their" if len(labels) > 1 else "its"
 
 
 def cut_rows(cut: Mapping[str, Any]) -> list[dict[str, object]]:
