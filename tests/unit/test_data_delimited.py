@@ -129,6 +129,23 @@ def test_a_tsv_that_was_written_with_quoting_is_told(tmp_path):
     assert not read(tmp_path, content + '"c" d\tjoy\n', "a.tsv")[1]
 
 
+def test_hostile_quotation_marks_take_no_time(tmp_path):
+    """Each a case on which a careless pattern would try more ways than there are atoms."""
+    for cell in ('"' + '""' * 400_000 + "x", '"' + '""' * 400_000 + '"', '"' * 900_001):
+        assert read(tmp_path, f"text\tlabel\n{cell}\tjoy\n", "a.tsv")[0] == [(cell, "joy")]
+    with pytest.raises(
+        UserError, match=r"row 2: nothing closes the quotation mark before '\"\"\"\"\"\""
+    ):
+        read(tmp_path, 'text,label\n"' + '""' * 400_000 + "\n")
+
+
+def test_long_cells_are_shortened_in_messages(tmp_path):
+    for content in (f"text,label\njoy,{'x' * 10_000}\n", f"{'y' * 10_000},label\njoy,joy\n"):
+        with pytest.raises(UserError) as caught:
+            read(tmp_path, content)
+        assert len(str(caught.value)) < 1500
+
+
 def test_one_file_may_be_read_otherwise(tmp_path):
     (tmp_path / "a.csv").write_text('text;label\n"a;b";joy\n', "utf-8")
     (tmp_path / "b.csv").write_text("text,label\nc,sadness\n", "utf-8")

@@ -170,7 +170,7 @@ def ratings(folder, suffix, cells):
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".parquet"])
 @pytest.mark.parametrize(
-    "cells", [[1, 3, 2], [1.0, 3.0, 2.0], ["1", "3", "2"], ["1.0", "3.00", "2"]]
+    "cells", [[1, 3, 2], [1.0, 3.0, 2.0], ["1", "3", "2"], ["1.0", "3.00", " 2 "]]
 )
 def test_ratings_from_one_on(tmp_path, suffix, cells):
     name = ratings(tmp_path, suffix, cells)
@@ -218,7 +218,7 @@ def test_any_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "cell", ["4", "nan", "inf", "1_000", "1e999", "", " 1", "١,٠", "--1", True]
+    "cell", ["4", "nan", "inf", "1_000", "1e999", "", "1 1", "١,٠", "--1", True]
 )
 def test_what_is_none_of_the_numbers(cell):
     cells = LabelCells({"labels": LABELS, "columns": {"numbered": STARS}})

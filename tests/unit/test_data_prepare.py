@@ -261,3 +261,26 @@ def test_published_counts_of_emotion(tmp_path):
     clean = read_json(tmp_path / "clean" / "counts.json")
     assert clean["texts"] == {"train": 15_921, "validation": 1_988, "test": 1_986}
     assert not any(clean["leakage"]["letters_only"].values())
+
+
+def test_what_was_read_otherwise_than_it_may_be_meant_is_told_and_kept(demo, tmp_path):
+    """A workbook with two tables; nobody needs to be told of the one that the config names."""
+    import openpyxl
+
+    (dataset, raw), book = demo, openpyxl.Workbook()
+    book.remove(book.active)
+    for name in ("May", "June"):
+        sheet = book.create_sheet(name)
+        sheet.append(["text", "label"])
+        for number in range(60):
+            sheet.append([f"{name} {number}", dataset["labels"][number % 2]])
+    book.save(raw / "a.xlsx")
+    dataset["source"] = {"files": [{"name": "a.xlsx"}]}
+    note = (
+        "a.xlsx: sheet 'May' is read, and not 'June'; columns.sheet: \"June\" chooses another one"
+    )
+    for columns, notes in (({}, [note]), ({"sheet": "May"}, [])):
+        told = []
+        prepare_dataset("demo", {**dataset, "columns": columns}, raw, tmp_path / "out", told.append)
+        assert told == [f"data set 'demo': {note}" for note in notes]
+        assert read_json(tmp_path / "out" / "counts.json")["notes"] == notes

@@ -136,6 +136,8 @@ def test_a_name_comes_before_a_number(tmp_path):
     write(tmp_path / "a.xlsx", {"2": SHEETS["January"], "1": SHEETS["February"]})
     assert read(tmp_path, sheet="1") == (["b"], [])
     assert read(tmp_path, sheet=1) == (["a"], [])
+    write(tmp_path / "a.xlsx", {"2023": SHEETS["January"], "2024": SHEETS["February"]})
+    assert read(tmp_path, sheet=2024) == read(tmp_path, sheet=2) == (["b"], [])
 
 
 @pytest.mark.parametrize("sheet", ["March", "january", 4, 0, "-1"])

@@ -10,7 +10,7 @@ from emopress.errors import UserError
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 CANDIDATES = ("\t", ",", ";", "|")  # delimiters that a header is tried with
 SHOWN = 40  # characters of a cell in a message
-DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')  # a cell as CSV writes one with quotes in it
+QUOTED = re.compile(r'"(?:[^"]++|"")*+"')  # a cell as CSV writes one with quotes in it
 RULE = "allowed: a whole cell between quotation marks, with each one inside it doubled (RFC 4180)"
 
 
@@ -45,7 +45,7 @@ def delimited_rows(
             )
         if plain and form.assumed:
             marked = [cell for cell in row if cell.startswith('"')]
-            found = sum(DOUBLED.fullmatch(cell) is not None for cell in marked)
+            found = sum('""' in cell[1:-1] and bool(QUOTED.fullmatch(cell)) for cell in marked)
             doubled, others = doubled + found, others + len(marked) - found
         yield tuple(row)
     if doubled and not others:

@@ -12,6 +12,7 @@ from emopress.errors import UserError
 Column = str | int  # its name in the header, or its place in a file without one, from 1 on
 Labels = str | tuple[str, ...]
 BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+SHOWN = 100  # characters of a cell in a message
 NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d\d?)?")
 
 
@@ -43,8 +44,8 @@ def number_of(cell: Any) -> Decimal | None:
     """Return the number that a cell holds, as a number or written out (1, 1.0, "1"); None for all else."""
     if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | str):
         return None
-    written = str(cell)
-    return Decimal(written) if NUMBER.fullmatch(written) else None
+    word = cell[:99].strip() if isinstance(cell, str) else str(cell)
+    return Decimal(word) if NUMBER.fullmatch(word) else None
 
 
 def label_columns(columns: dict[str, Any]) -> dict[str, Column]:
@@ -138,7 +139,7 @@ class LabelCells:
         number = number_of(cell)
         if number in self.by_number:
             return self.by_number[number]
-        word = str(cell) if number is None else written(number)
+        word = str(cell)[:SHOWN] if number is None else written(number)
         shown = "empty label" if is_empty(cell) else f"label {word!r}"
         why = ""
         if number is not None and self.counted:
@@ -167,6 +168,7 @@ def checked_label(cell: Any, labels: list[str], place: str, option: Option = in_
     word, number = str(cell), number_of(cell)
     if word in labels:
         return word
+    word = word[:SHOWN]
     same = [label for label in labels if number is not None and number_of(label) == number]
     if len(same) == 1:
         return same[0]

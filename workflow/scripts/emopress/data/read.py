@@ -22,6 +22,7 @@ Record = tuple[int, list[Any]]  # row, and its cells as the file has them
 ReadLabels = Callable[[list[Any], str], Any]  # cells, place -> labels; UserError for what are none
 Tell = Callable[[str], None]
 COLUMNS = ["id", "row", "text", "label", "given_split", "numeric"]
+MAX_HEADER = 1000  # characters of one in a message
 BATCH = 64  # rows of a .parquet at a time: one value may stand in all of them
 SHEET_ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 
@@ -170,6 +171,7 @@ def _place(column: Column, first: list[Any], path: Path) -> int:
         return column - 1
     if column not in first:
         found = ", ".join(repr(cell) for cell in first if cell is not None) or "nothing"
+        found = found if len(found) <= MAX_HEADER else f"{found[:MAX_HEADER]}..."
         message = f"{path}, row 1: no column '{column}'; the header has {found}"
         raise MissingColumn(message, column)
     if first.count(column) > 1:

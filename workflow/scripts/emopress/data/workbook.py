@@ -98,6 +98,8 @@ def _chosen(sheets: dict[str, Any], path: Path, form: Form) -> str:
     if wanted in sheets:
         return str(wanted)
     number = int(wanted) if str(wanted).isdecimal() else 0
+    if str(wanted) in sheets and number > len(names):
+        return str(wanted)  # a sheet that is called 2024
     if not 1 <= number <= len(names):
         there = ", ".join(f"{name!r} ({n})" for n, name in enumerate(names, start=1))
         raise UserError(f"{path}: no sheet {wanted!r}; allowed: {there}")
