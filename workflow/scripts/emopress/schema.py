@@ -22,6 +22,7 @@ FREE_TEXTS = (
     "delimiter",
 )  # of any characters
 NUMBERS = ("integer", "number")
+A_NUMBER = {"type": "number"}
 SECTIONS = {  # the key that every entry has, and no entry of those after it; what an entry is
     "datasets": ("source", "a data set"),
     "models": ("family", "a model"),
@@ -244,7 +245,9 @@ def with_defaults(value: Any, node: dict[str, Any] | None = None) -> Any:
     extra = node.get("additionalProperties", {})
     filled = {**{k: p["default"] for k, p in _with_default(properties)}, **value}
     return {
-        key: with_defaults(item, properties.get(key, extra if isinstance(extra, dict) else {}))
+        _spelt(key, A_NUMBER): with_defaults(
+            item, properties.get(key, extra if isinstance(extra, dict) else {})
+        )
         for key, item in sorted(filled.items(), key=lambda pair: str(pair[0]))
     }
 
