@@ -102,6 +102,26 @@ def test_tokenizer_that_keeps_them_is_taken(tmp_path):
     assert model_tokenizer({}, tmp_path, [], language_check=True)
 
 
+def test_a_tokenizer_of_another_language_is_refused(tmp_path):
+    """Every word would be [UNK], every text the same, and no error would say so."""
+    tokenizer = trained()
+    tokenizer.enable_padding(length=50)  # as published ones do; padding is no text
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    chinese = ["今天真開心", "氣死我了"]
+    message = r"of the training texts 100% of the tokens are unknown to this tokenizer; take one"
+    with pytest.raises(UserError, match=message):
+        model_tokenizer({}, tmp_path, chinese, language_check=False)
+    assert model_tokenizer({}, tmp_path, [*BENGALI, chinese[0]], language_check=False)
+
+
+def test_words_without_white_space_that_are_too_long_for_a_tokenizer():
+    """WordPiece takes no word of more than 100 characters."""
+    entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": False}}
+    thai = ["วันนี้มีความสุขมาก" * 10, "โกรธมากเลยนะ" * 12]
+    with pytest.raises(UserError, match=r"tokenizer: of the training texts 100% of the tokens"):
+        model_tokenizer(entry, None, thai, language_check=True)
+
+
 def test_model_entry_trains_its_tokenizer():
     entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": True}}
     tokenizer = model_tokenizer(entry, None, ["Joy joy JOY"] * 3, language_check=True)

@@ -58,7 +58,8 @@ def first_vectors(
     if not words and not buckets:
         raise UserError(
             f"models.{step['name']}.vectors: no word of the training texts has a vector "
-            f"(min_count {entry['min_count']})"
+            f"(min_count {entry['min_count']}); lower min_count, or take source: subword, as for texts whose "
+            "words no white space parts"
         )
     rng = np.random.default_rng([seed, len(words), buckets])
     table = rng.normal(0, SPREAD, (len(words) + buckets, entry["dimension"])).astype(np.float32)

@@ -26,6 +26,8 @@ ROLES = {  # transformers' names of what special tokens are for -> the usual tok
     "sep_token": ("[SEP]", "</s>", "<eos>"),
     "mask_token": ("[MASK]", "<mask>"),
 }
+LOOKED_AT = 2000  # texts that are asked for unknown tokens
+MOST_UNKNOWN = 0.5  # share of tokens; what has more is a tokenizer of another language
 VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
 
 
@@ -110,6 +112,19 @@ def embedding_rows(tokenizer: Tokenizer) -> int:
     return max(tokenizer.get_vocab().values()) + 1
 
 
+def unknown_share(tokenizer: Tokenizer, texts: list[str]) -> float:
+    """Return which share of the tokens of some texts is the unknown token, 0 to 1; 0 without any token."""
+    ids = {tokenizer.token_to_id(name) for name in ROLES["unk_token"]}
+    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+    tokens = [
+        token
+        for one in encoded
+        for token, is_text in zip(one.ids, one.attention_mask, strict=True)
+        if is_text
+    ]
+    return sum(token in ids for token in tokens) / max(1, len(tokens))
+
+
 def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
     """Return whether the tokenizer's normaliser deletes vowel signs, for which Bengali ones stand."""
     if tokenizer.normalizer is None:
@@ -124,7 +139,8 @@ def model_tokenizer(
 
     `pretrained` is the folder that its checkpoint or tokenizer was fetched into; `texts` are the
     training texts, for a tokenizer that is trained. With `language_check` a tokenizer that strips
-    vowel signs is refused, unless the entry says `strips_vowel_signs`.
+    vowel signs is refused, unless the entry says `strips_vowel_signs`; so is one that does not know
+    most of the texts.
     """
     spec = entry.get("tokenizer", {})
     if "train" in spec:
@@ -139,6 +155,13 @@ def model_tokenizer(
         raise UserError(
             f"{pretrained}: this tokenizer strips Bengali vowel signs, and others alike; use one that does not, "
             "have them kept with tokenizer: {strip_accents: false}, or accept it with strips_vowel_signs: true"
+        )
+    # Of whole words any number may be unknown; that is what their vocabulary's size decides.
+    unknown = 0.0 if spec.get("train") == "words" else unknown_share(result, texts[:LOOKED_AT])
+    if unknown > MOST_UNKNOWN:
+        raise UserError(
+            f"{pretrained or 'tokenizer'}: of the training texts {unknown:.0%} of the tokens are unknown to this "
+            "tokenizer; take one that was made for their language, or train one, if white space parts their words"
         )
     return result
 
