@@ -1,6 +1,7 @@
 """Tokenizers: Bengali vowel signs stay, published vocabularies load, stripping ones are refused."""
 
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,35 @@ def test_pieces_inside_words_are_ordinary_entries():
     assert tokenizer.encode("a ##b").tokens[2:4] != ["##b", "[SEP]"]
     special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
     assert sorted(special) == sorted(SPECIAL_TOKENS)
+
+
+@pytest.mark.parametrize("vocab_size", [8, 20, 57, 100, 200, 437])
+def test_at_most_so_many_entries_however_many_characters(demo, caplog, vocab_size):
+    """A text of many characters: the most frequent stay, of equals the first."""
+    texts = [t for language in ("bn", "en") for t in demo[language].frame["text"].tolist()]
+    tokenizer = train_wordpiece(texts, vocab_size=vocab_size, lowercase=True)
+    assert tokenizer.get_vocab_size() <= vocab_size
+    assert [tokenizer.token_to_id(token) for token in SPECIAL_TOKENS] == [0, 1, 2, 3, 4]
+    letters = {t.removeprefix("##") for t in tokenizer.get_vocab() if t not in SPECIAL_TOKENS}
+    counts = Counter("".join(t.lower() for t in texts if t).replace(" ", ""))
+    told = [line for line in caplog.messages if "most frequent of" in line]
+    single = {letter for letter in letters if len(letter) == 1}
+    left_out = set(counts) - single
+    assert bool(told) == bool(left_out)
+    if left_out:
+        assert min(counts[letter] for letter in single) >= max(counts[letter] for letter in left_out)
+        assert f"the {len(single)} most frequent of {len(counts)} characters" in told[0]
+    again = train_wordpiece(texts, vocab_size=vocab_size, lowercase=True)
+    assert again.to_str() == tokenizer.to_str()
+
+
+def test_the_alphabet_by_hand():
+    """a: 4 times, b and c: 2, d: 1; a and c only at the start, so b and d are two entries each."""
+    texts = ["ab ab cd", "a a", "c"]
+    tokenizer = train_wordpiece(texts, vocab_size=9, lowercase=False)
+    assert set(tokenizer.get_vocab()) == {*SPECIAL_TOKENS, "a", "b", "##b", "c"}
+    assert tokenizer.encode("ab c cd").tokens[1:-1] == ["a", "##b", "c", "[UNK]"]
+    assert train_wordpiece(texts, vocab_size=8, lowercase=False).get_vocab_size() == 8
 
 
 def test_lowercase_is_a_choice():

@@ -1,6 +1,8 @@
 """Tokenizers of transformer and LSTM models, always as one `tokenizer.json` that training and prediction share."""
 
+import logging
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,17 @@ def train_wordpiece(texts: list[str], *, vocab_size: int, lowercase: bool) -> To
     """Train a WordPiece tokenizer on `texts`; at most `vocab_size` entries, specials first.
 
     The same texts give the same vocabulary: the trainer numbers the pieces inside words (`##x`) in
-    the order of a hash table and breaks ties by number, so they are numbered for it.
+    the order of a hash table and breaks ties by number, so they are numbered for it. It takes every
+    character of the texts, however many entries that makes; so where they are too many, the most
+    frequent ones are chosen for it, and words with another one are [UNK].
     """
     tokenizer = wordpiece({}, lowercase=lowercase)
+    alphabet, inner = _alphabet(tokenizer, texts, vocab_size - len(SPECIAL_TOKENS))
     trainer = WordPieceTrainer(
         vocab_size=vocab_size,
-        special_tokens=[*SPECIAL_TOKENS, *_inner_pieces(tokenizer, texts)],
+        special_tokens=[*SPECIAL_TOKENS, *(f"##{character}" for character in inner)],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
         show_progress=False,
         min_frequency=2,
     )
@@ -94,14 +101,32 @@ def train_words(texts: list[str], *, vocab_size: int, lowercase: bool) -> Tokeni
 TRAINED = {"wordpiece": train_wordpiece, "words": train_words}
 
 
-def _inner_pieces(tokenizer: Tokenizer, texts: list[str]) -> list[str]:
-    """Return `##x` for every character that stands inside a word of `texts`, sorted."""
-    characters: set[str] = set()
+def _alphabet(tokenizer: Tokenizer, texts: list[str], room: int) -> tuple[list[str], list[str]]:
+    """Return the characters of `texts` and those of them that stand inside words, each sorted.
+
+    Every one is an entry, in either list. Where these are more than `room`, the most frequent
+    characters are returned that it holds, of equally frequent ones the first by code point.
+    """
+    counts: Counter[str] = Counter()
+    inside: set[str] = set()
     for text in texts:
         normalised = tokenizer.normalizer.normalize_str(text)
         for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalised):
-            characters.update(word[1:])
-    return [f"##{character}" for character in sorted(characters)]
+            counts.update(word)
+            inside.update(word[1:])
+    kept: list[str] = []
+    for character in sorted(counts, key=lambda character: (-counts[character], character)):
+        room -= 2 if character in inside else 1
+        if room < 0:
+            break
+        kept.append(character)
+    if len(kept) < len(counts):
+        logging.warning(
+            "tokenizer: vocab_size has room for the %d most frequent of %d characters; words with another "
+            "one are unknown, in %.2f %% of the places of the training texts",
+            *(len(kept), len(counts), 100 * (1 - sum(map(counts.get, kept)) / counts.total())),
+        )
+    return sorted(kept), sorted(inside.intersection(kept))
 
 
 def embedding_rows(tokenizer: Tokenizer) -> int:
