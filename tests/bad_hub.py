@@ -66,6 +66,22 @@ CHECKPOINTS = {
         {"config.json": b'{"model_type": "gpt2"}'},
         ": config.json is of a gpt2 checkpoint; allowed: bert, distilbert, electra, gemma, mistral, llama",
     ),
+    "a quantized checkpoint": (
+        {
+            "config.json": b'{"model_type": "bert", "vocab_size": 3, "quantization_config": {"quant_method": "gptq"}}'
+        },
+        ": config.json says that its weights are quantized (gptq); take the checkpoint that it was made of",
+    ),
+    "adapters without their model": (
+        {"model.safetensors": None, "adapter_config.json": b"{}"},
+        " has adapters (adapter_config.json), which are not read; merge them into their base model (peft's "
+        "merge_and_unload), save it whole and use a mirror: --config mirror=DIR reads DIR/models/m/",
+    ),
+    "adapters beside their model": (
+        {"adapter_config.json": b"{}"},
+        " has adapters (adapter_config.json), which are not read; merge them into their base model (peft's "
+        "merge_and_unload), save it whole and use a mirror: --config mirror=DIR reads DIR/models/m/",
+    ),
     "a checkpoint that brings its own code": (
         {"config.json": b'{"model_type": "x", "auto_map": {"AutoConfig": "x.C"}}', "x.py": b"1"},
         ": config.json is of a x checkpoint; allowed: bert, distilbert, electra, gemma, mistral, llama; "

@@ -1,6 +1,9 @@
 """Pretrained checkpoints: safetensors only, from a mirror or the hub, with a record of it."""
 
 import json
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -273,3 +276,49 @@ def test_the_hashes_of_what_a_mirror_has(tmp_path, hub, kind):
     assert hashes() == before
     fetch("mbert", SOURCE, mirrors=[], dest=dest)
     assert hashes() == hashes(mirror) == {}  # it came from the hub
+
+
+def fetch_named(root, name, **changes):
+    """Fetch the mirrored checkpoint `theirs` for a model called `name`, after files of it have changed."""
+    for file, text in changes.items():
+        (root / "mirror" / "models" / "theirs" / file.replace("_", ".")).write_text(text)
+    dest = root / "results" / "models" / name
+    fetch_model("theirs", {}, mirrors=[root / "mirror"], dest=dest)
+    return dest / "model.safetensors"
+
+
+def test_one_checkpoint_under_two_names_takes_its_room_once(tmp_path):
+    folder_of(tmp_path / "mirror" / "models" / "theirs")
+    first = fetch_named(tmp_path, "a")
+    second = fetch_named(tmp_path, "b")
+    assert first.samefile(second) and first.stat().st_nlink == 2
+    assert not first.samefile(tmp_path / "mirror" / "models" / "theirs" / "model.safetensors")
+    records = [read_json(path.with_name("pretrained.json")) for path in (first, second)]
+    assert records[0] == records[1]
+    shutil.rmtree(first.parent)
+    assert second.read_text() == weights()
+
+
+def test_other_weights_of_the_same_size_and_damaged_ones_are_not_shared(tmp_path):
+    folder_of(tmp_path / "mirror" / "models" / "theirs")
+    first = fetch_named(tmp_path, "a", model_safetensors=weights("{      }"))
+    other = fetch_named(tmp_path, "b", model_safetensors=weights("{}      "))
+    assert first.stat().st_size == other.stat().st_size and not first.samefile(other)
+    other.write_text(weights("{     } "))
+    third = fetch_named(tmp_path, "c")
+    assert not third.samefile(other) and third.read_text() == weights("{}      ")
+
+
+def test_two_jobs_that_fetch_at_once_copy_once(tmp_path, monkeypatch):
+    folder_of(tmp_path / "mirror" / "models" / "theirs")
+    copied, copy = [], shutil.copyfile
+
+    def slowly(source, target):
+        copied.append(source.name)
+        time.sleep(0.05)
+        return copy(source, target)
+
+    monkeypatch.setattr("emopress.data.pretrained.shutil.copyfile", slowly)
+    with ThreadPoolExecutor() as pool:
+        paths = list(pool.map(lambda name: fetch_named(tmp_path, name), ["a", "b", "c"]))
+    assert copied.count("model.safetensors") == 1 and paths[0].stat().st_nlink == 3

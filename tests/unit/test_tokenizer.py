@@ -86,7 +86,9 @@ def test_at_most_so_many_entries_however_many_characters(demo, caplog, vocab_siz
     left_out = set(counts) - single
     assert bool(told) == bool(left_out)
     if left_out:
-        assert min(counts[letter] for letter in single) >= max(counts[letter] for letter in left_out)
+        assert min(counts[letter] for letter in single) >= max(
+            counts[letter] for letter in left_out
+        )
         assert f"the {len(single)} most frequent of {len(counts)} characters" in told[0]
     again = train_wordpiece(texts, vocab_size=vocab_size, lowercase=True)
     assert again.to_str() == tokenizer.to_str()

@@ -31,7 +31,9 @@ def test_every_rule_makes_its_own(plan, config):
     assert {w["variant"] for w in made["predict"]} == {"disc", "gen+kd", "tiny", "tiny+kd"}
 
 
-def test_a_tokenizer_is_fetched(plan, config):
+def test_a_tokenizer_is_fetched(plan, config, tmp_path):
+    (tmp_path / "tokenizers" / "bert-base-uncased").mkdir(parents=True)
+    config["mirror"] = str(tmp_path)
     config["models"]["gen"]["tokenizer"] = {"from_mirror": "bert-base-uncased"}
     path = "results/demo-en/gen/seed0/checkpoint/checkpoint.json"
     assert set(plan(config, path).counts) == {

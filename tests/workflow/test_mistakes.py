@@ -49,6 +49,62 @@ def test_mistake(plan, miniature, spoil):
     assert "Traceback" not in str(caught.value)
 
 
+ANY = {"architecture": "bert", "layers": 1, "width": 8, "heads": 1, "ffn": 8}
+TRAIN = {"epochs": 1, "learning_rate": 0.01}
+GLOVE = {"source": "glove", "file": "v.txt", "dimension": 2, "licence": "MIT"}
+ABSENT = {  # what is fetched -> (the model or data set, the target, the place below a mirror)
+    "model": (
+        {"family": "transformer", "from_mirror": True, "mirrored_as": "theirs", "train": TRAIN},
+        "results/demo-en/m/seed0/checkpoint/checkpoint.json",
+        "models/theirs/",
+    ),
+    "a hub's model": (
+        {"family": "transformer", "hub": "a/b", "train": TRAIN},
+        "results/demo-en/m/seed0/checkpoint/checkpoint.json",
+        "models/m/",
+    ),
+    "tokenizer": (
+        {"family": "transformer", "init": ANY, "tokenizer": {"from_mirror": "t"}, "train": TRAIN},
+        "results/demo-en/m/seed0/checkpoint/checkpoint.json",
+        "tokenizers/t/",
+    ),
+    "word vectors": (
+        {"family": "dense", "vectors": GLOVE, "train": TRAIN},
+        "results/demo-en/m/seed0/checkpoint/checkpoint.json",
+        "vectors/v.txt",
+    ),
+    "data": (None, "results/data/emotion/counts.json", "emotion/"),
+}
+
+
+@pytest.mark.parametrize("what", ABSENT)
+def test_what_no_mirror_has_is_told_by_the_dry_run(plan, miniature, tmp_path, what):
+    entry, target, place = ABSENT[what]
+    if entry:
+        miniature["models"]["m"] = entry
+    miniature["mirror"] = [str(tmp_path / "one"), str(tmp_path / "two")]
+    with pytest.raises(WorkflowError) as caught:
+        plan(miniature, target)
+    told = next(line for line in str(caught.value).splitlines() if "no mirror has" in line)
+    assert all(f"{tmp_path / mirror}/{place}" in told for mirror in ("one", "two"))
+    assert "leave out --config mirror=DIR to download it" in told
+    assert (
+        plan(miniature, "results/data/demo-en/counts.json").counts["fetch_data"] == 1
+    )  # no matter
+    folder = tmp_path / "results" / ("models" if "model" in what else "tokenizers") / "m"
+    if what in ("model", "a hub's model", "tokenizer"):  # fetched already: the mirror may go
+        folder.mkdir(parents=True)
+        (folder / "pretrained.json").write_text("{}")
+        assert plan(miniature, target).jobs
+    if what == "model":
+        (folder / "pretrained.json").unlink()
+        miniature["mirror"] = []
+        with pytest.raises(
+            WorkflowError, match="or a mirror: --config mirror=DIR reads DIR/models/th"
+        ):
+            plan(miniature, target)
+
+
 def test_command_line(miniature, tmp_path):
     misspelt(miniature)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))

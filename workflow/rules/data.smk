@@ -1,9 +1,9 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
-from emopress.data.fetch import WORD_VECTORS, data_set, with_hashes
+from emopress.data.fetch import WORD_VECTORS, check_places, data_set, with_hashes
 from emopress.data.formats import KEYS
 from emopress.data.labels import file_labels
-from emopress.data.pretrained import mirrored_files
+from emopress.data.pretrained import check_source, mirrored_files
 from emopress.job import mirrors
 
 DESCRIBED = (
@@ -38,18 +38,29 @@ def local_files(wildcards):
 
 
 def hashed(owner, source, dest):
-    """Return a source with the hashes of its local files, whose times may lie; one line if one is not as stated."""
+    """Return a source with the hashes of its local files, whose times may lie; one line if one is not as stated.
+
+    Or if a file is in no mirror, or nowhere at all: a dry run tells it.
+    """
     try:
+        check_places(owner, source, mirrors=mirrors(), dest=Path(dest))
         return with_hashes(owner, source, mirrors=mirrors(), root=ROOT, dest=Path(dest))
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
 
 def hub_of(kind, entry, name, dest):
-    """Return what identifies a published checkpoint or tokenizer: repo and revision on the hub, and hashes."""
+    """Return what identifies a published checkpoint or tokenizer: repo and revision on the hub, and hashes.
+
+    One line if it is in no mirror, or nowhere at all: a dry run tells it.
+    """
     found = {"sha256": entry["sha256"]} if "sha256" in entry else {}
     if "hub" in entry:
         found |= {"repo": entry["hub"], "revision": entry.get("revision", "main")}
+    try:
+        check_source(kind, name, found, mirrors=mirrors(), dest=Path(dest))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
     files = mirrored_files(
         kind, name, mirrors=mirrors(), dest=Path(dest), stated=entry.get("sha256")
     )

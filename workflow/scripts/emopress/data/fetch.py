@@ -61,6 +61,24 @@ def with_hashes(
     return {**source, "files": files}
 
 
+def check_places(
+    owner: Owner, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path
+) -> None:
+    """Raise UserError, before anything runs, for a file that a fetch into `dest` finds in no place.
+
+    Those of this repository are inputs of the job; what was fetched already may go.
+    """
+    fetched = read_mapping(dest / "manifest.json")
+    for entry in source["files"]:
+        name = entry["name"]
+        if entry.get("path") or name in fetched:
+            continue
+        if mirrors:
+            _mirrored(owner, source.get("mirrored_as", owner.folder), name, mirrors)
+        elif not entry.get("url") and not source.get("hub"):
+            raise _nowhere(owner, name)
+
+
 def origins(mirrors: Sequence[Path]) -> dict[str, Any]:
     """Return what decides, beside the source, which origins the manifest of `fetch_files` names."""
     return {"mirrored": bool(mirrors)}
@@ -124,10 +142,7 @@ def fetch_files(
                     hub_splits = _load_hub(owner, entry, hub, attempts)
                 _write_rows(owner, entry, hub_splits, origin, labels, separator, target)
             else:
-                raise UserError(
-                    f"{owner.title}: no place to get '{file}' from; its source needs one of "
-                    f"path, url, hub, or {_mirror_hint(owner, file)}"
-                )
+                raise _nowhere(owner, file)
             found = sha256_of(target)
             if expected is not None and found != expected:
                 raise _failure(owner, file, origin, "wrong checksum", expected, found)
@@ -168,11 +183,24 @@ def _copy_own(owner: Owner, path: Path, target: Path) -> str:
 def _copy_mirrored(
     owner: Owner, folder: str, file: str, mirrors: Sequence[Path], target: Path
 ) -> str:
+    place = _mirrored(owner, folder, file, mirrors)
+    shutil.copyfile(place, target)
+    return f"mirror {place}"
+
+
+def _nowhere(owner: Owner, file: str) -> UserError:
+    return UserError(
+        f"{owner.title}: no place to get '{file}' from; its source needs one of "
+        f"path, url, hub, or {_mirror_hint(owner, file)}"
+    )
+
+
+def _mirrored(owner: Owner, folder: str, file: str, mirrors: Sequence[Path]) -> Path:
+    """Return where a mirror has a file; UserError, with all places, if none has it."""
     places = [mirror / folder / file for mirror in mirrors]
     for place in places:
         if place.is_file():
-            shutil.copyfile(place, target)
-            return f"mirror {place}"
+            return place
     looked_at = ", ".join(str(place) for place in places)
     raise UserError(
         f"{owner.title}: no mirror has '{file}'; looked at {looked_at}; "

@@ -1,14 +1,23 @@
 """Fetches pretrained checkpoints and tokenizers from a mirror or the hub, and records what came."""
 
+import fcntl
 import fnmatch
 import json
+import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import file_table, replaced_folder, write_json
+from emopress.artifact import (
+    file_table,
+    linked_or_copied,
+    replaced_folder,
+    sha256_of,
+    write_json,
+)
 from emopress.data.pretrained_files import check_checkpoint, check_tokenizer
 from emopress.errors import UserError
 from emopress.local_files import local_sha256, read_mapping
@@ -26,7 +35,8 @@ TOKENIZER_FILES = [
 RECORD = "pretrained.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of weights in shards: which tensor is in which file
-MODEL_FILES = [WEIGHTS, INDEX, "model-*-of-*.safetensors", *TOKENIZER_FILES]
+ADAPTERS = "adapter_config.json"  # fetched to be refused
+MODEL_FILES = [WEIGHTS, INDEX, "model-*-of-*.safetensors", ADAPTERS, *TOKENIZER_FILES]
 
 
 def fetch_model(name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path) -> None:
@@ -78,6 +88,21 @@ def mirrored_files(
     return {file: facts["sha256"] for file, facts in fetched if file not in known}
 
 
+def check_source(
+    kind: str, name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path
+) -> None:
+    """Raise UserError, before anything runs, where a fetch into `dest` has nowhere to fetch from.
+
+    That is a mirror without the folder, or neither a mirror nor a hub. What was fetched already may go.
+    """
+    if (dest / RECORD).is_file():
+        return
+    if mirrors:
+        _mirrored(kind, name, mirrors)
+    else:
+        _on_the_hub(kind, name, source)
+
+
 def is_commit(revision: Any) -> bool:
     """Return whether a hub revision is a full commit id, whose files never change."""
     return bool(re.fullmatch(r"[0-9a-f]{40}", str(revision)))
@@ -123,16 +148,12 @@ def _fetch(
         found = _mirrored(kind, name, mirrors)
         origin = f"mirror {found}"
     else:
-        repo, revision = source.get("repo"), source.get("revision")
-        if not repo or not revision:
-            raise UserError(
-                f"{kind} '{name}': its source needs repo and revision, or {_hint(kind, name)}"
-            )
+        repo, revision = _on_the_hub(kind, name, source)
         found, commit = _downloaded(kind, name, repo, revision)
         origin = f"hub {repo} at {commit}"
-    with replaced_folder(dest) as folder:
+    with _alone_at(found), replaced_folder(dest) as folder:
         for path in _taken(kind, found):
-            shutil.copyfile(path, folder / path.name)
+            _copy_once(path, folder / path.name, others=dest.parent)
         _check(kind, name, folder, origin)
         files = file_table(folder)
         if kind == "model" and "sha256" in source:
@@ -147,6 +168,46 @@ def _fetch(
             "files": files,
         }
         write_json(folder / RECORD, record)
+
+
+@contextmanager
+def _alone_at(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder: of two jobs that copy it, the second one finds the files of the first."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks: at worst both copy
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _copy_once(source: Path, target: Path, *, others: Path) -> None:
+    """Copy a file; of weights that a model beside it in `others` has already, make a hard link to those.
+
+    Models of one checkpoint (under two names, in a data set's own settings) take its room once.
+    """
+    if source.suffix == ".safetensors":
+        size = source.stat().st_size
+        for record in sorted(others.glob(f"[!.]*/{RECORD}")):
+            facts = read_mapping(record).get("files", {}).get(source.name, {})
+            there = record.with_name(source.name)
+            if facts.get("size_bytes") != size or not there.is_file():
+                continue
+            if sha256_of(there) == local_sha256(source):
+                linked_or_copied(there, target)
+                return
+    shutil.copyfile(source, target)
+
+
+def _on_the_hub(kind: str, name: str, source: dict[str, Any]) -> tuple[str, str]:
+    """Return repository and revision of a source; UserError if it is on no hub."""
+    repo, revision = source.get("repo"), source.get("revision")
+    if not repo or not revision:
+        raise UserError(
+            f"{kind} '{name}': its source needs repo and revision, or {_hint(kind, name)}"
+        )
+    return repo, revision
 
 
 def licence_of(readme: Path) -> str | None:
@@ -223,6 +284,11 @@ def _downloaded(kind: str, name: str, repo: str, revision: str) -> tuple[Path, s
 
 
 def _check(kind: str, name: str, folder: Path, origin: str) -> None:
+    if (folder / ADAPTERS).is_file() and kind == "model":
+        raise UserError(
+            f"model '{name}': {origin} has adapters ({ADAPTERS}), which are not read; merge them into their base "
+            f"model (peft's merge_and_unload), save it whole and use {_hint(kind, name)}"
+        )
     if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt")):
         raise UserError(f"{kind} '{name}': {origin} has neither tokenizer.json nor vocab.txt")
     if kind == "tokenizer":

@@ -23,6 +23,12 @@ def check_checkpoint(folder: Path, what: str) -> None:
         code = "; code in a repository (auto_map) is never run" if "auto_map" in config else ""
         shown = "names no model_type" if kind is None else f"is of a {kind} checkpoint"
         raise UserError(f"{what}: config.json {shown}; allowed: {', '.join(ARCHITECTURES)}{code}")
+    if config.get("quantization_config"):
+        method = _method(config["quantization_config"])
+        raise UserError(
+            f"{what}: config.json says that its weights are quantized ({method}); take the checkpoint that it was "
+            "made of"
+        )
     for path in sorted(folder.glob("*.safetensors")):
         _check_weights(path, what)
     rows, entries = config.get("vocab_size"), _entries(folder, what)
@@ -31,6 +37,11 @@ def check_checkpoint(folder: Path, what: str) -> None:
             f"{what}: the tokenizer has {entries} entries, the embeddings have {rows} rows (config.json); "
             "it belongs to another checkpoint"
         )
+
+
+def _method(quantization: Any) -> str:
+    found = quantization.get("quant_method") if isinstance(quantization, dict) else None
+    return str(found or "quantization_config")
 
 
 def check_tokenizer(folder: Path, what: str) -> None:

@@ -255,6 +255,8 @@ def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
             None,
             config=config,
             state_dict=weights,
+            local_files_only=True,
+            trust_remote_code=False,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             dtype=torch.float32,

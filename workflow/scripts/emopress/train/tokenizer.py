@@ -124,7 +124,7 @@ def _alphabet(tokenizer: Tokenizer, texts: list[str], room: int) -> tuple[list[s
         logging.warning(
             "tokenizer: vocab_size has room for the %d most frequent of %d characters; words with another "
             "one are unknown, in %.2f %% of the places of the training texts",
-            *(len(kept), len(counts), 100 * (1 - sum(map(counts.get, kept)) / counts.total())),
+            *(len(kept), len(counts), 100 * (1 - sum(counts[c] for c in kept) / counts.total())),
         )
     return sorted(kept), sorted(inside.intersection(kept))
 
