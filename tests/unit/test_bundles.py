@@ -411,6 +411,48 @@ def test_keep_fp32_that_names_nothing_or_everything(artifacts, few, filled, tmp_
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("percentile", [90, 99.9])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_percentile_cuts_both_sides_of_every_activation(
+    artifacts, few, filled, tmp_path, symmetric, percentile
+):
+    """Scales and zero points of the file against numpy's percentiles of all values, text by text."""
+    calibration = {"texts": 60, "method": "percentile", "percentile": percentile}
+    model, _ = quantized(
+        artifacts, few, filled, tmp_path / "out", symmetric=symmetric, calibration=calibration
+    )
+    tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    rounded = {n.input[0]: n.input[1:] for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    parent = onnx.load(artifacts.bundles["bert"] / "model.onnx")
+    names = [name for name in rounded if any(name in n.output for n in parent.graph.node)]
+    assert len(names) > 5
+    parent.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
+    )
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        parent.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    encoder = encoder_of(read_bundle(artifacts.bundles["bert"]))
+    texts = pandas.read_parquet(few.train)["text"]
+    found = [session.run(names, encoder([text])) for text in texts]
+    cut = 0
+    for name, arrays in zip(names, zip(*found, strict=True), strict=True):
+        values = np.concatenate([array.ravel() for array in arrays]).astype(np.float64)
+        tail = (100 - percentile) / 2
+        if symmetric:
+            high = np.percentile(np.abs(values), percentile)
+            low = -high
+        else:
+            low, high = np.percentile(values, [tail, 100 - tail])
+        cut += values.min() < 1.05 * low and values.max() > 1.05 * high
+        scale, zero = (tensors[each] for each in rounded[name])
+        assert scale == pytest.approx((high - low) / 255, rel=1e-5)
+        assert abs(int(zero) - (128 if symmetric else -low / scale)) <= 0.5
+    assert cut >= len(names) / 2  # else this would show nothing
+
+
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
 def test_the_order_of_the_calibration_texts_plays_no_part(

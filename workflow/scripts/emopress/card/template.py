@@ -55,7 +55,7 @@ python -m emopress predict {{ folder }} "{{ example }}"
 ```
 
 {% if plain %}
-Or in plain ONNX Runtime, run in that folder:
+Or in plain ONNX Runtime (1.23 or newer), run in that folder:
 
 ```python
 import json, numpy, onnxruntime, pathlib, tokenizers
