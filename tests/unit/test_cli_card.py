@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from carded import CATALOGUE, MACRO_F1, ROOT, write_data_card, write_predictions
+from scipy.stats import binomtest
 
 from emopress.card import licences
 from emopress.card.limits import limits
@@ -103,9 +104,10 @@ def test_the_hub_client_reads_the_front_matter(shipped, capsys):
 
 def test_scores_and_intervals(shipped, card):
     _, body = card(shipped())
-    # Of each resample 8 texts are always right, 2 never, and each of 2 in half of the draws:
-    # 8, 9 or 10 of 12 with shares 1/4, 1/2, 1/4, so the interval ends in 8/12 and 10/12.
-    assert "| Accuracy | 75.00 | 66.7 to 83.3 |" in body
+    # 9 of 12 texts are right; they are few, so the interval is that of Clopper and Pearson.
+    low, high = binomtest(9, 12).proportion_ci(method="exact")
+    assert f"| Accuracy | 75.00 | {100 * low:.1f} to {100 * high:.1f} |" in body
+    assert "exact binomial ones (Clopper-Pearson" in body
     assert f"| Macro F1 | {100 * MACRO_F1:.2f} |" in body
     assert "On the 12 test texts of English demo corpus" in body
     # sadness: 2 right of 5 given, of 2 there; fear: 1 of 1 given, of 2 there

@@ -218,7 +218,7 @@
       card("Per label, %", el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Scores per label" }, classes)),
       more.decisions.length ? card(`Per label, true and false positives and negatives${seeds > 1 ? ` over ${seeds} seeds` : ""}`, el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Decisions per label" }, decisions)) : null,
       card("Noise, against its teacher and linear", el("div", { class: "chart", id: "own-noise" }), el("p", { class: "hint", id: "own-lines" })),
-      card("Confidence against accuracy", el("div", { class: "chart", id: "own-reliability" }), el("p", { class: "hint" }, "On the dashed diagonal it is right as often as it says.")),
+      card("Confidence against accuracy", el("div", { class: "chart", id: "own-reliability" }), el("p", { class: "hint" }, `On the dashed diagonal it is right as often as it says. Faint, with their number n: fewer than ${state.set.few} answers.`)),
       card("How sure", ...tests.map((sentence) => el("p", {}, sentence))),
       card("Recipe", recipe),
       more.findings.length ? el("div", { class: "card full" }, el("h3", {}, "What its passes did"), el("dl", {}, ...more.findings.flatMap(([name, words]) => [el("dt", { class: "name" }, name), el("dd", {}, words)]))) : null));
@@ -234,15 +234,15 @@
   // ---- lines: noise, reliability, training
   const LINES = {
     noise: (more) => more.noise.filter(([, y]) => y !== null).map(([x, y, low, high]) => [100 * x, 100 * y, 100 * (low ?? y), 100 * (high ?? y)]),
-    reliability: (more) => more.reliability.map(([x, y]) => [100 * x, 100 * y]),
+    reliability: (more) => more.reliability.map(([x, y, n]) => [100 * x, 100 * y, null, null, n]),
     loss: (more) => more.curve.filter(([, y]) => y !== null).map(([x, y]) => [x, y]),
     score: (more) => more.curve.filter(([, , y]) => y !== null).map(([x, , y]) => [x, 100 * y]),
   };
   function drawn_lines(before, names, kinds) {
     for (const kind of kinds) {
-      const points = names.flatMap((variant, slot) => LINES[kind](state.set.variants[variant]).map(([x, y, low, high]) => {
+      const points = names.flatMap((variant, slot) => LINES[kind](state.set.variants[variant]).map(([x, y, low, high, n]) => {
         const look = page.lines[slot % page.lines.length];
-        return { variant, x, y, low, high, colour: look[theme()], dash: look.dash, told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}` };
+        return { variant, x, y, low, high, colour: look[theme()], dash: look.dash, faint: n < state.set.few, n: n < state.set.few ? `n = ${n}` : "", told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
       }));
       const none = { noise: "Not measured for these variants.", reliability: "Not measured for these variants." }[kind] || "None of these variants was trained in epochs.";
       const spec = kind === "noise" ? page.specs.noise[state.set.gains[0].key] : page.specs[kind];

@@ -34,7 +34,7 @@ MODEL_FILES = {  # what a user cannot do without, by runtime
     "dense": ("model.npz",),
 }
 RESAMPLES = 10_000
-SEVERAL = ("micro_f1", "sample_f1", "hamming_loss")
+SEVERAL = ("micro_f1", "sample_f1", "jaccard", "hamming_loss")
 GIVE = "give it by {flag}, or leave the scores out by --without-metrics"
 
 
@@ -137,7 +137,7 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     """Return the scores of the test texts with their bootstrap intervals."""
     import numpy as np
 
-    from emopress.measure.intervals import interval
+    from emopress.measure.exact import FEW_TEXTS, score_bounds, sure
     from emopress.measure.metrics import scores
     from emopress.measure.scoring import observed, resampled
 
@@ -147,13 +147,16 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     points = observed(test.truth, said, classes)
     given = set((np.flatnonzero(said.any(axis=0)) if said.ndim == 2 else said).tolist())
     names = SEVERAL if test.truth.ndim == 2 else ()
+    exact, few = score_bounds(test.truth, said[None], classes), len(test.ids) < FEW_TEXTS
+
+    def bounds(name: str) -> tuple[float, float]:
+        return sure(getattr(drawn, name), exact[name], few=few)
+
     return Measured(
         scores=scores(test.truth, said, labels),
-        accuracy=interval(drawn.accuracy),
-        macro_f1=interval(drawn.macro_f1),
-        several={
-            name: (float(getattr(points, name)), interval(getattr(drawn, name))) for name in names
-        },
+        accuracy=bounds("accuracy"),
+        macro_f1=bounds("macro_f1"),
+        several={name: (float(getattr(points, name)), bounds(name)) for name in names},
         never=[label for index, label in enumerate(labels) if index not in given],
     )
 

@@ -17,6 +17,7 @@ from emopress.card.template import BODY
 from emopress.card.words import recipe_lines
 from emopress.errors import UserError
 from emopress.languages import hub_language, primary_language
+from emopress.measure.deciding import MACRO_F1, METRICS
 from emopress.report import tables as t
 from emopress.report.phrases import told_split
 from emopress.report.tables import Markdown
@@ -34,6 +35,7 @@ EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", 
 SEVERAL = {
     "micro_f1": "Micro F1",
     "sample_f1": "Sample F1",
+    "jaccard": "Jaccard index",
     "hamming_loss": "Hamming loss (less is better)",
 }
 TRAINING_DATA = "the training data"  # where no data card names it
@@ -164,7 +166,8 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "scores": _score_table(facts) if measured else None,
         "per_label": _label_table(facts) if measured else None,
         "texts": t.count(measured.scores.texts) if measured else None,
-        "resamples": t.count(RESAMPLES),
+        "intervals": _intervals(facts) if measured else None,
+        "tuned_for": _tuned_for(manifest),
         "data": _data_view(data) if data else None,
         "limits": limits(facts),
         "non_commercial": [
@@ -179,6 +182,30 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
 def _accuracy(facts: Facts) -> str:
     """Return what accuracy is: of a model that gives sets of labels, that of whole sets."""
     return "Subset accuracy" if facts.bundle.manifest.get("thresholds") else "Accuracy"
+
+
+def _tuned_for(manifest: dict[str, Any]) -> str:
+    """Say what the thresholds are the best for."""
+    key = manifest.get("judge_by", MACRO_F1.key)
+    return (
+        "each for the F1 of its label"
+        if key == MACRO_F1.key
+        else f"together for {METRICS[key].name}"
+    )
+
+
+def _intervals(facts: Facts) -> str:
+    """Say how the intervals of the scores came about."""
+    from emopress.measure.exact import FEW_TEXTS
+
+    assert facts.measured is not None
+    if facts.measured.scores.texts < FEW_TEXTS:
+        return "exact binomial ones (Clopper-Pearson, and by way of it for F1), since the test texts are few"
+    strata = "" if facts.bundle.manifest.get("thresholds") else ", stratified by label"
+    return (
+        f"percentile bootstrap over the test texts ({t.count(RESAMPLES)} resamples{strata}), exact binomial ones "
+        "where resampling gives one number"
+    )
 
 
 def _threshold_table(manifest: dict[str, Any]) -> Markdown:

@@ -113,7 +113,7 @@ plain ONNX Runtime.
 {% if thresholds %}
 
 A label is given to a text where the sigmoid of its logit is its threshold or more. The thresholds were tuned on
-validation texts, each for the F1 of its label:
+validation texts, {{ tuned_for }}:
 
 {{ thresholds }}
 {% endif %}
@@ -130,11 +130,12 @@ On the {{ texts }} test texts of {{ title }}, predicted by the files here, reloa
 {{ scores }}
 
 {% if thresholds %}
-A text is right, for subset accuracy, if its whole set of labels is; sample F1 is the mean of the texts' own F1;
-Hamming loss the share of all pairs of text and label that are decided wrong.
-The intervals are percentile bootstrap over the test texts ({{ resamples }} resamples).
+A text is right, for subset accuracy, if its whole set of labels is; sample F1 is the mean of the texts' own F1,
+the Jaccard index that of the shares of labels right among those true or given; Hamming loss the share of all
+pairs of text and label that are decided wrong.
+The intervals are {{ intervals }}.
 {% else %}
-The intervals are percentile bootstrap over the test texts ({{ resamples }} resamples, stratified by label).
+The intervals are {{ intervals }}.
 {% endif %}
 They do not hold what another training seed would change, nor how other texts differ from these.
 

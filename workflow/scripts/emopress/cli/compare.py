@@ -34,13 +34,14 @@ FILE is read as the workflow reads it: a quotation mark in a .tsv is a character
 is read by RFC 4180 and nothing else, and what cannot be meant is an error that names the row.
 
 Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label
-where each text has one), what changes from A to B with its interval, and whether that is more than chance
-gives: McNemar's exact test for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all
-labels of the model: a label without a text counts as 0. The same is told of each label's F1.
+where each text has one; exact ones where there are fewer than 100 texts, or resampling gives one number),
+what changes from A to B with its interval, and whether that is more than chance gives: McNemar's exact test
+for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all labels of the model: a label
+without a text counts as 0. The same is told of each label's F1.
 
 Of models that give any number of labels a text is right if its whole set is (subset accuracy), and
-micro F1 (over all pairs of text and label) and sample F1 (mean of the texts' own) are told too. Their
-FILE has a column of label names, parted by --separator (an empty cell: no label), or, with
+micro F1 (over all pairs of text and label), sample F1 and Jaccard index (means of the texts' own) are told
+too. Their FILE has a column of label names, parted by --separator (an empty cell: no label), or, with
 --label-columns, a column of 0 and 1 for each label, called as the label is.
 """
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the comparison; UserError for bundles or a file that do not fit."""
     from emopress.cli.comparison import compared, page
     from emopress.cli.labelled import Labelled, read_labelled, read_sets
-    from emopress.report.text_cautions import FEW_TEXTS
+    from emopress.measure.exact import FEW_TEXTS
     from emopress.runtime.bundle import read_bundle
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
@@ -105,12 +106,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         texts, truth = read_labelled(file, labels)
-    if len(texts) < FEW_TEXTS:
-        warn(few(len(texts), arguments.data))
     given = [
         predicted(bundle, texts, labels, arguments.threads, arguments.device) for bundle in bundles
     ]
     found = compared(bundles, labels, truth, given, arguments.data)
+    if len(texts) < FEW_TEXTS:
+        warn(few(len(texts), arguments.data))
     shown = json.dumps(found, ensure_ascii=False, indent=2) if arguments.json else page(found)
     sys.stdout.buffer.write(f"{shown}\n".encode("utf-8", "replace"))
     return 0
@@ -122,8 +123,8 @@ def few(texts: int, path: Path) -> str:
     McNemar's exact test has p = 2 / 2^k where the models differ in k texts and one is right on all of
     them; so with fewer than some k nothing is shown, however many are alike.
     """
+    from emopress.measure.exact import FEW_TEXTS
     from emopress.measure.paired import ALPHA
-    from emopress.report.text_cautions import FEW_TEXTS
 
     least = math.ceil(math.log2(2 / ALPHA))
     if texts < least:

@@ -15,6 +15,7 @@ SET_METRICS = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "sample_f1": "sample F1",
+    "jaccard": "Jaccard index",
 }
 
 
@@ -32,8 +33,8 @@ def compared(
     import numpy as np
 
     from emopress.card.facts import RESAMPLES
-    from emopress.measure.intervals import interval
-    from emopress.measure.paired import ALPHA, difference
+    from emopress.measure.exact import FEW_TEXTS, score_bounds, sure
+    from emopress.measure.paired import ALPHA, difference, label_differences
     from emopress.measure.scoring import observed, resampled
 
     metrics = metrics_of(truth)
@@ -42,20 +43,21 @@ def compared(
     columns = [drawn.column(i) for i in (0, 1)]
     points = [observed(truth, classes, len(labels)) for classes in given]
     sides = []
-    for bundle, one, column in zip(bundles, points, columns, strict=True):
+    for bundle, said, one, column in zip(bundles, given, points, columns, strict=True):
+        exact = score_bounds(truth, said[None], len(labels))
         side: dict[str, Any] = {"bundle": str(bundle.folder), "size_bytes": bundle.size_bytes}
         for name in metrics:
-            low, high = interval(getattr(column, name))
+            low, high = sure(getattr(column, name), exact[name], few=len(truth) < FEW_TEXTS)
             side |= {name: float(getattr(one, name)), f"{name}_low": low, f"{name}_high": high}
         sides.append(side)
     tested = difference(
         truth, both[1], both[0], classes=len(labels), drawn=(columns[1], columns[0])
     )
-    change: dict[str, Any] = {}
-    for name in metrics:
-        low, high = interval(getattr(columns[1], name) - getattr(columns[0], name))
-        change[f"{name}_difference"] = sides[1][name] - sides[0][name]
-        change |= {f"{name}_low": low, f"{name}_high": high}
+    ends = ("difference", "low", "high")
+    change = {f"{name}_{end}": tested[f"{name}_{end}"] for name in metrics for end in ends}
+    of_labels = label_differences(
+        truth, both[1], both[0], classes=len(labels), drawn=(columns[1], columns[0])
+    )
     support = truth.sum(axis=0) if truth.ndim == 2 else np.bincount(truth, minlength=len(labels))
     return {
         "data": str(path),
@@ -76,7 +78,7 @@ def compared(
             "macro_f1_shown": tested["macro_f1_p"] < ALPHA,
         },
         "per_label": {
-            label: {"texts": int(support[i])} | _of_label(i, points, columns)
+            label: {"texts": int(support[i])} | _of_label(i, points, of_labels[i])
             for i, label in enumerate(labels)
         },
     }
@@ -87,12 +89,10 @@ def metrics_of(truth: "np.ndarray") -> dict[str, str]:
     return SET_METRICS if truth.ndim == 2 else METRICS
 
 
-def _of_label(place: int, points: list["Scored"], columns: list["Scored"]) -> dict[str, float]:
+def _of_label(place: int, points: list["Scored"], ends: tuple[float, float]) -> dict[str, float]:
     """Return one label's F1 of both bundles, and its change with the ends of its interval."""
-    from emopress.measure.intervals import interval
-
     a, b = (float(one.f1[place]) for one in points)
-    low, high = interval(columns[1].f1[:, place] - columns[0].f1[:, place])
+    low, high = ends
     return {"f1_a": a, "f1_b": b, "f1_difference": b - a, "f1_low": low, "f1_high": high}
 
 

@@ -9,6 +9,7 @@ import pandas
 
 from emopress.errors import UserError
 from emopress.measure.deciding import Metric
+from emopress.measure.exact import FEW_TEXTS
 from emopress.measure.predictions import Part, read_predictions
 from emopress.measure.scoring import observed
 from emopress.tasks import label_array
@@ -40,6 +41,11 @@ class Evaluated:
     def truth(self) -> np.ndarray:
         """The true labels of the test texts, [N] class indices or bools [N, C]."""
         return label_array(self.texts["label"].tolist(), len(self.labels))
+
+    @property
+    def few(self) -> bool:
+        """Whether there are so few test texts that intervals are exact."""
+        return len(self.texts) < FEW_TEXTS
 
     def place(self, variant: str) -> int:
         """Return a variant's place among the variants."""

@@ -1,11 +1,12 @@
 """Whether two models that predicted the same texts differ: McNemar's test, paired bootstrap, Holm's correction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from emopress.measure import scoring
+from emopress.measure.exact import Bounds, difference_bounds, tells_too_little
 from emopress.measure.intervals import Scored, interval
 
 ALPHA = 0.05
@@ -59,6 +60,43 @@ def single_counts(truth: np.ndarray, this: np.ndarray, other: np.ndarray) -> np.
     return np.stack([(right & ~other_right).sum(axis=1), (~right & other_right).sum(axis=1)])
 
 
+def difference_ends(
+    truth: np.ndarray,
+    this: np.ndarray,
+    other: np.ndarray,
+    *,
+    classes: int,
+    spreads: Mapping[str, np.ndarray],
+) -> dict[str, Bounds]:
+    """Return the 95 % interval of each difference, exact where resampling it (`spreads`) gives one number."""
+    ends = {name: interval(spread) for name, spread in spreads.items()}
+    flat = [name for name, bounds in ends.items() if tells_too_little(bounds)]
+    if flat:
+        exact = difference_bounds(truth, this, other, classes)
+        ends |= {name: exact[name] for name in flat}
+    return ends
+
+
+def label_differences(
+    truth: np.ndarray,
+    this: np.ndarray,
+    other: np.ndarray,
+    *,
+    classes: int,
+    drawn: tuple[Scored, Scored],
+) -> list[Bounds]:
+    """Return the interval of the difference of each label's F1, `this` less `other`; all as in `difference`."""
+    spreads = drawn[0].f1 - drawn[1].f1  # [resamples, C]
+    ends = [interval(spreads[:, label]) for label in range(classes)]
+    if any(map(tells_too_little, ends)):
+        exact = difference_bounds(truth, this, other, classes)["f1"]
+        return [
+            own if tells_too_little(found) else found
+            for found, own in zip(ends, exact, strict=True)
+        ]
+    return ends
+
+
 def difference(
     truth: np.ndarray,
     this: np.ndarray,
@@ -73,16 +111,18 @@ def difference(
     accuracy (subset accuracy) and McNemar's test alike, if its whole set is. The other scores have the
     p of the paired bootstrap.
     Seeds are paired in order. `drawn` holds the scores of either over the same resamples,
-    [resamples] each. Scores are fractions, intervals of 95 %; p is not corrected yet.
+    [resamples] each. Scores are fractions, intervals of 95 %, exact where the bootstrap's has no width
+    (`exact.difference_bounds`); p is not corrected yet.
     """
     pairs = single_counts(truth, this, other)
     p_values = [mcnemar_exact(int(mine), int(theirs)) for mine, theirs in pairs.T]
     points = scoring.observed(truth, np.stack([this, other]), classes)
     found: dict[str, Any] = {}
-    for name in points.names:
+    spreads = {name: getattr(drawn[0], name) - getattr(drawn[1], name) for name in points.names}
+    ends = difference_ends(truth, this, other, classes=classes, spreads=spreads)
+    for name, spread in spreads.items():
         mine, theirs = getattr(points, name).mean(axis=1)
-        spread = getattr(drawn[0], name) - getattr(drawn[1], name)
-        low, high = interval(spread)
+        low, high = ends[name]
         found |= {
             f"{name}_difference": float(mine - theirs),
             f"{name}_low": low,

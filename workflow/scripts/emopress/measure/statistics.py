@@ -14,20 +14,24 @@ from emopress.errors import UserError
 from emopress.measure import paired
 from emopress.measure.deciding import Judge, Metric
 from emopress.measure.evaluated import Evaluated, read_all
+from emopress.measure.exact import FEW_IN_CELL, Bounds, proportion, score_bounds, sure
 from emopress.measure.flips import confident_flips, write_flips
-from emopress.measure.intervals import Scored, interval
+from emopress.measure.intervals import Scored
 from emopress.measure.questions import Sampled, pairs_of, questions
 from emopress.measure.reliability import calibration_error, reliability_bins
 from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
-from emopress.measure.sets import SetScored
+from emopress.measure.summary import SET_SCORES
 from emopress.measure.text_facts import text_facts
 
 Against = dict[str, str | None]  # variant -> whom it is compared with
 
 
-def points(by_seed: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
-    """Return mean, sd over seeds (null for one), 95 % interval of the mean, and the seeds' values."""
-    low, high = interval(drawn)
+def points(by_seed: np.ndarray, drawn: np.ndarray, exact: Bounds, *, few: bool) -> dict[str, Any]:
+    """Return mean, sd over seeds (null for one), 95 % interval of the mean, and the seeds' values.
+
+    The interval is the bootstrap's, or the `exact` one (`exact.sure`).
+    """
+    low, high = sure(drawn, exact, few=few)
     return {
         "mean": float(by_seed.mean()),
         "sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
@@ -53,28 +57,24 @@ def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
         said = found.probabilities[place]
         bins = reliability_bins(said, np.broadcast_to(found.truth, said.shape))
     own = drawn.column(place)
-    accuracy = points(scores.accuracy, own.accuracy)
+    exact, few = score_bounds(found.truth, given, len(found.labels)), found.few
     return {
-        "accuracy": accuracy,
-        "macro_f1": points(scores.macro_f1, own.macro_f1),
-        "micro_f1": points(scores.micro_f1, own.micro_f1),
-        **set_scores(scores, own),
+        **{
+            name: points(getattr(scores, name), getattr(own, name), exact[name], few=few)
+            for name in ("accuracy", "macro_f1", "micro_f1", *SET_SCORES)
+            if name in exact
+        },
         "class_f1": {
-            label: points(scores.f1[:, i], own.f1[:, i]) for i, label in enumerate(found.labels)
+            label: points(
+                scores.f1[:, i],
+                own.f1[:, i],
+                exact["f1"][i],
+                few=few or exact["trials"][i] < FEW_IN_CELL,
+            )
+            for i, label in enumerate(found.labels)
         },
         "ece": calibration_error(bins),
         "reliability": bins,
-    }
-
-
-def set_scores(scores: Scored, drawn: Scored) -> dict[str, Any]:
-    """Return what only sets of labels have: sample F1, Jaccard index and Hamming loss, as `points` each."""
-    if not (isinstance(scores, SetScored) and isinstance(drawn, SetScored)):
-        return {}
-    return {
-        "sample_f1": points(scores.sample_f1, drawn.sample_f1),
-        "jaccard": points(scores.jaccard, drawn.jaccard),
-        "hamming_loss": points(scores.hamming_loss, drawn.hamming_loss),
     }
 
 
@@ -93,8 +93,9 @@ def agreements(found: Evaluated, teachers: Against, resamples: int) -> dict[str,
     drawn = resampled_shares(found.truth, agree, resamples=resamples)
     shares = {}
     for place, name in enumerate(taught):
-        low, high = interval(drawn[:, place])
-        shares[name] = {"mean": float(agree[place].mean()), "low": low, "high": high}
+        mean, texts = float(agree[place].mean()), len(found.texts)
+        low, high = sure(drawn[:, place], proportion(mean * texts, texts), few=found.few)
+        shares[name] = {"mean": mean, "low": low, "high": high}
     return shares
 
 
@@ -130,8 +131,9 @@ def robustness(
         drawn, own = scores.drawn[noise], scores.observed[noise]
         for place, row in enumerate(rows):
             point = {"noise": noise}
+            exact = score_bounds(found.truth, found.given[noise][place], len(found.labels))
             for column in columns:
-                low, high = interval(getattr(drawn, column)[:, place])
+                low, high = sure(getattr(drawn, column)[:, place], exact[column], few=found.few)
                 mean = float(getattr(own, column)[place].mean())
                 point |= {column: mean, f"{column}_low": low, f"{column}_high": high}
             row.append(point)

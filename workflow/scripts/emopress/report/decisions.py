@@ -1,9 +1,19 @@
 """How often a variant is right and wrong on each label, where a text has any number of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+
+def label_counts(seeds: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) -> list[float]:
+    """Return how many test texts a variant gives each label, mean over its seeds."""
+    if all("label_confusion" in entry for entry in seeds.values()):
+        tables = np.array([entry["label_confusion"] for entry in seeds.values()])  # [S, C, 2, 2]
+        given = tables[:, :, :, 1].sum(axis=2)
+    else:
+        given = np.array([entry["confusion"] for entry in seeds.values()]).sum(axis=1)
+    return [float(count) for count in given.mean(axis=0)[: len(labels)]]
 
 
 def label_decisions(seeds: Mapping[str, Mapping[str, Any]]) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emopress.measure.deciding import judge_of
+from emopress.measure.exact import FEW_IN_CELL
 from emopress.report.highlights import highlighted
 from emopress.report.style import (
     GREY,
@@ -46,7 +47,8 @@ def reliability_figure(
         note(
             figure,
             "Bars: share of right answers per bin of confidence, on the diagonal where calibrated; "
-            "grey, below: share of texts. ECE: expected calibration error. Models without passes "
+            f"faint, with their number: bins of fewer than {FEW_IN_CELL} answers; grey, below: share of texts. "
+            "ECE: expected calibration error. Models without passes "
             f"and the front of {judge_of(table).metric.name} against size.",
         )
         for index, name in enumerate(names):
@@ -77,17 +79,30 @@ def _panel(axes: Axes, bins: Mapping[str, Any]) -> None:
         np.asarray(bins[key], dtype=float)
         for key in ("low", "high", "accuracy", "confidence", "count")
     )
-    axes.bar(
-        100 * low,
-        100 * right,
-        width=100 * (high - low),
-        align="edge",
-        color="#CBDFEC",
-        edgecolor="white",
-        linewidth=0.6,
-    )
     axes.plot([0, 100], [0, 100], color="#999999", lw=0.8, ls="--")
-    axes.plot(100 * confidence, 100 * right, color="#0072B2", ls="", marker="o", ms=3.4)
+    few = count < FEW_IN_CELL
+    for which, bar, dot in ((~few, "#CBDFEC", "#0072B2"), (few, "#F1F6FA", "#B9CFDF")):
+        axes.bar(
+            100 * low[which],
+            100 * right[which],
+            width=100 * (high - low)[which],
+            align="edge",
+            color=bar,
+            edgecolor="white",
+            linewidth=0.6,
+            zorder=0.5,
+        )
+        axes.plot(100 * confidence[which], 100 * right[which], color=dot, ls="", marker="o", ms=3.4)
+    for left, end, height, texts in zip(low[few], high[few], right[few], count[few], strict=True):
+        axes.text(
+            50 * (left + end),
+            min(100 * height + 3, 94),
+            f"{texts:g}",
+            fontsize=5.5,
+            color=GREY,
+            ha="center",
+            va="bottom",
+        )
     strip = 16 * count / max(1.0, count.sum())
     axes.bar(
         100 * low, -strip, width=100 * (high - low), align="edge", color="#999999", linewidth=0

@@ -7,8 +7,9 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import Metric, judge_of
+from emopress.measure.exact import FEW_IN_CELL, proportion
 from emopress.report import tables as t
-from emopress.report.decisions import label_decisions
+from emopress.report.decisions import label_counts, label_decisions
 from emopress.report.pareto import pareto_front
 from emopress.report.results import passes_of, recipe_of, sort_of, speedup_claimed
 from emopress.report.tables import Markdown
@@ -115,12 +116,15 @@ def class_table(
 ) -> Markdown:
     """Write precision, recall and F1 per label of one variant (means over seeds) and support.
 
+    Precision of few texts that are given the label, and recall of few that have it, stand with their interval.
+
     Where a text has any number of labels also each label's table of right and wrong decisions.
 
     `seeds`: the variant's entry in the details; `tested`: its entry in the statistics.
     """
     rows = []
     decisions = label_decisions(seeds)
+    given = label_counts(seeds, entry["labels"])
     for place, label in enumerate(entry["labels"]):
         try:
             own = pd.DataFrame([seed["per_class"][label] for seed in seeds.values()])
@@ -132,8 +136,8 @@ def class_table(
         rows.append(
             {
                 "Label": label,
-                "Precision %": t.percent(means["precision"]),
-                "Recall %": t.percent(means["recall"]),
+                "Precision %": _share(means["precision"], given[place]),
+                "Recall %": _share(means["recall"], means["support"]),
                 "F1 %": t.percent(means["f1"]),
                 "F1, 95 %": t.interval(*(tested["class_f1"][label][e] for e in ("low", "high"))),
                 "Test texts": t.count(means["support"]),
@@ -141,6 +145,14 @@ def class_table(
             }
         )
     return t.markdown_table(t.frame_of(rows), left=("Label",), note=note_of(entry))
+
+
+def _share(value: float, texts: float) -> Markdown:
+    """Write a share of so many texts in percent, of few ones with its exact 95 % interval: 100.00 (29.2 to 100.0)."""
+    told = t.percent(value)
+    if t.missing(value) or texts >= FEW_IN_CELL:
+        return told
+    return Markdown(f"{told} ({t.interval(*proportion(value * texts, texts))})")
 
 
 def datasets_table(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdown:

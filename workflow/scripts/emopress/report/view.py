@@ -8,6 +8,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
+from emopress.measure.exact import FEW_IN_CELL, FEW_TEXTS
 from emopress.measure.machine import TELLING_FLAGS
 from emopress.report import judged, question_tables, sections
 from emopress.report import tables as t
@@ -190,6 +191,8 @@ def _dataset_view(
             name, entry, chosen, rows, statistics, details, licences=_licences(details)
         ),
         "recommendation_table": recommendation_table(chosen, rows, entry),
+        "few_texts": FEW_TEXTS,
+        "few_in_cell": FEW_IN_CELL,
         "n_test": t.count(statistics["n_test"]),
         "resamples": t.count(statistics["resamples"]),
         "linear": None if linear is None else t.code(linear),

@@ -281,6 +281,15 @@ def _reliability_spec() -> Spec:
         x={"title": "Confidence, %"},
         y={"title": "Accuracy, %"},
     )
+    marks = spec["layer"][-1]
+    marks["encoding"]["opacity"] = {"condition": {"test": "datum.faint", "value": 0.3}, "value": 1}
+    spec["layer"].append(
+        {
+            "transform": [{"filter": "datum.faint"}],
+            "mark": {"type": "text", "dy": -8, "fontSize": 9, "opacity": 0.75, "aria": False},
+            "encoding": {"text": {"field": "n"}},
+        }
+    )
     ends = {"domain": [0, 100], "zero": True, "nice": False}
     for channel in ("x", "y"):
         spec["encoding"][channel]["scale"] = ends

@@ -8,6 +8,7 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge, judge_of
+from emopress.measure.exact import FEW_IN_CELL
 from emopress.report import tables as t
 from emopress.report.decisions import label_decisions
 from emopress.report.findings import facts
@@ -89,6 +90,7 @@ def _dataset(
         "language": entry.get("language") or "",
         "demo": bool(entry.get("demo")),
         "labels": list(entry.get("labels", [])),
+        "few": FEW_IN_CELL,
         "n_test": statistics.get("n_test"),
         "reference": reference,
         "linear": statistics.get("linear"),
