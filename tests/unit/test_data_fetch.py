@@ -404,5 +404,10 @@ def test_local_files_get_the_hash_that_they_have(tmp_path):
     assert hashes(mirrored) == [SHA256]
     (mirror / "vectors" / "v.txt").write_bytes(BODY[1:])
     assert hashes(mirrored, mirrors=[mirror]) == [hashlib.sha256(BODY[1:]).hexdigest()]
-    with pytest.raises(UserError, match=f"a.bin has sha256 {SHA256}, and the config says 000"):
-        hashes({**own, "sha256": "0" * 64})
+    # not what the config says: another parameter, so that the job runs and refuses it
+    (told,) = with_hashes(
+        WORD_VECTORS, {"files": [{**own, "sha256": "0" * 64}]}, mirrors=[], root=tmp_path, dest=dest
+    )["files"]
+    message = failure(tmp_path, {"files": [told]})
+    assert message.endswith("; put back the file that is meant, or correct sha256 in the config")
+    assert told == {"found": SHA256, "name": "c", "path": "a.bin", "sha256": "0" * 64}

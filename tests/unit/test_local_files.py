@@ -6,6 +6,7 @@ import pytest
 
 from emopress import local_files
 from emopress.artifact import sha256_of
+from emopress.errors import UserError
 from emopress.local_files import KNOWN, local_sha256
 
 
@@ -73,6 +74,13 @@ def test_what_changed_a_moment_ago_is_not_kept(file, reads, monkeypatch):
     for _ in range(2):
         in_a_new_process(file)
     assert len(reads) == 2 and not KNOWN.exists()
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match=r"none\.csv: No such file or directory"):
+        local_sha256(tmp_path / "none.csv")
+    with pytest.raises(UserError, match=r": Is a directory"):
+        local_sha256(tmp_path)
 
 
 def test_a_small_file_is_read_once_in_each_process(file, reads):

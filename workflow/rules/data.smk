@@ -38,9 +38,9 @@ def local_files(wildcards):
 
 
 def hashed(owner, source, dest):
-    """Return a source with the hashes of its local files, whose times may lie; one line if one is not as stated.
+    """Return a source with the hashes of its local files, whose times may lie.
 
-    Or if a file is in no mirror, or nowhere at all: a dry run tells it.
+    One line if a file is in no mirror, or nowhere at all: a dry run tells it.
     """
     try:
         check_places(owner, source, mirrors=mirrors(), dest=Path(dest))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import replaced_file, sha256_of
+from emopress.errors import UserError
 
 KNOWN = Path(".snakemake") / "emopress-hashes.json"  # path -> identity and hash of large files
 LARGE_BYTES = 64_000_000  # what is smaller is hashed in a tenth of a second
@@ -26,13 +27,16 @@ def local_sha256(path: Path | str) -> str:
     working folder, and holds while size, inode, and the times of the last change of content and of
     inode are the same: the last is set by the file system's clock whenever a file is written or put in
     another's place, and no program can set it back. (Windows has another time there; on it a large file
-    that is put back with its time and size is missed.)
+    that is put back with its time and size is missed.) UserError for a file that cannot be read.
     """
     path = Path(os.path.abspath(path))
-    identity = _identity(path)
-    if (path, identity) not in _hashes:
-        large = identity[0] >= LARGE_BYTES
-        _hashes[path, identity] = _of_large(path, identity) if large else sha256_of(path)
+    try:
+        identity = _identity(path)
+        if (path, identity) not in _hashes:
+            large = identity[0] >= LARGE_BYTES
+            _hashes[path, identity] = _of_large(path, identity) if large else sha256_of(path)
+    except OSError as error:
+        raise UserError(f"{error.filename or path}: {error.strerror or error}") from None
     return _hashes[path, identity]
 
 

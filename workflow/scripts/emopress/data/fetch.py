@@ -40,7 +40,8 @@ def with_hashes(
     """Return a source whose local files have the `sha256` that they have now, where the config gives none.
 
     Local are those with a `path` below `root`, and those that a mirror alone has; where no mirror has
-    one now, it is what was fetched into `dest`. UserError for a file that is not what the config says.
+    one now, it is what was fetched into `dest`. A file with a `path` that is not what the config says
+    gets the hash `found`, so that it is fetched again, and refused.
     """
     fetched = read_mapping(dest / "manifest.json")
     files = []
@@ -51,12 +52,9 @@ def with_hashes(
             places = [mirror / source.get("mirrored_as", owner.folder) / name for mirror in mirrors]
         place = next((place for place in places if place.is_file()), None)
         found = local_sha256(place) if place else fetched.get(name, {}).get("sha256")
-        if stated and place and found != stated:
-            raise UserError(
-                f"{owner.title}: {entry['path']} has sha256 {found}, and the config says {stated}; "
-                "put back the file that is meant, or correct sha256"
-            )
         hashes = {"sha256": stated or found} if stated or found else {}
+        if stated and place and found != stated:
+            hashes["found"] = found
         files.append(dict(sorted({**entry, **hashes}.items())))
     return {**source, "files": files}
 
@@ -145,7 +143,8 @@ def fetch_files(
                 raise _nowhere(owner, file)
             found = sha256_of(target)
             if expected is not None and found != expected:
-                raise _failure(owner, file, origin, "wrong checksum", expected, found)
+                way = _OWN_WAY if entry.get("path") else None
+                raise _failure(owner, file, origin, "wrong checksum", expected, found, way)
             manifest[file] = {
                 "size_bytes": target.stat().st_size,
                 "sha256": found,
@@ -160,17 +159,24 @@ def _mirror_hint(owner: Owner, file: str) -> str:
     return f"a mirror: --config mirror=DIR reads DIR/{owner.folder}/{file}"
 
 
+_OWN_WAY = "put back the file that is meant, or correct sha256 in the config"
+
+
 def _failure(
-    owner: Owner, file: str, origin: str, why: str, expected: str | None, found: str | None = None
+    owner: Owner,
+    file: str,
+    origin: str,
+    why: str,
+    expected: str | None,
+    found: str | None = None,
+    way: str | None = None,
 ) -> UserError:
-    """Build the one line that every failed fetch ends in."""
+    """Build the one line that every failed fetch ends in, `way` being what to do."""
     hashes = f"; expected sha256 {expected}" if expected else ""
     hashes += f", found {found}" if found else ""
     why = " ".join(why.split())
-    return UserError(
-        f"{owner.title}, file '{file}': {why}; from {origin}{hashes}; "
-        f"try again, or use {_mirror_hint(owner, file)}"
-    )
+    way = way or f"try again, or use {_mirror_hint(owner, file)}"
+    return UserError(f"{owner.title}, file '{file}': {why}; from {origin}{hashes}; {way}")
 
 
 def _copy_own(owner: Owner, path: Path, target: Path) -> str:
