@@ -79,7 +79,7 @@ def test_shared_texts_with_both_scores(texts):
     }
     start = (
         "121 of the 500 test texts (24.2 %) stand in train or validation too, by their letters (118 in train, 4 in "
-        "validation; 110 alike in every character). "
+        "validation; 110 alike in every character, as models read them). "
     )
     shared, again = told_of("linear", texts)
     assert shared == start + (
