@@ -285,6 +285,21 @@ def test_how_a_file_is_read_can_be_said(artifacts, tmp_path, capsys):
     assert "sheet 'Data' has it: set --sheet Data" in err
 
 
+def test_what_cannot_be_said_of_a_file(artifacts, tmp_path, capsys):
+    linear, path = artifacts.bundles["linear"], tmp_path / "a.csv"
+    path.write_text("text,label\nso happy,joy\n", "utf-8")
+    words = [linear, linear, "--data", path]
+    status, _, err = told(capsys, *words, "--sheet", "2")
+    assert status == 1 and err == f"error: {path}: --sheet changes nothing; it is for .xlsx files\n"
+    (tmp_path / "a.txt").write_text("so happy;joy\n", "utf-8")
+    _, _, err = told(capsys, *words[:3], tmp_path / "a.txt", "--delimiter", ";")
+    assert "--delimiter changes nothing; it is for .csv and .tsv files" in err
+    for delimiter in ("::", '"', "\n", ""):
+        with pytest.raises(SystemExit):
+            told(capsys, *words, "--delimiter", delimiter)
+        assert "invalid delimiter (one character, or \\t) value" in capsys.readouterr().err
+
+
 def test_numbers_that_stand_for_labels(artifacts, labelled, tmp_path, capsys):
     """Whatever they are: 1 to 6 for the six labels, and 0 to 5 without a word."""
     path, frame = labelled

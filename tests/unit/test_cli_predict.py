@@ -488,3 +488,21 @@ def test_a_mistake_is_one_line_with_what_to_do(linear, here, capsys, what):
     assert main(["predict", str(linear), *words]) == 1
     out, err = capsys.readouterr()
     assert err == f"error: {message}\n" and not out
+
+
+ROWS = [["i feel wonderful", "1"], ["", ""], ["leave me alone", ""], ["", ""], ["", ""]]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "one.csv", "a.xlsx"])
+def test_a_table_has_a_line_for_each_of_its_rows(linear, tmp_path, capfdbinary, name):
+    """Empty ones too: of a sheet, those before the last that is not."""
+    frame = pandas.DataFrame(ROWS, columns=["text", "id"])
+    path, mark = tmp_path / name, "\t" if name == "a.tsv" else ","
+    if name == "a.xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame = frame[["text"]] if name == "one.csv" else frame
+        frame.to_csv(path, index=False, sep=mark)
+    assert main(["predict", str(linear), "--file", str(path)]) == 0
+    lines = [bool(line.strip()) for line in capfdbinary.readouterr().out.decode().split("\n")[:-1]]
+    assert lines == [True, False, True] + [False] * (0 if name == "a.xlsx" else 2)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emopress.data.formats import DELIMITED, KEYS, TAB, ending_of, refusal
+from emopress.data.formats import KEYS, ending_of, endings_of, is_delimiter, refusal
 from emopress.data.labels import label_columns, number_of, written
 from emopress.languages import language_fault
 from emopress.reserved import reserved_dataset, reserved_labels
@@ -93,11 +93,11 @@ def _form_errors(entry: dict[str, Any]) -> Iterator[str]:
     places += [(f"source.files.{file['name']}", file, {ending_of(file)}) for file in files]
     for where, said, endings in places:
         for key in (key for key in KEYS if key in said):
-            readers = (".xlsx",) if key == "sheet" else DELIMITED
-            if not endings & set(readers):
-                yield f"{where}: {key!r} changes nothing; it is for {' and '.join(readers)} files"
+            if not endings & set(endings_of(key)):
+                fitting = " and ".join(endings_of(key))
+                yield f"{where}: {key!r} changes nothing; it is for {fitting} files"
         delimiter = said.get("delimiter", ",")
-        if delimiter != TAB and (len(delimiter) > 1 or delimiter in '"\r\n'):
+        if not is_delimiter(delimiter):
             yield (
                 f"{where}.delimiter: {delimiter!r}; allowed: one character (\\t is a tab), and no "
                 "quotation mark or line break"

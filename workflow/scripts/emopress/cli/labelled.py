@@ -102,14 +102,14 @@ def _rows(
 
     `read` reads the cells of the label columns, or raises UserError.
     """
-    from emopress.data.formats import form_of, on_command_line
+    from emopress.cli.options import form_on_disk
     from emopress.data.read import records
 
     if not file.path.is_file():
         raise UserError(
             f"{file.path}: no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)"
         )
-    form = form_of(file.path.suffix.lower(), file.form, option=on_command_line)
+    form = form_on_disk(file.path, file.form)
     columns = [file.text_column, *label_columns]
     try:
         rows = list(records(file.path, columns, form, read, file.tell))

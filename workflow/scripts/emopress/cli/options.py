@@ -2,9 +2,19 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from emopress.data.formats import KEYS, QUOTINGS
+from emopress.data.formats import (
+    KEYS,
+    QUOTINGS,
+    Form,
+    endings_of,
+    form_of,
+    is_delimiter,
+    on_command_line,
+)
+from emopress.errors import UserError
 
 BUNDLE_HELP = "folder of a bundle (bundle.json is in it)"
 
@@ -49,6 +59,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
     """Add how a table is to be read, where its ending does not say it."""
     parser.add_argument(
         "--delimiter",
+        type=_delimiter,
         metavar="CHARACTER",
         help=r"what parts the cells of a .csv or .tsv (default: a comma, a tab); \t is a tab",
     )
@@ -83,9 +94,25 @@ def form_in(arguments: argparse.Namespace) -> dict[str, str]:
     return {key: value for key, value in given.items() if value is not None}
 
 
+def form_on_disk(path: Path, given: Mapping[str, str]) -> Form:
+    """Return the form of a table, whose ending tells most of it; UserError for an option that it has no use for."""
+    ending = path.suffix.lower()
+    for key in given:
+        if ending not in endings_of(key):
+            fitting = " and ".join(endings_of(key))
+            raise UserError(f"{path}: --{key} changes nothing; it is for {fitting} files")
+    return form_of(ending, given, option=on_command_line)
+
+
 def warn(message: str) -> None:
     """Print a warning."""
     print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def _delimiter(text: str) -> str:
+    if not is_delimiter(text):
+        raise ValueError(text)
+    return text
 
 
 def _label_and_number(text: str) -> tuple[str, str]:
@@ -94,4 +121,5 @@ def _label_and_number(text: str) -> tuple[str, str]:
     return number, label
 
 
+_delimiter.__name__ = "delimiter (one character, or \\t)"
 _label_and_number.__name__ = "LABEL=NUMBER"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.cli.lines import UTF16, Lines
-from emopress.cli.options import form_in, warn
+from emopress.cli.options import form_in, form_on_disk, warn
 from emopress.errors import MissingColumn, UserError
 
 TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
@@ -77,7 +77,7 @@ def _of_file(path: Path, arguments: argparse.Namespace) -> Iterator[list[str]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; {READ}")
     if ending in TABLES:
-        return _in_batches(list(_of_table(path, ending, arguments)), size)
+        return _in_batches(list(_of_table(path, arguments)), size)
     if option := _table_option(arguments):
         raise UserError(f"{path}: {option} is for a table ({', '.join(TABLES)})")
     if ending in (".json", ".jsonl"):
@@ -89,15 +89,17 @@ def _of_file(path: Path, arguments: argparse.Namespace) -> Iterator[list[str]]:
     return _of_lines(path, size)
 
 
-def _of_table(path: Path, ending: str, arguments: argparse.Namespace) -> Iterator[str]:
-    """Yield the texts of a table's column; an empty cell is an empty text."""
-    from emopress.data.formats import form_of, on_command_line
+def _of_table(path: Path, arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield the texts of a table's column; an empty cell is an empty text, and so is a row of them between others."""
     from emopress.data.read import checked_text, records
 
     column = arguments.text_column or "text"
-    form = form_of(ending, form_in(arguments), option=on_command_line)
+    form = form_on_disk(path, form_in(arguments))
+    last = 1  # the header's row
     try:
-        for row, (cell,) in records(path, [column], form, _no_labels, warn):
+        for row, (cell,) in records(path, [column], form, _no_labels, warn, keep_empty=True):
+            yield from [""] * (row - last - 1)
+            last = row
             blank = cell is None or (isinstance(cell, str) and not cell.strip())
             yield "" if blank else checked_text(cell, f"{path}, row {row}, column '{column}'")
     except MissingColumn as error:

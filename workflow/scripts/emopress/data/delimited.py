@@ -15,9 +15,17 @@ RULE = "allowed: a whole cell between quotation marks, with each one inside it d
 
 
 def delimited_rows(
-    text: str, path: Path, form: Form, *, header: bool, tell: Callable[[str], None]
+    text: str,
+    path: Path,
+    form: Form,
+    *,
+    header: bool,
+    keep_empty: bool,
+    tell: Callable[[str], None],
 ) -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows of a file's text, cells as they are; a row without any value as (None,).
+    """Yield the rows of a file's text, cells as they are; an empty line as (None,).
+
+    So are rows of several cells that are all empty, which spreadsheets leave behind, unless `keep_empty`.
 
     A row ends with LF or CR LF, or in a text without any LF with CR; nothing else ends one. Each has
     as many cells as the first; below a `header` empty cells at its end may be missing or too many.
@@ -35,7 +43,7 @@ def delimited_rows(
         if number == 1:
             most = len(row)
             least = _length(row) if header else most
-        if not any(row):
+        if not row or (len(row) > 1 and not any(row) and not keep_empty):
             yield (None,)
             continue
         row = row if any(row[most:]) else row[:most]
@@ -111,22 +119,24 @@ def _parting(form: Form) -> str:
 
 
 def _plain_rows(text: str, form: Form) -> Iterator[tuple[str, list[str]]]:
-    """Yield the name and the cells of each line, in which a quotation mark means nothing."""
+    """Yield the name and the cells (an empty line has none) of each line; no quotation mark means anything."""
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
     for number, line in enumerate(lines, start=1):
-        yield f"row {number}", line.removesuffix("\r").split(form.delimiter)
+        content = line.removesuffix("\r")
+        yield f"row {number}", content.split(form.delimiter) if content else []
 
 
 def _quoted_rows(text: str, path: Path, form: Form) -> Iterator[tuple[str, list[str]]]:
-    """Yield the name (row, line) and the cells of each row, by RFC 4180."""
+    """Yield the name (row, line) and the cells (an empty line has none) of each row, by RFC 4180."""
     delimiter = re.escape(form.delimiter)
     cell = re.compile(rf'"(?P<quoted>(?:[^"]++|"")*+)"|(?P<bare>[^"\n{delimiter}]*+)')
     end = re.compile(rf"{delimiter}|\r?\n|\r?\Z")
     position, line, number = 0, 1, 0
     while position < len(text):
         row: list[str] = []
+        empty = text.startswith(("\n", "\r\n"), position)
         number, begun = number + 1, line
         place = f"row {number}" if number == begun else f"row {number} (line {begun})"
         more = True
@@ -152,7 +162,7 @@ def _quoted_rows(text: str, path: Path, form: Form) -> Iterator[tuple[str, list[
                 )
             row.append(content)
         line += 1
-        yield place, row
+        yield place, [] if empty else row
 
 
 def _fault(text: str, found: re.Match[str], form: Form) -> str:

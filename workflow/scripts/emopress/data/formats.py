@@ -44,6 +44,16 @@ def refusal(ending: str) -> str | None:
     )
 
 
+def is_delimiter(text: str) -> bool:
+    """Return whether a text can stand between cells: one character, neither a mark that quotes nor a line end."""
+    return text == TAB or (len(text) == 1 and text not in '"\r\n')
+
+
+def endings_of(key: str) -> tuple[str, ...]:
+    """Return the endings of the files that a key of KEYS is for."""
+    return (".xlsx",) if key == "sheet" else DELIMITED
+
+
 def in_config(key: str, value: str) -> str:
     """Return a key of a data set's columns as a config has it; of `numbered`, with a number as `value`."""
     if key == "numbered":

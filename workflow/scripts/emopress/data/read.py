@@ -83,13 +83,20 @@ def read_rows(
 
 
 def records(
-    path: Path, columns: Sequence[Column], form: Form, read: ReadLabels, tell: Tell
+    path: Path,
+    columns: Sequence[Column],
+    form: Form,
+    read: ReadLabels,
+    tell: Tell,
+    *,
+    keep_empty: bool = False,
 ) -> Iterator[Record]:
     """Yield each row of a file and its cells in `columns`; UserError for what cannot be read.
 
     `columns`: that of the texts, then those of the labels, whose cells `read` reads. `tell` is given a
     line for what may have been meant otherwise. A `.txt` file has a text and a label, whatever the
-    columns are called.
+    columns are called. Rows without any value are passed over; `keep_empty`: not those of a .csv or
+    .tsv that have delimiters or quotation marks.
     """
     if why := refusal(form.ending):
         raise UserError(f"{path}: {why}")
@@ -99,7 +106,8 @@ def records(
         return _sheet_records(workbook_rows(path, form, columns, tell), path, columns)
     if form.ending == ".parquet":
         return _table_records(_parquet_rows(path), path, columns)
-    return _table_records(_delimited_rows(path, columns, form, read, tell), path, columns)
+    rows = _delimited_rows(path, columns, form, read, tell, keep_empty=keep_empty)
+    return _table_records(rows, path, columns)
 
 
 def _table_records(rows: Iterator[Row], path: Path, columns: Sequence[Column]) -> Iterator[Record]:
@@ -126,11 +134,18 @@ def _sheet_records(rows: Iterator[Row], path: Path, columns: Sequence[Column]) -
 
 
 def _delimited_rows(
-    path: Path, columns: Sequence[Column], form: Form, read: ReadLabels, tell: Tell
+    path: Path,
+    columns: Sequence[Column],
+    form: Form,
+    read: ReadLabels,
+    tell: Tell,
+    *,
+    keep_empty: bool,
 ) -> Iterator[Row]:
     """Yield the rows of a .csv or .tsv file, its header first; none swallowed others."""
     text = _text_of(path)
-    rows = delimited_rows(text, path, form, header=not isinstance(columns[0], int), tell=tell)
+    header = not isinstance(columns[0], int)
+    rows = delimited_rows(text, path, form, header=header, keep_empty=keep_empty, tell=tell)
     try:
         first = next(rows, ())
         places = _places(columns, first, path)
