@@ -301,6 +301,12 @@ MISTAKES = {
         "study.demo-en: variant 'tiny+mag50' is compared with 'tiny', which is not among the variants; "
         "add it, or set reference",
     ),
+    "a variant that is too long for a file name": (
+        VARIANTS,
+        ["tiny", "tiny" + 40 * "+mag50"],
+        f"study.demo-en: variant 'tiny{40 * '+mag50'}': 244 characters, and it names a folder and a log; allowed: "
+        "240; give its model and passes shorter names",
+    ),
     "no variants": (VARIANTS, [], "study.0.variants: [] should be non-empty; give at least 1"),
     "no seeds": (("seeds",), [], "seeds: [] should be non-empty; give at least 1"),
     "an empty study": (("study",), [], "study: [] should be non-empty; give at least 1"),

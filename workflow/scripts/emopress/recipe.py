@@ -105,6 +105,7 @@ FOUND_IN = {  # what a pass can read of what the one before it left
 }
 # Families that a model of another one can be distilled into.
 STUDENTS = ("transformer", "dense", "lstm")
+LONGEST = 240  # characters of a variant, whose log is called <variant>.seed<n>.log: file systems allow 255
 LARGE_PASSES = ("adapt lora", "adapt qlora", "distill")  # of a model with runtime: transformers
 WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 
@@ -179,6 +180,11 @@ def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
     found = unknown_names(variant, models, passes)
     if found:
         return found
+    if len(variant) > LONGEST:
+        return [
+            f"{len(variant)} characters, and it names a folder and a log; allowed: {LONGEST}; "
+            "give its model and passes shorter names"
+        ]
     recipe = parse(variant)
     current = recipe.model
     before: list[str] = []

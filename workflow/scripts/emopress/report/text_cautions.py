@@ -54,7 +54,8 @@ def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]
         found.append(
             f"{_part(known, n['test'], 'test texts')} stand in train or validation too, by their letters "
             f"({t.count(letters['test_in_train'])} in train, {t.count(letters['test_in_validation'])} in "
-            f"validation; {t.count(exact['test_in_train_or_validation'])} alike in every character, as models read them). "
+            f"validation; {t.count(exact['test_in_train_or_validation'])} alike in every character, as models "
+            "read them). "
             f"{_scores_on_both(variant, texts, known, metric)}"
         )
     again = letters["validation_in_train"]
