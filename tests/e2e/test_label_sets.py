@@ -4,14 +4,17 @@ import csv
 import hashlib
 import importlib.util
 
+import numpy as np
 import pandas
 import pytest
 import yaml
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from conftest import STUDY, Project
 from emopress.artifact import read_json
+from emopress.measure import sets
 from emopress.measure.summary import summary_errors
+from emopress.tasks import label_array
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 GROUPS = {"glad": ["joy", "love"], "upset": ["sadness", "anger", "fear"], "surprise": ["surprise"]}
@@ -79,7 +82,7 @@ def ran(tmp_path_factory):
     study = yaml.safe_load(STUDY.read_text("utf-8"))
     study["mirror"] = "mirror"
     study["passes"] |= PASSES
-    study["study"] = [{"dataset": "sets", "variants": VARIANTS}]
+    study["study"] = [{"dataset": "sets", "judge_by": "jaccard", "variants": VARIANTS}]
     study["datasets"] = {
         "sets": {
             "title": "Sets of labels",
@@ -109,7 +112,7 @@ def ran(tmp_path_factory):
 def test_summary(ran):
     summary = pandas.read_csv(ran.results / "summary.csv")
     assert summary["variant"].tolist() == VARIANTS and summary_errors(summary) == []
-    for score in ("sample_f1", "hamming_loss", "micro_f1", "accuracy"):
+    for score in ("sample_f1", "jaccard", "hamming_loss", "micro_f1", "accuracy"):
         assert (summary[f"{score}_low"] <= summary[score]).all()
         assert (summary[score] <= summary[f"{score}_high"]).all()
     by_variant = summary.set_index("variant")
@@ -133,8 +136,11 @@ def test_scores_are_those_of_the_predictions(ran, variant):
         zero = 1 if average == "samples" else 0
         expected = f1_score(truth, said, average=average, zero_division=zero)
         assert row[name] == pytest.approx(expected, rel=1e-5)
+    expected = jaccard_score(truth, said, average="samples", zero_division=1)
+    assert row["jaccard"] == pytest.approx(expected, rel=1e-5)
     bundle = read_json(folder / "bundle" / "bundle.json")
     assert bundle["task"] == "multi" and len(bundle["thresholds"]) == 3
+    assert read_json(folder / "bundle" / "provenance.json")["judge_by"] == "jaccard"
 
 
 def test_which_passes_tune_thresholds(ran):
@@ -148,6 +154,32 @@ def test_which_passes_tune_thresholds(ran):
     for trained in ("kd-micro", "kd-dense", "qlora"):
         assert thresholds(f"tiny+{trained}") != thresholds("tiny"), trained
     assert thresholds("dense+q4") == thresholds("dense")
+
+
+def test_thresholds_are_the_best_for_what_decides(ran):
+    folder = ran.results / "sets" / "linear" / "seed0"
+    frame = pandas.read_parquet(folder / "predictions.parquet").query("split == 'validation'")
+    truth = label_array(frame["label"].tolist(), 3)
+    found = frame[list(GROUPS)].to_numpy()
+    given = read_json(folder / "bundle" / "bundle.json")["thresholds"]
+    best = sets.observed(truth, found >= np.array(given)).jaccard
+    for common in np.arange(0.05, 1, 0.05):
+        assert best >= sets.observed(truth, found >= common).jaccard - 1e-9
+
+
+def test_what_decides_is_named_wherever_a_choice_is_told(ran):
+    report = (ran.results / "report.md").read_text("utf-8")
+    (lead,) = [line for line in report.splitlines() if "A demo corpus, so nothing to ship" in line]
+    assert "% Jaccard index, " in lead and "% macro F1.**" in lead
+    assert "of Jaccard index below `tiny` on validation texts" in lead
+    for first in read_json(ran.results / "recommendation.json")["sets"]:
+        assert first["judge_by"] == "jaccard"
+    summary = pandas.read_csv(ran.results / "summary.csv").set_index("variant")
+    chosen = read_json(ran.results / "recommendation.json")["sets"][2]["variant"]
+    assert summary.loc[chosen, "validation_jaccard"] == summary["validation_jaccard"].max()
+    assert "| Jaccard index % | Jaccard index, 95 % | Macro F1 % |" in report
+    trials = read_json(ran.results / "sets" / "tiny+auto" / "seed0" / "trials.json")
+    assert trials["judge_by"] == "jaccard" and "jaccard_loss" in trials["rows"][0]
 
 
 def test_report(ran):

@@ -11,6 +11,7 @@ from emopress.bundle.blocks import quantize_blocks
 from emopress.bundle.calibration import strata
 from emopress.bundle.export import export_linear, export_transformer
 from emopress.bundle.half import quantize_half
+from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
 from emopress.errors import UserError
 from emopress.linear.train import train_linear
@@ -19,11 +20,12 @@ from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict_splits
 from emopress.measure.statistics import write_statistics
 from emopress.reserved import LABELS
-from emopress.runtime.bundle import load
+from emopress.runtime.bundle import load, read_bundle
 from emopress.tasks import label_array
 from emopress.train.adapters import train_adapters
 from emopress.train.finetune import train_encoder
 from emopress.train.logits import write_logits
+from emopress.train.thresholds import thresholds_for
 
 ENTRY = {
     "init": {
@@ -101,6 +103,32 @@ def test_thresholds_stand_in_the_manifests(made, sets):
     assert mine != own  # a training tunes them anew
 
 
+def test_thresholds_are_tuned_for_what_decides(sets, filled, tmp_path):
+    files, data = sets
+    out = tmp_path / "checkpoint"
+    train_linear(
+        step=filled("linear", family="linear"),
+        data={**data, "judge_by": "subset_accuracy"},
+        seed=0,
+        train=files["train"],
+        validation=files["validation"],
+        out=out,
+    )
+    export_linear(out, tmp_path / "bundle")
+    told = read_bundle(tmp_path / "bundle").facts
+    assert told["judge_by"] == read_checkpoint(out).data["judge_by"] == "subset_accuracy"
+    table = pandas.read_parquet(files["validation"])
+    truth = label_array(table["label"].tolist(), len(data["labels"]))
+    model = load(tmp_path / "bundle")
+    probabilities = model.predict_proba(table["text"].tolist())
+
+    def whole(thresholds):
+        return (truth == (probabilities >= np.array(thresholds))).all(axis=1).mean()
+
+    assert model.thresholds == told["thresholds"]
+    assert whole(told["thresholds"]) > whole(thresholds_for("macro_f1", probabilities, truth))
+
+
 def test_the_columns_of_predictions_are_no_names_for_labels(made, sets):
     frame = pandas.read_parquet(made["tiny"] / "predictions.parquet")
     assert set(frame.columns) - set(sets[1]["labels"]) == set(LABELS)
@@ -158,7 +186,7 @@ def test_statistics(made, sets, tmp_path):
     scores = read_scores(made["kd"] / "predictions.parquet", data["labels"])["test"]
     for name in ("accuracy", "macro_f1", "micro_f1"):
         assert found["kd"][name]["mean"] == pytest.approx(getattr(scores, name))
-    for name in ("sample_f1", "hamming_loss"):
+    for name in ("sample_f1", "jaccard", "hamming_loss"):
         row = found["kd"][name]
         assert row["mean"] == pytest.approx(scores.several[name])
         assert row["low"] < row["mean"] < row["high"]

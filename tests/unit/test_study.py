@@ -7,6 +7,7 @@ import yaml
 
 from emopress import recipe
 from emopress.errors import UserError
+from emopress.measure.deciding import Judge
 from emopress.reserved import DATASETS, LABELS
 from emopress.study import load_study, merged, without_nulls
 
@@ -81,6 +82,32 @@ def test_what_rules_ask(config):
     assert loaded.model_names("linear") == ["linear"]
     assert set(loaded.data_params("demo-en")) == {"labels", "language", "max_length", "normalise"}
     assert loaded.reference("demo-en", "linear") == "tiny"
+
+
+def test_what_decides_is_by_default_what_suits_the_labels(config):
+    assert study(config).judges == {"demo-en": Judge("single", "accuracy")}
+    config["study"][0]["judge_by"] = "macro_f1"
+    one = study(config)
+    assert one.judges == {"demo-en": Judge("single", "macro_f1")}
+    assert "judge_by" not in one.data_params("demo-en")  # nothing trains anew
+    assert one.as_config()["study"][0]["judge_by"] == "macro_f1"
+    assert list(one.budgets.values()) == [
+        {"max_loss": 1.0, "prefer": "size"},
+        {"max_loss": 1.0, "prefer": "latency"},
+        {"prefer": "score"},
+    ]
+
+
+def test_thresholds_are_a_parameter_of_trainings_where_another_metric_than_macro_f1_decides(config):
+    config["datasets"] = {"demo-en": {"multilabel": True, "columns": {"separator": ","}}}
+    usual = study(config)
+    assert usual.judges == {"demo-en": Judge("multi", "macro_f1")}
+    config["study"][0]["judge_by"] = "macro_f1"
+    assert study(config).data_params("demo-en") == usual.data_params("demo-en")
+    assert "judge_by" not in usual.data_params("demo-en")
+    config["study"][0]["judge_by"] = "jaccard"
+    found = study(config).data_params("demo-en")
+    assert found == {**usual.data_params("demo-en"), "judge_by": "jaccard"}
 
 
 @pytest.mark.parametrize(

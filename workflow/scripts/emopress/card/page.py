@@ -167,7 +167,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "per_label": _label_table(facts) if measured else None,
         "texts": t.count(measured.scores.texts) if measured else None,
         "intervals": _intervals(facts) if measured else None,
-        "tuned_for": _tuned_for(manifest),
+        "tuned_for": _tuned_for(bundle.facts),
         "data": _data_view(data) if data else None,
         "limits": limits(facts),
         "non_commercial": [
@@ -184,9 +184,9 @@ def _accuracy(facts: Facts) -> str:
     return "Subset accuracy" if facts.bundle.manifest.get("thresholds") else "Accuracy"
 
 
-def _tuned_for(manifest: dict[str, Any]) -> str:
+def _tuned_for(told: dict[str, Any]) -> str:
     """Say what the thresholds are the best for."""
-    key = manifest.get("judge_by", MACRO_F1.key)
+    key = told.get("judge_by", MACRO_F1.key)
     return (
         "each for the F1 of its label"
         if key == MACRO_F1.key
