@@ -282,7 +282,7 @@ def _answer(name, title, language, demo):
             "It is the smallest with at most 1 point of accuracy below `teacher` on validation texts."
         ),
         "cost": Markdown(
-            "Against `teacher` it loses 0.75 points of accuracy (from 93.00 to 92.25 %) and loses 0.75 points of "
+            "Against `teacher` it loses 0.75 points of accuracy (from 93.00 to 92.25 %) and 0.75 points of "
             "macro F1 (from 93.00 to 92.25 %); it is "
             "21.1x smaller (91.45 MB before), 6.3x faster in the same engine (onnxruntime), 12.0x faster than "
             "`teacher` in PyTorch."

@@ -242,7 +242,7 @@
     for (const kind of kinds) {
       const points = names.flatMap((variant, slot) => LINES[kind](state.set.variants[variant]).map(([x, y, low, high, n]) => {
         const look = page.lines[slot % page.lines.length];
-        return { variant, x, y, low, high, colour: look[theme()], dash: look.dash, faint: n < state.set.few, n: n < state.set.few ? `n = ${n}` : "", told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
+        return { variant, x, y, low, high, colour: look[theme()], dash: look.dash, faint: n < state.set.few, n: before && n < state.set.few ? `n = ${n}` : "", told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
       }));
       const none = { noise: "Not measured for these variants.", reliability: "Not measured for these variants." }[kind] || "None of these variants was trained in epochs.";
       const spec = kind === "noise" ? page.specs.noise[state.set.gains[0].key] : page.specs[kind];

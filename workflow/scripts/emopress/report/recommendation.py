@@ -125,7 +125,12 @@ def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
     if variant == reference:
         return Markdown("Nothing is lost and nothing gained: this is the reference itself.")
     row, base, name = rows.loc[variant], rows.loc[reference], t.code(reference)
-    scores = " and ".join(_changed(metric, row, base) for metric in judge_of(rows).told)
+    changes = [_changed(metric, row, base) for metric in judge_of(rows).told]
+    verbs = [verb for verb, _ in changes]
+    scores = " and ".join(
+        words if place and verbs[place - 1] == verb else f"{verb} {words}"
+        for place, (verb, words) in enumerate(changes)
+    )
     smaller = base["size_bytes"] / row["size_bytes"]
     told = [
         f"{_times(smaller, 'smaller', 'larger', 'as large')} ({t.size(base['size_bytes'])} before)"
@@ -134,14 +139,14 @@ def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
     return Markdown(f"Against {name} it {scores}; it is {', '.join(told)}.")
 
 
-def _changed(metric: Metric, row: pd.Series, base: pd.Series) -> str:
-    """Say by how many points a score is off the reference's: loses 0.50 points of accuracy (from ...)."""
+def _changed(metric: Metric, row: pd.Series, base: pd.Series) -> tuple[str, str]:
+    """Say by how many points a score is off the reference's: loses, 0.50 points of accuracy (from ...)."""
     gap, score = compared(metric, row, base)["difference"], t.percent(row[metric.column])
     if abs(gap) < EQUAL:
-        return f"has the same {metric.name} ({score} %)"
+        return "has", f"the same {metric.name} ({score} %)"
     verb = "gains" if gap > 0 else "loses"
     span = f"from {t.percent(base[metric.column])} to {score} %"
-    return f"{verb} {100 * abs(gap):.2f} points of {metric.name} ({span})"
+    return verb, f"{100 * abs(gap):.2f} points of {metric.name} ({span})"
 
 
 def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
@@ -317,9 +322,10 @@ def recommendation_table(
                 line[f"{metric.title} %"] = t.percent(row[name], row[f"{name}_sd"])
                 if metric is judge.metric:
                     line["95 %"] = t.interval(row[f"{name}_low"], row[f"{name}_high"])
-                points = "Points" if metric is judge.metric else f"{metric.title} points"
-                line[points] = t.points(test["difference"])
-                line[f"{points}, 95 %"] = t.points_interval(test["low"], test["high"])
+                    line["Points"] = t.points(test["difference"])
+                    line["Points, 95 %"] = t.points_interval(test["low"], test["high"])
+                else:
+                    line[f"{metric.title} points"] = t.points(test["difference"])
             line["Size"] = t.size(row["size_bytes"])
             line["p50 ms"] = t.decimals(row["latency_ms_p50"])
         line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
