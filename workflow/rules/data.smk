@@ -21,14 +21,25 @@ def keys_of(dataset, keys, without=False):
     return {key: value for key, value in entry.items() if (key in keys) != without}
 
 
-def fetched(dataset):
-    """Return where a data set's files come from, and nothing of how they are read."""
+def source_without(dataset, keys):
+    """Return where a data set's files come from, each without these keys."""
     source = STUDY.datasets[dataset]["source"]
     files = [
-        {key: value for key, value in file.items() if key not in KEYS}
+        {key: value for key, value in file.items() if key not in keys}
         for file in source["files"]
     ]
     return {**source, "files": files}
+
+
+def fetched(dataset):
+    """Return where a data set's files come from, and nothing of how they are read."""
+    return source_without(dataset, KEYS)
+
+
+def prepared(dataset):
+    """Return what shapes a data set's tables; what the files hold, an input says."""
+    entry = keys_of(dataset, DESCRIBED, without=True)
+    return {**entry, "source": source_without(dataset, ("sha256",))}
 
 
 def local_files(wildcards):
@@ -115,7 +126,7 @@ rule prepare_data:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        dataset=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED, without=True),
+        dataset=lambda wildcards: prepared(wildcards.dataset),
     message:
         "{wildcards.dataset}: split and normalise"
     script:
