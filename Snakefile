@@ -60,3 +60,6 @@ rule bundles:
 rule data:
     input:
         expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
+
+
+check_targets()

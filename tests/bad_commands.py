@@ -28,9 +28,48 @@ SNAKEMAKE = {
         "--config device=cpu report: 'report' is no KEY=VALUE; if it is a target, put -- before it: "
         "--config device=cpu -- report",
     ),
+    "a forgotten -- after --cache": (
+        "snakemake -n --cache report",
+        "--cache report: name no rule; if it is a target, put -- before it: --cache -- report",
+    ),
     "a config file after --config": (
         "snakemake -n --config my.yaml -- report",
         "--config my.yaml: 'my.yaml' is no KEY=VALUE; a config file follows --configfile",
+    ),
+}
+
+ALLOWED = "report, bundles, data, and files below results/ (results/report.html)"
+# Targets that no rule makes, of the miniature study: what is wrong -> (the target, the line).
+TARGETS = {
+    "a misspelt target": (
+        "reprot",
+        f"target 'reprot': no such target; did you mean report? Targets are {ALLOWED}",
+    ),
+    "a result without its folder": (
+        "report.html",
+        f"target 'report.html': no such target; did you mean results/report.html? Targets are {ALLOWED}",
+    ),
+    "a variant's name as a target": (
+        "tiny",
+        f"target 'tiny': no such target; targets are {ALLOWED}",
+    ),
+    "a target of an unknown pass": (
+        "results/demo-en/tiny+int8-sttic/seed0/bundle/bundle.json",
+        "target 'results/demo-en/tiny+int8-sttic/seed0/bundle/bundle.json': unknown pass 'int8-sttic'; passes are: "
+        "int8, kd, mag50",
+    ),
+    "a target of an unknown model": (
+        "results/demo-en/tony/seed0/bundle/bundle.json",
+        "target 'results/demo-en/tony/seed0/bundle/bundle.json': unknown model 'tony'; models are: linear, tiny",
+    ),
+    "a target of an unknown data set": (
+        "results/demo/tiny/seed0/predictions.parquet",
+        "target 'results/demo/tiny/seed0/predictions.parquet': unknown dataset 'demo'; datasets are: demo-en",
+    ),
+    "a folder as a target": (
+        "results/demo-en/tiny/seed0/bundle",
+        "target 'results/demo-en/tiny/seed0/bundle': a folder; ask for the file "
+        "results/demo-en/tiny/seed0/bundle/bundle.json",
     ),
 }
 

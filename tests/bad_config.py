@@ -121,6 +121,7 @@ MISTAKES = {
         "max_loss, max_accuracy_loss, max_macro_f1_loss, max_micro_f1_loss, max_sample_f1_loss, max_jaccard_loss, "
         "max_subset_accuracy_loss, prefer",
     ),
+    "a number for a list": (("seeds",), 3, "seeds: 3 is not of type array; write a list: [3]"),
     "unknown key at the top": (
         ("colour",),
         "blue",
@@ -139,7 +140,11 @@ MISTAKES = {
         "models.linear: unknown key 'epochs'; allowed: family, analyzer, ngrams, min_count, max_features, C, "
         "class_weight",
     ),
-    "a text for a list": (("seeds",), "0", "seeds: '0' is not of type array"),
+    "a text for a list": (
+        ("seeds",),
+        "0",
+        "seeds: '0' is not of type array; write a list: [0]",
+    ),
     "a list for a mapping": (("passes",), ["trim"], "passes: ['trim'] is not of type object"),
     "a text for a pass": (
         ("passes", "kd"),

@@ -63,6 +63,7 @@ def sections():
     yield "Weights that do not fit", [(w, m) for w, (_, m) in bad_hub.MISFITS.items()]
     yield "The hub", [(w, m) for w, (_, m) in bad_hub.HUBS.items()]
     yield "The command line", [(w, m) for w, (_, m) in bad_commands.SNAKEMAKE.items()]
+    yield "Targets", [(w, m) for w, (_, m) in bad_commands.TARGETS.items()]
     yield "emopress predict", [(w, f"error: {m}") for w, (_, m) in bad_commands.PREDICT.items()]
 
 

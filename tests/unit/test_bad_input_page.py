@@ -16,7 +16,7 @@ def test_what_is_tried_has_names_of_its_own():
         [bad_config.MISTAKES, bad_config.FILES, bad_config.REPEATS],
         [bad_data.FILES, bad_data.FORMS, bad_data.SETS],
         [bad_hub.CHECKPOINTS, bad_hub.CLASSIFIERS, bad_hub.MISFITS, bad_hub.HUBS],
-        [bad_commands.SNAKEMAKE, bad_commands.PREDICT],
+        [bad_commands.SNAKEMAKE, bad_commands.TARGETS, bad_commands.PREDICT],
     ]
     for tables in areas:
         names = [name for table in tables for name in table]

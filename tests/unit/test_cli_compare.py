@@ -175,12 +175,15 @@ def test_labels_by_name_before_index():
         ("text,label\n", "no texts; expected a header and at least one row"),
         ("", "no column 'text'; the header has nothing"),
         (b"text,label\nh\xffllo,joy\n", "not UTF-8"),
+        ("a folder", "a folder; expected labelled texts (.csv, .tsv, .xlsx, .txt)"),
         (None, "no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)"),
     ],
 )
 def test_files_that_do_not_fit(artifacts, tmp_path, capsys, content, message):
     path = tmp_path / "mine.csv"
-    if content is not None:
+    if content == "a folder":
+        path.mkdir()
+    elif content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     linear = artifacts.bundles["linear"]
     status, out, err = told(capsys, linear, linear, "--data", path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -310,6 +311,17 @@ def test_what_is_no_bundle(artifacts, copied, tmp_path, capsys):
         assert main(["predict", str(path), "hello"]) == 1
         out, err = capsys.readouterr()
         assert message in err and err.startswith("error: ") and err.count("\n") == 1 and not out
+
+
+@pytest.mark.parametrize(
+    "given", ["results/d/linear", "results/d", "results", "linear", "d/linear", "linear/seed0"]
+)
+def test_a_bundle_nearby_is_named(artifacts, tmp_path, monkeypatch, capsys, given):
+    monkeypatch.chdir(tmp_path)
+    there = "results/d/linear/seed0/bundle"
+    shutil.copytree(artifacts.bundles["linear"], there)
+    assert main(["predict", given, "hello"]) == 1
+    assert f"(meant {there}?)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

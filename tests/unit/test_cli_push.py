@@ -157,6 +157,12 @@ def test_private_never_becomes_public(bundle, refused, hub):
     assert not hub.commits and not hub.stored
 
 
+@pytest.mark.parametrize("repo", ["https://huggingface.co/me/it", "results/d/v/seed0/bundle"])
+def test_a_repository_is_an_owner_and_a_name(bundle, refused, hub, repo):
+    line = refused(bundle, repo, "--without-metrics", hub=hub)
+    assert f"repository {repo!r}: expected OWNER/NAME, after the bundle" in line
+
+
 def test_dry_run_uses_no_network_and_no_token(bundle, push, hub):
     done = push(bundle, REPO, "--without-metrics", "--dry-run", hub=hub, token=None)
     assert done.returncode == 0 and hub.requests == []

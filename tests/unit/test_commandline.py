@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from bad_commands import SNAKEMAKE
-from emopress.commandline import check_configfiles, repeated_configfiles
+from bad_commands import SNAKEMAKE, TARGETS
+from emopress.commandline import check_configfiles, repeated_configfiles, targets
+from emopress.targets import target_errors
 
 
 def test_files_of_all_flags_but_the_last_are_found():
@@ -48,3 +49,56 @@ def test_good_lines_pass(tmp_path, monkeypatch, line):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.yaml").write_text("name: my\n")
     check_configfiles(line.split()[1:])
+
+
+STUDY = {
+    "datasets": ["demo-en"],
+    "models": ["linear", "tiny"],
+    "passes": ["int8", "kd", "mag50"],
+}
+
+
+@pytest.mark.parametrize("what", TARGETS)
+def test_a_target_that_nothing_makes(what):
+    target, message = TARGETS[what]
+    assert list(target_errors([target], ["report", "bundles", "data"], **STUDY)) == [message]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "report",
+        "results/report.md",
+        "./results/report.md",
+        "results/data/demo-en/card.json",
+        "results/demo-en/tiny+mag50+int8/seed3/bundle/bundle.json",
+        "results/logs/x",
+        "/elsewhere/x",
+    ],
+)
+def test_other_targets_are_left_to_snakemake(target):
+    assert list(target_errors([target], ["report"], **STUDY)) == []
+
+
+def test_targets_are_those_that_snakemake_takes():
+    cases = {
+        "snakemake -n": [],
+        "snakemake --cores 4 report": ["report"],
+        "/x/snakemake/__main__.py -n a b --cores 2": ["a", "b"],
+        "bin/snakemake --configfile a.yaml b.yaml -- report": ["report"],
+        "bin/snakemake --cores 2 --config device=cpu --resources gpu=2 -- data bundles": [
+            *("data", "bundles")
+        ],
+        "bin/pytest -q tests": [],
+    }
+    for line, found in cases.items():
+        assert targets(line.split()) == found, line
+
+
+@pytest.mark.parametrize("flags", ["--workflow-profile profiles/slurm", "--executor=slurm"])
+def test_slurm_without_its_plugin_is_told(monkeypatch, flags):
+    monkeypatch.setattr("emopress.commandline.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="an extra: make setup EXTRAS=slurm"):
+        check_configfiles([*flags.split(), "report"])
+    monkeypatch.setattr("emopress.commandline.find_spec", lambda name: name)
+    check_configfiles([*flags.split(), "report"])

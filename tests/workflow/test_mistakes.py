@@ -105,6 +105,16 @@ def test_what_no_mirror_has_is_told_by_the_dry_run(plan, miniature, tmp_path, wh
             plan(miniature, target)
 
 
+def test_a_misspelt_target(miniature, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))
+    command = f"-n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile -- reprot"
+    done = snakemake(tmp_path, *command.split(), seconds=60)
+    told = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in told
+    assert told.count("target 'reprot': no such target; did you mean report?") == 1
+    assert not (tmp_path / "results").exists()
+
+
 def test_command_line(miniature, tmp_path):
     misspelt(miniature)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))

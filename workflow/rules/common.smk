@@ -5,6 +5,7 @@ import re
 
 from emopress import closure, recipe
 from emopress.cache import VARIABLE as CACHE_VARIABLE
+from emopress.commandline import targets
 from emopress.errors import UserError
 from emopress.gpus import (
     GPU_VARIABLE,
@@ -22,6 +23,7 @@ from emopress.memory_plan import (
     training_mb,
 )
 from emopress.study import load_study
+from emopress.targets import target_errors
 from emopress.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
@@ -115,6 +117,19 @@ envvars:
     MIRRORS_VARIABLE,
     SCHEDULER_VARIABLE,
     STUDY_VARIABLE,
+
+
+def check_targets():
+    """Raise an error, a line per target that was asked for and that nothing makes."""
+    problems = target_errors(
+        targets(sys.argv) if workflow.is_main_process else [],
+        [rule.name for rule in workflow.rules],
+        datasets=STUDY.datasets,
+        models=STUDY.models,
+        passes=STUDY.passes,
+    )
+    if lines := "\n".join(problems):
+        raise WorkflowError(lines)
 
 
 def here(path):

@@ -120,16 +120,14 @@ def write_json(path: Path | str, value: Any, *, compact: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path | str) -> Any:
-    """Read a JSON file; UserError names the file if it is absent or damaged."""
+def read_json(path: Path | str, *, cure: str = "delete it and run the workflow again") -> Any:
+    """Read a JSON file; UserError names the file if it is absent or damaged, and then the cure."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"{path}: damaged ({error}); delete it and run the workflow again"
-        ) from None
+        raise UserError(f"{path}: damaged ({error}); {cure}") from None
 
 
 def file_table(folder: Path) -> dict[str, dict[str, Any]]:

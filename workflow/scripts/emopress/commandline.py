@@ -4,10 +4,12 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 CONFIGFILE = ("--configfile", "--configfiles")
 CONFIG = ("--config", "-C")
+SLURM = "snakemake_executor_plugin_slurm"
 ENDINGS = (".yaml", ".yml", ".json")  # of config files
 
 
@@ -21,12 +23,26 @@ def repeated_configfiles(arguments: Sequence[str]) -> list[str]:
     ]
 
 
-def check_configfiles(arguments: Sequence[str]) -> None:
-    """End this process with one line if a file after --configfile cannot be read, or --config has no KEY=VALUE.
+def targets(words: Sequence[str]) -> list[str]:
+    """Return the targets that this process was started with, if it is Snakemake's; else none.
 
-    Snakemake reads them before any file of the workflow, and names neither file nor line; or it shows a
-    traceback. profiles/default therefore has this run while the command line is read. Either flag takes
-    all words up to the next one: so a target after them, without --, is told of.
+    Snakemake has parsed the same words so; but while it reads the workflow it does not know them.
+    """
+    program = Path(words[0])
+    if "snakemake" not in (program.name, program.parent.name):
+        return []
+    from snakemake.cli import get_argument_parser
+
+    return list(get_argument_parser().parse_known_args(list(words[1:]))[0].targets or [])
+
+
+def check_configfiles(arguments: Sequence[str]) -> None:
+    """End this process with one line if a file after --configfile cannot be read, or a flag has a word too many.
+
+    Snakemake reads these files before any file of the workflow, and names neither file nor line; or it
+    shows a traceback. profiles/default therefore has this run while the command line is read. Flags of
+    several values (--configfile, --config, --cache) take all words up to the next flag: so a target
+    after them, without --, is told of.
     """
     from emopress.config_file import unreadable
 
@@ -34,6 +50,18 @@ def check_configfiles(arguments: Sequence[str]) -> None:
         for word in group:
             if "=" not in word:
                 sys.exit(f"--config {' '.join(group)}: {_no_pair(word, group)}")
+    for group in _groups(arguments, ("--executor", "-e", "--workflow-profile")):
+        if any(Path(word).name == "slurm" for word in group) and not find_spec(SLURM):
+            sys.exit(
+                "the executor slurm is an extra: make setup EXTRAS=slurm, or "
+                "pip install -r requirements-slurm.lock"
+            )
+    for group in _groups(arguments, ("--cache",)):
+        if group:
+            words = " ".join(group)
+            sys.exit(
+                f"--cache {words}: name no rule; if it is a target, put -- before it: --cache -- {words}"
+            )
     for group in _groups(arguments, CONFIGFILE):
         for path in group:
             if fault := unreadable(path):

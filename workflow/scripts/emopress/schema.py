@@ -211,6 +211,8 @@ def _choice(node: dict[str, Any]) -> str:
 def _meant(value: Any, error: ValidationError) -> str:
     """Return a hint where YAML 1.1 made something else of what was written, else nothing."""
     wanted = error.validator_value
+    if wanted == "array" and not isinstance(value, dict | None):
+        return f"; write a list: [{value}]"
     if wanted == "string" and isinstance(value, bool):
         return "; YAML takes yes, no, on and off for true and false: put it between quotes"
     if wanted == "string" and isinstance(value, int | float):

@@ -34,7 +34,8 @@ def _files(results: Path) -> Iterator[Path]:
 def verify(results: Path) -> Verdict:
     """Compare every file below `results` with what is recorded of it. UserError if it is no folder."""
     if not results.is_dir():
-        raise UserError(f"{results}: no such folder; expected the results folder of a study")
+        found = "a file" if results.exists() else "no such folder"
+        raise UserError(f"{results}: {found}; expected the results folder of a study")
     verdict, known = Verdict(), set[Path]()
 
     def judge(path: Path, expected: str) -> None:

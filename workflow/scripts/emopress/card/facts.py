@@ -173,7 +173,7 @@ def _there(path: Path | None, folder: Path, what: str, flag: str) -> Path:
 
 
 def _read_data_card(path: Path, labels: list[str]) -> dict[str, Any]:
-    card = read_json(path)
+    card = read_json(path, cure="expected a data card, results/data/DATASET/card.json")
     absent = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
     if absent:
         raise UserError(f"{path}: no data card, it has no {absent[0]!r}")

@@ -50,6 +50,8 @@ def check_repo(repo: str) -> None:
     """Raise UserError unless `repo` can be a repository's name, OWNER/NAME."""
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
+    if "://" in repo or repo.count("/") > 1:
+        raise UserError(f"repository {repo!r}: expected OWNER/NAME, after the bundle")
     try:
         validate_repo_id(repo)
     except HFValidationError as error:

@@ -42,6 +42,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with 2, what is wrong, and where to look."""
+        if message.startswith("unrecognized arguments"):
+            message += (
+                "; put quotes around what has spaces, and -- before a text that starts with -"
+            )
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -96,7 +100,8 @@ def _run(words: list[str], command: str) -> int:
 def _one_line(error: Exception, command: str) -> str:
     """Return what to tell of an error that no code foresaw."""
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("emopress"):
-        return f"{command} needs the Python package {error.name}; {COMMANDS.get(command, '')}"
+        cure = COMMANDS.get(command, COMMANDS["predict"])
+        return f"{command or 'emopress'} needs the Python package {error.name}; {cure}"
     if isinstance(error, OSError):
         return str(error)
     return f"{type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)"

@@ -106,9 +106,8 @@ def _rows(
     from emopress.data.read import records
 
     if not file.path.is_file():
-        raise UserError(
-            f"{file.path}: no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)"
-        )
+        found = "a folder" if file.path.is_dir() else "no such file"
+        raise UserError(f"{file.path}: {found}; expected labelled texts (.csv, .tsv, .xlsx, .txt)")
     form = form_on_disk(file.path, file.form)
     columns = [file.text_column, *label_columns]
     try:

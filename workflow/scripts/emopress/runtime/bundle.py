@@ -1,7 +1,9 @@
 """Opens a bundle, whatever it holds: `load(path).predict_proba(texts)`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
+from glob import escape, iglob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +85,7 @@ def read_bundle(path: Path | str, *, verify: bool = True) -> Bundle:
     folder = Path(path)
     if not (folder / MANIFEST).is_file():
         raise UserError(_no_bundle(folder))
-    manifest = read_json(folder / MANIFEST)
+    manifest = read_json(folder / MANIFEST, cure="copy or make the bundle again")
     _check_manifest(folder / MANIFEST, manifest)
     if verify:
         whole = "copy the whole bundle again, or delete it and run the workflow again"
@@ -97,12 +99,29 @@ def _no_bundle(folder: Path) -> str:
     if folder.is_file():
         meant = f" (meant {folder.parent}?)" if folder.name == MANIFEST else ""
         return f"{folder}: a file; {expected}{meant}"
-    nearby = [folder / "bundle", folder.parent / "bundle"]
-    found = next((path for path in nearby if (path / MANIFEST).is_file()), None)
+    found = next(_nearby(folder), None)
     meant = f" (meant {found}?)" if found else ""
     if (folder / "checkpoint.json").is_file() or (folder / "config.json").is_file():
         return f"{folder}: a checkpoint, which only training reads; {expected}{meant}"
     return f"{folder / MANIFEST}: no such file; {expected}{meant}"
+
+
+def _nearby(folder: Path) -> Iterator[Path]:
+    """Yield bundles that may be meant by a folder which is none, or by a variant's name."""
+    yield from (
+        p for p in (folder / "bundle", folder.parent / "bundle") if (p / MANIFEST).is_file()
+    )
+    name = escape(str(folder))
+    inside = ("seed*/bundle", "*/seed*/bundle", "*/*/seed*/bundle")
+    places = [f"{name}/{path}" for path in inside]
+    if not folder.exists() and not folder.is_absolute():
+        places += [
+            f"results/{name}/seed*/bundle",
+            f"results/*/{name}/seed*/bundle",
+            f"results/*/{name}/bundle",
+        ]
+    for place in places:
+        yield from (Path(p).parent for p in sorted(iglob(f"{place}/{MANIFEST}")))
 
 
 def _check_manifest(path: Path, manifest: Any) -> None:

@@ -1,0 +1,52 @@
+"""Says what is wrong with targets that no rule can make; Snakemake says only that there is no rule."""
+
+import difflib
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import PurePosixPath
+
+from emopress import recipe
+
+ARTIFACTS = {"bundle": "bundle.json", "checkpoint": "checkpoint.json"}
+ALLOWED = "targets are report, bundles, data, and files below results/ (results/report.html)"
+
+
+def target_errors(
+    targets: Iterable[str],
+    rules: Collection[str],
+    *,
+    datasets: Collection[str],
+    models: Collection[str],
+    passes: Collection[str],
+) -> Iterator[str]:
+    """Yield a line per target that is neither one of `rules` nor a file that the study may have."""
+    for target in targets:
+        path = PurePosixPath(os.path.normpath(target))
+        if target in rules or path.is_absolute():
+            continue
+        for problem in _problems(path, rules, datasets, models, passes):
+            yield f"target {target!r}: {problem}"
+
+
+def _problems(
+    path: PurePosixPath,
+    rules: Collection[str],
+    datasets: Collection[str],
+    models: Collection[str],
+    passes: Collection[str],
+) -> Iterator[str]:
+    if path.parts[0] not in ("results", ".snakemake"):
+        files = ["results/report.md", "results/report.html", "results/summary.csv"]
+        known = [*rules, *files, *(PurePosixPath(file).name for file in files)]
+        close = difflib.get_close_matches(str(path), known, n=1)
+        meant = next((file for file in files if close and file.endswith(f"/{close[0]}")), None)
+        hint = f"did you mean {meant or close[0]}? " if close else ""
+        yield f"no such target; {hint}{ALLOWED[0].upper() if hint else ALLOWED[0]}{ALLOWED[1:]}"
+    elif len(path.parts) > 3 and re.fullmatch(r"seed\d+", path.parts[3]):
+        _, dataset, variant, _, *rest = path.parts
+        if dataset not in datasets:
+            yield f"unknown dataset {dataset!r}; datasets are: {', '.join(datasets)}"
+        yield from recipe.unknown_names(variant, models, passes)
+        if len(rest) == 1 and rest[0] in ARTIFACTS:
+            yield f"a folder; ask for the file {path / ARTIFACTS[rest[0]]}"
