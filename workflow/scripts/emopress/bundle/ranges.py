@@ -177,10 +177,11 @@ def _entropy(seen: Activations, *, symmetric: bool) -> dict[str, Range]:
         for name, values in text.items():
             shown = np.abs(values) if symmetric else values
             counts[name] += np.histogram(shown, bins=BINS, range=spans[name])[0]
-    return {
-        name: least_divergence(counts[name], *span, levels=LEVELS // 2 if symmetric else LEVELS)
-        for name, span in spans.items()
-    }
+    levels = LEVELS // 2 if symmetric else LEVELS
+    bar = tqdm(
+        spans.items(), desc="calibration: search", unit="tensor", file=sys.stderr, mininterval=2.0
+    )
+    return {name: least_divergence(counts[name], *span, levels=levels) for name, span in bar}
 
 
 def least_divergence(counts: np.ndarray, low: float, high: float, *, levels: int) -> Range:
