@@ -1,6 +1,7 @@
 """Prints what passes give on the shapes of published models, with random weights, one line each.
 
-    python tests/bench_shapes.py               structured pruning, low rank and engines of a BERT-base shape
+    python tests/bench_shapes.py --tables      what int8 embedding tables with a scale per row cost in time
+    python tests/bench_shapes.py               also structured pruning, low rank and engines of a BERT-base shape
     python tests/bench_shapes.py --data results/data/ubmec
                                                also how many rows trimming takes off multilingual BERT's shape on UBMEC
 
@@ -44,6 +45,7 @@ from emopress.train.tokenizer import (  # noqa: E402
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 BERT_BASE = {"architecture": "bert", "layers": 12, "width": 768, "heads": 12, "ffn": 3072}
+MINILM = {"architecture": "bert", "layers": 6, "width": 384, "heads": 12, "ffn": 1536}
 MULTILINGUAL_ROWS = 119_547
 BENGALI_PIECES = 6000
 ROUNDS, TEXTS = 7, 12
@@ -92,17 +94,40 @@ def latencies(bundles: dict[str, Path], texts: list[str]) -> dict[str, float]:
     return {n: row(c, 1, measured[c, 1])["latency_ms_p50"] for n, c in candidates.items()}
 
 
-def base_shape(scratch: Path) -> None:
-    """Cut, factor and quantize a BERT-base shape, and time what comes of it on texts of 32 tokens."""
-    words = [f"w{i}" for i in range(2000)]
+def random_texts(words: list[str], train: Path) -> list[str]:
+    """Return 200 texts of 32 tokens, and write them as training texts."""
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(words, 30)) for _ in range(200)]
     frame = pandas.DataFrame(
         {"id": range(200), "text": texts, "label": [i % 6 for i in range(200)]}
     )
     frame["id"] = frame["id"].astype(str)
-    train = scratch / "train.parquet"
     frame.to_parquet(train)
+    return texts
+
+
+def tables(scratch: Path) -> None:
+    """Time a MiniLM shape in dynamic int8 with its tables in int8, a scale per row, and in fp32."""
+    words = [f"w{i}" for i in range(30_000)]
+    texts = random_texts(words, scratch / "words.parquet")
+    whole, bundles = scratch / "minilm-bundle", {}
+    export_transformer(checkpoint(scratch / "minilm", MINILM, words), whole)
+    for name, embeddings in (("fp32", False), ("int8", True)):
+        bundles[name] = scratch / f"minilm-{name}"
+        dynamic = step("dynamic", kind="quantize", method="dynamic", embeddings=embeddings)
+        train = scratch / "words.parquet"
+        quantize_bundle(parent=whole, step=dynamic, seed=0, train=train, out=bundles[name])
+    ms = latencies(bundles, texts[:TEXTS])
+    print("      MiniLM shape, 32 tokens, ms: " + ", ".join(f"{n} {v:.2f}" for n, v in ms.items()))
+    cost = ms["int8"] / ms["fp32"]
+    line("MiniLM int8, tables in int8 over fp32", f"{cost:.3f}x the time", "1.03x", cost <= 1.03)
+
+
+def base_shape(scratch: Path) -> None:
+    """Cut, factor and quantize a BERT-base shape, and time what comes of it on texts of 32 tokens."""
+    words = [f"w{i}" for i in range(2000)]
+    train = scratch / "train.parquet"
+    texts = random_texts(words, train)
     whole = checkpoint(scratch / "whole", BERT_BASE, words)
     made = {"parent": whole, "seed": 0, "train": train, "validation": train, "device": "cpu"}
     half = step("structured", kind="prune", method="structured", heads=0.5, ffn=0.5)
@@ -175,9 +200,13 @@ def multilingual_rows(scratch: Path, data: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of UBMEC's prepared parquet files")
+    parser.add_argument("--tables", action="store_true", help="only what int8 tables cost in time")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
+        tables(Path(folder))
+        if chosen.tables:
+            sys.exit()
         base_shape(Path(folder))
         if chosen.data:
             multilingual_rows(Path(folder), chosen.data)
