@@ -138,7 +138,7 @@ def test_the_files_hold_the_same_numbers(summary, tmp_path):
     assert records(read_table(names["csv"])) == records(pd.read_parquet(names["parquet"]))
     assert not summary_errors(read_table(names["csv"]))
     text = names["latex"].read_text()
-    assert r"big+q\_1 & 90.00 & 88.0 & 92.0 & 90.00" in text and r"\bottomrule" in text
+    assert r"big+q\_1 & 90.00 & 88.0 & 92.0 & 0.00" in text and r"\bottomrule" in text
 
 
 @pytest.mark.parametrize("name", ["7", "007", "1e5", "nan", "null", "true", "2024-01-01"])
@@ -148,6 +148,14 @@ def test_a_name_stays_the_text_that_it_is(name, tmp_path):
     rows.to_csv(tmp_path / "seeds.csv", index=False)
     (row,) = records(read_table(tmp_path / "seeds.csv"))
     assert row == {"dataset": name, "variant": name, "teacher": None, "speedup": 1.5}
+
+
+def test_latex_names_the_metric_that_decides(summary):
+    assert "Macro F1 \\% & 95 \\% from & to & Size MB" in latex_table(summary)
+    by_accuracy = latex_table(summary.assign(judge_by="accuracy"))
+    assert "Accuracy \\% & 95 \\% from & to & Macro F1 \\%" in by_accuracy
+    both = latex_table(summary.assign(judge_by=["accuracy", "macro_f1"]))
+    assert "Judged by & Score \\% &" in both and "& macro F1 & " in both
 
 
 def test_latex_escapes_what_latex_reads(summary):

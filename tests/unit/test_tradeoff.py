@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 
 from emopress.errors import UserError
+from emopress.measure.deciding import METRICS
 from emopress.report.figure_names import TRADE_OFF, figure_files
 from emopress.report.grid import best_trade_off, layer_grid
 from emopress.report.style import save_figure
@@ -49,8 +50,10 @@ def details():
         name: {
             str(seed): {
                 "recipe": [{"name": name, "family": "dense", "layers": SHAPES[name]}],
-                "validation_macro_f1": score,
-                "per_class": {"joy": {"f1": score - 0.1}, "fear": {"f1": score - 0.2}},
+                "scores": {
+                    "validation": {"accuracy": 0.5, "macro_f1": score},
+                    "test": {"accuracy": 0.6, "macro_f1": score - 0.15},
+                },
             }
             for seed, score in enumerate(VALIDATION[name])
         }
@@ -60,7 +63,7 @@ def details():
 
 @pytest.fixture
 def table():
-    return pd.DataFrame({"size_bytes": SIZES})
+    return pd.DataFrame({"size_bytes": SIZES}).assign(task="single", judge_by="macro_f1")
 
 
 def test_trials_come_from_the_details(table):
@@ -69,15 +72,19 @@ def test_trials_come_from_the_details(table):
     assert found["w64-64"].validation == [0.77, 0.85]
     assert found["w64-64"].test == pytest.approx([0.62, 0.70])
     old = details()
-    del old["w16"]["0"]["validation_macro_f1"]
-    with pytest.raises(UserError, match=r"details\.json: w16: no key validation_macro_f1"):
+    by_accuracy = trials_of(table.assign(judge_by="accuracy"), details(), list(SHAPES))["w16"]
+    assert set(by_accuracy.validation) == {0.5} and set(by_accuracy.test) == {0.6}
+    del old["w16"]["0"]["scores"]
+    with pytest.raises(UserError, match=r"details\.json: w16: no key scores"):
         trials_of(table, old, list(SHAPES))
 
 
 def test_the_answer_in_words(table):
     told = trade_off_told(table, details(), list(SHAPES))
-    assert told.startswith("Best on validation is `w64-64` (81.00 %); within one standard error")
-    assert "The smallest of these, `w16`, has 0.11 MB and a macro F1 of 64.50 % on test" in told
+    assert told.startswith(
+        "Best on validation by macro F1 is `w64-64` (81.00 %); within one standard error"
+    )
+    assert "The smallest of these, `w16`, has 0.11 MB and on test a macro F1 of 64.50 %" in told
     assert told.endswith(", `w64-64` 66.00 %.")
 
 
@@ -87,7 +94,7 @@ def drawn(figure, kind):
 
 def test_the_figure(table, tmp_path):
     trials = trials_of(table, details(), list(SHAPES))
-    figure = trade_off_figure(trials, title="$x$ <b> |")
+    figure = trade_off_figure(trials, METRICS["macro_f1"], title="$x$ <b> |")
     assert drawn(figure, Polygon) == [1, 1]  # the region, in both panels
     rings = [
         [line for line in axes.get_children() if isinstance(line, Line2D) and line.get_ms() == 15]
@@ -96,13 +103,15 @@ def test_the_figure(table, tmp_path):
     assert [[line.get_xdata()[0] for line in panel] for panel in rings] == [[0.11], [0.11]]
     assert rings[1][0].get_ydata()[0] == pytest.approx(64.5)
     first = save_figure(figure, tmp_path / "a")
-    second = save_figure(trade_off_figure(trials, title="$x$ <b> |"), tmp_path / "b")
+    second = save_figure(
+        trade_off_figure(trials, METRICS["macro_f1"], title="$x$ <b> |"), tmp_path / "b"
+    )
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
 def test_one_seed_has_no_region():
     trials = {name: Trials(SHAPES[name], SIZES[name], [0.8], [0.7]) for name in SHAPES}
-    figure = trade_off_figure(trials, title="one seed")
+    figure = trade_off_figure(trials, METRICS["macro_f1"], title="one seed")
     assert drawn(figure, Polygon) == [0, 0]
     assert any("One seed" in text.get_text() for text in figure.texts)
 

@@ -224,7 +224,7 @@ rule trade_off:
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         models=lambda wildcards: GRIDS[wildcards.dataset],
     message:
-        "{wildcards.dataset}: draw the layers against macro F1"
+        "{wildcards.dataset}: draw the layers against the metric that decides"
     script:
         "../scripts/trade_off.py"
 

@@ -1,4 +1,4 @@
-"""Rule trade_off: number and width of dense layers against macro F1, as SVG and PNG."""
+"""Rule trade_off: number and width of dense layers against the metric that decides, as SVG and PNG."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
     with job(snakemake):
         from emopress.artifact import read_json
+        from emopress.measure.deciding import judge_of
         from emopress.measure.summary import read_table
         from emopress.report.figures import figure_title
         from emopress.report.results import rows_of
@@ -22,7 +23,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         title = figure_title(dataset, dict(snakemake.params.entry))
         trials = trials_of(rows, details, list(snakemake.params.models))
         save_figure(
-            trade_off_figure(trials, title=title), Path(snakemake.output.svg).with_suffix("")
+            trade_off_figure(trials, judge_of(rows).metric, title=title),
+            Path(snakemake.output.svg).with_suffix(""),
         )
 
 

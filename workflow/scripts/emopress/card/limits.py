@@ -103,7 +103,7 @@ def _of_data(facts: Facts) -> list[Markdown]:
         f"{t.share(shares[least])} {t.code(least)}"
     )
     if shares[most] > IMBALANCED * shares[least]:
-        text += "; expect it to miss rare labels more often than the accuracy suggests"
+        text += "; expect it to miss rare labels more often than its scores over all texts suggest"
     found = [Markdown(text + ".")]
     absent = [label for label, count in data["counts"]["test"].items() if not count]
     if facts.measured and absent:

@@ -64,13 +64,16 @@ class Clock:
         return found | {key: process.get(key) for key in ("peak_memory_bytes", "cold_start_ms")}
 
 
+def known_scores(found: Scores) -> dict[str, float]:
+    """Return the scores that texts like these have, by column."""
+    absent = {"sample_f1", "jaccard"} - set(found.several)
+    return {column: score_of(found, column) for column in VALIDATED if column not in absent}
+
+
 def validation_columns(found: Scores) -> dict[str, float | None]:
     """Return the scores on validation by the names of the summary's columns, None where texts have no such score."""
-    several = {"sample_f1", "jaccard"} - set(found.several)
-    return {
-        name: None if column in several else score_of(found, column)
-        for column, name in VALIDATED.items()
-    }
+    known = known_scores(found)
+    return {name: known.get(column) for column, name in VALIDATED.items()}
 
 
 def aggregate(
@@ -135,6 +138,7 @@ def aggregate(
             **{key: test.several[key] for key in IN_DETAILS if key in test.several},
             "n_test": test.texts,
             MACRO_F1.validation: validation.macro_f1,
+            "scores": {split: known_scores(scores) for split, scores in found.items()},
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),
             "licences": facts.get("licences", []),

@@ -39,10 +39,12 @@ _OTHERS = ("ece", *_AGREED, "latency_ms_p50_sd", "all_threads", "timing_spread")
 NAMES = ("dataset", "variant", "family", "runtime", "reference", "teacher", "linear")
 NUMBERS = {*MEANS, *_SCORES, *_TESTS, *_OTHERS}
 DIGITS = 8  # significant ones, the same in every file
+LATEX_SCORE = {  # of what decides: end of the column's name -> heading and decimals
+    "": ("{} \\%", 2),
+    "_low": ("95 \\% from", 1),
+    "_high": ("to", 1),
+}
 LATEX = {  # column -> heading, what multiplies it, and its decimals
-    "accuracy": ("Accuracy \\%", 100, 2),
-    "accuracy_low": ("95 \\% from", 100, 1),
-    "accuracy_high": ("to", 100, 1),
     "macro_f1": ("Macro F1 \\%", 100, 2),
     "size_bytes": ("Size MB", 1e-6, 2),
     "compression": ("Smaller", 1, 1),
@@ -171,8 +173,24 @@ def write_summary(frame: pd.DataFrame, *, csv: Path, parquet: Path, latex: Path)
 
 
 def latex_table(frame: pd.DataFrame) -> str:
-    """Return the main columns as a LaTeX longtable (packages booktabs and longtable)."""
+    """Return the main columns as a LaTeX longtable (packages booktabs and longtable).
+
+    Of the scores it has what decides and macro F1; data sets that are judged by different metrics name theirs.
+    """
     table = pd.DataFrame({"Data set": frame["dataset"], "Variant": frame["variant"]})
+    metrics = [Judge(*pair).metric for pair in zip(frame["task"], frame["judge_by"], strict=True)]
+    one = metrics[0] if len(set(metrics)) == 1 else None
+    if one is None:
+        table["Judged by"] = [metric.name for metric in metrics]
+    words = len(table.columns)
+    for end, (heading, places) in LATEX_SCORE.items():
+        values = [
+            row[f"{metric.column}{end}"]
+            for metric, (_, row) in zip(metrics, frame.iterrows(), strict=True)
+        ]
+        table[heading.format(one.title if one else "Score")] = [
+            f"{100 * value:.{places}f}" for value in values
+        ]
     for column, (heading, scale, places) in LATEX.items():
         table[heading] = [f"{scale * value:.{places}f}" for value in frame[column]]
     for column in ("Data set", "Variant"):
@@ -181,7 +199,7 @@ def latex_table(frame: pd.DataFrame) -> str:
         index=False,
         escape=False,
         longtable=True,
-        column_format="ll" + "r" * len(LATEX),
+        column_format="l" * words + "r" * (len(table.columns) - words),
         caption="Test scores, size and speed per variant (emopress).",
         label="tab:emopress",
     )

@@ -1,4 +1,4 @@
-"""The figure of the trade-off study: number and width of dense layers against macro F1."""
+"""The figure of the trade-off study: number and width of dense layers against the metric that decides."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from emopress.measure.deciding import Metric
 from emopress.report.grid import TradeOff
 from emopress.report.marks import dot
 from emopress.report.placement import place_labels
@@ -25,7 +26,7 @@ from emopress.report.style import (
     plain,
     style_of,
 )
-from emopress.report.trials import Trials, trade_off_of
+from emopress.report.trials import SPLITS, Trials, trade_off_of
 
 MARKERS = ("o", "^", "s", "D", "P", "v", "X", "p", "h")  # by depth, from no hidden layer on
 REGION = "#DCEFE6"
@@ -38,8 +39,8 @@ NOTE = (
 ONE_SEED = "One seed: nothing tells what another would change, so no best trade-off is marked."
 
 
-def trade_off_figure(trials: Mapping[str, Trials], *, title: str) -> Figure:
-    """Draw macro F1 (percent) against size, on validation, where the choice is made, and on test.
+def trade_off_figure(trials: Mapping[str, Trials], metric: Metric, *, title: str) -> Figure:
+    """Draw what decides (percent) against size, on validation, where the choice is made, and on test.
 
     One mark per model, coloured by its number of hidden layers. The shaded region holds the models of
     the best trade-off.
@@ -48,11 +49,11 @@ def trade_off_figure(trials: Mapping[str, Trials], *, title: str) -> Figure:
     depths = sorted({len(one.layers) for one in trials.values()})
     with rc_context(style_of([title, *trials])):
         figure = new_figure(2 * PANEL + 1.75, TALL + 2.15)
-        heading(figure, plain(title), "Dense layers: macro F1 against size")
+        heading(figure, plain(title), f"Dense layers: {metric.name} against size")
         seeds = max(len(one.test) for one in trials.values())
         note(figure, NOTE.format(seeds=seeds) if found else ONE_SEED)
         for place, (split, words) in enumerate(
-            (("validation", "Macro F1 on validation, %"), ("test", "Macro F1 on test, %"))
+            (split, f"{metric.title} on {split}, %") for split in SPLITS
         ):
             axes = add_axes(figure, 0.7 + place * (PANEL + 0.75), 0.98, PANEL, TALL)
             _panel(axes, trials, split, found, depths)

@@ -33,7 +33,7 @@ CAPTIONS = {
     "speedup": "How much faster, by teacher",
     "compression": "How much smaller, by teacher",
     "techniques": "Six measures per technique",
-    TRADE_OFF: "Number and width of the dense layers: macro F1 against size; shaded: the best trade-off",
+    TRADE_OFF: "Number and width of the dense layers: score against size; shaded: the best trade-off",
     "bits": "Macro F1 of both kinds of LSTM against bits",
     "cross-entropy": "What a token costs the generative LSTM, clean and noisy",
 }
