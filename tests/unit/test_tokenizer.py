@@ -1,5 +1,6 @@
 """Tokenizers: Bengali vowel signs stay, published vocabularies load, stripping ones are refused."""
 
+import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -134,23 +135,26 @@ def test_tokenizer_that_keeps_them_is_taken(tmp_path):
     assert model_tokenizer({}, tmp_path, [], language_check=True)
 
 
-def test_a_tokenizer_of_another_language_is_refused(tmp_path):
+def test_a_tokenizer_of_another_language_is_refused(tmp_path, caplog):
     """Every word would be [UNK], every text the same, and no error would say so."""
     tokenizer = trained()
     tokenizer.enable_padding(length=50)  # as published ones do; padding is no text
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     chinese = ["今天真開心", "氣死我了"]
-    message = r"of the training texts 100% of the tokens are unknown to this tokenizer; take one"
+    message = r": 100% of the training texts' characters are unknown to it; take a tokenizer that was made"
     with pytest.raises(UserError, match=message):
         model_tokenizer({}, tmp_path, chinese, language_check=False)
-    assert model_tokenizer({}, tmp_path, [*BENGALI, chinese[0]], language_check=False)
+    assert model_tokenizer({}, tmp_path, BENGALI, language_check=False) and not caplog.records
+    assert model_tokenizer({}, tmp_path, [*BENGALI, *chinese], language_check=False)
+    shares = re.findall(r"(\d+)% of the training texts' characters", caplog.text)
+    assert len(shares) == 1 and 5 < int(shares[0]) < 50
 
 
 def test_words_without_white_space_that_are_too_long_for_a_tokenizer():
-    """WordPiece takes no word of more than 100 characters."""
+    """WordPiece takes no word of more than 100 characters; such a text is one token, and lost."""
     entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": False}}
-    thai = ["วันนี้มีความสุขมาก" * 10, "โกรธมากเลยนะ" * 12]
-    with pytest.raises(UserError, match=r"tokenizer: of the training texts 100% of the tokens"):
+    thai = ["วันนี้มีความสุขมาก" * 10, "โกรธมากเลยนะ" * 12, "วันนี้มีความสุขมาก"]
+    with pytest.raises(UserError, match=r"^tokenizer: 9\d% of the training texts' characters are"):
         model_tokenizer(entry, None, thai, language_check=True)
 
 

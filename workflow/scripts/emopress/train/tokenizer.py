@@ -28,8 +28,9 @@ ROLES = {  # transformers' names of what special tokens are for -> the usual tok
     "sep_token": ("[SEP]", "</s>", "<eos>"),
     "mask_token": ("[MASK]", "<mask>"),
 }
-LOOKED_AT = 2000  # texts that are asked for unknown tokens
-MOST_UNKNOWN = 0.5  # share of tokens; what has more is a tokenizer of another language
+LOOKED_AT = 2000  # texts that are looked through for unknown words
+MOST_UNKNOWN = 0.5  # share of characters; what has more is a tokenizer of another language
+MUCH_UNKNOWN = 0.05  # what has more is logged
 VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
 
 
@@ -138,16 +139,17 @@ def embedding_rows(tokenizer: Tokenizer) -> int:
 
 
 def unknown_share(tokenizer: Tokenizer, texts: list[str]) -> float:
-    """Return which share of the tokens of some texts is the unknown token, 0 to 1; 0 without any token."""
-    ids = {tokenizer.token_to_id(name) for name in ROLES["unk_token"]}
-    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
-    tokens = [
-        token
-        for one in encoded
-        for token, is_text in zip(one.ids, one.attention_mask, strict=True)
-        if is_text
-    ]
-    return sum(token in ids for token in tokens) / max(1, len(tokens))
+    """Return which share of the characters of some texts became unknown tokens, 0 to 1.
+
+    Of the characters that became tokens; a long word that is unknown is one token and much text.
+    """
+    unknown_ids = {tokenizer.token_to_id(name) for name in ROLES["unk_token"]}
+    total = unknown = 0
+    for one in tokenizer.encode_batch(texts, add_special_tokens=False):
+        for token, (start, end) in zip(one.ids, one.offsets, strict=True):
+            total += end - start
+            unknown += (end - start) * (token in unknown_ids)
+    return unknown / max(1, total)
 
 
 def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
@@ -183,11 +185,17 @@ def model_tokenizer(
         )
     # Of whole words any number may be unknown; that is what their vocabulary's size decides.
     unknown = 0.0 if spec.get("train") == "words" else unknown_share(result, texts[:LOOKED_AT])
+    where, told = (
+        pretrained or "tokenizer",
+        f"{unknown:.0%} of the training texts' characters are unknown to it",
+    )
     if unknown > MOST_UNKNOWN:
         raise UserError(
-            f"{pretrained or 'tokenizer'}: of the training texts {unknown:.0%} of the tokens are unknown to this "
-            "tokenizer; take one that was made for their language, or train one, if white space parts their words"
+            f"{where}: {told}; take a tokenizer that was made for their language, or put white space between "
+            "their words (WordPiece takes none of more than 100 characters)"
         )
+    if unknown > MUCH_UNKNOWN:
+        logging.warning("%s: %s", where, told)
     return result
 
 
