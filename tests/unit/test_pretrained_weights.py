@@ -63,7 +63,7 @@ def same_body(model, other):
     return ours.keys() == theirs.keys() and all(torch.equal(ours[n], theirs[n]) for n in ours)
 
 
-PREFIXES = ["", "_orig_mod.", "module.", "model.", "module._orig_mod.", "backbone."]
+PREFIXES = ["", "_orig_mod.", "module.", "model.", "module._orig_mod.", "backbone.", "encoder."]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

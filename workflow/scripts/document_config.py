@@ -54,8 +54,9 @@ models small enough to see it run.
 ## The mirror
 
 `--config mirror=DIR` (or `mirror='[DIR1,DIR2]'`, searched in this order) replaces the network, for machines that have
-none: what a study needs must all be there. Data files are checked by sha256 all the same, checkpoints where their entry
-has a `sha256`. It does not touch data files of this repository, and changing it reruns nothing.
+none: what a study needs must all be there, and a dry run tells what is not. Data files are checked by sha256 all the
+same, checkpoints where their entry has a `sha256`. It does not touch data files of this repository, and changing it
+reruns nothing.
 
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors (or its shards and

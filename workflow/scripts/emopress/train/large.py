@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from emopress.architectures import DECODERS
 from emopress.artifact import linked_or_copied, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
+from emopress.data.pretrained import INDEX, WEIGHTS
 from emopress.errors import UserError
 from emopress.languages import has_vowel_signs
 from emopress.runtime.decoder import HEAD
@@ -26,12 +27,11 @@ from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
-from emopress.train.pretrained import check_linked
+from emopress.train.pretrained import check_linked, files_of
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 
 RUNTIME = {"runtime": "transformers"}
 VERSIONS = ("torch", "transformers", "accelerate", "tokenizers", "safetensors")
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors")
 UNUSED = (
     "lm_head.",
     "score.",
@@ -39,8 +39,9 @@ UNUSED = (
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the files of a Hugging Face folder that hold its weights, shards and their index."""
-    return sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+    """Return the files of a Hugging Face folder that transformers reads its weights from, with their index."""
+    found = files_of(folder)
+    return found if found == [folder / WEIGHTS] else [*found, folder / INDEX]
 
 
 def count_weights(folder: Path, head: int) -> tuple[int, int]:
@@ -49,9 +50,7 @@ def count_weights(folder: Path, head: int) -> tuple[int, int]:
     `head`: the parameters of the output layer, none of which is zero.
     """
     total = nonzero = head
-    for path in weight_files(folder):
-        if path.suffix != ".safetensors":
-            continue
+    for path in files_of(folder):
         with safe_open(path, framework="pt") as stream:
             for name in stream.keys():  # noqa: SIM118  # no mapping
                 if not name.startswith(UNUSED):
@@ -64,7 +63,7 @@ def count_weights(folder: Path, head: int) -> tuple[int, int]:
 def weight_bits(folder: Path) -> int:
     """Return the bits of a number that most of a folder's weights have: 16 or, of an fp32 one, 32."""
     numbers: Counter[int] = Counter()
-    for path in folder.glob("model*.safetensors"):
+    for path in files_of(folder):
         with safe_open(path, framework="pt") as stream:
             for name in stream.keys():  # noqa: SIM118  # no mapping
                 part = stream.get_slice(name)
