@@ -16,7 +16,7 @@ def server():
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory, server):
     """The study, run to its end; `expected` are the hashes of its files."""
-    study = FaultStudy(tmp_path_factory.mktemp("undisturbed") / "study", url=server)
+    study = FaultStudy(tmp_path_factory.mktemp("undisturbed") / "a user's study", url=server)
     study.snakemake()
     study.expected = study.hashes()
     return study

@@ -1,6 +1,12 @@
 """A results folder that moved to another path is the same study, with nothing to do."""
 
 
+def test_the_project_works_in_a_folder_with_a_space_and_a_quote(undisturbed):
+    """All fault tests begin with this run, jobs in processes of their own and all."""
+    assert undisturbed.folder.name == "a user's study" and undisturbed.planned() == 0
+    assert (undisturbed.results / "few/linear+int8-weights/seed0/bundle/bundle.json").is_file()
+
+
 def test_nothing_to_do_after_a_move(copied):
     for path in (copied.folder / "workflow" / "scripts" / "emopress").rglob("*.py"):
         path.touch()  # Snakemake knows the library, an input, by its content
