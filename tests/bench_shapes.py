@@ -132,11 +132,14 @@ def base_shape(scratch: Path) -> None:
     made = {"parent": whole, "seed": 0, "train": train, "validation": train, "device": "cpu"}
     half = step("structured", kind="prune", method="structured", heads=0.5, ffn=0.5)
     half |= {"importance": "index"}
+    fewer = step("structured", kind="prune", method="structured", layers=6)
+    fewer |= {"importance": "index"}
     thin = step("low_rank", kind="low-rank", rank=128)
     prune_structured(step=half, out=scratch / "half", state=scratch / "state", **made)
+    prune_structured(step=fewer, out=scratch / "fewer", state=scratch / "state", **made)
     factor_checkpoint(step=thin, out=scratch / "thin", state=scratch / "state", **made)
     bundles = {}
-    for name in ("whole", "half", "thin"):
+    for name in ("whole", "half", "fewer", "thin"):
         bundles[name] = scratch / f"{name}-bundle"
         export_transformer(scratch / name, bundles[name])
     bundles["int8"] = scratch / "int8-bundle"
@@ -162,6 +165,8 @@ def base_shape(scratch: Path) -> None:
     )
     gain = ms["whole"] / ms["half"]
     line("BERT-base, half the heads and half the FFN", f"{gain:.2f}x faster", "1.6x", gain >= 1.6)
+    gain = ms["whole"] / ms["fewer"]
+    line("BERT-base, half the layers", f"{gain:.2f}x faster", "1.8x", gain >= 1.8)
     gain = ms["whole"] / ms["thin"]
     line("BERT-base, low rank 128", f"{gain:.2f}x faster", "1.0x", gain > 1)
     if "openvino int8" in ms:

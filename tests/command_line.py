@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+STUCK_S = 3600  # what takes longer hangs. A test on a busy machine takes its time, so this measures nothing.
 
-def snakemake(folder, *arguments, seconds, **environment):
+
+def snakemake(folder, *arguments, **environment):
     """Return the finished process of `snakemake ARGUMENTS` in `folder`, what it printed as text."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
@@ -18,5 +20,5 @@ def snakemake(folder, *arguments, seconds, **environment):
         },
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=STUCK_S,
     )

@@ -11,6 +11,8 @@ import pandas
 import pytest
 import yaml
 
+from command_line import STUCK_S
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the network
 # Beside another busy process models as small as these train up to three times as fast with one thread. (The
 # jobs of a workflow set what they were given.)
@@ -133,7 +135,7 @@ def python():
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=STUCK_S,
         )
         assert not check or done.returncode == 0, done.stderr
         return done

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from command_line import STUCK_S
 from emopress.report.page.page import write_page
 from page_example import BENGALI, HOSTILE, VARIANTS, example
 
@@ -39,7 +40,7 @@ def opened(browser, address):
         context = browser.new_context(viewport=viewport, color_scheme=scheme, **more)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(1000 * STUCK_S)
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))

@@ -31,7 +31,7 @@ def adapted(project, gpus):
     """Return snakemake's exit code and all that it printed."""
     options = ["--cores", "2", "--resources", f"gpu={gpus}", "--configfile", "study.yaml"]
     command = [*options, "--", ADAPTED]
-    done = snakemake(project, *command, seconds=600, CUDA_VISIBLE_DEVICES="0,1")
+    done = snakemake(project, *command, CUDA_VISIBLE_DEVICES="0,1")
     return done.returncode, done.stdout + done.stderr
 
 

@@ -18,6 +18,7 @@ import yaml
 # killing.py, which uses this as a script, has none of the paths that pytest sets.
 sys.path.append(str(Path(__file__).parents[1]))
 
+from command_line import STUCK_S
 from project_copy import ROOT, copy_project
 
 TEXTS = 240
@@ -109,7 +110,7 @@ class FaultStudy:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=STUCK_S,
         )
         assert not check or done.returncode == 0, done.stdout
         return done

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "workflow" / "scripts")]
 
-from faultstudy import FaultStudy, jobs, kill, members, slow_server  # noqa: E402
+from faultstudy import STUCK_S, FaultStudy, jobs, kill, members, slow_server  # noqa: E402
 
 WHAT = ["job", "snakemake", "both"]
 WHEN = ["any time", "download", "training", "write"]
@@ -66,7 +66,7 @@ def strike(process, what, rng):
 def settle(process, what, rng):
     """Let what was left running end, or, half of the times, leave it to run beside the next snakemake."""
     if what == "job":
-        process.wait(600)
+        process.wait(STUCK_S)
     alone = what != "snakemake" or rng.random() < 0.5
     while alone and members(process.pid):
         time.sleep(0.05)
@@ -109,7 +109,7 @@ def kill_again_and_again(study, expected, trials, seed, tell=print):
                 study.unlock()
                 tell(f"{tally.trials} {what}, {when}", flush=True)
                 continue
-            status = process.wait(900)
+            status = process.wait(STUCK_S)
         deck.insert(0, deck.pop())  # that moment did not come: another one
         finished(study, expected, status, tally)
         tell(f"complete {tally.complete}, losses {tally.losses}", flush=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import STUCK_S
 from emopress.artifact import check_files, file_table
 from emopress.ledger import STATE, check_recorded, guarded, table_of
 
@@ -81,7 +82,7 @@ def started(make):
     ready = context.Event()
     process = context.Process(target=job, args=(make, ready))
     process.start()
-    assert ready.wait(60)
+    assert ready.wait(STUCK_S)
     return process
 
 
@@ -113,7 +114,7 @@ def test_a_job_that_is_killed_ends_like_one_that_is_not(family, request):
     make, rng = request.getfixturevalue(family), random.Random(f"{family} {SEED}")
     start = time.monotonic()
     undisturbed = started(make)
-    undisturbed.join(120)
+    undisturbed.join(STUCK_S)
     seconds, expected = time.monotonic() - start, file_table(CHECKPOINT.parent)
     assert undisturbed.exitcode == 0
     kills = complete = resumed = 0
@@ -123,7 +124,7 @@ def test_a_job_that_is_killed_ends_like_one_that_is_not(family, request):
         resumed += CHECKPOINT.parent.with_name(STATE).exists()
         process = started(make)
         if kills >= KILLS:
-            process.join(120)  # the last one may end
+            process.join(STUCK_S)  # the last one may end
         elif family == "linear" or rng.random() < 0.5:
             process.join(rng.uniform(0, seconds))
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import STUCK_S
 from emopress.artifact import remove_folder, remove_leftovers, replaced_file, replaced_folder
 from emopress.closure import STAMPS
 from emopress.errors import UserError
@@ -30,7 +31,7 @@ def started(work, *arguments):
     event = context.Event()
     process = context.Process(target=work, args=(event, *arguments))
     process.start()
-    assert event.wait(60)
+    assert event.wait(STUCK_S)
     return process
 
 
@@ -115,7 +116,7 @@ def test_two_makers_of_one_output_take_turns_and_a_killed_one_lets_go(capfd):
     time.sleep(0.3)
     assert order.empty() and second.is_alive()
     killed(first)
-    second.join(60)
+    second.join(STUCK_S)
     assert order.get() == "second" and second.exitcode == 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from faultstudy import jobs, kill, members
 
+from command_line import STUCK_S
 from emopress.artifact import file_table
 from emopress.ledger import STATE
 
@@ -206,7 +207,7 @@ def test_a_clock_that_is_turned_back_during_a_training(tmp_path, few, filled, tr
         offset.write_text(f"-{hours}h")
         during += (tmp_path / "jumping" / Path(DENSE).parents[1] / STATE).exists()
         time.sleep(0.02)
-    assert [process.wait(120) for process in processes] == [0, 0] and during > 5
+    assert [process.wait(STUCK_S) for process in processes] == [0, 0] and during > 5
     right, jumping = (file_table(tmp_path / n / Path(DENSE).parent) for n in ("right", "jumping"))
     assert right == jumping
 
@@ -245,7 +246,7 @@ def test_two_snakemakes_in_one_folder_and_a_killed_one(copied):
                 assert last.poll() is None
                 time.sleep(0.05)
             halt(orphan, signal.SIGCONT)
-            assert last.wait(300) == 0
+            assert last.wait(STUCK_S) == 0
         assert made(copied) == expected(copied)
 
 

@@ -12,6 +12,7 @@ import yaml
 from carded import CATALOGUE, MACRO_F1, ROOT, write_data_card, write_predictions
 from scipy.stats import binomtest
 
+from command_line import STUCK_S
 from emopress.card import licences
 from emopress.card.limits import limits
 from emopress.card.words import PASSES
@@ -352,7 +353,7 @@ def test_the_snippet_runs_and_agrees(artifacts, demo, tmp_path, card):
             env={"PYTHONPATH": str(ROOT / "workflow" / "scripts")},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=STUCK_S,
         )
         assert done.returncode == 0, done.stderr
         label, probability = done.stdout.split()

@@ -13,6 +13,7 @@ import pandas
 import pytest
 
 from bad_commands import PREDICT
+from command_line import STUCK_S
 from emopress.artifact import read_json
 from emopress.cli import lines as lines_module
 from emopress.cli import main
@@ -51,7 +52,7 @@ def run(*arguments, stdin=b"", **options):
         input=stdin,
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
-        timeout=120,
+        timeout=STUCK_S,
         **{"stdout": subprocess.PIPE, **options},
     )
 
@@ -222,7 +223,7 @@ def test_each_line_is_answered_at_once(linear, size):
             answer = process.stdout.readline()  # would wait for ever
             assert (answer == b"\t\n") == (text == b"\n")
         process.stdin.close()
-        assert process.stdout.read() == b"" and process.wait(timeout=60) == 0
+        assert process.stdout.read() == b"" and process.wait(timeout=STUCK_S) == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="NOT TESTED: needs /proc")
@@ -237,7 +238,7 @@ def test_memory_does_not_grow_with_the_input(linear, tmp_path):
                 stdin=stream,
                 env=ENVIRONMENT,
                 capture_output=True,
-                timeout=120,
+                timeout=STUCK_S,
             )
         assert done.stdout.count(b"\n") == count
         peaks[count] = int(done.stderr) / 1024
@@ -253,7 +254,7 @@ def test_a_reader_that_goes_away(linear):
         process.stdout.close()
         process.stdin.write(b"hello\n" * 10)
         process.stdin.close()
-        assert process.stderr.read() == b"" and process.wait(timeout=60) == 141
+        assert process.stderr.read() == b"" and process.wait(timeout=STUCK_S) == 141
 
 
 def test_an_interrupt_is_quiet(linear):
@@ -270,7 +271,7 @@ def test_an_interrupt_is_quiet(linear):
         process.stdin.flush()
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=STUCK_S) == 130
         assert process.stderr.read() == b""
 
 
@@ -410,7 +411,7 @@ def test_closed_streams(linear):
             ["sh", "-c", shell.format(words), sys.executable, str(linear)],
             env=ENVIRONMENT,
             capture_output=True,
-            timeout=60,
+            timeout=STUCK_S,
         )
         assert done.returncode == 1 and message in one_line(done)
 

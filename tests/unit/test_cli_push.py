@@ -11,6 +11,7 @@ import pytest
 from carded import ROOT, write_data_card, write_predictions
 from standin_hub import standin_hub
 
+from command_line import STUCK_S
 from emopress.card import facts
 from emopress.card.upload import shipment
 from emopress.cli import main
@@ -45,7 +46,7 @@ def push(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=STUCK_S,
         )
         assert TOKEN not in done.stdout + done.stderr
         return done

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from standin_hub import standin_hub
 
+from command_line import STUCK_S
+
 LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts"
 TOKEN = "hf_TestTokenThatIsNowhereElse"
 CODE = """
@@ -49,7 +51,7 @@ def fetch(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=STUCK_S,
         )
         assert done.returncode == 0, done.stderr
         assert TOKEN not in done.stdout + done.stderr

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from command_line import STUCK_S
 from emopress import gpus
 from emopress.errors import UserError
 from emopress.gpus import demand_gpus, held_gpus, per_training, visible_devices
@@ -192,7 +193,7 @@ def test_a_job_waits_for_a_device(monkeypatch):
     def hold_one():
         with held_gpus(1):
             barrier.wait()
-            told.wait(30)
+            told.wait(STUCK_S)
             ends.append(time.monotonic())
 
     class Terminal(io.StringIO):
@@ -221,7 +222,7 @@ def test_a_killed_job_frees_its_device(monkeypatch, tmp_path):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
     code = (
         "import time\nfrom emopress.gpus import held_gpus\n"
-        "with held_gpus(1):\n    print(flush=True)\n    time.sleep(60)\n"
+        "with held_gpus(1):\n    print(flush=True)\n    time.sleep(3600)\n"
     )
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     job.stdout.readline()  # it has the device

@@ -1,7 +1,5 @@
 """Bootstrap intervals: against scikit-learn, a plain bootstrap, known distributions, and their own promise."""
 
-import time
-
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
@@ -180,13 +178,3 @@ def test_coverage_by_simulation():
                 held[row, column] += low <= aims[row, column] <= high
     share = held / repetitions
     assert (share >= 0.93).all() and (share <= 0.97).all(), share
-
-
-@pytest.mark.parametrize("classes", [6, 28])
-def test_a_variant_takes_seconds(classes):
-    """10,000 resamples of 4,000 texts, with the three variants that it is compared with."""
-    truth, predicted = random_models(4000, classes, variants=4, seeds=1)
-    start = time.process_time()
-    found = resampled(truth, predicted, classes=classes, resamples=10_000)
-    assert found.macro_f1.shape == (10_000, 4)
-    assert time.process_time() - start < 6

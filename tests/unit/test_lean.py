@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_line import STUCK_S
+
 ROOT = Path(__file__).parents[2]
 # All that the environment holds besides Python's own library (numpy.libs: numpy's shared libraries).
 NEEDED = ["numpy", "numpy.libs", "onnxruntime", "tokenizers"]
@@ -90,7 +92,7 @@ def lean(wheel, tmp_path_factory):
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=STUCK_S,
             **options,
         )
 

@@ -1,6 +1,5 @@
 """The linear family: the shipped model is scikit-learn's, in int8 too, and fast."""
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,20 +107,6 @@ def test_parameters(trained):
     with np.load(trained.folder / "int8" / "model.npz") as arrays:
         nonzero = np.count_nonzero(arrays["weights"]) + 6
     assert read_bundle(trained.folder / "int8").facts["nonzero_params"] == nonzero
-
-
-@pytest.mark.alone
-def test_speed(trained, capsys):
-    texts, _ = texts_of(trained.corpus.train)
-    classifier, spent = load(trained.folder / "bundle"), []
-    for text in texts[:200]:
-        start = time.perf_counter()
-        classifier.predict_proba([text])
-        spent.append((time.perf_counter() - start) * 1e3)
-    median = float(np.median(spent))
-    with capsys.disabled():
-        print(f"\nlinear bundle: {median:.3f} ms a text (median of 200)")
-    assert median < 1.0  # 0.3 ms is the aim on a quiet machine
 
 
 def test_text_without_a_known_ngram_gets_the_bias(trained):

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_line import STUCK_S
+
 SCRIPT = Path(__file__).parents[2] / "docs" / "plain_onnxruntime.py"
 
 
@@ -32,7 +34,7 @@ def predicted(bundle, text, folder):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=STUCK_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

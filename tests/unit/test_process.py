@@ -1,6 +1,7 @@
 """Fresh processes: what is measured is theirs alone, and they import what a user's program does."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -33,8 +34,9 @@ def test_it_imports_what_a_users_program_does(artifacts, python, name, expected)
 
 
 def test_a_start(artifacts):
+    before = time.perf_counter()
     start = start_once(artifacts.bundles["linear"], "linear", text="আমি ভালো আছি", threads=1)
-    assert 20 < start.cold_start_ms < 60_000
+    assert 0 < start.cold_start_ms < 1e3 * (time.perf_counter() - before)
     assert 10e6 < start.peak_memory_bytes < 500e6
 
 
@@ -74,8 +76,13 @@ def test_the_time_ends_at_the_prediction(tmp_path, monkeypatch):
         "time.sleep(1)\nprint(12345)\n"
     )
     monkeypatch.setattr(process, "LIBRARY", tmp_path)
+    before = time.perf_counter()
     start = start_once(tmp_path, "linear", text="x", threads=1)
-    assert 300 < start.cold_start_ms < 1200 and start.peak_memory_bytes == 12345
+    whole_ms = 1e3 * (time.perf_counter() - before)
+    assert (
+        300 < start.cold_start_ms < whole_ms - 1000
+    )  # however long either takes on a busy machine
+    assert start.peak_memory_bytes == 12345
 
 
 def test_a_bundle_that_cannot_be_opened_is_one_line(copied):

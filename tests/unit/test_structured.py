@@ -2,8 +2,6 @@
 
 import copy
 import json
-import time
-from statistics import median
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from torch import nn
 from emopress.artifact import read_json
 from emopress.bundle.export import export_transformer
 from emopress.bundle.quantize import quantize_bundle
-from emopress.checkpoint import library_versions, write_manifest
 from emopress.compress.anatomy import head_size, layers_of
 from emopress.compress.importance import (
     Scores,
@@ -41,9 +38,7 @@ from emopress.compress.structured import (
 )
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
-from emopress.runtime.encoder import pad_id
-from emopress.train.encoder import build_encoder, count_parameters, load_encoder
-from emopress.train.finetune import PACKAGES, save_transformer
+from emopress.train.encoder import count_parameters, load_encoder
 from emopress.train.logits import write_logits
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
@@ -477,78 +472,3 @@ def test_too_many_layers_and_shares_of_nothing_are_refused(artifacts, prune, ste
         prune(artifacts.checkpoints["bert"], step(layers=2))
     with pytest.raises(UserError, match=r"pass 'a-name': nothing to cut; heads 0.1 .* 2 heads"):
         prune(artifacts.checkpoints["bert"], step(heads=0.1, ffn=0))
-
-
-def write_wide(folder, few):
-    """Write a BERT checkpoint of 4 layers of 256 for texts of 128 tokens, big enough to time."""
-    torch.manual_seed(0)
-    source = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    init = {"architecture": "bert", "layers": 4, "width": 256, "heads": 8, "ffn": 1024}
-    model = build_encoder(
-        {"init": {**init, "dropout": 0.1}},
-        labels=few.labels,
-        vocab_size=source.get_vocab_size(),
-        max_length=128,
-        pad=pad_id(source),
-        pretrained=None,
-    )
-    params, nonzero = count_parameters(model)
-    save_transformer(folder, model, source, [], max_length=128)
-    facts = {"recipe": [{"name": "wide"}], "seed": 0, "parent": None, "base": None, "licences": []}
-    write_manifest(
-        folder,
-        {
-            "family": "transformer",
-            **few.data,
-            "max_length": 128,
-            **facts,
-            "data_sha256": "0",
-            "params": params,
-            "nonzero_params": nonzero,
-            "versions": library_versions(*PACKAGES),
-        },
-    )
-
-
-@pytest.mark.alone
-@pytest.mark.parametrize(
-    ("definition", "entry"),
-    [
-        ("structured", {"kind": "prune", "method": "structured", "heads": 0.5, "ffn": 0.5}),
-        ("structured", {"kind": "prune", "method": "structured", "layers": 2}),
-        ("low_rank", {"kind": "low-rank", "rank": 32}),
-    ],
-    ids=["half of heads and neurons", "half of the layers", "low rank"],
-)
-def test_a_cut_or_factored_model_is_faster_in_the_same_engine(
-    definition, entry, artifacts, few, filled, tmp_path
-):
-    """One text of 128 tokens at a time on one thread, runs interleaved, medians compared."""
-    folders = [tmp_path / "whole", tmp_path / "small"]
-    folders[0].mkdir()
-    tokenizer = artifacts.checkpoints["bert"] / "tokenizer.json"
-    (folders[0] / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    write_wide(folders[0], few)
-    make = factor_checkpoint if definition == "low_rank" else prune_structured
-    importance = {} if definition == "low_rank" else {"importance": "magnitude"}
-    make(
-        parent=folders[0],
-        step=filled(definition, **entry, **importance),
-        seed=0,
-        device="cpu",
-        train=few.train,
-        validation=few.validation,
-        state=tmp_path / "state",
-        out=folders[1],
-    )
-    classifiers = []
-    for folder in folders:
-        export_transformer(folder, folder / "bundle")
-        classifiers.append(load(folder / "bundle", threads=1))
-    times: list[list[float]] = [[], []]
-    for _ in range(40):
-        for classifier, row in zip(classifiers, times, strict=True):
-            start = time.perf_counter()
-            classifier.predict_proba(["very " * 200])
-            row.append(time.perf_counter() - start)
-    assert median(times[0][5:]) / median(times[1][5:]) > 1.2

@@ -154,7 +154,7 @@ def refused_in(folder, *arguments):
     (folder / "results").mkdir()
     (folder / "results" / "report.md").write_text("an older report")
     command = ["--cores", "1", "--snakefile", f"{ROOT}/Snakefile", *arguments, "--", "report"]
-    done = snakemake(folder, *command, seconds=60)
+    done = snakemake(folder, *command)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr and "Error:" not in done.stderr
     assert (folder / "results" / "report.md").read_text() == "an older report"

@@ -119,7 +119,7 @@ def test_command_line(miniature, tmp_path):
     misspelt(miniature)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))
     command = f"-n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile report"
-    done = snakemake(tmp_path, *command.split(), seconds=60)
+    done = snakemake(tmp_path, *command.split())
     assert done.returncode == 1
     told = done.stdout + done.stderr
     assert told.count(MISTAKES[misspelt]) == 1
