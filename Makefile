@@ -32,8 +32,7 @@ report: setup
 	snakemake --cores $(CORES) report
 
 test: $(VENV)/installed-dev $(VENV)/linked lint
-	python -m pytest -n $(TEST_CORES) --dist loadfile -m "not alone" --ignore=tests/cluster
-	python -m pytest -m alone --ignore=tests/cluster
+	python -m pytest -n $(TEST_CORES) --dist loadfile --ignore=tests/cluster
 
 test-faults: $(VENV)/installed-dev $(VENV)/linked
 	EMOPRESS_KILLS=$(KILLS) EMOPRESS_JOB_KILLS=$(KILLS) python -m pytest tests/faults

@@ -464,7 +464,6 @@ def test_a_random_one_goes_the_same_way(few, run, tmp_path):
     assert load(tmp_path / "bundle").labels == few.labels
 
 
-@pytest.mark.alone  # once, beside another process, a weight differed in its last bit
 def test_an_interrupted_training_goes_on(base, run, trained, tmp_path, monkeypatch):
     from emopress.train import large_adapters
 

@@ -64,7 +64,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
         "transformer",
         family="transformer",
         init={"architecture": "bert", "layers": 1, "width": 32, "heads": 2, "ffn": 64},
-        tokenizer={"train": "wordpiece", "vocab_size": 400},
+        tokenizer={"train": "wordpiece", "vocab_size": 400, "lowercase": False},
         train=training(epochs=1),
     )
     train_encoder(

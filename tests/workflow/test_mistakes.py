@@ -108,7 +108,7 @@ def test_what_no_mirror_has_is_told_by_the_dry_run(plan, miniature, tmp_path, wh
 def test_a_misspelt_target(miniature, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))
     command = f"-n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile -- reprot"
-    done = snakemake(tmp_path, *command.split(), seconds=60)
+    done = snakemake(tmp_path, *command.split())
     told = done.stdout + done.stderr
     assert done.returncode == 1 and "Traceback" not in told
     assert told.count("target 'reprot': no such target; did you mean report?") == 1
