@@ -103,6 +103,17 @@ def test_a_pin_that_finds_no_line_is_an_error():
         pin_revisions.pinned("models: {a: {hub: x/y}}\n", {"x/y": COMMIT})
 
 
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "no such file"), ("models: [", "not valid YAML")]
+)
+def test_a_config_that_cannot_be_read_is_not_pinned(tmp_path, content, message):
+    path = tmp_path / "my.yaml"
+    if content:
+        path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        pin_revisions.main(path)
+
+
 def test_readme_shows_the_plain_onnxruntime_code_that_is_tested():
     code = (ROOT / "docs" / "plain_onnxruntime.py").read_text("utf-8")
     body = code[code.index("import json") :].strip()

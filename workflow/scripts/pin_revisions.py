@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from emopress.artifact import replaced_file
+from emopress.config_file import unreadable
 from emopress.data.pretrained import is_commit, resolve_revision
 from emopress.errors import UserError
 
@@ -57,6 +58,8 @@ def pinned(text: str, commits: dict[str, str]) -> str:
 
 def main(path: Path) -> None:
     """Pin what is not pinned yet and print each model's commit."""
+    if fault := unreadable(path):
+        raise UserError(fault)
     text = path.read_text(encoding="utf-8")
     models = (yaml.safe_load(text) or {}).get("models", {})
     commits = {}
