@@ -137,8 +137,8 @@ CLASSIFIERS = {  # what is wrong -> (config.json's labels, None: without; the li
     ),
     "a classifier whose labels have no names": (
         None,
-        "{path}: its config.json has no names for its 3 labels, so their order is not known; give them as `labels` "
-        "of the model, in the order of its head, or fine-tune it (train.epochs)",
+        "{path}: its config.json gives its 3 labels no names, or contradicting ones, so their order is not known; "
+        "give them as `labels` of the model, in the order of its head, or fine-tune it (train.epochs)",
     ),
 }
 
@@ -172,6 +172,10 @@ def _renamed(old, new):
 
 def _twice(config, tensors):
     tensors["_orig_mod.embeddings.LayerNorm.bias"] = tensors["embeddings.LayerNorm.bias"].clone()
+
+
+def _overflown(config, tensors):
+    tensors["embeddings.LayerNorm.bias"][3] = float("inf")
 
 
 def _quantized(config, tensors):
@@ -235,6 +239,21 @@ MISFITS = {
         _twice,
         "{path}: its weights have the same tensor twice: _orig_mod.embeddings.LayerNorm.bias, "
         "embeddings.LayerNorm.bias",
+    ),
+    "weights that overflowed": (
+        _overflown,
+        "{path}: embeddings.LayerNorm.bias has numbers that are not finite; the checkpoint is of a training that "
+        "failed, or was converted to fp16",
+    ),
+    "a config.json that transformers does not read": (
+        _said(num_attention_heads=3),
+        "{path}: config.json cannot be used (ValueError: The hidden size (8) is not a multiple of the number of "
+        "attention heads (3))",
+    ),
+    "a config.json with a text for a number": (
+        _said(vocab_size="20"),
+        "{path}: config.json cannot be used (StrictDataclassFieldValidationError: Validation error for field "
+        "'vocab_size': TypeError: Field 'vocab_size' expected int, got str (value: '20'))",
     ),
     "weights in whole numbers": (
         _quantized,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from emopress.architectures import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
-from emopress.train.pretrained import load_classifier
+from emopress.train.pretrained import load_classifier, usable_config
 
 
 def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
@@ -117,7 +117,10 @@ def classifier_config(
         return config
     if pretrained is None:
         raise ValueError("an entry without init needs its fetched checkpoint")
-    config = AutoConfig.from_pretrained(pretrained, local_files_only=True, trust_remote_code=False)
+    with usable_config(pretrained):
+        config = AutoConfig.from_pretrained(
+            pretrained, local_files_only=True, trust_remote_code=False
+        )
     if config.model_type not in ARCHITECTURES:
         raise UserError(
             f"{pretrained}: a {config.model_type} checkpoint; emopress takes {', '.join(ARCHITECTURES)}"

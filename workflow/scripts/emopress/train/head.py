@@ -24,10 +24,11 @@ class Head:
 def stated_labels(config: Mapping[str, Any]) -> list[str] | None:
     """Return the label names of a config.json in the order of the rows, None if it gives no names.
 
-    They stand in id2label, or the other way round in label2id; LABEL_0, LABEL_1, ... are no names.
+    They stand in id2label, or the other way round in label2id; LABEL_0, LABEL_1, ... are no names, and
+    neither are two that contradict each other.
     """
     forward, backward = config.get("id2label"), config.get("label2id")
-    named = []
+    named, said = [], set()
     if isinstance(forward, Mapping):
         named.append({str(index): str(name) for index, name in forward.items()})
     if isinstance(backward, Mapping):
@@ -36,8 +37,8 @@ def stated_labels(config: Mapping[str, Any]) -> list[str] | None:
         ordered = [names.get(str(index)) for index in range(len(names))]
         found = [name for name in ordered if name is not None]
         if found and len(found) == len(names) and not all(map(UNNAMED.fullmatch, found)):
-            return found
-    return None
+            said.add(tuple(found))
+    return list(said.pop()) if len(said) == 1 else None
 
 
 def head_of(
@@ -61,8 +62,8 @@ def head_of(
     if theirs is None and rows == len(labels):
         return Head(
             None,
-            f"its config.json has no names for its {rows} labels, so their order is not known; give them "
-            f"as `labels` of the model, in the order of its head, or {FINE_TUNE}",
+            f"its config.json gives its {rows} labels no names, or contradicting ones, so their order is not known; "
+            f"give them as `labels` of the model, in the order of its head, or {FINE_TUNE}",
         )
     if theirs is None or len(theirs) != rows:
         named = f"; {len(theirs)} are named ({shown(theirs)})" if theirs else ""

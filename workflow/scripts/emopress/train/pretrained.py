@@ -8,7 +8,8 @@ other tasks may differ; they are told in the log.
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -216,10 +217,7 @@ def load_classifier(
     else a new one. UserError, in one line, if the weights do not fit; or, with train.epochs 0, if the
     checkpoint is a classifier of other labels.
     """
-    from transformers import AutoModelForSequenceClassification
-
-    with torch.device("meta"):
-        empty: Any = AutoModelForSequenceClassification.from_config(config)
+    empty = _empty(folder, config)
     weights = renamed(read_weights(folder), empty, folder)
     _check_numbers(folder, weights)
     output = OUTPUT[config.model_type]
@@ -244,6 +242,24 @@ def load_classifier(
     return model
 
 
+@contextmanager
+def usable_config(folder: Path) -> Iterator[None]:
+    """Turn whatever transformers raises of a folder's config.json into one line."""
+    try:
+        yield
+    except Exception as error:  # it raises what its checks and layers raise
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{folder}: config.json cannot be used ({why})") from None
+
+
+def _empty(folder: Path, config: Any) -> Any:
+    """Return the classifier of a config without memory for its weights: their names and shapes."""
+    from transformers import AutoModelForSequenceClassification
+
+    with usable_config(folder), torch.device("meta"):
+        return AutoModelForSequenceClassification.from_config(config)
+
+
 def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
     """Return the model with these weights and what transformers has to say, which `check_fit` reads."""
     from transformers.utils import logging as chatter
@@ -266,8 +282,13 @@ def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
 
 
 def _check_numbers(folder: Path, weights: Mapping[str, Tensor]) -> None:
-    """Raise UserError for a matrix of whole numbers: one that is quantized, which would be taken as it is."""
+    """Raise UserError for a matrix of whole numbers (it is quantized), and for numbers that are not finite."""
     for name, value in weights.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise UserError(
+                f"{folder}: {name} has numbers that are not finite; the checkpoint is of a training that failed, "
+                "or was converted to fp16"
+            )
         if value.dim() > 1 and not value.is_floating_point() and not name.endswith("_ids"):
             raise UserError(
                 f"{folder}: {name} is stored in {str(value.dtype).removeprefix('torch.')}: a quantized "
@@ -284,10 +305,7 @@ def check_linked(
     in fp32 where the checkpoint has it for the data set's labels, else None. UserError as in
     `load_classifier`, and for names that only renaming would make fit.
     """
-    from transformers import AutoModelForSequenceClassification
-
-    with torch.device("meta"):
-        model: Any = AutoModelForSequenceClassification.from_config(config)
+    model = _empty(folder, config)
     shapes, base = stored_shapes(folder), f"{model.base_model_prefix}."
     parts = tuple(f"{name}." for name, _ in model.base_model.named_children())
     found = {base + n if n.startswith(parts) else n: shape for n, shape in shapes.items()}
