@@ -17,6 +17,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 
 from emopress.errors import UserError
+from emopress.measure.exact import FEW_IN_CELL
 from emopress.report import fonts
 from emopress.report.bars import baseline_figure, compression_figure, speedup_figure, times
 from emopress.report.confusion import confusion_figure
@@ -25,6 +26,7 @@ from emopress.report.figures import dataset_figures, write_figures
 from emopress.report.highlights import highlighted
 from emopress.report.layers import crossings, layers_of, ordered_rows, with_bends, without_cycles
 from emopress.report.radar import best_of_each, chosen_measures, position, radar_figure, score_step
+from emopress.report.reliability_figure import reliability_figure
 from emopress.report.rulegraph import read_rulegraph, rulegraph_figure
 from emopress.report.spread import spread, within
 from emopress.report.style import fitted, new_figure, plain, save_figure, shortened, wrapped
@@ -393,6 +395,27 @@ def test_highlighted_are_models_and_front_thinned_evenly():
     assert highlighted(table, 1) == ["m"]
     by_f1 = table.assign(judge_by="macro_f1")
     assert highlighted(by_f1, 9) == ["m", "m+e", "m+worse"]  # the front of what decides
+
+
+def test_bins_of_few_answers_look_it():
+    table, _, found = study(["teacher"])
+    bins = found["variants"]["teacher"]["reliability"]
+    bins |= {
+        "low": [0.2, 0.8],
+        "high": [0.4, 1.0],
+        "confidence": [0.3, 0.9],
+        "accuracy": [0.5, 0.9],
+    }
+    bins["count"] = [FEW_IN_CELL - 1, FEW_IN_CELL]
+    figure = reliability_figure(table.set_index("variant"), found, title="")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts if text.get_text().isdigit()] == ["29"]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    colours = {line.get_xdata()[0]: line.get_color() for line in dots}
+    assert colours[30.0] != colours[90.0]
+    assert any(
+        "bins of fewer than 30" in " ".join(text.get_text().split()) for text in figure.texts
+    )
 
 
 def test_radar_takes_the_best_on_validation_of_each_technique():
