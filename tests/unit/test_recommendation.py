@@ -395,6 +395,7 @@ def test_labels_that_are_never_found():
         ("CC BY-NC-SA 4.0", "restricts use: CC BY-NC-SA 4.0."),
         ("Non-Commercial", "restricts use: Non-Commercial."),
         ("educational and research use", "restricts use: educational and research use."),
+        ("CC BY 4.0 (google-research's README)", None),
         ("openrail", "is not known (openrail): read it, or ask, before you ship."),
         ("apache-2.0", None),
         ("MIT (copyright Somebody)", None),

@@ -13,7 +13,8 @@ from emopress.report import tables as t
 from emopress.report.tables import Markdown
 from emopress.report.text_cautions import few_vectors, text_cautions
 
-RESTRICTED = re.compile(r"\bnc\b|non-?\s?commercial|research", re.IGNORECASE)
+# The name of an owner, google-research, restricts nothing.
+RESTRICTED = re.compile(r"\bnc\b|non-?\s?commercial|(?<!-)\bresearch\b", re.IGNORECASE)
 
 
 def cautions(
