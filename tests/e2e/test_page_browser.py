@@ -263,7 +263,11 @@ def test_a_variant_has_an_address(opened):
     assert explorer.locator("h3.name").inner_text().strip() == "teacher+mag30"
     text = explorer.inner_text()
     assert "Against its teacher teacher: −1.00 points of accuracy" in text
-    assert "no difference shown" in text and "simulated" in text
+    assert (
+        "points of accuracy (95 % interval" in text
+        and ", not shown (" in text
+        and "simulated" in text
+    )
     assert "amount: 0.3" in text and "zeros among the weights of linear layers: 30 %" in text
     assert explorer.locator(".matrix tbody td").first.inner_text().split() == ["400", "86", "%"]
     assert page.locator("#own-noise .mark-symbol path").count() == 3 * 4

@@ -128,7 +128,9 @@ def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
     changes = [_changed(metric, row, base) for metric in judge_of(rows).told]
     verbs = [verb for verb, _ in changes]
     scores = " and ".join(
-        words if place and verbs[place - 1] == verb else f"{verb} {words}"
+        words.replace(" points of", " of")
+        if place and verbs[place - 1] == verb
+        else f"{verb} {words}"
         for place, (verb, words) in enumerate(changes)
     )
     smaller = base["size_bytes"] / row["size_bytes"]
@@ -145,7 +147,7 @@ def _changed(metric: Metric, row: pd.Series, base: pd.Series) -> tuple[str, str]
     if abs(gap) < EQUAL:
         return "has", f"the same {metric.name} ({score} %)"
     verb = "gains" if gap > 0 else "loses"
-    span = f"from {t.percent(base[metric.column])} to {score} %"
+    span = f"{t.percent(base[metric.column])} to {score} %"
     return verb, f"{100 * abs(gap):.2f} points of {metric.name} ({span})"
 
 
@@ -175,17 +177,12 @@ def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
 def sure(
     first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> list[Markdown]:
-    """Say how sure the scores and the differences are, and what another training would change."""
+    """Say whether a difference to the reference is shown, and what another training would change."""
     variant, reference, judge = first["variant"], first["reference"], judge_of(rows)
     row = rows.loc[variant]
-    scores = [
-        f"the {metric.name} is {t.percent(row[metric.column])} % (95 % interval "
-        f"{t.interval(row[f'{metric.column}_low'], row[f'{metric.column}_high'])})"
-        for metric in judge.told
-    ]
-    told = [f"On {t.count(statistics['n_test'])} test texts {', '.join(scores)}."]
+    told = []
     if reference is not None and reference != variant:
-        told += tested(row, rows.loc[reference], judge)
+        told += tested(row, rows.loc[reference], judge, statistics["n_test"])
     if row["seeds"] > 1:
         spreads = [f"{100 * row[f'{m.column}_sd']:.2f} points of {m.name}" for m in judge.told]
         told.append(
@@ -200,9 +197,16 @@ def sure(
 def caveats(
     first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> list[Markdown]:
-    """Say what the choice was made on, and what the intervals do not say."""
+    """Say how sure scores and differences are, what the choice was made on, and what intervals do not say."""
+    variant, reference = first["variant"], first["reference"]
+    compare = reference is not None and reference != variant
+    differences = (
+        _differences(rows.loc[variant], rows.loc[reference], judge_of(rows)) if compare else []
+    )
     meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
     return [
+        Markdown(_intervals(rows.loc[variant], judge_of(rows), statistics["n_test"])),
+        *map(Markdown, differences),
         Markdown(
             f"It was chosen among {t.count(first['candidates'])}, judged by {judge_of(rows).metric.name} on "
             f"{t.count(statistics['n_validation'])} validation texts{meeting}."
@@ -211,7 +215,7 @@ def caveats(
     ]
 
 
-def tested(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
+def tested(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[str]:
     """Say in words what the paired tests against the reference `base` found, and what they could have missed.
 
     Of no difference is spoken only where neither the metric that decides nor macro F1 shows one.
@@ -222,46 +226,73 @@ def tested(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
         return [f"Its difference to {name} was not tested."]
     shown = {metric: test for metric, test in tests.items() if test["shown"]}
     if not shown:
-        return [_none_shown(name, tests)]
+        return [_none_shown(name, tests, texts)]
     told = []
     for metric, test in shown.items():
         what = "gain over" if test["difference"] > 0 else "loss against"
+        span = f"{t.points_interval(test['low'], test['high'])} points"
         told.append(
-            f"In {metric.name} a {what} {name} is shown ({_by_test(metric, test)}): {_span(test)} (95 % interval)."
+            f"In {metric.name} a {what} {name} is shown ({told_p(test['p'])}): {span} (95 % interval)."
         )
     told += [
-        f"The {metric.name} alone does not show it ({_by_test(metric, test)}): {_span(test)} (95 % interval)."
+        f"The {metric.name} alone does not show it ({told_p(test['p'])})."
         for metric, test in tests.items()
         if metric not in shown
     ]
     return told
 
 
-def _none_shown(name: str, tests: Mapping[Metric, Mapping[str, Any]]) -> str:
-    """Say that no test shows a difference, which differences fit the texts, and what could have been missed."""
-    by = [f"in {metric.name} ({_by_test(metric, test)})" for metric, test in tests.items()]
-    spans = [f"{_span(test)} of {metric.name}" for metric, test in tests.items()]
-    text = f"No difference to {name} is shown{', neither' * (len(by) > 1)} {' nor '.join(by)}: "
-    text += f"{' and '.join(spans)} fit these texts (95 % interval{'s' * (len(spans) > 1)})"
-    missed = [
-        f"{-100 * test['low']:.1f} points of {metric.name}"
-        for metric, test in tests.items()
-        if round(1000 * test["low"]) < 0
+def _none_shown(name: str, tests: Mapping[Metric, Mapping[str, Any]], texts: int) -> str:
+    """Say that no test shows a difference, and what could have been missed."""
+    by = [f"in {metric.name} ({told_p(test['p'])})" for metric, test in tests.items()]
+    text = f"No difference to {name} is shown on {t.count(texts)} test texts"
+    text += f"{', neither' * (len(by) > 1)} {' nor '.join(by)}"
+    lost = {
+        m.name: -100 * test["low"] for m, test in tests.items() if round(1000 * test["low"]) < 0
+    }
+    missed = [f"{points:.1f} points of {metric}" for metric, points in lost.items()]
+    if 1 < len(lost) == len(tests):  # in the order in which they stand
+        missed = [f"{points:.1f}" for points in lost.values()]
+        missed[-1] += " points"
+    return (
+        f"{text}; a loss of up to {' or '.join(missed)} could have been missed."
+        if missed
+        else f"{text}."
+    )
+
+
+def _intervals(row: pd.Series, judge: Judge, texts: int) -> str:
+    """Say how sure the scores are."""
+    ends = [
+        f"of {m.name} {t.interval(row[f'{m.column}_low'], row[f'{m.column}_high'])} %"
+        for m in judge.told
     ]
-    text += f"; a loss of up to {' or '.join(missed)} could have been missed." if missed else "."
-    apart = [m.name for m, test in tests.items() if test["low"] > 0 or test["high"] < 0]
+    return f"On {t.count(texts)} test texts the 95 % interval is {', '.join(ends)}."
+
+
+def _differences(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
+    """Say which differences to the reference `base` fit the test texts, and how they were tested."""
+    tests = {metric: compared(metric, row, base) for metric in judge.told}
+    if any(t.missing(test["p"]) for test in tests.values()):
+        return []
+    spans = [
+        f"{t.points_interval(test['low'], test['high'])} points of {metric.name}"
+        for metric, test in tests.items()
+    ]
+    by = [f"of {metric.test} for {metric.name}" for metric in tests]
+    told = [
+        f"Differences to {t.code(base.name)} that fit the test texts: {' and '.join(spans)} "
+        f"(95 % interval{'s' * (len(spans) > 1)}); p is that {' and '.join(by)}, after Holm's correction for all "
+        "comparisons of the data set."
+    ]
+    apart = [
+        metric.name
+        for metric, test in tests.items()
+        if not test["shown"] and (test["low"] > 0 or test["high"] < 0)
+    ]
     if apart:
-        text += f" By itself the interval of {' and that of '.join(apart)} excludes 0; after correction for all "
-        text += "comparisons of the data set it is not shown."
-    return text
-
-
-def _by_test(metric: Metric, test: Mapping[str, Any]) -> str:
-    return f"{metric.test}, {told_p(test['p'])} after Holm's correction"
-
-
-def _span(test: Mapping[str, Any]) -> str:
-    return f"{t.points_interval(test['low'], test['high'])} points"
+        told.append(f"By itself the interval of {' and that of '.join(apart)} excludes 0.")
+    return told
 
 
 def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
