@@ -136,7 +136,7 @@ def test_the_first_screen_by_hand():
     )
     assert differences == (
         "Differences to `big` that fit the test texts: −1.6 to −0.2 points of accuracy and −2.5 to +0.5 points of "
-        "macro F1 (95 % intervals); p is that of McNemar's test for accuracy and of paired bootstrap for macro F1, "
+        "macro F1 (95 % intervals); p is that of McNemar's test for accuracy and of the paired bootstrap for macro F1, "
         "after Holm's correction for all comparisons of the data set."
     )
     assert apart == "By itself the interval of accuracy excludes 0."
@@ -221,6 +221,7 @@ def test_the_metric_that_decides_is_named_with_macro_f1_beside_it():
     whole = told(several("subset_accuracy"), budgets=budgets)
     assert whole["headline"].endswith("92.50 % subset accuracy, 90.50 % macro F1.")
     assert "judged by subset accuracy on 1,800" in whole["caveats"][-2]
+    assert "p is that of the paired bootstrap, after Holm's" in alone["caveats"][1]
     assert "The subset accuracy alone does not show it (p = 0.21)" in sentences(whole)
     other = told(several("jaccard"), budgets={"best": {"prefer": "score"}})
     assert other["headline"].endswith("70.00 % Jaccard index, 91.00 % macro F1.")

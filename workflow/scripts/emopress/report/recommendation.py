@@ -279,7 +279,10 @@ def _differences(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
         f"{t.points_interval(test['low'], test['high'])} points of {metric.name}"
         for metric, test in tests.items()
     ]
-    by = [f"of {metric.test} for {metric.name}" for metric in tests]
+    named = {m: f"the {m.test}" if m.test.startswith("paired") else m.test for m in tests}
+    by = [f"of {test} for {metric.name}" for metric, test in named.items()]
+    if len(set(named.values())) == 1:
+        by = [f"of {next(iter(named.values()))}"]
     told = [
         f"Differences to {t.code(base.name)} that fit the test texts: {' and '.join(spans)} "
         f"(95 % interval{'s' * (len(spans) > 1)}); p is that {' and '.join(by)}, after Holm's correction for all "
