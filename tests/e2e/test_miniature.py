@@ -202,9 +202,9 @@ CELLS = {  # heading of a table -> column of the report -> what the summary says
 
 
 TESTS = {  # columns of the tables of paired tests, of a comparison's columns in the summary
-    "Points": lambda row, other: signed(row[f"{other}_difference"]),
-    "95 %": lambda row, other: signed_interval(row[f"{other}_low"], row[f"{other}_high"]),
-    "p": lambda row, other: p_value(row[f"{other}_p"]),
+    "Accuracy points": lambda row, other: signed(row[f"{other}_difference"]),
+    "Accuracy, 95 %": lambda row, other: signed_interval(row[f"{other}_low"], row[f"{other}_high"]),
+    "Accuracy p": lambda row, other: p_value(row[f"{other}_p"]),
     "Macro F1 points": lambda row, other: signed(row[f"{other}_macro_f1_difference"]),
     "Macro F1, 95 %": lambda row, other: signed_interval(
         row[f"{other}_macro_f1_low"], row[f"{other}_macro_f1_high"]
