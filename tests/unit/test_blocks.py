@@ -358,7 +358,7 @@ def test_the_same_bytes_again(artifacts, bundles, tmp_path):
 
 
 def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
-    copied, few, filled, tmp_path
+    copied, few, filled, tmp_path, exact_unasked
 ):
     """The exporter hands equal weights on through Identity nodes; a product behind one stayed fp32."""
     from safetensors.torch import load_file, save_file
@@ -400,5 +400,6 @@ def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
         whole = [t.name for t in tensors if t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
         assert all("scales" in each for each in whole), name  # no matrix is left in fp32
         assert np.abs(load(out).predict_logits(["i am so happy"]) - fp32).max() < 1
+        assert exact_unasked(out, ["i am so happy"])  # opens, on a processor without VNNI too
     findings = read_bundle(tmp_path / "int4").facts["findings"]["int4"]
     assert findings["four_bit_weight_share"] > 0.95

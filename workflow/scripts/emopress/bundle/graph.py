@@ -76,3 +76,36 @@ def only_products_read_integers(model: onnx.ModelProto, tensors: set[str]) -> No
     for node in model.graph.node:
         if node.op_type not in PRODUCTS:
             node.input[:] = [exact.get(name, name) for name in node.input]
+
+
+def give_readers_copies(model: onnx.ModelProto) -> None:
+    """Give every product that reads an int8 weight which another reads too a copy of it, in place.
+
+    ONNX Runtime does not open a graph that shares one where session.x64quantprecision is 1.
+    """
+    tensors = {t.name: t for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8}
+    scaled = {
+        node.output[0]: node
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in tensors
+    }
+    read: set[str] = set()
+    for node in list(model.graph.node):  # in static graphs products share what gives the weight
+        for place, name in enumerate(node.input):
+            if name in scaled and name in read:
+                own = onnx.NodeProto()
+                own.CopyFrom(scaled[name])
+                own.name, own.output[0] = f"{own.name}_{len(read)}", f"{name}_{len(read)}"
+                node.input[place] = own.output[0]
+                model.graph.node.insert(0, own)  # it reads constants alone
+            read.add(node.input[place])
+    read = set()
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            if name in tensors and name in read:
+                own_tensor = onnx.TensorProto()
+                own_tensor.CopyFrom(tensors[name])
+                own_tensor.name = f"{name}_{len(read)}"
+                node.input[place] = own_tensor.name
+                model.graph.initializer.append(own_tensor)
+            read.add(node.input[place])

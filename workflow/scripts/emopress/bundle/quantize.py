@@ -16,7 +16,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.calibration import calibration_feeds
-from emopress.bundle.graph import PRODUCTS, layer_of
+from emopress.bundle.graph import PRODUCTS, give_readers_copies, layer_of
 from emopress.bundle.manifest import derived
 from emopress.bundle.qdq import quantized_inputs, write_qdq
 from emopress.bundle.ranges import Activations, activation_ranges
@@ -174,6 +174,7 @@ def finish_int8(
     Returns (weights that became zero, share of all weights of `prepared` that are stored in 8 bits).
     """
     model = onnx.load(result)
+    give_readers_copies(model)
     lost, stored = quantize_tables(model, kept) if tables else (0, 0)
     onnx.save(model, result)
     fp32 = {t.name: t for t in onnx.load(prepared).graph.initializer}
