@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from emopress.measure.recommend import recommend
+from emopress.report.budgets import recommendation_table
 from emopress.report.cautions import never_found
-from emopress.report.recommendation import answer, cost, recommendation_table
+from emopress.report.recommendation import answer, cost
 from emopress.report.tables import Markdown
 
 SPLITS = ("train", "validation", "test")

@@ -6,22 +6,16 @@ from typing import Any
 import pandas as pd
 
 from emopress.languages import language_name
-from emopress.measure.deciding import Judge, Metric, judge_of
+from emopress.measure.deciding import Metric, judge_of
 from emopress.measure.summary import claimed
 from emopress.report import tables as t
+from emopress.report.budgets import told_best, told_limits, told_misses
 from emopress.report.cautions import cautions
-from emopress.report.judged import NO_TEST, compared
-from emopress.report.phrases import told_p
-from emopress.report.sections import note_of
+from emopress.report.certainty import caveats, sure
+from emopress.report.judged import compared
 from emopress.report.tables import Markdown
 
-FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
 EQUAL = 5e-5  # a difference that two decimals of a percent do not show
-INTERVALS = (
-    "The intervals are over texts with this test split's shares of labels: they leave out the spread "
-    "between trainings, and they are not corrected for the number of comparisons."
-)
-BEST = {"size": "smallest", "latency": "fastest"}
 
 
 def answer(
@@ -85,21 +79,16 @@ def why(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Say by what rule the variant was chosen, or what it misses."""
     judge = judge_of(rows)
     if not first["met"]:
-        over = _misses(first["misses"], judge)
-        return Markdown(f"Wanted was {_limits(first, judge)}; it is over by {over}.")
+        over = told_misses(first["misses"], judge)
+        return Markdown(f"Wanted was {told_limits(first, judge)}; it is over by {over}.")
     if first["tied"]:
         return Markdown(_of_the_fastest(first, rows))
-    best = _best(first, judge)
+    best = told_best(first, judge)
     if not first["limits"]:
         return Markdown(
             f"Of all {t.count(first['candidates'])} it is the {best} on validation texts."
         )
-    return Markdown(f"It is the {best} with {_limits(first, judge)}.")
-
-
-def _best(item: Mapping[str, Any], judge: Judge) -> str:
-    """Say what a budget prefers: smallest, best by accuracy."""
-    return BEST.get(item["prefer"], f"best by {judge.metric.name}")
+    return Markdown(f"It is the {best} with {told_limits(first, judge)}.")
 
 
 def _of_the_fastest(first: Mapping[str, Any], rows: pd.DataFrame) -> str:
@@ -107,7 +96,7 @@ def _of_the_fastest(first: Mapping[str, Any], rows: pd.DataFrame) -> str:
     judge = judge_of(rows)
     scores = rows.loc[first["tied"], judge.metric.validation]
     spread = t.share(rows.loc[first["variant"], "timing_spread"])
-    limits = f" with {_limits(first, judge)}" if first["limits"] else ""
+    limits = f" with {told_limits(first, judge)}" if first["limits"] else ""
     reason = f"the best {judge.metric.name} on validation texts"
     equals = int((scores == scores[first["variant"]]).sum())
     if equals > 1:
@@ -174,139 +163,15 @@ def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
     return told
 
 
-def sure(
-    first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
-) -> list[Markdown]:
-    """Say whether a difference to the reference is shown, and what another training would change."""
-    variant, reference, judge = first["variant"], first["reference"], judge_of(rows)
-    row = rows.loc[variant]
-    told = []
-    if reference is not None and reference != variant:
-        told += tested(row, rows.loc[reference], judge, statistics["n_test"])
-    if row["seeds"] > 1:
-        spreads = [f"{100 * row[f'{m.column}_sd']:.2f} points of {m.name}" for m in judge.told]
-        told.append(
-            f"Over {t.count(row['seeds'])} trainings with different seeds the standard deviation is "
-            f"{' and '.join(spreads)}."
-        )
-    else:
-        told.append("Trained once: what another training would change is not known.")
-    return [Markdown(sentence) for sentence in told]
-
-
-def caveats(
-    first: Mapping[str, Any], rows: pd.DataFrame, statistics: Mapping[str, Any]
-) -> list[Markdown]:
-    """Say how sure scores and differences are, what the choice was made on, and what intervals do not say."""
-    variant, reference = first["variant"], first["reference"]
-    compare = reference is not None and reference != variant
-    differences = (
-        _differences(rows.loc[variant], rows.loc[reference], judge_of(rows)) if compare else []
-    )
-    meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
-    return [
-        Markdown(_intervals(rows.loc[variant], judge_of(rows), statistics["n_test"])),
-        *map(Markdown, differences),
-        Markdown(
-            f"It was chosen among {t.count(first['candidates'])}, judged by {judge_of(rows).metric.name} on "
-            f"{t.count(statistics['n_validation'])} validation texts{meeting}."
-        ),
-        Markdown(INTERVALS),
-    ]
-
-
-def tested(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[str]:
-    """Say in words what the paired tests against the reference `base` found, and what they could have missed.
-
-    Of no difference is spoken only where neither the metric that decides nor macro F1 shows one.
-    """
-    name = t.code(base.name)
-    tests = {metric: compared(metric, row, base) for metric in judge.told}
-    if any(t.missing(test["p"]) for test in tests.values()):
-        return [f"Its difference to {name} was not tested."]
-    shown = {metric: test for metric, test in tests.items() if test["shown"]}
-    if not shown:
-        return [_none_shown(name, tests, texts)]
-    told = []
-    for metric, test in shown.items():
-        what = "gain over" if test["difference"] > 0 else "loss against"
-        span = f"{t.points_interval(test['low'], test['high'])} points"
-        told.append(
-            f"In {metric.name} a {what} {name} is shown ({told_p(test['p'])}): {span} (95 % interval)."
-        )
-    told += [
-        f"The {metric.name} alone does not show it ({told_p(test['p'])})."
-        for metric, test in tests.items()
-        if metric not in shown
-    ]
-    return told
-
-
-def _none_shown(name: str, tests: Mapping[Metric, Mapping[str, Any]], texts: int) -> str:
-    """Say that no test shows a difference, and what could have been missed."""
-    by = [f"in {metric.name} ({told_p(test['p'])})" for metric, test in tests.items()]
-    text = f"No difference to {name} is shown on {t.count(texts)} test texts"
-    text += f"{', neither' * (len(by) > 1)} {' nor '.join(by)}"
-    lost = {
-        m.name: -100 * test["low"] for m, test in tests.items() if round(1000 * test["low"]) < 0
-    }
-    missed = [f"{points:.1f} points of {metric}" for metric, points in lost.items()]
-    if 1 < len(lost) == len(tests):  # in the order in which they stand
-        missed = [f"{points:.1f}" for points in lost.values()]
-        missed[-1] += " points"
-    return (
-        f"{text}; a loss of up to {' or '.join(missed)} could have been missed."
-        if missed
-        else f"{text}."
-    )
-
-
-def _intervals(row: pd.Series, judge: Judge, texts: int) -> str:
-    """Say how sure the scores are."""
-    ends = [
-        f"of {m.name} {t.interval(row[f'{m.column}_low'], row[f'{m.column}_high'])} %"
-        for m in judge.told
-    ]
-    return f"On {t.count(texts)} test texts the 95 % interval is {', '.join(ends)}."
-
-
-def _differences(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
-    """Say which differences to the reference `base` fit the test texts, and how they were tested."""
-    tests = {metric: compared(metric, row, base) for metric in judge.told}
-    if any(t.missing(test["p"]) for test in tests.values()):
-        return []
-    spans = [
-        f"{t.points_interval(test['low'], test['high'])} points of {metric.name}"
-        for metric, test in tests.items()
-    ]
-    named = {m: f"the {m.test}" if m.test.startswith("paired") else m.test for m in tests}
-    by = [f"of {test} for {metric.name}" for metric, test in named.items()]
-    if len(set(named.values())) == 1:
-        by = [f"of {next(iter(named.values()))}"]
-    told = [
-        f"Differences to {t.code(base.name)} that fit the test texts: {' and '.join(spans)} "
-        f"(95 % interval{'s' * (len(spans) > 1)}); p is that {' and '.join(by)}, after Holm's correction for all "
-        "comparisons of the data set."
-    ]
-    apart = [
-        metric.name
-        for metric, test in tests.items()
-        if not test["shown"] and (test["low"] > 0 or test["high"] < 0)
-    ]
-    if apart:
-        told.append(f"By itself the interval of {' and that of '.join(apart)} excludes 0.")
-    return told
-
-
 def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Say what would be chosen next and what it is short of, empty if there is nothing else."""
     if first["runner_up"] is None:
         return Markdown("")
     over, tail, judge = first["runner_up_misses"], "", judge_of(rows)
     if over and not first["met"]:
-        tail = f", over by {_misses(over, judge)}"
+        tail = f", over by {told_misses(over, judge)}"
     elif over:
-        tail = f", which does not meet the limits: over by {_misses(over, judge)}"
+        tail = f", which does not meet the limits: over by {told_misses(over, judge)}"
     elif first["runner_up"] in first["tied"]:
         scores = [
             f"{t.percent(rows.loc[name, judge.metric.validation])} %"
@@ -331,72 +196,11 @@ def same_family(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     return Markdown(f"If it must be a {family} model, as {t.code(reference)} is: {facts}")
 
 
-def recommendation_table(
-    recommendations: Sequence[Mapping[str, Any]], rows: pd.DataFrame, entry: Mapping[str, Any]
-) -> Markdown:
-    """Write one row per budget: its limits, what was chosen, its figures, and the runner-up."""
-    lines, judge = [], judge_of(rows)
-    for item in recommendations:
-        variant, reference = item["variant"], item["reference"]
-        line: dict[str, object] = {
-            "Budget": t.code(item["budget"]),
-            "Chosen": t.EMPTY if variant is None else t.code(variant),
-            FITS: "yes"
-            if item["met"]
-            else Markdown(f"**no**, over by {_misses(item['misses'], judge)}"),
-        }
-        if variant is None:
-            line[FITS] = Markdown("**no**, nothing to choose from")
-        else:
-            row = rows.loc[variant]
-            base = None if reference in (None, variant) else rows.loc[reference]
-            for metric in judge.told:
-                name = metric.column
-                test = NO_TEST if base is None else compared(metric, row, base)
-                line[f"{metric.title} %"] = t.percent(row[name], row[f"{name}_sd"])
-                if metric is judge.metric:
-                    line["95 %"] = t.interval(row[f"{name}_low"], row[f"{name}_high"])
-                    line["Points"] = t.points(test["difference"])
-                    line["Points, 95 %"] = t.points_interval(test["low"], test["high"])
-                else:
-                    line[f"{metric.title} points"] = t.points(test["difference"])
-            line["Size"] = t.size(row["size_bytes"])
-            line["p50 ms"] = t.decimals(row["latency_ms_p50"])
-        line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
-        line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
-        line["Wanted"] = Markdown(
-            f"{_best(item, judge)}{', ' if item['limits'] else ''}{_limits(item, judge)}"
-        )
-        lines.append(line)
-    left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
-    return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
-
-
 def _facts(variant: str, rows: pd.DataFrame) -> str:
     row = rows.loc[variant]
     scores = [f"{t.percent(row[metric.column])} % {metric.name}" for metric in judge_of(rows).told]
     size, latency = t.size(row["size_bytes"]), t.decimals(row["latency_ms_p50"])
     return f"{t.code(variant)}: {size}, {latency} ms a text, {', '.join(scores)}"
-
-
-def _limits(item: Mapping[str, Any], judge: Judge) -> str:
-    told = []
-    for key, limit in item["limits"].items():
-        if metric := judge.limited(key):
-            points = "point" if limit == 1 else "points"
-            base = t.code(item["baseline"] or item["reference"])
-            more = f", which is better than {t.code(item['reference'])}" if item["baseline"] else ""
-            told.append(
-                f"at most {limit:g} {points} of {metric.name} below {base} on validation texts{more}"
-            )
-        else:
-            each = " a text" if key == "max_latency_ms" else ""
-            told.append(f"at most {limit:g} {judge.unit(key)}{each}")
-    return " and ".join(told)
-
-
-def _misses(misses: Mapping[str, float], judge: Judge) -> str:
-    return " and ".join(f"{over:.3g} {judge.unit(key)}" for key, over in misses.items())
 
 
 def _times(value: float, above: str, below: str, equal: str) -> str:

@@ -12,6 +12,7 @@ from emopress.measure.exact import FEW_IN_CELL, FEW_TEXTS
 from emopress.measure.machine import TELLING_FLAGS
 from emopress.report import judged, question_tables, sections
 from emopress.report import tables as t
+from emopress.report.budgets import recommendation_table
 from emopress.report.cards import card_view
 from emopress.report.cautions import never_found
 from emopress.report.engines import engine_table, other_engines_table
@@ -20,7 +21,7 @@ from emopress.report.findings import findings_table, searches_table
 from emopress.report.grid import layer_grid
 from emopress.report.published import published_table
 from emopress.report.ranges import ranges_table
-from emopress.report.recommendation import answer, recommendation_table
+from emopress.report.recommendation import answer
 from emopress.report.results import check_details, checked_summary, rows_of
 from emopress.report.tables import Markdown
 from emopress.report.trials import trade_off_told
