@@ -124,6 +124,30 @@ def test_fine_tuning_does_not_hang_from_pruning_or_the_report():
     assert not any(name.startswith(("compress/", "report/", "measure/")) for name in found)
 
 
+TRAININGS = (
+    *(
+        "finetune.py",
+        "distill.py",
+        "distill_whitebox.py",
+        "adapt.py",
+        "qat.py",
+        "prune.py",
+        "trim.py",
+    ),
+    *("factor.py", "train_lstm.py", "distill_lstm.py", "train_dense.py", "train_linear.py"),
+)
+NOT_TRAINED_WITH = (
+    *("report/", "measure/", "card/", "cli/", "languages.py", "local_files.py", "study.py"),
+    *("data/fetch.py", "data/hub.py", "data/mirrors.py", "data/pretrained", "data/read.py"),
+)
+
+
+@pytest.mark.parametrize("script", TRAININGS)
+def test_no_training_hangs_from_what_fetches_reads_or_tells(script):
+    """Else a word in a message, or the name of a language, would have every model trained again."""
+    assert not [name for name in modules(script) if name.startswith(NOT_TRAINED_WITH)]
+
+
 RULES = "\n".join(path.read_text("utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
 
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from emopress.artifact import read_json, sha256_of
+from emopress.data.hub import resolve_revision
 from emopress.data.pretrained import (
     fetch_model,
     fetch_tokenizer,
     is_pinned,
     licence_of,
     mirrored_files,
-    resolve_revision,
 )
 from emopress.errors import UserError
 

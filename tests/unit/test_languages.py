@@ -3,13 +3,13 @@
 import pytest
 
 from emopress.languages import (
-    has_vowel_signs,
     hub_language,
     language_fault,
     language_name,
     primary_language,
     usual_normalisation,
 )
+from emopress.train.vowel_signs import has_vowel_signs
 
 TAGS = """
 bn en yue pt-BR zh-Hant zh-Hant-TW sr-Latn-RS es-419 de-CH-1996 sl-rozaj-biske zh-min-nan BN en-Latn-IN hy-arevela

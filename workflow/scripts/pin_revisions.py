@@ -14,7 +14,7 @@ import yaml
 
 from emopress.artifact import replaced_file
 from emopress.config_file import unreadable
-from emopress.data.pretrained import is_commit, resolve_revision
+from emopress.data.hub import is_commit, resolve_revision
 from emopress.errors import UserError
 
 

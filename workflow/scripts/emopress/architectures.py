@@ -1,5 +1,8 @@
-"""The transformer architectures that there is code for, by transformers' names of their model types."""
+"""Which published checkpoints there is code for: transformers' names of their model types and weights."""
 
 ENCODERS = ("bert", "distilbert", "electra")
 DECODERS = ("gemma", "mistral", "llama")  # they read a text's class off its last token
 ARCHITECTURES = (*ENCODERS, *DECODERS)
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in shards: which tensor is in which file

@@ -11,3 +11,8 @@ class MissingColumn(UserError):
     def __init__(self, message: str, column: str) -> None:
         super().__init__(message)
         self.column = column
+
+
+def kind_and_text(error: BaseException, most: int | None = None) -> str:
+    """Return an error's kind and its text in one line, of the text at most `most` characters."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:most]}"

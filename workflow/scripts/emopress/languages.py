@@ -34,46 +34,6 @@ NAMES = {
     "uz": "Uzbek", "vi": "Vietnamese", "xh": "Xhosa", "yo": "Yoruba", "yue": "Cantonese",
     "zh": "Chinese", "zu": "Zulu",
 }  # fmt: skip
-# Languages and scripts whose vowels, or voiced syllables, are marks beside a letter, which NFD sets apart from it.
-_WITH_SIGNS = {
-    *(
-        "as",
-        "awa",
-        "bho",
-        "bn",
-        "bo",
-        "brx",
-        "doi",
-        "dz",
-        "gu",
-        "hi",
-        "ja",
-        "km",
-        "kn",
-        "kok",
-        "lo",
-        "mag",
-    ),
-    *("mai", "ml", "mni", "mr", "my", "ne", "new", "or", "pa", "sa", "si", "syl", "ta", "te", "th"),
-}
-_SCRIPTS_WITH_SIGNS = {
-    *(
-        "beng",
-        "deva",
-        "gujr",
-        "guru",
-        "hira",
-        "jpan",
-        "kana",
-        "khmr",
-        "knda",
-        "laoo",
-        "mlym",
-        "mymr",
-        "orya",
-    ),
-    *("sinh", "sylo", "taml", "telu", "thai", "tibt"),
-}
 
 
 def primary_language(tag: str) -> str:
@@ -105,12 +65,6 @@ def hub_language(tag: str) -> str | None:
     """Return what a model card on the hub calls a language, its ISO 639 code; None where the tag has none."""
     code = primary_language(tag)
     return "multilingual" if code == "mul" else None if code in ("", "x", "und", "zxx") else code
-
-
-def has_vowel_signs(tag: str) -> bool:
-    """Return whether a language is written with marks that a tokenizer must not take for accents."""
-    scripts = [part.lower() for part in tag.split("-")[1:] if len(part) == 4 and part.isalpha()]
-    return scripts[0] in _SCRIPTS_WITH_SIGNS if scripts else primary_language(tag) in _WITH_SIGNS
 
 
 def usual_normalisation(tag: str) -> str:

@@ -4,10 +4,79 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emopress.architectures import ARCHITECTURES
-from emopress.errors import UserError
+from emopress.architectures import ARCHITECTURES, INDEX, WEIGHTS
+from emopress.data.mirrors import ADAPTERS, mirror_hint
+from emopress.errors import UserError, kind_and_text
 
 LARGEST_HEADER = 100_000_000  # bytes; safetensors allows no more
+
+
+def check_fetched(kind: str, name: str, folder: Path, origin: str) -> None:
+    """Raise UserError unless `folder` has the files of a model or tokenizer, and they can be used.
+
+    `origin` says where they came from.
+    """
+    if (folder / ADAPTERS).is_file() and kind == "model":
+        raise UserError(
+            f"model '{name}': {origin} has adapters ({ADAPTERS}), which are not read; merge them into their base "
+            f"model (peft's merge_and_unload), save it whole and use {mirror_hint(kind, name)}"
+        )
+    if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt")):
+        raise UserError(f"{kind} '{name}': {origin} has neither tokenizer.json nor vocab.txt")
+    if kind == "tokenizer":
+        check_tokenizer(folder, f"tokenizer '{name}': {origin}")
+        return
+    if not (folder / "config.json").is_file():
+        raise UserError(f"model '{name}': {origin} has no config.json")
+    if (folder / INDEX).is_file():
+        _check_shards(kind, name, folder, origin)
+    elif not (folder / WEIGHTS).is_file():
+        raise UserError(
+            f"model '{name}': {origin} has no model.safetensors, and pickle checkpoints "
+            "(pytorch_model.bin) are never loaded; pin a revision that has it (on the hub often "
+            "the commit of a conversion pull request), or convert it once elsewhere "
+            "(from_pretrained, then save_pretrained) and "
+            f"use {mirror_hint(kind, name)}"
+        )
+    check_checkpoint(folder, f"model '{name}': {origin}")
+
+
+def _check_shards(kind: str, name: str, folder: Path, origin: str) -> None:
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        shards = set(index["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{kind} '{name}': {origin}: {INDEX} is damaged ({kind_and_text(error)})"
+        ) from None
+    absent = sorted(file for file in shards if not (folder / file).is_file())
+    if absent:
+        raise UserError(f"{kind} '{name}': {origin} lacks {', '.join(absent)}, which {INDEX} names")
+
+
+def expected_hashes(stated: str | dict[str, str]) -> dict[str, str]:
+    """Return file -> SHA-256 of the weights, of what the config states."""
+    return stated if isinstance(stated, dict) else {WEIGHTS: stated}
+
+
+def check_hashes(
+    name: str, stated: str | dict[str, str], files: dict[str, dict[str, Any]], origin: str
+) -> None:
+    """Raise UserError unless every file of weights has the stated hash, and no other is stated."""
+    expected = expected_hashes(stated)
+    for file, sha256 in expected.items():
+        found = files.get(file, {}).get("sha256")
+        if found != sha256:
+            raise UserError(
+                f"model '{name}': {origin}: wrong {file}, expected sha256 {sha256}, found {found}; "
+                "another checkpoint lies there, or a damaged one"
+            )
+    unnamed = [file for file in files if file.endswith(".safetensors") and file not in expected]
+    if unnamed:
+        raise UserError(
+            f"model '{name}': {origin}: sha256 does not tell that of {', '.join(unnamed)}; "
+            "give it as file: hash, a line for each file of weights"
+        )
 
 
 def check_checkpoint(folder: Path, what: str) -> None:

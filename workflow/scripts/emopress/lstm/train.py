@@ -14,7 +14,6 @@ from torch import Tensor
 from emopress.artifact import replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
-from emopress.languages import has_vowel_signs
 from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.lstm.weights import GENERATIVE, WEIGHTS
 from emopress.train.batches import Encoded
@@ -24,6 +23,7 @@ from emopress.train.lesson import Lesson, lesson
 from emopress.train.loop import Objective, Trainer, pick_device
 from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.vowel_signs import has_vowel_signs
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 

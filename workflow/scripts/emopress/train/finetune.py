@@ -10,7 +10,6 @@ from torch import nn
 
 from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
-from emopress.languages import has_vowel_signs
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
@@ -20,6 +19,7 @@ from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer, pick_device
 from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.vowel_signs import has_vowel_signs
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 

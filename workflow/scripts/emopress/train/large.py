@@ -15,20 +15,20 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from emopress.architectures import DECODERS
+from emopress.architectures import DECODERS, INDEX, WEIGHTS
 from emopress.artifact import linked_or_copied, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
-from emopress.data.pretrained import INDEX, WEIGHTS
 from emopress.errors import UserError
-from emopress.languages import has_vowel_signs
 from emopress.runtime.decoder import HEAD
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
-from emopress.train.pretrained import check_linked, files_of
+from emopress.train.pretrained import check_linked
+from emopress.train.published_weights import files_of
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.vowel_signs import has_vowel_signs
 
 RUNTIME = {"runtime": "transformers"}
 VERSIONS = ("torch", "transformers", "accelerate", "tokenizers", "safetensors")

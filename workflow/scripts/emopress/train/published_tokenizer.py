@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 
 from emopress.artifact import read_json
-from emopress.errors import UserError
+from emopress.errors import UserError, kind_and_text
 
 FILE, VOCABULARY, SETTINGS = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
 # Beside the training texts, what a class of transformers and a tokenizer.json are compared on.
@@ -69,7 +69,7 @@ def _stored(folder: Path) -> Tokenizer | None:
         return _bare(Tokenizer.from_file(str(folder / FILE)))
     except Exception as error:  # the library raises Exception itself
         raise UserError(
-            f"{folder / FILE}: no tokenizer can be read of it ({_line(error)})"
+            f"{folder / FILE}: no tokenizer can be read of it ({kind_and_text(error, 160)})"
         ) from None
 
 
@@ -93,7 +93,7 @@ def _by_transformers(folder: Path) -> Tokenizer:
         found = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
     except Exception as error:  # classes of many kinds raise as many kinds, and none is swallowed
         raise UserError(
-            f"{folder}: transformers {version('transformers')} makes no tokenizer of it ({_line(error)})"
+            f"{folder}: transformers {version('transformers')} makes no tokenizer of it ({kind_and_text(error, 160)})"
         ) from None
     backend = getattr(found, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
@@ -147,9 +147,5 @@ def _cut(tokenizer: Tokenizer, text: str) -> tuple[list[int] | None, str]:
     except (
         Exception
     ) as error:  # the library raises Exception itself: no entry for unknown words, say
-        return None, _line(error)[:80]
+        return None, kind_and_text(error)[:80]
     return encoding.ids, " ".join(encoding.tokens)[:80]
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
