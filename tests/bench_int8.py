@@ -34,11 +34,12 @@ from bench_shapes import checkpoint, step  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
 from emopress.bundle.quantize import quantize_bundle  # noqa: E402
 from emopress.data.prepare import prepare_dataset  # noqa: E402
+from emopress.defaults import with_defaults  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
 from emopress.measure.timing import chosen_texts  # noqa: E402
 from emopress.runtime import processor  # noqa: E402
 from emopress.runtime.bundle import load  # noqa: E402
-from emopress.schema import schema, with_defaults  # noqa: E402
+from emopress.schema import schema  # noqa: E402
 from emopress.train.tokenizer import SPECIAL_TOKENS, train_wordpiece  # noqa: E402
 
 MINILM = {"architecture": "bert", "layers": 6, "width": 384, "heads": 12, "ffn": 1536}

@@ -8,7 +8,8 @@ import pytest
 
 from emopress.artifact import read_json, sha256_of
 from emopress.data.download import CHUNK_BYTES
-from emopress.data.fetch import WORD_VECTORS, data_set, fetch_files, is_pinned, with_hashes
+from emopress.data.fetch import fetch_files
+from emopress.data.sources import WORD_VECTORS, data_set, is_pinned, with_hashes
 from emopress.errors import UserError
 
 BODY = bytes(range(256)) * 2048

@@ -8,8 +8,9 @@ import hashlib
 import pytest
 
 from emopress.artifact import read_json
-from emopress.data.fetch import data_set, fetch_files
+from emopress.data.fetch import fetch_files
 from emopress.data.read import read_rows
+from emopress.data.sources import data_set
 from emopress.errors import UserError
 
 NAMES = ["admiration", "amusement", "anger", "neutral"]

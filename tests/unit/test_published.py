@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from emopress.checks import published_errors
+from emopress.defaults import merged
 from emopress.errors import UserError
 from emopress.published import FIGURES, PUBLISHED, load_published
 from emopress.report.published import WITHIN, compared, judged, printed, published_table
-from emopress.study import load_study, merged
+from emopress.study import load_study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ("config", "study", "real-cpu", "paper-grid", "emotion-quantization")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from emopress.schema import resolve, schema, schema_errors, with_defaults
+from emopress.defaults import with_defaults
+from emopress.schema import resolve, schema, schema_errors
 
 
 def changed(config, path, value):

@@ -6,7 +6,8 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
     from emopress.cache import cached
-    from emopress.data.fetch import data_set, fetch_files, is_pinned, origins
+    from emopress.data.fetch import fetch_files
+    from emopress.data.sources import data_set, is_pinned, origins
     from emopress.job import job, mirrors
 
     source = dict(snakemake.params.source)

@@ -9,11 +9,17 @@ from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
 from emopress.checks import entry_errors, idle_keys, published_errors, study_errors
 from emopress.checks_data import dataset_errors, idle_columns
+from emopress.defaults import (
+    merged,
+    whole_tokenizers,
+    with_defaults,
+    with_normalisation,
+    without_nulls,
+)
 from emopress.errors import UserError
-from emopress.languages import usual_normalisation
 from emopress.measure.deciding import DECIDING, Judge
 from emopress.published import PUBLISHED, load_published
-from emopress.schema import schema, schema_errors, with_defaults
+from emopress.schema import schema, schema_errors
 from emopress.sound import sound_part
 from emopress.tasks import task_facts, task_of
 from emopress.yaml_file import read_yaml
@@ -183,46 +189,6 @@ class Study:
         return [name for name, entry in self.models.items() if entry["family"] == family]
 
 
-def merged(base: Any, change: Any) -> Any:
-    """Return `base` with the keys of `change` put in its place, dict by dict."""
-    if not (isinstance(base, dict) and isinstance(change, dict)):
-        return change
-    return {
-        **base,
-        **{key: merged(base[key], v) if key in base else v for key, v in change.items()},
-    }
-
-
-def whole_tokenizers(models: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the models, each tokenizer with all that decides on its tokens.
-
-    A trained one keeps capitals unless it says otherwise; one that is another model's does what is set there.
-    """
-    whole = dict(models)
-    for name, entry in models.items():
-        spec = entry.get("tokenizer", {})
-        theirs = models.get(spec.get("model", ""), {}).get("tokenizer", {})
-        base = {"lowercase": False} if "train" in spec else theirs
-        if base:
-            whole[name] = {**entry, "tokenizer": dict(sorted({**base, **spec}.items()))}
-    return whole
-
-
-def without_nulls(value: Any) -> Any:
-    """Return `value` without the keys that are null: a second config file unsets a key so."""
-    if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    return value
-
-
-def _with_normalisation(datasets: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return data sets that say how their texts are normalised: by default as is usual in their language."""
-    return {
-        name: {"normalise": usual_normalisation(entry["language"]), **entry}
-        for name, entry in datasets.items()
-    }
-
-
 def judge_of_block(block: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> Judge:
     """Return what decides between the variants of an entry of `study`."""
     task = task_of(task_facts(datasets[block["dataset"]]))
@@ -258,7 +224,7 @@ def load_study(
         *idle_columns(config["datasets"]),
     ]
     checked, aside = sound_part(config) if errors else (config, {})
-    checked = with_defaults({**checked, "datasets": _with_normalisation(checked["datasets"])})
+    checked = with_defaults({**checked, "datasets": with_normalisation(checked["datasets"])})
     errors += [
         *dataset_errors(checked["datasets"], root),
         *entry_errors(checked),
