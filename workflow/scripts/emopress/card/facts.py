@@ -34,7 +34,6 @@ MODEL_FILES = {  # what a user cannot do without, by runtime
     "dense": ("model.npz",),
 }
 RESAMPLES = 10_000
-SEVERAL = ("micro_f1", "sample_f1", "jaccard", "hamming_loss")
 GIVE = "give it by {flag}, or leave the scores out by --without-metrics"
 
 
@@ -140,13 +139,14 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     from emopress.measure.exact import FEW_TEXTS, score_bounds, sure
     from emopress.measure.metrics import scores
     from emopress.measure.scoring import observed, resampled
+    from emopress.measure.sets import SET_SCORES
 
     said, classes = test.predicted, len(labels)
     one = said[None, None]  # one variant with one seed
     drawn = resampled(test.truth, one, classes=classes, resamples=RESAMPLES).column(0)
     points = observed(test.truth, said, classes)
     given = set((np.flatnonzero(said.any(axis=0)) if said.ndim == 2 else said).tolist())
-    names = SEVERAL if test.truth.ndim == 2 else ()
+    names = ("micro_f1", *SET_SCORES) if test.truth.ndim == 2 else ()
     exact, few = score_bounds(test.truth, said[None], classes), len(test.ids) < FEW_TEXTS
 
     def bounds(name: str) -> tuple[float, float]:

@@ -3,20 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emopress.measure.deciding import names_of
+from emopress.tasks import MULTI, SINGLE
+
 if TYPE_CHECKING:
     import numpy as np
 
     from emopress.measure.intervals import Scored
     from emopress.runtime.bundle import Bundle
-
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1"}
-SET_METRICS = {
-    "accuracy": "subset accuracy",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "sample_f1": "sample F1",
-    "jaccard": "Jaccard index",
-}
 
 
 def compared(
@@ -37,7 +31,7 @@ def compared(
     from emopress.measure.paired import ALPHA, difference, label_differences
     from emopress.measure.scoring import observed, resampled
 
-    metrics = metrics_of(truth)
+    metrics = names_of(MULTI if truth.ndim == 2 else SINGLE)
     both = np.stack(given)[:, None]  # [bundles, seeds, N] or [bundles, seeds, N, C]
     drawn = resampled(truth, both, classes=len(labels), resamples=RESAMPLES)
     columns = [drawn.column(i) for i in (0, 1)]
@@ -84,11 +78,6 @@ def compared(
     }
 
 
-def metrics_of(truth: "np.ndarray") -> dict[str, str]:
-    """Return the scores that are told of labels like these, with their titles."""
-    return SET_METRICS if truth.ndim == 2 else METRICS
-
-
 def _of_label(place: int, points: list["Scored"], ends: tuple[float, float]) -> dict[str, float]:
     """Return one label's F1 of both bundles, and its change with the ends of its interval."""
     a, b = (float(one.f1[place]) for one in points)
@@ -101,7 +90,7 @@ def page(found: dict[str, Any]) -> str:
     from emopress.report.phrases import told_p
 
     a, b, change = found["a"], found["b"], found["b_minus_a"]
-    titles = SET_METRICS if "sample_f1" in a else METRICS
+    titles = names_of(MULTI if "sample_f1" in a else SINGLE)
     table: list[tuple[str, ...]] = [("", "A", "B", "B less A")]
     for name, title in titles.items():
         scores = [

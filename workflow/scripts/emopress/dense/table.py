@@ -8,12 +8,11 @@ import numpy as np
 import torch
 
 from emopress.artifact import sha256_of
-from emopress.dense.vectors import FIRST_WORDS, Found, read_vectors
+from emopress.dense.vectors import FIRST_WORDS, MANY_WORDS, Found, read_vectors
 from emopress.dense.vocabulary import frequent_words
 from emopress.errors import UserError
 
 SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
-MANY_WORDS = 0.5  # share of the words with a vector below which the log warns
 
 
 class Vectors(NamedTuple):

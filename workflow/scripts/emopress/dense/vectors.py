@@ -20,6 +20,7 @@ from emopress.runtime.words import folded
 LONGEST_WORD = 4096  # bytes; what is longer is no line of words and numbers
 LONGEST_NUMBER = 32
 FIRST_WORDS = 3  # of the file, for a message
+MANY_WORDS = 0.5  # a smaller share of the words with a vector is warned of in the log, and told in the answer
 
 
 @contextmanager

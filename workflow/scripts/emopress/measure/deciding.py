@@ -52,6 +52,7 @@ METRICS = {
     )
 }
 ACCURACY, MACRO_F1 = METRICS["accuracy"], METRICS["macro_f1"]
+COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values()))
 # By task, the default first.
 DECIDING = {
     SINGLE: ("accuracy", "macro_f1"),
@@ -114,6 +115,12 @@ class Judge:
         """Return the unit of a limit of a budget: points of accuracy, MB."""
         metric = self.limited(limit)
         return f"points of {metric.name}" if metric else LIMITED[limit][1]
+
+
+def names_of(task: str) -> dict[str, str]:
+    """Return column -> name of the metrics that labels of `task` have, accuracy first."""
+    judge = Judge(task, DECIDING[task][0])
+    return {metric.column: metric.name for metric in map(judge.known, METRICS)}
 
 
 def judge_of(rows: "pd.DataFrame") -> Judge:

@@ -22,6 +22,7 @@ import numpy as np
 
 from emopress.measure.intervals import LEVEL, interval
 from emopress.measure.scoring import observed, right
+from emopress.measure.sets import SET_SCORES
 from emopress.overlap import text_f1, text_jaccard
 
 FEW_TEXTS = 100  # of a test split: with fewer, intervals are exact
@@ -103,7 +104,7 @@ def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str
         "f1": of_labels,
         "trials": union.tolist(),
     }
-    for name in ("sample_f1", "jaccard", "hamming_loss"):
+    for name in SET_SCORES:
         if hasattr(points, name):
             found[name] = share(getattr(points, name))
     return found

@@ -12,6 +12,8 @@ from emopress.measure.intervals import CELLS, SEED, Scored
 from emopress.overlap import right as right  # `scores` of sets ask here
 from emopress.overlap import text_f1, text_jaccard
 
+SET_SCORES = ("sample_f1", "jaccard", "hamming_loss")  # which texts with one label do not have
+
 
 @dataclass(frozen=True)
 class SetScored(Scored):

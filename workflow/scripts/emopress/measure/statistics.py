@@ -20,7 +20,7 @@ from emopress.measure.intervals import Scored
 from emopress.measure.questions import Sampled, pairs_of, questions
 from emopress.measure.reliability import calibration_error, reliability_bins
 from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
-from emopress.measure.summary import SET_SCORES
+from emopress.measure.sets import SET_SCORES
 from emopress.measure.text_facts import text_facts
 
 Against = dict[str, str | None]  # variant -> whom it is compared with

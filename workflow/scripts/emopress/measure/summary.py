@@ -10,13 +10,12 @@ from jsonschema import Draft202012Validator
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
-from emopress.measure.deciding import METRICS, Judge
+from emopress.measure.deciding import COLUMNS, METRICS, Judge
+from emopress.measure.sets import SET_SCORES
 from emopress.yaml_file import read_yaml
 
 SCHEMA_PATH = Path(__file__).parents[3] / "schemas" / "summary.schema.yaml"
 SCORES = ("accuracy", "macro_f1", "micro_f1")
-SET_SCORES = ("sample_f1", "jaccard", "hamming_loss")  # empty where every text has one label
-COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values()))
 COMPARED = ("teacher", "linear", "reference")
 SAME = ("family", "runtime", "reference", "threads", "all_threads")  # for all seeds of a variant
 MEANS = (

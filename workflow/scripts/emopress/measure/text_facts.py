@@ -9,13 +9,13 @@ import pandas
 
 from emopress.data.split import letters_key
 from emopress.measure.cut import shares_cut
+from emopress.measure.deciding import COLUMNS
 from emopress.measure.evaluated import Evaluated
 from emopress.measure.scoring import observed
 from emopress.tasks import label_array
 
 # How two texts are compared: as they are (normalised, as models read them), and by their letters.
 KEYS: dict[str, Callable[[str], str]] = {"exact": str, "letters": letters_key}
-SCORES = ("accuracy", "macro_f1", "micro_f1", "sample_f1", "jaccard")
 
 
 def text_facts(
@@ -96,7 +96,7 @@ def leaked_scores(found: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
         own = [observed(truth, given[:, rows], classes) for rows, truth in sorts]
         scores = {
             name: [float(getattr(one, name).mean()) for one in own]
-            for name in SCORES
+            for name in COLUMNS
             if hasattr(own[0], name)
         }
         scores["macro_f1"] = [float(one.f1[:, both].mean()) if both.any() else 0.0 for one in own]

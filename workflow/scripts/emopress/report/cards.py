@@ -8,9 +8,8 @@ from emopress.report import tables as t
 from emopress.report.phrases import told_split
 from emopress.report.sections import note_of
 from emopress.report.tables import Markdown
-from emopress.report.text_cautions import cut_rows
+from emopress.report.text_cautions import SPLITS, cut_rows
 
-SPLITS = ("train", "validation", "test")
 LEAKS = {
     "test_in_train": "test texts that stand in train",
     "test_in_validation": "test texts that stand in validation",

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from emopress.dense.vectors import MANY_WORDS
 from emopress.measure.deciding import Judge, Metric
 from emopress.measure.exact import FEW_TEXTS
 from emopress.report import tables as t
 from emopress.tasks import MULTI
 
-MANY_WORDS = 0.5  # a smaller share of the words with a pretrained vector is told there, and warned of in the log
 MANY_CUT = 0.05  # a larger share of a split's texts is told in the answer
 LISTED = 3  # variants that a sentence names
 SPLITS = ("train", "validation", "test")
