@@ -122,6 +122,35 @@ def test_models_that_never_differ_may_on_other_texts(skill):
         assert apart[name] == pytest.approx((-hidden, hidden))
 
 
+def test_few_texts_leave_open_which_model_is_better():
+    """Of 20 texts one model has one more right: resampling says 0 to +15 points, as if never fewer."""
+    truth = np.arange(20) % 4
+    other = truth.copy()
+    other[0] = 1
+    found = compare(truth, truth[None], other[None], classes=4, resamples=200)
+    # Clopper-Pearson of 1 of 20 is 0.13 to 24.87 %, of 0 of 20 is 0 to 16.84 %.
+    low, high = 0.05 - np.hypot(0.05 - 0.00127, 0.16843), 0.24873
+    assert (found["accuracy_low"], found["accuracy_high"]) == pytest.approx((low, high), abs=1e-4)
+    assert found["macro_f1_low"] < -0.1 and found["macro_f1_high"] > 0.2
+    drawn = resampled(truth, np.stack([truth, other])[:, None], classes=4, resamples=200)
+    columns = (drawn.column(0), drawn.column(1))
+    for low, high in label_differences(truth, truth[None], other[None], classes=4, drawn=columns):
+        assert -1 <= low < 0 < high <= 1
+
+
+def test_a_label_with_few_texts_has_an_exact_difference():
+    truth = np.r_[np.zeros(150, dtype=int), np.ones(3, dtype=int)]
+    other = truth.copy()
+    other[-1] = 0
+    drawn = resampled(truth, np.stack([truth, other])[:, None], classes=2, resamples=500)
+    columns = (drawn.column(0), drawn.column(1))
+    many, few = label_differences(truth, truth[None], other[None], classes=2, drawn=columns)
+    exact = difference_bounds(truth, truth[None], other[None], 2)
+    assert exact["trials"] == [151, 3]
+    assert few == exact["f1"][1] and few[0] < 0 < few[1]
+    assert many == pytest.approx(interval(columns[0].f1[:, 0] - columns[1].f1[:, 0]))
+
+
 def test_intervals_hold_what_they_promise():
     """In simulation the exact interval of a small test split has the true accuracy in 95 of 100 and more."""
     rng = np.random.default_rng(5)

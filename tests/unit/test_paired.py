@@ -88,12 +88,24 @@ def test_comparison_by_hand():
     # F1 of this: 2 * 19 / (20 + 19) and 2 * 20 / (20 + 21); of the other 40 / 49 and 22 / 31
     gap = (38 / 39 + 40 / 41) / 2 - (40 / 49 + 22 / 31) / 2
     assert found["macro_f1_difference"] == pytest.approx(gap)
-    # the spread of the difference: 20 texts of class 0 with share 1/20, 20 of class 1 with 9/20
-    deviation = np.sqrt(20 * (0.05 * 0.95 + 0.45 * 0.55)) / 40
-    assert found["accuracy_low"] == pytest.approx(0.2 - 1.96 * deviation, abs=0.026)
-    assert found["accuracy_high"] == pytest.approx(0.2 + 1.96 * deviation, abs=0.026)
     assert found["macro_f1_low"] < gap < found["macro_f1_high"]
     assert 0 < found["macro_f1_p"] < 0.01
+    # 40 texts are few: Clopper-Pearson of 9 of 40 is 10.84 to 38.45 %, of 1 of 40 is 0.06 to 13.16 %
+    low = 0.2 - np.hypot(0.225 - 0.1084, 0.1316 - 0.025)
+    high = 0.2 + np.hypot(0.3845 - 0.225, 0.025 - 0.0006)
+    assert (found["accuracy_low"], found["accuracy_high"]) == pytest.approx((low, high), abs=1e-3)
+
+
+def test_the_interval_of_a_difference_of_many_texts_is_the_bootstraps():
+    truth = np.repeat([0, 1], 100)
+    this, other = truth.copy(), truth.copy()
+    this[:5] = 1
+    other[100:145] = 0
+    found = compare(truth, this, other, classes=2, resamples=4000)
+    # the spread of the difference: 100 texts of class 0 with share 5/100, 100 of class 1 with 45/100
+    deviation = np.sqrt(100 * (0.05 * 0.95 + 0.45 * 0.55)) / 200
+    assert found["accuracy_low"] == pytest.approx(0.2 - 1.96 * deviation, abs=0.01)
+    assert found["accuracy_high"] == pytest.approx(0.2 + 1.96 * deviation, abs=0.01)
 
 
 def test_turning_the_models_round_turns_the_signs():

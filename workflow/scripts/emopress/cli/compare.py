@@ -35,9 +35,9 @@ is read by RFC 4180 and nothing else, and what cannot be meant is an error that 
 
 Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label
 where each text has one; exact ones where there are fewer than 100 texts, or resampling gives one number),
-what changes from A to B with its interval, and whether that is more than chance gives: McNemar's exact test
-for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all labels of the model: a label
-without a text counts as 0. The same is told of each label's F1.
+what changes from A to B with its interval, made the same way, and whether that is more than chance gives:
+McNemar's exact test for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all labels
+of the model: a label without a text counts as 0. The same is told of each label's F1.
 
 Of models that give any number of labels a text is right if its whole set is (subset accuracy), and
 micro F1 (over all pairs of text and label), sample F1 and Jaccard index (means of the texts' own) are told

@@ -116,6 +116,7 @@ def difference_bounds(
     """Return the exact interval of `this` less `other` in every score by name, and `f1`, a list by label.
 
     Where two models never differ, that is what the texts leave open: so many of the next may differ.
+    `trials`: how many texts have a label or are given it.
     """
     texts = len(truth)
     found: dict[str, Any] = {"accuracy": _paired(right(truth, this), right(truth, other), texts)}
@@ -124,13 +125,14 @@ def difference_bounds(
             found[name] = _paired(of_text(truth, this), of_text(truth, other), texts)
     true = _tables(truth, classes)
     mine, theirs = _tables(this, classes), _tables(other, classes)
-    of_labels, points = [], []
+    of_labels, points, trials = [], [], []
     for label in range(classes):
         columns = [np.asarray(table[..., label]) for table in (true, mine, theirs)]
-        point, bounds = _label_difference(*columns)
+        point, bounds, concerned = _label_difference(*columns)
         points.append(point)
         of_labels.append(bounds)
-    found["f1"] = of_labels
+        trials.append(concerned)
+    found |= {"f1": of_labels, "trials": trials}
     found["macro_f1"] = _macro(np.array(points), of_labels, np.asarray(true.any(axis=0)))
     found["micro_f1"] = found["jaccard" if truth.ndim == 2 else "accuracy"]
     return found
@@ -157,8 +159,8 @@ def _paired(mine: np.ndarray, theirs: np.ndarray, texts: float) -> Bounds:
 
 def _label_difference(
     true: np.ndarray, mine: np.ndarray, theirs: np.ndarray
-) -> tuple[float, Bounds]:
-    """Return the difference of one label's F1 and its interval, from bools [N] and [seeds, N].
+) -> tuple[float, Bounds, int]:
+    """Return the difference of one label's F1, its interval and its trials, from bools [N] and [seeds, N].
 
     The distances to the bounds are those of the share of right decisions among the texts that have the
     label or are given it by either model, told in F1.
@@ -170,7 +172,11 @@ def _label_difference(
     jaccards = [[_jaccard(true, one) for one in said] for said in (mine, theirs)]
     point = float(np.mean([*map(f1_of, jaccards[0])]) - np.mean([*map(f1_of, jaccards[1])]))
     base = float(np.mean(jaccards))
-    return point, (point - _in_f1(base, share - low), point + _in_f1(base, high - share))
+    bounds = (
+        max(-1.0, point - _in_f1(base, share - low)),
+        min(1.0, point + _in_f1(base, high - share)),
+    )
+    return point, bounds, int(concerned.sum())
 
 
 def _in_f1(base: float, change: float) -> float:

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from emopress.measure import scoring
-from emopress.measure.exact import Bounds, difference_bounds, tells_too_little
+from emopress.measure.exact import (
+    FEW_IN_CELL,
+    FEW_TEXTS,
+    Bounds,
+    difference_bounds,
+    sure,
+    tells_too_little,
+)
 from emopress.measure.intervals import Scored, interval
 
 ALPHA = 0.05
@@ -68,12 +75,16 @@ def difference_ends(
     classes: int,
     spreads: Mapping[str, np.ndarray],
 ) -> dict[str, Bounds]:
-    """Return the 95 % interval of each difference, exact where resampling it (`spreads`) gives one number."""
-    ends = {name: interval(spread) for name, spread in spreads.items()}
-    flat = [name for name, bounds in ends.items() if tells_too_little(bounds)]
-    if flat:
+    """Return the 95 % interval of each difference: that of the resampled ones, `spreads`, or the exact one.
+
+    It is exact where there are few texts (of 20, one that a model alone has right gave 0 to +15 points,
+    as if the other could not be better) or resampling gives one number.
+    """
+    ends, few = {name: interval(spread) for name, spread in spreads.items()}, _few(truth)
+    wanted = [name for name, bounds in ends.items() if few or tells_too_little(bounds)]
+    if wanted:
         exact = difference_bounds(truth, this, other, classes)
-        ends |= {name: exact[name] for name in flat}
+        ends |= {name: exact[name] for name in wanted}
     return ends
 
 
@@ -85,16 +96,20 @@ def label_differences(
     classes: int,
     drawn: tuple[Scored, Scored],
 ) -> list[Bounds]:
-    """Return the interval of the difference of each label's F1, `this` less `other`; all as in `difference`."""
-    spreads = drawn[0].f1 - drawn[1].f1  # [resamples, C]
-    ends = [interval(spreads[:, label]) for label in range(classes)]
-    if any(map(tells_too_little, ends)):
-        exact = difference_bounds(truth, this, other, classes)["f1"]
-        return [
-            own if tells_too_little(found) else found
-            for found, own in zip(ends, exact, strict=True)
-        ]
-    return ends
+    """Return the interval of the difference of each label's F1, `this` less `other`; all as in `difference`.
+
+    It is exact as in `difference_ends`, few texts being few that have the label or are given it.
+    """
+    spreads, few = drawn[0].f1 - drawn[1].f1, _few(truth)  # [resamples, C]
+    exact = difference_bounds(truth, this, other, classes)
+    return [
+        sure(spreads[:, label], bounds, few=few or trials < FEW_IN_CELL)
+        for label, (bounds, trials) in enumerate(zip(exact["f1"], exact["trials"], strict=True))
+    ]
+
+
+def _few(truth: np.ndarray) -> bool:
+    return len(truth) < FEW_TEXTS
 
 
 def difference(
@@ -111,8 +126,7 @@ def difference(
     accuracy (subset accuracy) and McNemar's test alike, if its whole set is. The other scores have the
     p of the paired bootstrap.
     Seeds are paired in order. `drawn` holds the scores of either over the same resamples,
-    [resamples] each. Scores are fractions, intervals of 95 %, exact where the bootstrap's has no width
-    (`exact.difference_bounds`); p is not corrected yet.
+    [resamples] each. Scores are fractions, intervals of 95 % (`difference_ends`); p is not corrected yet.
     """
     pairs = single_counts(truth, this, other)
     p_values = [mcnemar_exact(int(mine), int(theirs)) for mine, theirs in pairs.T]
