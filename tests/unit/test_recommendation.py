@@ -359,8 +359,8 @@ def test_several_trainings_tell_their_spread():
 def test_a_loss_on_test_beyond_the_limit_that_validation_kept_is_told():
     beyond = {"reference_difference": -0.0123, "reference_low": -0.02, "reference_high": 0.001}
     assert told(table(**beyond))["warnings"] == [
-        "On the test texts it loses 1.23 points of accuracy, more than the 1 that the budget allows: budgets "
-        "are met on validation texts."
+        "On the test texts it loses 1.23 points of accuracy against `big`, more than the 1 that the budget "
+        "allows: budgets are met on validation texts."
     ]
     assert (
         told(table(reference_difference=-0.01))["warnings"] == []
@@ -368,13 +368,20 @@ def test_a_loss_on_test_beyond_the_limit_that_validation_kept_is_told():
     assert told(table(**beyond), budgets={"b": {"prefer": "size"}})["warnings"] == []
     by_name = told(table(**beyond), budgets={"b": {"max_loss": 1.2, "max_macro_f1_loss": 0.7}})
     assert by_name["warnings"] == [
-        "On the test texts it loses 1.23 points of accuracy, more than the 1.2 that the budget allows: budgets "
-        "are met on validation texts."
+        "On the test texts it loses 1.23 points of accuracy against `big`, more than the 1.2 that the budget "
+        "allows: budgets are met on validation texts."
     ]
     missed = told(table(**beyond), budgets={"b": {"max_accuracy_loss": 0.0, "max_size_mb": 5}})
     assert missed["warnings"] == [
         "No variant meets this budget; the one named is the nearest miss."
     ]
+
+
+def test_resamples_of_sets_of_labels_have_no_shares_of_labels():
+    found = told(several("macro_f1"))["caveats"][-1]
+    assert found.startswith(
+        "The intervals are over texts like those of this test split: they leave out"
+    )
 
 
 def test_labels_that_are_never_found():

@@ -98,6 +98,14 @@ def test_shared_texts_with_both_scores(texts):
     )
 
 
+def test_a_single_shared_text(texts):
+    texts["shared"]["letters"] = {**NONE, "test_in_train": 1, "test_in_train_or_validation": 1}
+    texts["leaked"] = {"labels": 1, "variants": {"linear": {"macro_f1": [1.0, 0.5]}}}
+    (line,) = text_cautions("linear", texts, VARIANTS, judge=Judge("multi", "macro_f1"))
+    assert line.startswith("1 of the 500 test texts (0.2 %) stands in train or validation too")
+    assert "over the 1 label that both have" in line
+
+
 def test_all_texts_shared(texts):
     texts["shared"]["letters"] = {**NONE, "test_in_train": 500, "test_in_train_or_validation": 500}
     (line,) = told_of("linear", texts)

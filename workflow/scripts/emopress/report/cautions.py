@@ -70,6 +70,7 @@ def _lost_on_test(first: Mapping[str, Any], rows: pd.DataFrame) -> list[str]:
     """Say where the test texts lose more of a score than the limit that the validation texts kept."""
     row, judge = rows.loc[first["variant"]], judge_of(rows)
     base = "linear" if first["baseline"] and first["baseline"] == row["linear"] else "reference"
+    other = t.code(row["linear"] if base == "linear" else first["reference"])
     lost: dict[Metric, float] = {}
     for key in LOSSES.keys() & first["limits"].keys() - first["misses"].keys():
         metric, limit = judge.known(LOSSES[key] or judge.key), first["limits"][key]
@@ -78,7 +79,8 @@ def _lost_on_test(first: Mapping[str, Any], rows: pd.DataFrame) -> list[str]:
             lost[metric] = min(limit, lost.get(metric, limit))
     return [
         f"On the test texts it loses {-100 * row[metric.compared(base, 'difference')]:.2f} points of "
-        f"{metric.name}, more than the {lost[metric]:g} that the budget allows: budgets are met on validation texts."
+        f"{metric.name} against {other}, more than the {lost[metric]:g} that the budget allows: budgets "
+        "are met on validation texts."
         for metric in judge.metrics
         if metric in lost
     ]

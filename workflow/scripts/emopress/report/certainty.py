@@ -10,11 +10,13 @@ from emopress.report import tables as t
 from emopress.report.judged import compared
 from emopress.report.phrases import told_p
 from emopress.report.tables import Markdown
+from emopress.tasks import MULTI, SINGLE
 
-INTERVALS = (
-    "The intervals are over texts with this test split's shares of labels: they leave out the spread "
-    "between trainings, and they are not corrected for the number of comparisons."
-)
+OF_INTERVALS = "they leave out the spread between trainings, and they are not corrected for the number of comparisons."
+INTERVALS = {  # with one label per text resamples are stratified by it
+    SINGLE: f"The intervals are over texts with this test split's shares of labels: {OF_INTERVALS}",
+    MULTI: f"The intervals are over texts like those of this test split: {OF_INTERVALS}",
+}
 
 
 def sure(
@@ -54,7 +56,7 @@ def caveats(
             f"It was chosen among {t.count(first['candidates'])}, judged by {judge_of(rows).metric.name} on "
             f"{t.count(statistics['n_validation'])} validation texts{meeting}."
         ),
-        Markdown(INTERVALS),
+        Markdown(INTERVALS[judge_of(rows).task]),
     ]
 
 

@@ -52,7 +52,7 @@ def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]
     known, found = letters["test_in_train_or_validation"], []
     if known:
         found.append(
-            f"{_part(known, n['test'], 'test texts')} stand in train or validation too, by their letters "
+            f"{_part(known, n['test'], 'test texts')} {_stand(known)} in train or validation too, by their letters "
             f"({t.count(letters['test_in_train'])} in train, {t.count(letters['test_in_validation'])} in "
             f"validation; {t.count(exact['test_in_train_or_validation'])} alike in every character, as models "
             "read them). "
@@ -61,8 +61,8 @@ def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]
     again = letters["validation_in_train"]
     if again:
         found.append(
-            f"{_part(again, n['validation'], 'validation texts')} stand in train too, by their letters: what was "
-            "chosen on validation leans on texts that were trained on."
+            f"{_part(again, n['validation'], 'validation texts')} {_stand(again)} in train too, by their letters: "
+            "what was chosen on validation leans on texts that were trained on."
         )
     return found
 
@@ -78,7 +78,8 @@ def _scores_on_both(variant: str, texts: Mapping[str, Any], known: int, metric: 
         f"{t.percent(on_others)} % on the others (n = {t.count(others)})"
     )
     if column == "macro_f1":
-        told += f", over the {t.count(leaked['labels'])} labels that both have"
+        several = leaked["labels"] != 1
+        told += f", over the {t.count(leaked['labels'])} label{'s' * several} that both have"
     return f"{told}: the latter is what to expect on new texts."
 
 
@@ -157,6 +158,10 @@ def _largest(one: Mapping[str, Any]) -> float:
 
 def _part(some: int, of_all: int, what: str) -> str:
     return f"{t.count(some)} of the {t.count(of_all)} {what} ({t.share(some / of_all)})"
+
+
+def _stand(texts: int) -> str:
+    return "stands" if texts == 1 else "stand"
 
 
 def _labels(labels: Sequence[str]) -> str:
