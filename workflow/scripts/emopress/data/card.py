@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emopress.data.split import SPLITS, label_counts, letters_key
+from emopress.data.split import SPLITS, label_counts, letters_key, shared_texts
 
 Key = Callable[[str], str]
 KEYS: dict[str, Key] = {"exact": str, "letters_only": letters_key}
@@ -87,17 +87,10 @@ def duplicate_counts(table: pd.DataFrame) -> dict[str, int]:
 
 def leakage(splits: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
     """Count the texts of one split that stand in another, per way of comparing (see `KEYS`)."""
-    found = {}
-    for kind, key in KEYS.items():
-        keys = {part: splits[part]["text"].map(key) for part in SPLITS}
-        train, validation = set(keys["train"]), set(keys["validation"])
-        found[kind] = {
-            "test_in_train": int(keys["test"].isin(train).sum()),
-            "test_in_validation": int(keys["test"].isin(validation).sum()),
-            "test_in_train_or_validation": int(keys["test"].isin(train | validation).sum()),
-            "validation_in_train": int(keys["validation"].isin(train).sum()),
-        }
-    return found
+    return {
+        kind: shared_texts({part: splits[part]["text"].map(key) for part in SPLITS})
+        for kind, key in KEYS.items()
+    }
 
 
 def _contradicting(texts: pd.Series, labels: pd.Series) -> int:

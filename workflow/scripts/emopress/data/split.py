@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,17 @@ def letters_key(text: str) -> str:
         return "".join(char for char, kind in zip(folded, kinds, strict=True) if kind in "LMN")
     whole = VARIATION_SELECTORS.sub("", "".join(folded.split()))
     return whole.rstrip(SENTENCE_ENDS) if "L" in kinds or "N" in kinds else whole
+
+
+def shared_texts(keys: Mapping[str, pd.Series]) -> dict[str, int]:
+    """Return how many texts of one split have the key of a text of another one."""
+    train, validation = set(keys["train"]), set(keys["validation"])
+    return {
+        "test_in_train": int(keys["test"].isin(train).sum()),
+        "test_in_validation": int(keys["test"].isin(validation).sum()),
+        "test_in_train_or_validation": int(keys["test"].isin(train | validation).sum()),
+        "validation_in_train": int(keys["validation"].isin(train).sum()),
+    }
 
 
 def make_splits(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas
 
-from emopress.data.split import letters_key
+from emopress.data.split import letters_key, shared_texts
 from emopress.measure.cut import shares_cut
 from emopress.measure.deciding import COLUMNS
 from emopress.measure.evaluated import Evaluated
@@ -47,21 +47,10 @@ def text_facts(
     known = {*letters["train"], *letters["validation"]}
     return {
         "n": {name: len(table) for name, table in splits.items()},
-        "shared": {kind: shared(own) for kind, own in keys.items()},
+        "shared": {kind: shared_texts(own) for kind, own in keys.items()},
         "leaked": leaked_scores(found, letters["test"].isin(known).to_numpy()),
         "without": {name: without(table["label"], found.labels) for name, table in splits.items()},
         "cut": shares_cut(cut),
-    }
-
-
-def shared(keys: Mapping[str, pandas.Series]) -> dict[str, int]:
-    """Return how many texts of one split have the key of a text of another one."""
-    train, validation = set(keys["train"]), set(keys["validation"])
-    return {
-        "test_in_train": int(keys["test"].isin(train).sum()),
-        "test_in_validation": int(keys["test"].isin(validation).sum()),
-        "test_in_train_or_validation": int(keys["test"].isin(train | validation).sum()),
-        "validation_in_train": int(keys["validation"].isin(train).sum()),
     }
 
 

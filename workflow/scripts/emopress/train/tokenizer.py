@@ -18,6 +18,7 @@ from emopress.artifact import write_json
 from emopress.errors import UserError
 from emopress.runtime.encoder import PAD_TOKENS
 from emopress.train.published_tokenizer import read_tokenizer
+from emopress.train.vowel_signs import VOWEL_SIGNS
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -31,7 +32,6 @@ ROLES = {  # transformers' names of what special tokens are for -> the usual tok
 LOOKED_AT = 2000  # texts that are looked through for unknown words
 MOST_UNKNOWN = 0.5  # share of characters; what has more is a tokenizer of another language
 MUCH_UNKNOWN = 0.05  # what has more is logged
-VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
 
 
 def wordpiece(vocabulary: dict[str, int], *, lowercase: bool) -> Tokenizer:

@@ -1,5 +1,6 @@
 """Which languages are written with marks that a tokenizer must not take for accents."""
 
+VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
 # Languages and scripts whose vowels, or voiced syllables, are marks beside a letter, which NFD sets apart from it.
 LANGUAGES = {
     "as", "awa", "bho", "bn", "bo", "brx", "doi", "dz", "gu", "hi", "ja", "km", "kn", "kok", "lo", "mag",
