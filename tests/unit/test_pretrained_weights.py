@@ -207,6 +207,31 @@ def test_labels_in_another_order_are_brought_into_ours(tmp_path, architecture, c
         assert torch.equal(here, there[:, [names.index(name) for name in LABELS]])
 
 
+@pytest.mark.parametrize(
+    ("architecture", "before", "lacking"),
+    [
+        ("bert", "pooler", "bert.pooler.dense"),
+        ("distilbert", "pre_classifier", "pre_classifier"),
+        ("electra", "classifier.dense", "classifier.dense"),
+    ],
+)
+def test_a_head_whose_first_layer_is_missing_is_not_used_untrained(
+    tmp_path, architecture, before, lacking
+):
+    from transformers import AutoModelForSequenceClassification
+
+    theirs = published(architecture, AutoModelForSequenceClassification)
+    kept = {name: value for name, value in theirs.state_dict().items() if before not in name}
+    naming = {"id2label": dict(enumerate(LABELS)), "label2id": None}
+    folder = write(tmp_path / "m", theirs.config, kept, **naming)
+    with pytest.raises(UserError) as caught:
+        loaded(folder)
+    assert str(caught.value) == (
+        f"{folder}: the weights do not fit config.json; missing 2: {lacking}.bias, {lacking}.weight"
+    )
+    assert same_body(loaded(folder, TRAINED), theirs)
+
+
 @pytest.mark.parametrize("what", CLASSIFIERS)
 def test_a_classifier_of_other_labels_is_used_only_with_a_new_head(tmp_path, what):
     from transformers import AutoModelForSequenceClassification

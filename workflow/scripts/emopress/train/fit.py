@@ -46,7 +46,7 @@ def check_fit(
     unused = sorted(name for name in surplus if not in_body(name))
     left_over = sorted(set(surplus) - set(unused))
     if as_is and head.order is not None:
-        lacking += sorted(name for name in new if not name.startswith(base))
+        lacking += sorted(new)
     if as_is:
         left_over += [name for name in unused if not name.startswith(OTHER_HEADS)]
     shapes = [f"{n} {_shape(there)} for {_shape(wanted)}" for n, there, wanted in sorted(reshaped)]
