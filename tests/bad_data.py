@@ -111,12 +111,20 @@ FILES = {
     "a missing column": (
         "a.csv",
         b"text,class\nfine,joy\n",
-        "{path}, row 1: no column 'label'; the header has 'text', 'class'",
+        "{path}, row 1: no column 'label'; the header has 'text', 'class'; "
+        "name the column of the labels in columns.label",
     ),
     "a column's name in capitals": (
         "a.csv",
         b"Text,label\nfine,joy\n",
-        "{path}, row 1: no column 'text'; the header has 'Text', 'label'",
+        "{path}, row 1: no column 'text'; the header has 'Text', 'label'; "
+        "name the column of the texts in columns.text",
+    ),
+    "a missing column, at another delimiter": (
+        "a.csv",
+        b"review;mood\nfine;joy\n",
+        "{path}, row 1: no column 'text'; the header has 'review;mood'; split at ';' it has 'review', 'mood': set "
+        'columns.delimiter: ";"; name the column of the texts in columns.text',
     ),
     "a column that stands twice": (
         "a.csv",
@@ -132,7 +140,8 @@ FILES = {
     "two byte order marks": (
         "a.csv",
         b"\xef\xbb\xbf\xef\xbb\xbftext,label\nfine,joy\n",
-        "{path}, row 1: no column 'text'; the header has '\\ufefftext', 'label'",
+        "{path}, row 1: no column 'text'; the header has '\\ufefftext', 'label'; name the column of the texts in "
+        "columns.text",
     ),
     "a comma in a text without quotes": (
         "a.csv",

@@ -137,7 +137,15 @@ def test_what_does_not_fit(bundles, labelled, artifacts, tmp_path, capsys):
     path = tmp_path / "mine.csv"
     for content, message in (
         ('text,label\nhello,"joy,glee"\n', "row 2, column 'label': unknown label 'glee'"),
-        ("text,class\nhello,joy\n", "no column 'label'"),
+        (
+            "text,class\nhello,joy\n",
+            "no column 'label'; the header has 'text', 'class'; name the column of the labels by --label-column, "
+            "or say --label-columns if each has a column of its own",
+        ),
+        (
+            "text,label\nhello,joy|sadness\n",
+            "'joy|sadness' is no label; '|' parts it into labels: set --separator",
+        ),
         ("text,label\n", "no texts"),
         ('text,label\n"hello,joy\nyou,joy\n', "row 2: nothing closes the quotation mark"),
         ("text,label\nhello,1\n", "unknown label '1'; allowed: "),

@@ -191,8 +191,26 @@ def test_so_does_a_file_without_a_header(tmp_path):
         read(tmp_path, "a b;joy\nc d;joy\n", text=1, label=2)
     with pytest.raises(UserError, match=r"no column 2; it has 1$"):
         read(tmp_path, "a; b\nc\n", text=1, label=2)
-    with pytest.raises(UserError, match=r"no column 'text'; the header has 'a', 'b'$"):
-        read(tmp_path, "a,b\nc,joy\n")
+    with pytest.raises(
+        UserError, match=r"the header has 'a', 'b'; name the column of the texts in"
+    ):
+        read(tmp_path, "a,b\nc;d;e,joy\n")
+
+
+def test_a_header_of_one_cell_says_what_it_has_at_another_delimiter(tmp_path):
+    said = "the header has {!r}; split at {!r} it has 'a', 'b': set columns.delimiter: \"{}\"; name the column"
+    for name, header, delimiter, shown in (
+        ("a.csv", "a;b", ";", ";"),
+        ("a.csv", "a\tb", "\t", r"\t"),
+        ("a.tsv", "a,b", ",", ","),
+    ):
+        with pytest.raises(UserError) as caught:
+            read(tmp_path, f"{header}\n1{delimiter}2\n", name)
+        assert said.format(header, delimiter, shown) in str(caught.value)
+    with pytest.raises(
+        UserError, match=r"the header has 'a; or b'; name the column of the texts in"
+    ):
+        read(tmp_path, "a; or b\nc\n")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])

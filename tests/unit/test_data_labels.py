@@ -131,9 +131,33 @@ def test_neither_0_nor_1(tmp_path, row, message):
         labels_of(tmp_path, "a.csv", {"labels": BITS})
 
 
+@pytest.mark.parametrize(
+    ("cell", "columns", "said"),
+    [
+        ("joy|sadness", {"separator": ","}, '"|"'),
+        ("joy; very sad", {"separator": ","}, '";"'),
+        ('"joy, love"', {"separator": "|"}, '","'),
+        ("joy love", {"separator": ","}, '" "'),
+        ("0;2", {"separator": ",", "numbered": ["joy", "love", "very sad"]}, '";"'),
+    ],
+)
+def test_labels_that_another_separator_parts(tmp_path, cell, columns, said):
+    first = "0" if "numbered" in columns else "very sad"
+    (tmp_path / "a.csv").write_text(f"text,label\na,{first}\nb,{cell}\n")
+    with pytest.raises(UserError) as caught:
+        labels_of(tmp_path, "a.csv", columns, labels=["joy", "love", "very sad", "sadness"])
+    shown = cell.strip('"')
+    assert str(caught.value) == (
+        f"{tmp_path}/a.csv, row 3, column 'label': {shown!r} is no label; {said[1]!r} parts it into labels: "
+        f"set columns.separator: {said}"
+    )
+
+
 def test_missing_columns(tmp_path):
     (tmp_path / "a.csv").write_text("text,is_joy,is_sad\na,1,0\n")
-    with pytest.raises(UserError, match=r"a\.csv, row 1: no column 'is_love'; the header has"):
+    with pytest.raises(
+        UserError, match=r"no column 'is_love'; .*; columns\.labels names a column for each"
+    ):
         labels_of(tmp_path, "a.csv", {"labels": BITS})
     with pytest.raises(UserError, match=r"a\.csv, row 1: no column 4; it has 3"):
         labels_of(tmp_path, "a.csv", {"text": 1, "label": 4, "separator": ","})

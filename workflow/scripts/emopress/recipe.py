@@ -171,7 +171,7 @@ def unknown_names(variant: str, models: Collection[str], passes: Collection[str]
         found.append(f"unknown model {recipe.model!r}; models are: {', '.join(models)}")
     for name in recipe.passes:
         if name not in passes:
-            found.append(f"unknown pass {name!r}; passes are: {', '.join(passes)}")
+            found.append(f"unknown pass {name!r}; passes are: {', '.join(passes) or 'none'}")
     return found
 
 

@@ -78,7 +78,7 @@ def read_sets(
     known = {"labels": labels, "columns": columns, "multilabel": True, "unlabelled": True}
     cells = LabelCells(known, on_command_line)
     texts, sets = [], []
-    for row, (text, *found) in _rows(file, cells.columns, cells.read):
+    for row, (text, *found) in _rows(file, cells.columns, cells.read, several=True):
         place = f"{file.path}, row {row}"
         texts.append(checked_text(text, f"{place}, column '{file.text_column}'"))
         given = cells.read(found, place)
@@ -86,21 +86,26 @@ def read_sets(
     return texts, np.array(sets, dtype=bool)
 
 
-def _option_for(column: str, file: Labelled) -> str:
+def _option_for(column: str, file: Labelled, several: bool) -> str:
     """Return how a user names the column that a file has in place of `column`."""
     if column == file.text_column:
         return "name the column of the texts by --text-column"
     if column == file.label_column:
-        return "name the column of the labels by --label-column"
+        way = "name the column of the labels by --label-column"
+        return f"{way}, or say --label-columns if each has a column of its own" if several else way
     return "with --label-columns every label has a column of its name"
 
 
 def _rows(
-    file: Labelled, label_columns: list[Any], read: Callable[[list[Any], str], Any]
+    file: Labelled,
+    label_columns: list[Any],
+    read: Callable[[list[Any], str], Any],
+    *,
+    several: bool = False,
 ) -> list[tuple[int, list[Any]]]:
     """Return the rows of a file, their numbers and their cells; UserError if there are none.
 
-    `read` reads the cells of the label columns, or raises UserError.
+    `read` reads the cells of the label columns, or raises UserError. `several`: labels of a text.
     """
     from emopress.cli.options import form_on_disk
     from emopress.data.read import records
@@ -113,7 +118,7 @@ def _rows(
     try:
         rows = list(records(file.path, columns, form, read, file.tell))
     except MissingColumn as error:
-        raise UserError(f"{error}; {_option_for(error.column, file)}") from None
+        raise UserError(f"{error}; {_option_for(error.column, file, several)}") from None
     if not rows:
         raise UserError(f"{file.path}: no texts; expected a header and at least one row")
     return rows

@@ -98,6 +98,19 @@ def other_form(text: str, columns: Sequence[str | int], form: Form) -> str:
     return ""
 
 
+def other_cells(text: str, form: Form) -> str:
+    """Return which delimiter makes several cells of a header that is one; '' if it is not, or none does."""
+    first, *more = re.split(r"\r\n|\n|\r", text, maxsplit=2)[:2]
+    if form.delimiter in first:
+        return ""
+    for delimiter in CANDIDATES:
+        cells, *others = (line.split(delimiter) for line in (first, *more))
+        if len(cells) > 1 and all(len(row) == len(cells) for row in others if any(row)):
+            shown = ", ".join(repr(_unquoted(cell)) for cell in cells)
+            return f"; split at {delimiter!r} it has {shown}: set {form.option('delimiter', delimiter)}"
+    return ""
+
+
 def _unquoted(cell: str) -> str:
     return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 

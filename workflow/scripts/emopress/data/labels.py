@@ -13,6 +13,7 @@ Column = str | int  # its name in the header, or its place in a file without one
 Labels = str | tuple[str, ...]
 BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 SHOWN = 100  # characters of a cell in a message
+SEPARATORS = ("|", ";", ",", "/", " ")  # that a cell of several labels is tried with
 NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d\d?)?")
 
 
@@ -125,6 +126,8 @@ class LabelCells:
             parts = [part.strip() for part in cell.split(self.separator)]
         else:
             parts = [cell]
+        for part in parts:
+            self._check_parted(part, place)
         names = [self._name(part, place) for part in parts]
         # Two numbers may stand for one label.
         marks: list[Any] = list(map(number_of, parts)) if self.by_number else names
@@ -132,6 +135,21 @@ class LabelCells:
             if marks.count(mark) > 1:
                 raise UserError(f"{place}: label '{name}' stands twice in {cell!r}")
         return list(dict.fromkeys(names))
+
+    def _check_parted(self, part: Any, place: str) -> None:
+        """Raise UserError for a part of a cell that another separator would make labels of."""
+        if not isinstance(part, str) or self._is_label(part):
+            return
+        for separator in SEPARATORS:
+            pieces = part.split(separator)
+            if len(pieces) > 1 and all(self._is_label(piece.strip()) for piece in pieces):
+                shown = self.option("separator", separator)
+                raise UserError(
+                    f"{place}: {part[:SHOWN]!r} is no label; {separator!r} parts it into labels: set {shown}"
+                )
+
+    def _is_label(self, text: str) -> bool:
+        return text in self.known if not self.by_number else number_of(text) in self.by_number
 
     def _name(self, cell: Any, place: str) -> str:
         if not self.by_number:

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.data.delimited import RULE, delimited_rows, lines_within, other_form
+from emopress.data.delimited import RULE, delimited_rows, lines_within, other_cells, other_form
 from emopress.data.formats import Form, file_form, refusal
 from emopress.data.labels import Column, LabelCells
 from emopress.data.limits import MAX_UNPACKED, Total, check_text
@@ -55,7 +55,7 @@ def read_rows(
             raise UserError(f"{path}: no such file; delete {raw} to have it fetched again")
         prefix = f"{name}-{split}" if split else name
         form = file_form(dataset, entry)
-        for number, (text, *found) in records(path, columns, form, cells.read, tell):
+        for number, (text, *found) in _records_of(path, columns, form, cells, tell):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
             place = f"{path}, row {number}"
             read = checked_text(text, f"{place}, column {text_column!r}")
@@ -80,6 +80,21 @@ def read_rows(
             "give each file its own `split`, or join them into one file"
         )
     return table
+
+
+def _records_of(
+    path: Path, columns: Sequence[Column], form: Form, cells: LabelCells, tell: Tell
+) -> Iterator[Record]:
+    """Yield the `records` of a data set's file; UserError says which key names a column that it lacks."""
+    try:
+        yield from records(path, columns, form, cells.read, tell)
+    except MissingColumn as error:
+        way = "columns.labels names a column for each label"
+        if error.column == columns[0]:
+            way = "name the column of the texts in columns.text"
+        elif not cells.bits:
+            way = "name the column of the labels in columns.label"
+        raise UserError(f"{error}; {way}") from None
 
 
 def records(
@@ -151,6 +166,8 @@ def _delimited_rows(
         places = _places(columns, first, path)
     except UserError as error:
         hint = other_form(text, columns, form)
+        if not hint and isinstance(error, MissingColumn):
+            raise MissingColumn(f"{error}{other_cells(text, form)}", error.column) from None
         if not hint:
             raise
         fault = str(error).split(f"; {RULE}")[0]
@@ -185,7 +202,9 @@ def _place(column: Column, first: list[Any], path: Path) -> int:
             raise UserError(f"{path}, row 1: no column {column}; it has {len(first)}")
         return column - 1
     if column not in first:
-        found = ", ".join(repr(cell) for cell in first if cell is not None) or "nothing"
+        found = ", ".join(repr(cell) for cell in first if cell is not None)
+        if not found:
+            raise UserError(f"{path}, row 1: no column '{column}'; the header has nothing")
         found = found if len(found) <= MAX_HEADER else f"{found[:MAX_HEADER]}..."
         message = f"{path}, row 1: no column '{column}'; the header has {found}"
         raise MissingColumn(message, column)
