@@ -125,8 +125,19 @@ def test_a_tsv_that_was_written_with_quoting_is_told(tmp_path):
     assert read(tmp_path, content, "a.tsv", quoting="none") == (found, [])
     found = [('say "a" again', "joy"), ("b", "sadness")]
     assert read(tmp_path, content, "a.tsv", quoting="csv") == (found, [])
+    assert len(read(tmp_path, content + '"c"\tjoy\n', "a.tsv")[1]) == 1
     # A mark that CSV would not write shows that this was no CSV.
     assert not read(tmp_path, content + '"c" d\tjoy\n', "a.tsv")[1]
+
+
+def test_a_tsv_whose_texts_all_stand_between_marks_is_told(tmp_path):
+    content = 'text\tlabel\n"a"\tjoy\n"b c"\tsadness\n'
+    found, (told,) = read(tmp_path, content, "a.tsv")
+    assert found == [('"a"', "joy"), ('"b c"', "sadness")]
+    assert told.startswith("a.tsv: cells (2) stand between quotation marks and are in every row")
+    assert not read(tmp_path, content + "d\tjoy\n", "a.tsv")[1]
+    assert not read(tmp_path, content + '"d\tjoy\n', "a.tsv")[1]
+    assert not read(tmp_path, content, "a.tsv", quoting="none")[1]
 
 
 def test_hostile_quotation_marks_take_no_time(tmp_path):

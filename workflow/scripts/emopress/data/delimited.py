@@ -38,7 +38,13 @@ def delimited_rows(
         text = text.replace("\r", "\n")
     plain = form.quoting == "none"
     rows = _plain_rows(text, form) if plain else _quoted_rows(text, path, form)
-    least = most = doubled = others = 0
+    least = most = whole = doubled = (
+        0  # cells between quotation marks, and those with doubled ones inside
+    )
+    stray, everywhere = (
+        False,
+        True,
+    )  # whether a mark opens what CSV never writes; whether each row has one
     for number, (place, row) in enumerate(rows, start=1):
         if number == 1:
             most = len(row)
@@ -53,13 +59,17 @@ def delimited_rows(
             )
         if plain and form.assumed:
             marked = [cell for cell in row if cell.startswith('"')]
-            found = sum('""' in cell[1:-1] and bool(QUOTED.fullmatch(cell)) for cell in marked)
-            doubled, others = doubled + found, others + len(marked) - found
+            found = [cell for cell in marked if QUOTED.fullmatch(cell)]
+            whole += len(found)
+            doubled += sum('""' in cell[1:-1] for cell in found)
+            stray = stray or len(found) < len(marked)
+            everywhere = everywhere and (bool(found) or (header and number == 1))
         yield tuple(row)
-    if doubled and not others:
+    if whole and not stray and (doubled or everywhere):
+        have = "have doubled ones inside" if doubled else "are in every row"
         tell(
-            f"{path.name}: cells ({doubled}) stand between quotation marks and have doubled ones inside, as "
-            "CSV writes a text that has some; all of these are read as part of the text; if they are not, "
+            f"{path.name}: cells ({doubled or whole}) stand between quotation marks and {have}, as a CSV may "
+            "be written; all these marks are read as part of the text; if they are not, "
             f"set {form.option('quoting', 'csv')}, and if they are, {form.option('quoting', 'none')}"
         )
 
