@@ -16,9 +16,9 @@ from emopress.report import sections
 from emopress.report.figure_names import figure_names
 from emopress.report.judged import verdict
 from emopress.report.render import write_markdown
-from emopress.report.results import recipe_order
+from emopress.report.results import Results, Told, recipe_order
 from emopress.report.tables import ratio
-from emopress.report.view import Results, Told, report_view
+from emopress.report.view import report_view
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow" / "report" / "report.md.j2"

@@ -16,8 +16,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.report.page.data import page_data
         from emopress.report.page.page import write_page
         from emopress.report.render import write_markdown
+        from emopress.report.results import Results, Told
         from emopress.report.training_logs import read_logs
-        from emopress.report.view import Results, Told, report_view
+        from emopress.report.view import report_view
 
         given, params = snakemake.input, snakemake.params
         study = dict(params.study)

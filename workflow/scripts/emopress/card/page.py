@@ -4,7 +4,6 @@ from typing import Any
 
 from emopress.card.facts import RESAMPLES, Facts
 from emopress.card.licences import (
-    ASK_THE_OWNER,
     KNOWN,
     OTHER,
     Stated,
@@ -13,13 +12,20 @@ from emopress.card.licences import (
     recognise,
 )
 from emopress.card.limits import language_of, limits
+from emopress.card.tables import (
+    accuracy_name,
+    data_view,
+    label_table,
+    licence_table,
+    score_table,
+    threshold_table,
+)
 from emopress.card.template import BODY
 from emopress.card.words import recipe_lines
 from emopress.errors import UserError
 from emopress.languages import hub_language, primary_language
 from emopress.measure.deciding import MACRO_F1, METRICS
 from emopress.report import tables as t
-from emopress.report.phrases import told_split
 from emopress.report.tables import Markdown
 from emopress.runtime.decoder import ADAPTER
 from emopress.runtime.stored import stored_apart
@@ -32,14 +38,7 @@ LIBRARIES = {
     "dense": "emopress",
 }
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
-SEVERAL = {
-    "micro_f1": "Micro F1",
-    "sample_f1": "Sample F1",
-    "jaccard": "Jaccard index",
-    "hamming_loss": "Hamming loss (less is better)",
-}
 TRAINING_DATA = "the training data"  # where no data card names it
-PARTS = ("train", "validation", "test")
 
 
 def card_text(facts: Facts, *, repo: str | None = None) -> str:
@@ -92,7 +91,7 @@ def _front_matter(facts: Facts) -> str:
         extra["model_name"] = facts.variant
         extra["metrics"] = ["accuracy", "f1"]
         values = (
-            ("accuracy", _accuracy(facts), facts.measured.scores.accuracy, None),
+            ("accuracy", accuracy_name(facts), facts.measured.scores.accuracy, None),
             ("f1", "Macro F1", facts.measured.scores.macro_f1, {"average": "macro"}),
         )
         extra["eval_results"] = [
@@ -146,7 +145,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "demo": bool(data and data["demo"]),
         "language": language_of(facts),
         "labels": t.join([t.code(label) for label in manifest["labels"]]),
-        "thresholds": _threshold_table(manifest) if manifest.get("thresholds") else None,
+        "thresholds": threshold_table(manifest) if manifest.get("thresholds") else None,
         "seed": manifest["seed"],
         "size": t.size(bundle.size_bytes),
         "params": t.count(manifest["params"]),
@@ -163,25 +162,20 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "normalise": Markdown(str(manifest["normalise"])),
         "max_length": t.setting(int(manifest["max_length"])),
         "example": Markdown(EXAMPLES.get(primary_language(manifest["language"] or ""), "a text")),
-        "scores": _score_table(facts) if measured else None,
-        "per_label": _label_table(facts) if measured else None,
+        "scores": score_table(facts) if measured else None,
+        "per_label": label_table(facts) if measured else None,
         "texts": t.count(measured.scores.texts) if measured else None,
         "intervals": _intervals(facts) if measured else None,
         "tuned_for": _tuned_for(bundle.facts),
-        "data": _data_view(data) if data else None,
+        "data": data_view(data) if data else None,
         "limits": limits(facts),
         "non_commercial": [
             t.escape(one.of) for one in licences if one.known is KNOWN["cc-by-nc-sa-4.0"]
         ],
         "unknown": [t.escape(one.of) for one in licences if one.known is None],
-        "licences": _licence_table(licences),
+        "licences": licence_table(licences),
         "licence": licence_id(facts),
     }
-
-
-def _accuracy(facts: Facts) -> str:
-    """Return what accuracy is: of a model that gives sets of labels, that of whole sets."""
-    return "Subset accuracy" if facts.bundle.manifest.get("thresholds") else "Accuracy"
 
 
 def _tuned_for(told: dict[str, Any]) -> str:
@@ -206,71 +200,3 @@ def _intervals(facts: Facts) -> str:
         f"percentile bootstrap over the test texts ({t.count(RESAMPLES)} resamples{strata}), exact binomial ones "
         "where resampling gives one number"
     )
-
-
-def _threshold_table(manifest: dict[str, Any]) -> Markdown:
-    rows = [
-        {"Label": label, "Threshold": t.decimals(threshold, 3)}
-        for label, threshold in zip(manifest["labels"], manifest["thresholds"], strict=True)
-    ]
-    return t.markdown_table(t.frame_of(rows), left=("Label",))
-
-
-def _score_table(facts: Facts) -> Markdown:
-    measured = facts.measured
-    assert measured is not None
-    rows = [
-        {"Score": name, "%": t.percent(value), "95 % interval": t.interval(*ends)}
-        for name, value, ends in (
-            (_accuracy(facts), measured.scores.accuracy, measured.accuracy),
-            ("Macro F1", measured.scores.macro_f1, measured.macro_f1),
-            *((SEVERAL[name], *found) for name, found in measured.several.items()),
-        )
-    ]
-    return t.markdown_table(t.frame_of(rows), left=("Score",))
-
-
-def _label_table(facts: Facts) -> Markdown:
-    assert facts.measured is not None
-    rows = [
-        {
-            "Label": label,
-            "Precision %": t.percent(values["precision"]),
-            "Recall %": t.percent(values["recall"]),
-            "F1 %": t.percent(values["f1"]),
-            "Test texts": t.count(values["support"]),
-        }
-        for label, values in facts.measured.scores.per_class.items()
-    ]
-    return t.markdown_table(t.frame_of(rows), left=("Label",))
-
-
-def _data_view(data: dict[str, Any]) -> dict[str, Any]:
-    rows = [
-        {"Label": label} | {part: t.count(data["counts"][part][label]) for part in PARTS}
-        for label in data["labels"]
-    ]
-    total = {"Label": "all"} | {part: t.count(data["texts"][part]) for part in PARTS}
-    return {
-        "title": data["title"],
-        "licence": t.link(data["licence"] or "not stated", data["licence_url"]),
-        "citation": data["citation"] or "not stated",
-        "split": told_split(data),
-        "counts": t.markdown_table(t.frame_of([*rows, total]), left=("Label",)),
-    }
-
-
-def _licence_table(licences: list[Stated]) -> Markdown:
-    rows = [
-        {
-            "Of": one.of,
-            "Licence": t.link(one.known.name if one.known else one.text, one.url or _text(one)),
-            "What it asks": one.known.asks if one.known else ASK_THE_OWNER,
-        }
-        for one in licences
-    ]
-    return t.markdown_table(t.frame_of(rows), left=("Of", "Licence", "What it asks"))
-
-
-def _text(stated: Stated) -> str:
-    return stated.known.url if stated.known else ""

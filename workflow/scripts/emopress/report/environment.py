@@ -1,16 +1,18 @@
-"""Facts about the machine and the software that a report was rendered with."""
+"""Facts about the machine and the software that a report was rendered with, and how such facts are told."""
 
 import os
 import platform
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from emopress.measure.machine import cpu_facts
-from emopress.runtime.processor import x64quantprecision
+from emopress.measure.machine import TELLING_FLAGS, cpu_facts
+from emopress.report import tables as t
+from emopress.report.tables import Markdown
+from emopress.runtime.processor import OPTION, x64quantprecision
 
 PACKAGES = (
     "snakemake", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "datasets",
@@ -53,6 +55,26 @@ def environment(folder: Path) -> dict[str, Any]:
         "git_commit": commit,
         "git_dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
     }
+
+
+def told_versions(packages: Mapping[str, str]) -> Markdown:
+    """List packages with their versions."""
+    return t.join([Markdown(f"{t.escape(k)} {t.escape(v)}") for k, v in packages.items()])
+
+
+def told_flags(flags: Collection[str]) -> Markdown:
+    """Name those CPU flags that decide how fast int8 and bf16 run."""
+    return t.join([t.code(flag) for flag in TELLING_FLAGS if flag in flags])
+
+
+def told_int8(option: str) -> Markdown:
+    """Say what ONNX Runtime was told for exact int8 products (`emopress.runtime.processor`)."""
+    told = t.code(f"{OPTION}={option}")
+    why = {
+        "0": "its int8 products are exact unasked",
+        "1": "exact int8 products, slower than VNNI's",
+    }
+    return Markdown(f"{told}: {why[option]}")
 
 
 def _version(name: str) -> str:

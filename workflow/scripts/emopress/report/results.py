@@ -1,6 +1,7 @@
-"""The checked view of a study's results: one row per variant, in the order of recipes."""
+"""A study's results and config as the reports take them: checked, one row per variant, in the order of recipes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,34 @@ from emopress.measure.summary import NUMBERS, claimed, summary_errors
 
 SUMMARY = "results/summary.csv"
 DETAILS = "results/details.json"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The content of a study's result files; `statistics`, `timing` and `cards` by data set."""
+
+    summary: pd.DataFrame
+    details: Mapping[str, Any]
+    statistics: Mapping[str, Any]
+    recommendation: Mapping[str, Any]
+    timing: Mapping[str, Any]
+    cards: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the config says: entries by name, the budgets, and the published rows that it names.
+
+    `study` holds view.STUDY_KEYS (and `description`, which may be empty). `published`: the content of
+    config/published.yaml; `corresponding`: data set -> variant -> row and what differs.
+    """
+
+    study: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+    models: Mapping[str, Any]
+    passes: Mapping[str, Any]
+    published: Mapping[str, Any]
+    corresponding: Mapping[str, Any]
 
 
 def checked_summary(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> pd.DataFrame:

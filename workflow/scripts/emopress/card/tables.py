@@ -1,0 +1,95 @@
+"""The tables of a model card: scores, thresholds, labels, data and licences."""
+
+from typing import Any
+
+from emopress.card.facts import Facts
+from emopress.card.licences import ASK_THE_OWNER, Stated
+from emopress.report import tables as t
+from emopress.report.phrases import told_split
+from emopress.report.tables import Markdown
+
+SEVERAL = {
+    "micro_f1": "Micro F1",
+    "sample_f1": "Sample F1",
+    "jaccard": "Jaccard index",
+    "hamming_loss": "Hamming loss (less is better)",
+}
+PARTS = ("train", "validation", "test")
+
+
+def accuracy_name(facts: Facts) -> str:
+    """Return what accuracy is: of a model that gives sets of labels, that of whole sets."""
+    return "Subset accuracy" if facts.bundle.manifest.get("thresholds") else "Accuracy"
+
+
+def threshold_table(manifest: dict[str, Any]) -> Markdown:
+    """List the thresholds of the labels."""
+    rows = [
+        {"Label": label, "Threshold": t.decimals(threshold, 3)}
+        for label, threshold in zip(manifest["labels"], manifest["thresholds"], strict=True)
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Label",))
+
+
+def score_table(facts: Facts) -> Markdown:
+    """List the scores on the test texts, which `facts` must have, with their intervals."""
+    measured = facts.measured
+    assert measured is not None
+    rows = [
+        {"Score": name, "%": t.percent(value), "95 % interval": t.interval(*ends)}
+        for name, value, ends in (
+            (accuracy_name(facts), measured.scores.accuracy, measured.accuracy),
+            ("Macro F1", measured.scores.macro_f1, measured.macro_f1),
+            *((SEVERAL[name], *found) for name, found in measured.several.items()),
+        )
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Score",))
+
+
+def label_table(facts: Facts) -> Markdown:
+    """List each label's scores on the test texts, which `facts` must have."""
+    assert facts.measured is not None
+    rows = [
+        {
+            "Label": label,
+            "Precision %": t.percent(values["precision"]),
+            "Recall %": t.percent(values["recall"]),
+            "F1 %": t.percent(values["f1"]),
+            "Test texts": t.count(values["support"]),
+        }
+        for label, values in facts.measured.scores.per_class.items()
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Label",))
+
+
+def data_view(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what the card prints of a data card: source, split, and the texts per label."""
+    rows = [
+        {"Label": label} | {part: t.count(data["counts"][part][label]) for part in PARTS}
+        for label in data["labels"]
+    ]
+    total = {"Label": "all"} | {part: t.count(data["texts"][part]) for part in PARTS}
+    return {
+        "title": data["title"],
+        "licence": t.link(data["licence"] or "not stated", data["licence_url"]),
+        "citation": data["citation"] or "not stated",
+        "split": told_split(data),
+        "counts": t.markdown_table(t.frame_of([*rows, total]), left=("Label",)),
+    }
+
+
+def licence_table(licences: list[Stated]) -> Markdown:
+    """List licences, of what they are, and what they ask."""
+    rows = [
+        {
+            "Of": one.of,
+            "Licence": t.link(one.known.name if one.known else one.text, one.url or _text(one)),
+            "What it asks": one.known.asks if one.known else ASK_THE_OWNER,
+        }
+        for one in licences
+    ]
+    return t.markdown_table(t.frame_of(rows), left=("Of", "Licence", "What it asks"))
+
+
+def _text(stated: Stated) -> str:
+    return stated.known.url if stated.known else ""

@@ -1,0 +1,161 @@
+"""What both reports print of one data set, as escaped pieces of Markdown."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+from emopress.errors import UserError
+from emopress.measure.deciding import judge_of
+from emopress.measure.exact import FEW_IN_CELL, FEW_TEXTS
+from emopress.report import judged, question_tables, sections
+from emopress.report import tables as t
+from emopress.report.budgets import recommendation_table
+from emopress.report.cards import card_view
+from emopress.report.cautions import never_found
+from emopress.report.engines import engine_table, other_engines_table
+from emopress.report.environment import told_flags, told_int8, told_versions
+from emopress.report.figure_names import figure_files
+from emopress.report.findings import findings_table, searches_table
+from emopress.report.grid import layer_grid
+from emopress.report.published import published_table
+from emopress.report.ranges import ranges_table
+from emopress.report.recommendation import answer
+from emopress.report.results import Results, Told, rows_of
+from emopress.report.tables import Markdown
+from emopress.report.trials import trade_off_told
+
+TIMING_KEYS = (
+    "cpu",
+    "cpu_flags",
+    "x64quantprecision",
+    "threads",
+    "rounds",
+    "texts",
+    "batch_size",
+    "versions",
+)
+
+
+def dataset_view(
+    name: str, table: pd.DataFrame, results: Results, told: Told, training: bool
+) -> dict[str, Any]:
+    """Return what the templates print of the data set `name`; `training`: it has a training figure.
+
+    UserError, naming file and key, for results that lack something.
+    """
+    entry, details = told.datasets[name], results.details[name]
+    where = f"results/timing/{name}.json"
+    for source, file in (
+        (results.timing, where),
+        (results.cards, f"results/data/{name}/card.json"),
+        (results.statistics, f"results/statistics/{name}.json"),
+        (results.recommendation, f"results/recommendation.json, {name}"),
+    ):
+        if name not in source:
+            raise UserError(f"{file}: not handed to the report")
+    timing = results.timing[name]
+    conditions = timing.get("environment", {})
+    absent = [key for key in TIMING_KEYS if key not in conditions]
+    if absent:
+        raise UserError(f"{where}: environment has no key {', '.join(absent)}")
+    rows = rows_of(table, name)
+    judge = judge_of(rows)
+    statistics, chosen = results.statistics[name], results.recommendation[name]
+    linear = statistics["linear"]
+    spread = timing["spread"][str(conditions["threads"][0])]
+    grid = layer_grid(rows.index, told.models)
+    files = figure_files(
+        name,
+        training=training,
+        noise=bool(statistics["noise"][1:]),
+        trade_off=bool(grid),
+        bits="questions" in statistics,
+    )
+    return {
+        "name": name,
+        "title": entry.get("title") or name,
+        "language": entry.get("language") or "",
+        "demo": bool(entry.get("demo")),
+        "demo_notice": sections.DEMO_NOTE,
+        "sets_notice": sections.sets_note(rows),
+        "metric": judge.metric,
+        "told": t.join([Markdown(metric.name) for metric in judge.told], " and "),
+        "set_table": sections.set_table(rows, entry) if entry.get("multilabel") else "",
+        "answer": answer(
+            name, entry, chosen, rows, statistics, details, licences=_licences(details)
+        ),
+        "recommendation_table": recommendation_table(chosen, rows, entry),
+        "few_texts": FEW_TEXTS,
+        "few_in_cell": FEW_IN_CELL,
+        "n_test": t.count(statistics["n_test"]),
+        "resamples": t.count(statistics["resamples"]),
+        "linear": None if linear is None else t.code(linear),
+        "card": card_view(name, results.cards[name], entry, statistics["texts"]["cut"]),
+        "main_table": sections.main_table(rows, entry),
+        "tests_tables": judged.tests_tables(rows, entry),
+        "noise_table": judged.noise_table(rows, entry),
+        "running_table": judged.running_table(rows, entry),
+        "published_table": published_table(
+            told.corresponding.get(name, {}), told.published, rows, entry
+        ),
+        "several_seeds": bool((rows["seeds"] > 1).any()),
+        "seeds": t.join([t.count(n) for n in sorted(rows["seeds"].unique())], " or "),
+        "references": t.join([t.code(name) for name in dict.fromkeys(rows["reference"])]),
+        "several_references": rows["reference"].nunique() > 1,
+        "simulated": t.join([t.code(v) for v in rows.index[rows["simulated"]]]),
+        "blind": _blind(details, rows.index),
+        "any_simulated": bool(rows["simulated"].any()),
+        "unstructured": sections.prunes_single_weights(details),
+        "engine_table": engine_table(rows, timing, entry, where),
+        "any_other_engine": bool(rows["other_engine"].any()),
+        "other_engines_table": other_engines_table(rows, details, timing, entry, where),
+        "findings_table": findings_table(details, list(rows.index), entry),
+        "ranges_table": ranges_table(details, list(rows.index), entry),
+        "questions": question_tables.section(
+            statistics, details, rows["size_bytes"].to_dict(), entry
+        ),
+        "searches_table": searches_table(details, list(rows.index), entry, judge),
+        "timing": {
+            **conditions,
+            "flags": told_flags(conditions["cpu_flags"]),
+            "int8": told_int8(conditions["x64quantprecision"]),
+        },
+        "threads": t.count(conditions["threads"][0]),
+        "spread": t.share(spread),
+        "timed_with": told_versions(conditions["versions"]),
+        "figures": {kind: Markdown(f"figures/{file}") for kind, file in files.items()},
+        "trade_off": trade_off_told(rows, details, grid) if grid else "",
+        "flips": Markdown(f"flips/{name}.csv"),
+        "classes": [
+            {
+                "variant": _html(variant),
+                "table": sections.class_table(
+                    details[variant], statistics["variants"][variant], entry, name, variant
+                ),
+            }
+            for variant in rows.index
+        ],
+    }
+
+
+def _blind(details: Mapping[str, Any], variants: Collection[str]) -> Markdown:
+    """Name the variants that find no text of some label, with these labels; empty if none does."""
+    found = []
+    for variant in variants:
+        labels = [t.escape(label) for label, *_ in never_found(details[variant])]
+        if labels:
+            found.append(Markdown(f"{t.code(variant)} ({', '.join(labels)})"))
+    return Markdown("; ".join(found))
+
+
+def _licences(details: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the licences of the checkpoints that each variant was made from."""
+    return {
+        variant: list(next(iter(seeds.values())).get("licences", []))
+        for variant, seeds in details.items()
+    }
+
+
+def _html(text: str) -> Markdown:
+    return Markdown(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
