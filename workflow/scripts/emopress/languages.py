@@ -34,6 +34,17 @@ NAMES = {
     "uz": "Uzbek", "vi": "Vietnamese", "xh": "Xhosa", "yo": "Yoruba", "yue": "Cantonese",
     "zh": "Chinese", "zu": "Zulu",
 }  # fmt: skip
+# Three-letter codes (ISO 639-2) of languages that have two letters, which alone are their tags (RFC 5646, 2.2.1).
+_CODES = """
+    af=afr am=amh ar=ara as=asm az=aze be=bel bg=bul bn=ben bo=bod bs=bos ca=cat cs=ces cs=cze cy=cym da=dan
+    de=deu de=ger dz=dzo el=ell en=eng eo=epo es=spa et=est eu=eus fa=fas fa=per fi=fin fr=fra fr=fre ga=gle gl=glg
+    gu=guj ha=hau he=heb hi=hin hr=hrv hu=hun hy=hye id=ind ig=ibo is=isl it=ita ja=jpn jv=jav ka=kat kk=kaz km=khm
+    kn=kan ko=kor lo=lao lt=lit lv=lav mk=mkd ml=mal mn=mon mr=mar ms=msa mt=mlt my=mya nb=nob ne=nep nl=dut nl=nld
+    nn=nno no=nor or=ori pa=pan pl=pol ps=pus pt=por ro=ron ru=rus rw=kin sa=san sd=snd si=sin sk=slk sl=slv so=som
+    sq=sqi sr=srp su=sun sv=swe sw=swa ta=tam te=tel th=tha tl=tgl tr=tur uk=ukr ur=urd uz=uzb vi=vie xh=xho yo=yor
+    zh=chi zh=zho zu=zul
+"""
+_THREE_LETTERS = {code: tag for tag, code in (pair.split("=") for pair in _CODES.split())}
 
 
 def primary_language(tag: str) -> str:
@@ -42,10 +53,15 @@ def primary_language(tag: str) -> str:
 
 
 def language_fault(tag: str) -> str | None:
-    """Return in a few words why a text is no language tag (by its form), None if it is one."""
-    if _TAG.fullmatch(tag):
-        return None
+    """Return in a few words why a text is no language tag, None if it is one by its form.
+
+    A code of three letters where a language has two (`ben`) is none either: nothing here would know it.
+    """
     dashed = tag.strip().replace("_", "-")
+    short = _THREE_LETTERS.get(primary_language(dashed))
+    if _TAG.fullmatch(tag) and not short:
+        return None
+    dashed = f"{short}{dashed[3:]}" if short else dashed
     by_name = {name.casefold(): code for code, name in NAMES.items()}
     close = difflib.get_close_matches(tag.strip().casefold(), by_name, n=1, cutoff=0.8)
     meant = dashed if _TAG.fullmatch(dashed) else by_name[close[0]] if close else ""
