@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
 from bench import line  # noqa: E402
-from bench_shapes import checkpoint, step  # noqa: E402
+from bench_shapes import MINILM, checkpoint, step  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
 from emopress.bundle.quantize import quantize_bundle  # noqa: E402
 from emopress.data.prepare import prepare_dataset  # noqa: E402
@@ -42,7 +42,6 @@ from emopress.runtime.bundle import load  # noqa: E402
 from emopress.schema import schema  # noqa: E402
 from emopress.train.tokenizer import SPECIAL_TOKENS, train_wordpiece  # noqa: E402
 
-MINILM = {"architecture": "bert", "layers": 6, "width": 384, "heads": 12, "ffn": 1536}
 VOCABULARY = 30_522
 TRAINED_PIECES = 8000  # those that the texts give; the rest of the table is there and not read
 ROUNDS, TEXTS, WARMUP = 15, 60, 5
