@@ -1,9 +1,9 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
-from emopress.data.sources import WORD_VECTORS, check_places, data_set, with_hashes
 from emopress.data.formats import KEYS
 from emopress.data.labels import file_labels
 from emopress.data.pretrained import check_source, mirrored_files
+from emopress.data.sources import WORD_VECTORS, check_places, data_set, with_hashes
 from emopress.job import mirrors
 
 DESCRIBED = (
