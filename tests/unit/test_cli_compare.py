@@ -84,7 +84,7 @@ def test_the_page(artifacts, labelled, capsys):
     assert "accuracy: no difference shown (McNemar exact p = 1)" in out
     assert "macro F1: no difference shown (paired bootstrap p = 1)" in out
     assert "A alone is right on 0 texts, B alone on 0." in out
-    assert "+0.0 points (-2.4 to +2.4)" in out and "+0.00 MB" in out
+    assert "+0.0 points (-2.4 to +2.4)" in out and "+0.0 kB" in out
 
 
 def test_numbers_by_hand(tmp_path):

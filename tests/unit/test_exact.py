@@ -151,6 +151,15 @@ def test_a_label_with_few_texts_has_an_exact_difference():
     assert many == pytest.approx(interval(columns[0].f1[:, 0] - columns[1].f1[:, 0]))
 
 
+def test_nothing_is_known_of_a_label_that_no_text_has():
+    truth = np.arange(20) % 3
+    other = truth.copy()
+    other[0] = 3  # which is wrong, and leaves the F1 of label 3 at 0
+    found = difference_bounds(truth, truth[None], other[None], 5)
+    assert found["f1"][3:] == [(-1.0, 1.0)] * 2 and found["trials"][3:] == [1, 0]
+    assert score_bounds(truth, other[None], 5)["f1"][3:] == [(0.0, 1.0)] * 2
+
+
 def test_intervals_hold_what_they_promise():
     """In simulation the exact interval of a small test split has the true accuracy in 95 of 100 and more."""
     rng = np.random.default_rng(5)

@@ -88,6 +88,7 @@ def _of_label(place: int, points: list["Scored"], ends: tuple[float, float]) -> 
 def page(found: dict[str, Any]) -> str:
     """Return what `compared` gave, for reading."""
     from emopress.report.phrases import told_p
+    from emopress.report.tables import size
 
     a, b, change = found["a"], found["b"], found["b_minus_a"]
     titles = names_of(MULTI if "sample_f1" in a else SINGLE)
@@ -99,8 +100,13 @@ def page(found: dict[str, Any]) -> str:
             for side in (a, b)
         ]
         table.append((title, *scores, _points(change, name)))
-    sizes = [f"{side['size_bytes'] / 1e6:.2f} MB" for side in (a, b)]
-    table.append(("size", *sizes, f"{(b['size_bytes'] - a['size_bytes']) / 1e6:+.2f} MB"))
+    more = b["size_bytes"] - a["size_bytes"]
+    sizes = (
+        size(a["size_bytes"]),
+        size(b["size_bytes"]),
+        f"{'-' if more < 0 else '+'}{size(abs(more))}",
+    )
+    table.append(("size", *sizes))
     by_label: list[tuple[str, ...]] = [("F1 of", "texts", "A", "B", "B less A")]
     for label, one in found["per_label"].items():
         scores = [f"{100 * one[key]:.1f} %" for key in ("f1_a", "f1_b")]

@@ -90,13 +90,12 @@ def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str
     hits = (said & true).sum(axis=-2).mean(axis=0)
     union = (said | true).sum(axis=-2).mean(axis=0)
     f1 = points.f1.mean(axis=0)
+    known = np.asarray(true.any(axis=0))
     of_labels = []
-    for score, right_ones, all_ones in zip(f1, hits, union, strict=True):
+    for score, right_ones, all_ones, has in zip(f1, hits, union, known, strict=True):
         low, high = map(f1_of, proportion(float(right_ones), float(all_ones)))
-        of_labels.append((min(low, float(score)), max(high, float(score))))
-    known = np.asarray(
-        true.any(axis=0)
-    )  # a label without texts is 0 in macro F1, whatever is drawn
+        # A label without texts is 0 in macro F1, whatever is drawn, and nothing is known of it.
+        of_labels.append((min(low, float(score)), max(high, float(score))) if has else (0.0, 1.0))
     found: dict[str, Any] = {
         "accuracy": share(points.accuracy),
         "macro_f1": _macro(f1, of_labels, known),
@@ -163,12 +162,14 @@ def _label_difference(
     """Return the difference of one label's F1, its interval and its trials, from bools [N] and [seeds, N].
 
     The distances to the bounds are those of the share of right decisions among the texts that have the
-    label or are given it by either model, told in F1.
+    label or are given it by either model, told in F1. Of a label that no text has nothing is known.
     """
     concerned = true | mine.any(axis=0) | theirs.any(axis=0)
+    if not true.any():
+        return 0.0, (-1.0, 1.0), int(concerned.sum())
     own, others = ((said == true)[:, concerned] for said in (mine, theirs))
     low, high = _paired(own, others, float(concerned.sum()))
-    share = float(own.mean() - others.mean()) if concerned.any() else 0.0
+    share = float(own.mean() - others.mean())
     jaccards = [[_jaccard(true, one) for one in said] for said in (mine, theirs)]
     point = float(np.mean([*map(f1_of, jaccards[0])]) - np.mean([*map(f1_of, jaccards[1])]))
     base = float(np.mean(jaccards))
