@@ -138,7 +138,7 @@ TRAININGS = (
 )
 NOT_TRAINED_WITH = (
     *("report/", "measure/", "card/", "cli/", "languages.py", "local_files.py", "study.py"),
-    *("data/fetch.py", "data/hub.py", "data/mirrors.py", "data/pretrained", "data/read.py"),
+    *("data/fetch.py", "data/hub.py", "data/mirrors.py", "data/pretrained", "data/records.py"),
 )
 
 

@@ -34,7 +34,7 @@ def read_labelled(file: Labelled, labels: list[str]) -> tuple[list[str], "np.nda
 
     from emopress.data.formats import on_command_line
     from emopress.data.labels import LabelCells
-    from emopress.data.read import checked_text
+    from emopress.data.records import checked_text
 
     unknown = sorted(set(file.numbered.values()) - set(labels))
     if unknown:
@@ -70,7 +70,7 @@ def read_sets(
 
     from emopress.data.formats import on_command_line
     from emopress.data.labels import LabelCells
-    from emopress.data.read import checked_text
+    from emopress.data.records import checked_text
 
     columns: dict[str, Any] = {"labels": {label: label for label in labels}}
     if separator is not None:
@@ -108,7 +108,7 @@ def _rows(
     `read` reads the cells of the label columns, or raises UserError. `several`: labels of a text.
     """
     from emopress.cli.options import form_on_disk
-    from emopress.data.read import records
+    from emopress.data.records import records
 
     if not file.path.is_file():
         found = "a folder" if file.path.is_dir() else "no such file"

@@ -91,7 +91,7 @@ def _of_file(path: Path, arguments: argparse.Namespace) -> Iterator[list[str]]:
 
 def _of_table(path: Path, arguments: argparse.Namespace) -> Iterator[str]:
     """Yield the texts of a table's column; an empty cell is an empty text, and so is a row of them between others."""
-    from emopress.data.read import checked_text, records
+    from emopress.data.records import checked_text, records
 
     column = arguments.text_column or "text"
     form = form_on_disk(path, form_in(arguments))
