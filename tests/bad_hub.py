@@ -133,7 +133,8 @@ CLASSIFIERS = {  # what is wrong -> (config.json's labels, None: without; the li
     "a classifier of other labels": (
         ["love", "joy", "anger"],
         "{path}: a classifier of 3 labels (love, joy, anger), the data set has 3 (joy, fear, love); fine-tune it "
-        "(train.epochs), or give the data set its labels",
+        "(train.epochs), or give the data set its labels, or give the data set's names for its rows, in their "
+        "order, as `labels` of the model",
     ),
     "a classifier whose labels have no names": (
         None,

@@ -73,9 +73,13 @@ def head_of(
         wanted = [form(name) for name in labels]
         if len(places) == rows == len(set(wanted)) and set(wanted) == set(places):
             return Head([places[name] for name in wanted])
+    way = "or give the data set its labels"
+    if rows == len(labels):
+        way += (
+            ", or give the data set's names for its rows, in their order, as `labels` of the model"
+        )
     return Head(
-        None,
-        f"a classifier of {rows} labels ({shown(theirs)}), {ours}; {FINE_TUNE}, or give the data set its labels",
+        None, f"a classifier of {rows} labels ({shown(theirs)}), {ours}; {FINE_TUNE}, {way}"
     )
 
 
