@@ -187,6 +187,13 @@ def test_engine_share_words_for_pruning_and_simulation(report):
     assert "temperature: 2" in report and "calibration: 100" in report
 
 
+def test_an_engine_that_ran_no_variant_is_not_told_of(inputs, tmp_path):
+    table = inputs["summary"]
+    table.loc[table["dataset"] == "real", "runtime"] = "linear"
+    text = render(inputs, tmp_path)
+    assert "ONNX Runtime ran with" not in part_of(text, "Results: Real")
+
+
 def test_a_search_has_its_section_and_its_unmet_budget_is_told(inputs, report, tmp_path):
     assert "What the searches chose" not in report
     step = {"name": "auto", "kind": "search", "prefer": "size", "budget": {"max_latency_ms": 2}}

@@ -119,7 +119,7 @@ def dataset_view(
         "timing": {
             **conditions,
             "flags": told_flags(conditions["cpu_flags"]),
-            "int8": told_int8(conditions["x64quantprecision"]),
+            "int8": _told_int8(rows, conditions["x64quantprecision"]),
         },
         "threads": t.count(conditions["threads"][0]),
         "spread": t.share(spread),
@@ -159,3 +159,8 @@ def _licences(details: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _html(text: str) -> Markdown:
     return Markdown(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _told_int8(rows: pd.DataFrame, option: str) -> str:
+    """Say what ONNX Runtime was told, nothing where it ran no variant."""
+    return told_int8(option) if (rows["runtime"] == "onnxruntime").any() else ""
