@@ -434,9 +434,9 @@ MISTAKES = {
         *of_demo(labels=["joy", "fear"], columns={"numbered": {1: "joy", "1.0": "fear"}}),
         "datasets.demo-en.columns.numbered: the number 1 stands twice",
     ),
-    "a delimiter of two characters": (
-        *of_demo(columns={"delimiter": "::"}),
-        "datasets.demo-en.columns.delimiter: '::'; allowed: one character (\\t is a tab), and no quotation mark or "
+    "a delimiter by its name": (
+        *of_demo(columns={"delimiter": "tab"}),
+        "datasets.demo-en.columns.delimiter: 'tab'; allowed: one character (\\t is a tab), and no quotation mark or "
         "line break",
     ),
     "a quotation mark for a delimiter": (
