@@ -73,7 +73,11 @@ def test_shared_texts_with_both_scores(texts):
     texts["leaked"] = {
         "labels": 3,
         "variants": {
-            "linear": {"accuracy": [0.66215, 0.5637], "macro_f1": [0.61, 0.52]},
+            "linear": {
+                "accuracy": [0.66215, 0.5637],
+                "macro_f1": [0.61, 0.52],
+                "macro_f1_of_all": [0.46, 0.39],
+            },
             "big": {"accuracy": [1.0, 0.5], "macro_f1": [1.0, 0.4]},
         },
     }
@@ -93,14 +97,22 @@ def test_shared_texts_with_both_scores(texts):
     assert told_of("big", texts)[0].startswith(f"{start}`big` has 100.00 % accuracy")
     shared, _ = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
     assert (
-        "61.00 % macro F1 on these (n = 121) and 52.00 % on the others (n = 379), over the 3 labels"
-        in shared
+        "61.00 % macro F1 on these (n = 121) and 52.00 % on the others (n = 379), over the 3 labels that both "
+        "have. Over all 4 labels it has 39.00 % on the others: that is what to expect on new texts."
+    ) in shared
+    texts["leaked"]["labels"] = 4
+    shared, _ = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
+    assert shared.endswith(
+        "52.00 % on the others (n = 379): the latter is what to expect on new texts."
     )
 
 
 def test_a_single_shared_text(texts):
     texts["shared"]["letters"] = {**NONE, "test_in_train": 1, "test_in_train_or_validation": 1}
-    texts["leaked"] = {"labels": 1, "variants": {"linear": {"macro_f1": [1.0, 0.5]}}}
+    texts["leaked"] = {
+        "labels": 1,
+        "variants": {"linear": {"macro_f1": [1.0, 0.5], "macro_f1_of_all": [0.25, 0.7]}},
+    }
     (line,) = text_cautions("linear", texts, VARIANTS, judge=Judge("multi", "macro_f1"))
     assert line.startswith("1 of the 500 test texts (0.2 %) stands in train or validation too")
     assert "over the 1 label that both have" in line

@@ -72,6 +72,8 @@ def test_shared_texts_and_labels_without_texts(splits):
     assert facts["leaked"]["labels"] == 2
     # of joy and fear: 2/3 and 4/5 on the shared texts, 0 and 2/3 on the others
     assert scores["macro_f1"] == pytest.approx([(2 / 3 + 4 / 5) / 2, (0 + 2 / 3) / 2])
+    # of all three, anger being 0
+    assert scores["macro_f1_of_all"] == pytest.approx([(2 / 3 + 4 / 5) / 3, (0 + 2 / 3) / 3])
 
 
 def test_the_scores_are_means_over_seeds_and_those_of_scikit_learn():

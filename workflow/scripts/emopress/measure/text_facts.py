@@ -71,8 +71,8 @@ def leaked_scores(found: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
     """Return the scores on the test texts that are `known`, bools [N], and on the others, mean over seeds.
 
     `labels`: how many labels texts of both sorts have; macro F1 is that of these, since a label without
-    texts would count as 0 in one of the two. `variants`: by variant, score -> [known, others]. None
-    where one of the two sorts is empty.
+    texts would count as 0 in one of the two; that of all labels is `macro_f1_of_all`. `variants`: by
+    variant, score -> [known, others]. None where one of the two sorts is empty.
     """
     if known.all() or not known.any():
         return None
@@ -88,6 +88,7 @@ def leaked_scores(found: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
             for name in COLUMNS
             if hasattr(own[0], name)
         }
+        scores["macro_f1_of_all"] = scores["macro_f1"]
         scores["macro_f1"] = [float(one.f1[:, both].mean()) if both.any() else 0.0 for one in own]
         variants[variant] = scores
     return {"labels": int(both.sum()), "variants": variants}

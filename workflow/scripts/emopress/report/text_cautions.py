@@ -28,7 +28,7 @@ def text_cautions(
     """
     return [
         *_few(texts["n"], judge.metric),
-        *_shared(variant, texts, judge.metric),
+        *_shared(variant, texts, judge.metric, len(variants[variant]["class_f1"])),
         *_without(variant, texts, variants[variant]["class_f1"], several=judge.task == MULTI),
         *_cut(variant, texts["cut"]),
     ]
@@ -46,8 +46,11 @@ def _few(n: Mapping[str, int], metric: Metric) -> list[str]:
     return [f"{told}: small differences are chance."]
 
 
-def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]:
-    """Say how many texts stand in two splits, and what the variant scores on those and on the others."""
+def _shared(variant: str, texts: Mapping[str, Any], metric: Metric, labels: int) -> list[str]:
+    """Say how many texts stand in two splits, and what the variant scores on those and on the others.
+
+    `labels`: how many there are.
+    """
     letters, exact, n = texts["shared"]["letters"], texts["shared"]["exact"], texts["n"]
     known, found = letters["test_in_train_or_validation"], []
     if known:
@@ -56,7 +59,7 @@ def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]
             f"({t.count(letters['test_in_train'])} in train, {t.count(letters['test_in_validation'])} in "
             f"validation; {t.count(exact['test_in_train_or_validation'])} alike in every character, as models "
             "read them). "
-            f"{_scores_on_both(variant, texts, known, metric)}"
+            f"{_scores_on_both(variant, texts, known, metric, labels)}"
         )
     again = letters["validation_in_train"]
     if again:
@@ -67,7 +70,9 @@ def _shared(variant: str, texts: Mapping[str, Any], metric: Metric) -> list[str]
     return found
 
 
-def _scores_on_both(variant: str, texts: Mapping[str, Any], known: int, metric: Metric) -> str:
+def _scores_on_both(
+    variant: str, texts: Mapping[str, Any], known: int, metric: Metric, labels: int
+) -> str:
     leaked, others = texts["leaked"], texts["n"]["test"] - known
     if not leaked:
         return "So nothing tells how good the model is on texts that it has not seen."
@@ -77,9 +82,13 @@ def _scores_on_both(variant: str, texts: Mapping[str, Any], known: int, metric: 
         f"{t.code(variant)} has {t.percent(on_known)} % {name} on these (n = {t.count(known)}) and "
         f"{t.percent(on_others)} % on the others (n = {t.count(others)})"
     )
-    if column == "macro_f1":
+    if column == "macro_f1" and leaked["labels"] < labels:  # of fewer labels it is another number
         several = leaked["labels"] != 1
-        told += f", over the {t.count(leaked['labels'])} label{'s' * several} that both have"
+        of_all = t.percent(leaked["variants"][variant]["macro_f1_of_all"][1])
+        return (
+            f"{told}, over the {t.count(leaked['labels'])} label{'s' * several} that both have. Over all "
+            f"{t.count(labels)} labels it has {of_all} % on the others: that is what to expect on new texts."
+        )
     return f"{told}: the latter is what to expect on new texts."
 
 
