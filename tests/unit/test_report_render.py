@@ -4,6 +4,7 @@ import itertools
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from emopress.report import sections
 from emopress.report.figure_names import figure_names
 from emopress.report.judged import verdict
 from emopress.report.render import write_markdown
-from emopress.report.results import Results, Told, recipe_order
+from emopress.report.results import Results, Told, checked_summary, recipe_order, rows_of
 from emopress.report.tables import ratio
 from emopress.report.view import report_view
 
@@ -74,6 +75,15 @@ def part_of(report, heading):
 
 def cells(line):
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_a_wide_summary_is_read_without_a_warning(inputs):
+    more = {f"accuracy_noise_{n}": [0.5] * len(inputs["summary"]) for n in range(100, 250)}
+    wide = pd.concat([inputs["summary"], pd.DataFrame(more)], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = rows_of(checked_summary(wide, inputs["datasets"]), "real")
+    assert rows["accuracy_noise_249"].eq(0.5).all() and "other_engine" in rows
 
 
 def test_numbers_of_the_main_table_are_those_of_the_summary(inputs, report):

@@ -57,10 +57,9 @@ def checked_summary(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> pd.Da
     unknown = [name for name in summary["dataset"].unique() if name not in datasets]
     if unknown:
         raise UserError(f"{SUMMARY}: column dataset: {unknown[0]!r} is no dataset of the config")
-    table = summary.copy()
-    numbers = [column for column in table.columns if column in NUMBERS or "_noise_" in column]
-    table[numbers] = table[numbers].astype(float)
-    return table
+    numbers = [column for column in summary.columns if column in NUMBERS or "_noise_" in column]
+    table = summary.astype(dict.fromkeys(numbers, float))
+    return table.copy()  # whole again: pandas warns of a table whose every column lies by itself
 
 
 def check_details(
