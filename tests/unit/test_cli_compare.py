@@ -110,12 +110,12 @@ def test_numbers_by_hand(tmp_path):
     assert "accuracy: no difference shown (McNemar exact p = 0.22)" in shown
 
 
-@pytest.mark.parametrize("form", ["tsv", "index", "columns", "xlsx", "bom"])
+@pytest.mark.parametrize("form", ["tsv", "index", "columns", "xlsx", "parquet", "bom"])
 def test_forms_of_the_same_file(artifacts, labelled, tmp_path, capsys, form):
     path, frame = labelled
     linear, int8 = artifacts.bundles["linear"], artifacts.bundles["linear-int8"]
     frame, options = frame[["text", "label"]], []
-    other = tmp_path / f"file.{form if form in ('tsv', 'xlsx') else 'csv'}"
+    other = tmp_path / f"file.{form if form in ('tsv', 'xlsx', 'parquet') else 'csv'}"
     if form == "tsv":
         frame.to_csv(other, sep="\t", index=False)
     elif form == "index":
@@ -124,6 +124,8 @@ def test_forms_of_the_same_file(artifacts, labelled, tmp_path, capsys, form):
         columns = {"text": "what, they wrote", "label": "class"}
         frame.rename(columns=columns).assign(more=1).to_csv(other, index=False)
         options = ["--text-column", columns["text"], "--label-column", columns["label"]]
+    elif form == "parquet":
+        frame.to_parquet(other)
     elif form == "xlsx":
         frame.assign(label=frame["label"].map(LABELS.index)).to_excel(other, index=False)
     else:
@@ -175,8 +177,8 @@ def test_labels_by_name_before_index():
         ("text,label\n", "no texts; expected a header and at least one row"),
         ("", "no column 'text'; the header has nothing"),
         (b"text,label\nh\xffllo,joy\n", "not UTF-8"),
-        ("a folder", "a folder; expected labelled texts (.csv, .tsv, .xlsx, .txt)"),
-        (None, "no such file; expected labelled texts (.csv, .tsv, .xlsx, .txt)"),
+        ("a folder", "a folder; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"),
+        (None, "no such file; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"),
     ],
 )
 def test_files_that_do_not_fit(artifacts, tmp_path, capsys, content, message):

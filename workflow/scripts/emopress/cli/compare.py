@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Predict the texts of FILE with two bundles and compare what each got right. FILE is .csv or .tsv (UTF-8,
-with a header), .xlsx, or .txt (lines text;label). Its labels are the bundles' label names, or their
+with a header), .xlsx, .parquet, or .txt (lines text;label). Its labels are the bundles' label names, or their
 indices, 0 being the first, or any numbers that --numbered explains. Take texts that neither model was
 trained on.
 

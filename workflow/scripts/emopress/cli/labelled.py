@@ -112,7 +112,9 @@ def _rows(
 
     if not file.path.is_file():
         found = "a folder" if file.path.is_dir() else "no such file"
-        raise UserError(f"{file.path}: {found}; expected labelled texts (.csv, .tsv, .xlsx, .txt)")
+        raise UserError(
+            f"{file.path}: {found}; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"
+        )
     form = form_on_disk(file.path, file.form)
     columns = [file.text_column, *label_columns]
     try:
