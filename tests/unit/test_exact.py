@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import binomtest
 from two_models import compare
 
+from emopress.measure.deciding import FEW_TEXTS
 from emopress.measure.exact import (
-    FEW_TEXTS,
     difference_bounds,
     f1_of,
     mean_of,

@@ -304,16 +304,16 @@ def test_paired_tests_in_words():
     }
     against = {"teacher": test, "reference": test, "linear": None}
     judge = Judge("single", "accuracy")
-    assert told_tests("teacher+kd", {"against": against}, judge) == [
+    assert told_tests("teacher+kd", {"against": against}, judge, 200) == [
         "Against its teacher teacher: −0.70 points of accuracy (95 % interval −1.6 to +0.1), not shown "
         "(McNemar's test, p = 0.34 after Holm). −0.20 points of macro F1 (95 % interval −2.0 to +1.6), not shown "
         "(paired bootstrap, p = 0.7 after Holm). 31 texts only this one has right, 45 only the other."
     ]
     sure = {**test, "shown": True, "mcnemar_p_holm": 1e-9, "variant": "linear"}
-    (told,) = told_tests("teacher+kd", {"against": {"linear": sure}}, judge)
+    (told,) = told_tests("teacher+kd", {"against": {"linear": sure}}, judge, 200)
     assert "the difference is shown (McNemar's test, p < 0.0001 after Holm)" in told
-    assert told_tests("teacher", {"against": {"reference": test}}, judge) == []
-    assert told_tests("x", {}, judge) == []
+    assert told_tests("teacher", {"against": {"reference": test}}, judge, 200) == []
+    assert told_tests("x", {}, judge, 200) == []
 
 
 def test_answers_are_joined_by_data_set_and_fold_only_what_comes_next():

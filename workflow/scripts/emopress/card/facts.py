@@ -136,7 +136,8 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     """Return the scores of the test texts with their bootstrap intervals."""
     import numpy as np
 
-    from emopress.measure.exact import FEW_TEXTS, score_bounds, sure
+    from emopress.measure.deciding import FEW_TEXTS
+    from emopress.measure.exact import score_bounds, sure
     from emopress.measure.metrics import scores
     from emopress.measure.scoring import observed, resampled
     from emopress.measure.sets import SET_SCORES

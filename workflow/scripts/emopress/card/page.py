@@ -190,7 +190,7 @@ def _tuned_for(told: dict[str, Any]) -> str:
 
 def _intervals(facts: Facts) -> str:
     """Say how the intervals of the scores came about."""
-    from emopress.measure.exact import FEW_TEXTS
+    from emopress.measure.deciding import FEW_TEXTS
 
     assert facts.measured is not None
     if facts.measured.scores.texts < FEW_TEXTS:

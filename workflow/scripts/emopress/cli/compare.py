@@ -35,9 +35,10 @@ is read by RFC 4180 and nothing else, and what cannot be meant is an error that 
 
 Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label
 where each text has one; exact ones where there are fewer than 100 texts, or resampling gives one number),
-what changes from A to B with its interval, made the same way, and whether that is more than chance gives:
-McNemar's exact test for accuracy, the paired bootstrap for macro F1. Macro F1 is the mean over all labels
-of the model: a label without a text counts as 0. The same is told of each label's F1.
+what changes from A to B with its interval, made the same way, and whether that is more than chance
+gives: McNemar's exact test for accuracy, the paired bootstrap for macro F1 (with fewer than 100 texts a
+paired permutation test). Macro F1 is the mean over all labels of the model: a label without a text
+counts as 0. The same is told of each label's F1.
 
 Of models that give any number of labels a text is right if its whole set is (subset accuracy), and
 micro F1 (over all pairs of text and label), sample F1 and Jaccard index (means of the texts' own) are told
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the comparison; UserError for bundles or a file that do not fit."""
     from emopress.cli.comparison import compared, page
     from emopress.cli.labelled import Labelled, read_labelled, read_sets
-    from emopress.measure.exact import FEW_TEXTS
+    from emopress.measure.deciding import FEW_TEXTS
     from emopress.runtime.bundle import read_bundle
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
@@ -123,7 +124,7 @@ def few(texts: int, path: Path) -> str:
     McNemar's exact test has p = 2 / 2^k where the models differ in k texts and one is right on all of
     them; so with fewer than some k nothing is shown, however many are alike.
     """
-    from emopress.measure.exact import FEW_TEXTS
+    from emopress.measure.deciding import FEW_TEXTS
     from emopress.measure.paired import ALPHA
 
     least = math.ceil(math.log2(2 / ALPHA))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.measure.deciding import names_of
+from emopress.measure.deciding import MACRO_F1, names_of
 from emopress.tasks import MULTI, SINGLE
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def compared(
     import numpy as np
 
     from emopress.card.facts import RESAMPLES
-    from emopress.measure.exact import FEW_TEXTS, score_bounds, sure
+    from emopress.measure.deciding import FEW_TEXTS
+    from emopress.measure.exact import score_bounds, sure
     from emopress.measure.paired import ALPHA, difference, label_differences
     from emopress.measure.scoring import observed, resampled
 
@@ -127,7 +128,7 @@ def page(found: dict[str, Any]) -> str:
             f"{change['only_b_right']:,}.",
             f"{accuracy}: {verdict(change, 'accuracy')} (McNemar exact {told_p(change['accuracy_p'])})",
             f"macro F1: {verdict(change, 'macro_f1')} "
-            f"(paired bootstrap {told_p(change['macro_f1_p'])})",
+            f"({MACRO_F1.test(found['texts'])} {told_p(change['macro_f1_p'])})",
             *([f"Without a text, and so 0 in macro F1: {', '.join(without)}."] if without else []),
         ]
     )

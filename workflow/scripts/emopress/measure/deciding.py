@@ -8,6 +8,8 @@ from emopress.tasks import MULTI, SINGLE
 if TYPE_CHECKING:  # the workflow's plan asks which metrics there are, and needs no tables
     import pandas as pd
 
+FEW_TEXTS = 100  # of a test split: with fewer, intervals and tests are exact
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -30,10 +32,11 @@ class Metric:
         """The summary's column of this score on validation."""
         return f"validation_{self.column}"
 
-    @property
-    def test(self) -> str:
-        """What tests whether two models differ in it."""
-        return "McNemar's test" if self.column == "accuracy" else "paired bootstrap"
+    def test(self, texts: int) -> str:
+        """Return what tests whether two models differ in it on so many texts (`measure.paired`)."""
+        if self.column == "accuracy":
+            return "McNemar's test"
+        return "paired bootstrap" if texts >= FEW_TEXTS else "paired permutation test"
 
     def compared(self, other: str, what: str) -> str:
         """Return the summary's column of the comparison with `other` (teacher, linear, reference): difference, say."""

@@ -8,8 +8,7 @@ import numpy as np
 import pandas
 
 from emopress.errors import UserError
-from emopress.measure.deciding import Metric
-from emopress.measure.exact import FEW_TEXTS
+from emopress.measure.deciding import FEW_TEXTS, Metric
 from emopress.measure.predictions import Part, read_predictions
 from emopress.measure.scoring import observed
 from emopress.tasks import label_array

@@ -25,7 +25,6 @@ from emopress.measure.scoring import observed, right
 from emopress.measure.sets import SET_SCORES
 from emopress.overlap import text_f1, text_jaccard
 
-FEW_TEXTS = 100  # of a test split: with fewer, intervals are exact
 FEW_IN_CELL = 30  # of one label (that have it or are given it), or of one bin of confidence
 NO_WIDTH = 1e-12
 Bounds = tuple[float, float]

@@ -1,4 +1,4 @@
-"""Whether two models that predicted the same texts differ: McNemar's test, paired bootstrap, Holm's correction."""
+"""Whether two models that predicted the same texts differ: McNemar's test, paired bootstrap, permutation, Holm."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 
 from emopress.measure import scoring
+from emopress.measure.deciding import FEW_TEXTS
 from emopress.measure.exact import (
     FEW_IN_CELL,
-    FEW_TEXTS,
     Bounds,
     difference_bounds,
     sure,
     tells_too_little,
 )
 from emopress.measure.intervals import Scored, interval
+from emopress.measure.permutation import ROUNDING, permutation_p
 
 ALPHA = 0.05
-ROUNDING = 1e-12  # differences of F1 below it are sums in another order
 
 
 def mcnemar_exact(only_this: int, only_other: int) -> float:
@@ -124,7 +124,7 @@ def difference(
 
     Where texts have any number of labels both are bools [seeds, N, C], and a text is right, for
     accuracy (subset accuracy) and McNemar's test alike, if its whole set is. The other scores have the
-    p of the paired bootstrap.
+    p of the paired bootstrap, of few texts that of the permutation test.
     Seeds are paired in order. `drawn` holds the scores of either over the same resamples,
     [resamples] each. Scores are fractions, intervals of 95 % (`difference_ends`); p is not corrected yet.
     """
@@ -134,6 +134,7 @@ def difference(
     found: dict[str, Any] = {}
     spreads = {name: getattr(drawn[0], name) - getattr(drawn[1], name) for name in points.names}
     ends = difference_ends(truth, this, other, classes=classes, spreads=spreads)
+    permuted = permutation_p(truth, this, other, classes) if _few(truth) else {}
     for name, spread in spreads.items():
         mine, theirs = getattr(points, name).mean(axis=1)
         low, high = ends[name]
@@ -143,7 +144,7 @@ def difference(
             f"{name}_high": high,
         }
         if name != "accuracy":
-            found[f"{name}_p"] = bootstrap_p(spread)
+            found[f"{name}_p"] = permuted[name] if permuted else bootstrap_p(spread)
     return {
         **found,
         "only_this_right": int(pairs[0].sum()),

@@ -46,7 +46,9 @@ def caveats(
     variant, reference = first["variant"], first["reference"]
     compare = reference is not None and reference != variant
     differences = (
-        _differences(rows.loc[variant], rows.loc[reference], judge_of(rows)) if compare else []
+        _differences(rows.loc[variant], rows.loc[reference], judge_of(rows), statistics["n_test"])
+        if compare
+        else []
     )
     meeting = f"; {t.count(first['meeting'])} met the limits" if first["limits"] else ""
     return [
@@ -115,7 +117,7 @@ def _intervals(row: pd.Series, judge: Judge, texts: int) -> str:
     return f"On {t.count(texts)} test texts the 95 % interval is {', '.join(ends)}."
 
 
-def _differences(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
+def _differences(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[str]:
     """Say which differences to the reference `base` fit the test texts, and how they were tested."""
     tests = {metric: compared(metric, row, base) for metric in judge.told}
     if any(t.missing(test["p"]) for test in tests.values()):
@@ -124,7 +126,8 @@ def _differences(row: pd.Series, base: pd.Series, judge: Judge) -> list[str]:
         f"{t.points_interval(test['low'], test['high'])} points of {metric.name}"
         for metric, test in tests.items()
     ]
-    named = {m: f"the {m.test}" if m.test.startswith("paired") else m.test for m in tests}
+    named = {m: m.test(texts) for m in tests}
+    named |= {m: f"the {test}" for m, test in named.items() if test.startswith("paired")}
     by = [f"of {test} for {metric.name}" for metric, test in named.items()]
     if len(set(named.values())) == 1:
         by = [f"of {next(iter(named.values()))}"]

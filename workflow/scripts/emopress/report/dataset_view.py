@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.measure.deciding import judge_of
-from emopress.measure.exact import FEW_IN_CELL, FEW_TEXTS
+from emopress.measure.deciding import FEW_TEXTS, judge_of
+from emopress.measure.exact import FEW_IN_CELL
 from emopress.report import judged, question_tables, sections
 from emopress.report import tables as t
 from emopress.report.budgets import recommendation_table

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emopress.dense.vectors import MANY_WORDS
-from emopress.measure.deciding import Judge, Metric
-from emopress.measure.exact import FEW_TEXTS
+from emopress.measure.deciding import FEW_TEXTS, Judge, Metric
 from emopress.report import tables as t
 from emopress.tasks import MULTI
 

@@ -124,6 +124,7 @@ def _dataset(
                 curves.get(variant, []),
                 entry,
                 judge,
+                statistics.get("n_test", 0),
             )
             for variant in table.index
         },
@@ -145,6 +146,7 @@ def _explained(
     curve: Sequence[Mapping[str, float | None]],
     entry: Mapping[str, Any],
     judge: Judge,
+    n_test: int,
 ) -> dict[str, Any]:
     """Return what the explorer shows of one variant; texts are counted over all seeds."""
     labels, sure = list(entry.get("labels", [])), tested.get("class_f1") or {}
@@ -178,7 +180,7 @@ def _explained(
                 *(reliability.get(key, []) for key in ("confidence", "accuracy", "count")), strict=True
             )
         ],
-        "tests": told_tests(variant, tested, judge),
+        "tests": told_tests(variant, tested, judge, n_test),
         "recipe": [_step(step) for step in recipe_of(seeds)],
         "findings": [
             [step["name"], plain_text(facts(found))]

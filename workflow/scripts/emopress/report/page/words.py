@@ -14,8 +14,8 @@ OTHERS = {
 }
 
 
-def told_tests(variant: str, tested: Mapping[str, Any], judge: Judge) -> list[str]:
-    """Return one sentence for each variant that `variant` was compared with, as bare text.
+def told_tests(variant: str, tested: Mapping[str, Any], judge: Judge, n_test: int) -> list[str]:
+    """Return one sentence for each variant that `variant` was compared with on `n_test` texts, as bare text.
 
     `tested` is its entry in the data set's statistics. A variant that is compared twice with the same
     one (its teacher is the reference, say) is told once.
@@ -24,12 +24,12 @@ def told_tests(variant: str, tested: Mapping[str, Any], judge: Judge) -> list[st
     for key, words in OTHERS.items():
         test = (tested.get("against") or {}).get(key)
         if test and test["variant"] != variant and test["variant"] not in sentences:
-            sentences[test["variant"]] = _sentence(words, test, judge)
+            sentences[test["variant"]] = _sentence(words, test, judge, n_test)
     return list(sentences.values())
 
 
-def _sentence(words: str, test: Mapping[str, Any], judge: Judge) -> str:
-    scores = " ".join(_told(metric, test) for metric in judge.told)
+def _sentence(words: str, test: Mapping[str, Any], judge: Judge, n_test: int) -> str:
+    scores = " ".join(_told(metric, test, n_test) for metric in judge.told)
     return (
         f"Against {words} {test['variant']}: {scores} "
         f"{t.count(test['only_this_right'])} texts only this one has right, "
@@ -37,7 +37,7 @@ def _sentence(words: str, test: Mapping[str, Any], judge: Judge) -> str:
     )
 
 
-def _told(metric: Metric, test: Mapping[str, Any]) -> str:
+def _told(metric: Metric, test: Mapping[str, Any], n_test: int) -> str:
     name = metric.column
     p, shown = (
         ("mcnemar_p_holm", "shown") if name == "accuracy" else (f"{name}_p_holm", f"{name}_shown")
@@ -46,5 +46,5 @@ def _told(metric: Metric, test: Mapping[str, Any]) -> str:
     span = t.points_interval(test[f"{name}_low"], test[f"{name}_high"])
     return (
         f"{t.points(test[f'{name}_difference'])} points of {metric.name} (95 % interval {span}), {verdict} "
-        f"({metric.test}, {told_p(test[p])} after Holm)."
+        f"({metric.test(n_test)}, {told_p(test[p])} after Holm)."
     )
