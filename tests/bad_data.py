@@ -434,9 +434,8 @@ SETS = {
     "a label with a single text": (
         HEAD + lines(50) + b"other,sadness\n",
         {"method": "clean", "test_size": 0.2, "validation_size": 0.1, "seed": 1},
-        "split: cannot cut test (share 0.2) from 51 texts (joy 50, sadness 1): The least populated classes in y "
-        "have only 1 member, which is too few. The minimum number of groups for any class cannot be less than 2. "
-        "Classes with too few members are: [1]",
+        "split: cannot cut test (share 0.2) from 51 texts (joy 50, sadness 1): both parts need texts of every "
+        "label; give more texts, or another split.test_size",
     ),
     "a text that normalisation empties": (
         HEAD + lines(50) + lines(50, "sadness").replace(b"text", b"word") + "\u200b,joy\n".encode(),

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from command_line import STUCK_S
@@ -110,6 +111,16 @@ def test_a_table_of_texts_needs_nothing_more(artifacts, lean, tmp_path):
     done = lean("emopress", *words, "--text-column", "review")
     lines = lean("emopress", *words[:2], "-", input="i feel wonderful\n\nleave me alone\n").stdout
     assert done.returncode == 0 and not done.stderr and done.stdout == lines
+
+
+@pytest.mark.parametrize(("ending", "package"), [("xlsx", "openpyxl"), ("parquet", "pyarrow")])
+def test_what_another_kind_of_table_needs_is_named(artifacts, lean, tmp_path, ending, package):
+    table, path = pandas.DataFrame({"text": ["i feel wonderful"]}), tmp_path / f"reviews.{ending}"
+    (table.to_excel if ending == "xlsx" else table.to_parquet)(path, index=False)
+    done = lean("emopress", "predict", artifacts.bundles["linear"], "--file", path)
+    assert done.returncode == 1 and not done.stdout
+    wanted = f"predict needs the Python package {package}; pip install {package}"
+    assert one_line(done).endswith(wanted)
 
 
 def test_the_environment_is_lean(lean):

@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 from emopress.errors import UserError
 
 # Command -> how to get the packages that it needs.
+PREDICTING = ("numpy", "onnxruntime", "tokenizers")
 COMMANDS = {
-    "predict": "pip install numpy onnxruntime tokenizers",
+    "predict": f"pip install {' '.join(PREDICTING)}",
     "compare": "install emopress with its extra `compare`",
     "card": "install emopress with its extra `push`",
     "push": "install emopress with its extra `push`",
@@ -100,8 +101,11 @@ def _run(words: list[str], command: str) -> int:
 def _one_line(error: Exception, command: str) -> str:
     """Return what to tell of an error that no code foresaw."""
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("emopress"):
+        package = (error.name or "").split(".")[0]
         cure = COMMANDS.get(command, COMMANDS["predict"])
-        return f"{command or 'emopress'} needs the Python package {error.name}; {cure}"
+        if command == "predict" and package not in PREDICTING:  # what a kind of table takes
+            cure = f"pip install {package}"
+        return f"{command or 'emopress'} needs the Python package {package}; {cure}"
     if isinstance(error, OSError):
         return str(error)
     return f"{type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)"

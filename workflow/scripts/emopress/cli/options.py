@@ -72,7 +72,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sheet",
-        help="name of the sheet of an .xlsx, or its number from 1 on (default: the first)",
+        help="name of the sheet of an .xlsx, or its number from 1 on (default: the first that is not hidden)",
     )
 
 

@@ -144,8 +144,9 @@ def _cut(
     """Return (the rest, a part of share `size`), both in file order."""
     from sklearn.model_selection import train_test_split
 
+    sets = isinstance(table["label"].iloc[0], tuple)
     try:
-        if stratified and isinstance(table["label"].iloc[0], tuple):
+        if stratified and sets:
             inside = iterative_split(
                 table["label"].tolist(), share=size, seed=seed, classes=len(labels)
             )
@@ -158,7 +159,9 @@ def _cut(
         )
     except ValueError as error:
         shown = ", ".join(f"{name} {n}" for name, n in label_counts(table["label"], labels).items())
+        why = str(error) if sets else "both parts need texts of every label"
         raise UserError(
-            f"split: cannot cut {what} (share {size}) from {len(table)} texts ({shown}): {error}"
+            f"split: cannot cut {what} (share {size}) from {len(table)} texts ({shown}): {why}; "
+            f"give more texts, or another split.{what}_size"
         ) from error
     return rest.sort_index(), part.sort_index()

@@ -43,7 +43,7 @@ def workbook_rows(
                     f"{form.option('sheet', next(iter(others)))} chooses another one"
                 )
             yield from _rows(sheets[name])
-    except UserError:
+    except (UserError, ModuleNotFoundError):  # openpyxl is not there: no fault of the file
         raise
     except Exception as error:  # openpyxl lets errors of zip, XML and its own through
         why = "XML entities, which no workbook needs" if _is_entity(error) else first_line(error)

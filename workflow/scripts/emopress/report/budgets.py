@@ -68,9 +68,9 @@ def told_limits(item: Mapping[str, Any], judge: Judge) -> str:
         if metric := judge.limited(key):
             points = "point" if limit == 1 else "points"
             base = t.code(item["baseline"] or item["reference"])
-            more = f", which is better than {t.code(item['reference'])}" if item["baseline"] else ""
+            more = f", which beats {t.code(item['reference'])}," if item["baseline"] else ""
             told.append(
-                f"at most {limit:g} {points} of {metric.name} below {base} on validation texts{more}"
+                f"at most {limit:g} {points} of {metric.name} below {base}{more} on validation texts"
             )
         else:
             each = " a text" if key == "max_latency_ms" else ""
