@@ -3,10 +3,9 @@
 import numpy as np
 
 from emopress.measure import scoring
-from emopress.measure.intervals import SEED
+from emopress.measure.intervals import CELLS, SEED
 
 SWAPS = 9_999
-CELLS = 1 << 21  # numbers in the largest array of a block of swaps
 ROUNDING = 1e-12  # differences below it are sums in another order
 
 
@@ -23,13 +22,13 @@ def permutation_p(
     label it never varies.
     """
     rng, texts = np.random.default_rng(SEED), len(truth)
-    step = max(1, CELLS // (2 * this[0].size * len(this) * classes))
+    step = max(1, CELLS // (2 * len(this) * texts * classes))
     seen = scoring.observed(truth, np.stack([this, other]), classes)
     real = {name: _difference(seen, name) for name in seen.names}
     as_large = dict.fromkeys(real, 1)
     for start in range(0, SWAPS, step):
         swap = rng.random((min(step, SWAPS - start), texts)) < 0.5
-        swap = swap[:, None, :] if this.ndim == 2 else swap[:, None, :, None]
+        swap = swap.reshape(len(swap), 1, texts, *[1] * (this.ndim - 2))
         pair = np.stack([np.where(swap, other, this), np.where(swap, this, other)])
         drawn = scoring.observed(truth, pair, classes)
         for name, value in real.items():
