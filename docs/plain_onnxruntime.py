@@ -24,7 +24,7 @@ if not (cpu.exists() and {"avx512_vnni", "avx_vnni"} & set(cpu.read_text().split
     options.add_session_config_entry("session.x64quantprecision", "1")
 session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options)
 # Joining the words is all that "normalise": "none" means. Where it says "bengali", tokenize
-# emopress.data.normalise.normalise_text(text, "bengali"), which is pure Python: a model that was
+# emopress.runtime.normalise.normalise_text(text, "bengali"), which is pure Python: a model that was
 # trained on one spelling of a letter does not know the others.
 tokens = tokenizer.encode(" ".join(text.split()))
 inputs = {"input_ids": array([tokens.ids]), "attention_mask": array([tokens.attention_mask])}

@@ -69,8 +69,8 @@ def sections():
 
 def page():
     """Return the text of docs/bad-input.md."""
-    from emopress import config_file
     from emopress.data import limits
+    from emopress.study import config_file
 
     tables = list(sections())
     text = HEAD.format(

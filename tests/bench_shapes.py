@@ -31,10 +31,10 @@ from emopress.checkpoint import library_versions, write_manifest  # noqa: E402
 from emopress.compress.lowrank import factor_checkpoint  # noqa: E402
 from emopress.compress.structured import prune_structured  # noqa: E402
 from emopress.compress.trim import trim_checkpoint  # noqa: E402
-from emopress.defaults import with_defaults  # noqa: E402
 from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
 from emopress.runtime.encoder import pad_id  # noqa: E402
-from emopress.schema import schema  # noqa: E402
+from emopress.study.defaults import with_defaults  # noqa: E402
+from emopress.study.schema import schema  # noqa: E402
 from emopress.train.encoder import build_encoder, count_parameters  # noqa: E402
 from emopress.train.finetune import save_transformer  # noqa: E402
 from emopress.train.tokenizer import (  # noqa: E402

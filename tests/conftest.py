@@ -49,8 +49,8 @@ def one_torch_thread():
 @pytest.fixture(scope="session")
 def training():
     """Return a function that gives training settings: the schema's defaults and what it is told."""
-    from emopress.defaults import with_defaults
-    from emopress.schema import schema
+    from emopress.study.defaults import with_defaults
+    from emopress.study.schema import schema
 
     def settings(**changes):
         return {**with_defaults({}, schema()["$defs"]["training"]), "precision": "fp32", **changes}
@@ -61,8 +61,8 @@ def training():
 @pytest.fixture(scope="session")
 def filled():
     """Return a function that fills the defaults into one entry (`linear`, `quantize`, ...)."""
-    from emopress.defaults import with_defaults
-    from emopress.schema import schema
+    from emopress.study.defaults import with_defaults
+    from emopress.study.schema import schema
 
     def fill(definition, /, **entry):
         return {"name": "a-name", **with_defaults(entry, schema()["$defs"][definition])}

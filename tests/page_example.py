@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from emopress.report import tables as t
 from emopress.report.page.data import page_data
-from emopress.report.tables import Markdown
+from emopress.report.tables import markdown as t
+from emopress.report.tables.markdown import Markdown
 
 BENGALI = ["রাগ", "ভয়", "আনন্দ"]
 HOSTILE = ["anger", "<script>alert(1)</script>", '=1+1 & "x" \'|`']

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from command_line import STUCK_S
 from emopress.measure.summary import records, summary_errors
-from emopress.report.figure_names import figure_names
+from emopress.report.figures.names import figure_names
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from faultstudy import FaultStudy
 
-from emopress import cache
 from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
-from emopress.cache import VARIABLE, cached, key_of
+from emopress.jobs import cache
+from emopress.jobs.cache import VARIABLE, cached, key_of
 
 TEACHER = "results/few/linear/seed0/checkpoint/checkpoint.json"
 WRITERS, ROUNDS = 4, 25

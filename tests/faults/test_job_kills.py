@@ -17,7 +17,7 @@ import pytest
 
 from command_line import STUCK_S
 from emopress.artifact import check_files, file_table
-from emopress.ledger import STATE, check_recorded, guarded, table_of
+from emopress.jobs.ledger import STATE, check_recorded, guarded, table_of
 
 KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "5"))
 SEED = int(os.environ.get("EMOPRESS_SEED", "0"))

@@ -12,10 +12,10 @@ import pytest
 
 from command_line import STUCK_S
 from emopress.artifact import remove_folder, remove_leftovers, replaced_file, replaced_folder
-from emopress.closure import STAMPS
 from emopress.errors import UserError
-from emopress.job import told
-from emopress.ledger import guarded, only_maker, recorded
+from emopress.jobs.code import STAMPS
+from emopress.jobs.job import told
+from emopress.jobs.ledger import guarded, only_maker, recorded
 
 CHECKPOINT = "results/few/tiny/seed0/checkpoint/checkpoint.json"
 context = multiprocessing.get_context("fork")

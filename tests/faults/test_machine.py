@@ -16,7 +16,7 @@ from faultstudy import jobs, kill, members
 
 from command_line import STUCK_S
 from emopress.artifact import file_table
-from emopress.ledger import STATE
+from emopress.jobs.ledger import STATE
 
 CHECKPOINT = "results/few/linear/seed0/checkpoint/checkpoint.json"
 MOUNTS = subprocess.run(
@@ -47,7 +47,7 @@ TRAINING = """
 import json, sys
 from pathlib import Path
 from emopress.dense.train import train_dense
-from emopress.ledger import STATE, guarded
+from emopress.jobs.ledger import STATE, guarded
 given = json.loads(sys.argv[1])
 given |= {name: Path(given[name]) for name in ("train", "validation")}
 with guarded([], ["results/few/dense/seed0/checkpoint/checkpoint.json"]):
@@ -58,7 +58,7 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HUNGRY = """
 import resource, sys
 from types import SimpleNamespace
-from emopress.job import job
+from emopress.jobs.job import job
 with job(SimpleNamespace(threads=1, input=[], output=[], log=[sys.argv[1]], rule="train")):
     import numpy
     {torch}

@@ -98,10 +98,10 @@ def parent(common, filled, training, tmp_path):
 
 @pytest.mark.parametrize("kind", ["qat", "prune", "structured", "adapter"])
 def test_passes_that_train(parent, common, filled, diverging, kind):
+    from emopress.compress.adapters import train_adapters
     from emopress.compress.prune import prune_checkpoint
     from emopress.compress.qat import train_qat
     from emopress.compress.structured import prune_structured
-    from emopress.train.adapters import train_adapters
 
     step, train = {
         "qat": (filled("qat", kind="qat", train=diverging), train_qat),

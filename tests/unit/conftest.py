@@ -60,12 +60,12 @@ def write_checkpoint(folder, architecture, corpus):
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory, demo, few, filled, training):
     """`checkpoints` and `bundles` by name: three architectures, and every pass on BERT."""
-    from emopress.bundle.dense import export_dense, quantize_dense
     from emopress.bundle.export import export_linear, export_transformer
-    from emopress.bundle.linear import quantize_linear
     from emopress.bundle.quantize import quantize_bundle
     from emopress.compress.prune import prune_checkpoint
+    from emopress.dense.bundle import export_dense, quantize_dense
     from emopress.dense.train import train_dense
+    from emopress.linear.bundle import quantize_linear
     from emopress.linear.train import train_linear
     from emopress.train.finetune import train_encoder
     from emopress.train.logits import write_logits

@@ -11,10 +11,8 @@ from torch import nn
 
 from emopress.artifact import read_json
 from emopress.checkpoint import read_checkpoint
-from emopress.errors import UserError
-from emopress.runtime.four_bits import Linear4bit
-from emopress.train import adapters
-from emopress.train.adapters import (
+from emopress.compress import adapters
+from emopress.compress.adapters import (
     TrainedTensors,
     add_adapters,
     encoder_linears,
@@ -23,6 +21,8 @@ from emopress.train.adapters import (
     target_layers,
     train_adapters,
 )
+from emopress.errors import UserError
+from emopress.runtime.four_bits import Linear4bit
 from emopress.train.encoder import load_encoder
 
 ARCHITECTURES = ("bert", "distilbert", "electra")

@@ -5,7 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from emopress.arguments import distill_arguments, encoder_sources, optional_folder, pass_arguments
+from emopress.jobs.arguments import (
+    distill_arguments,
+    encoder_sources,
+    optional_folder,
+    pass_arguments,
+)
 
 
 @pytest.mark.parametrize(

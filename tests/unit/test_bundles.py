@@ -18,8 +18,8 @@ from emopress.bundle.tables import quantize_tables
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
+from emopress.measure.pytorch import PytorchClassifier
 from emopress.runtime.bundle import encoder_of, load, read_bundle
-from emopress.runtime.pytorch import PytorchClassifier
 
 ENCODERS = ["bert", "distilbert", "electra"]
 INT8 = [f"{name}-{method}" for name in ENCODERS for method in ("static", "dynamic")]

@@ -13,11 +13,11 @@ from carded import CATALOGUE, MACRO_F1, ROOT, write_data_card, write_predictions
 from scipy.stats import binomtest
 
 from command_line import STUCK_S
-from emopress.card import licences
 from emopress.card.limits import limits
 from emopress.card.words import PASSES
 from emopress.cli import main
 from emopress.recipe import PASSES as SORTS
+from emopress.report import licences
 from emopress.runtime.bundle import read_bundle
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emopress import closure
-from emopress.closure import SCRIPT_VARIABLE, code_of, running_code, stamp_path, write_stamp
+from emopress.jobs import code as closure
+from emopress.jobs.code import SCRIPT_VARIABLE, code_of, running_code, stamp_path, write_stamp
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -112,7 +112,7 @@ def test_pruning_hangs_from_masks_and_the_loop_but_not_from_bundles():
         "compress/masks.py",
         "compress/prune.py",
         "train/loop.py",
-        "job.py",
+        "jobs/job.py",
         "errors.py",
     } <= found
     assert not {"bundle/quantize.py", "linear/train.py", "measure/timing.py"} & found
@@ -137,7 +137,7 @@ TRAININGS = (
     *("factor.py", "train_lstm.py", "distill_lstm.py", "train_dense.py", "train_linear.py"),
 )
 NOT_TRAINED_WITH = (
-    *("report/", "measure/", "card/", "cli/", "languages.py", "local_files.py", "study.py"),
+    *("report/", "measure/", "card/", "cli/", "study/", "data/languages.py", "data/local_files.py"),
     *("data/fetch.py", "data/hub.py", "data/mirrors.py", "data/pretrained", "data/records.py"),
 )
 
@@ -154,4 +154,4 @@ RULES = "\n".join(path.read_text("utf-8") for path in (ROOT / "workflow" / "rule
 @pytest.mark.parametrize("script", sorted(set(re.findall(r'"\.\./scripts/(\w+\.py)"', RULES))))
 def test_every_script_of_a_rule_has_library_code(script):
     assert f'code_of("{script}")' in RULES
-    assert {"job.py", "errors.py", "__init__.py"} <= modules(script)
+    assert {"jobs/job.py", "errors.py", "__init__.py"} <= modules(script)

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from bad_commands import SNAKEMAKE, TARGETS
-from emopress.commandline import check_configfiles, repeated_configfiles, targets
-from emopress.targets import target_errors
+from emopress.study.command_line import check_configfiles, repeated_configfiles, targets
+from emopress.study.targets import target_errors
 
 
 def test_files_of_all_flags_but_the_last_are_found():
@@ -97,8 +97,8 @@ def test_targets_are_those_that_snakemake_takes():
 
 @pytest.mark.parametrize("flags", ["--workflow-profile profiles/slurm", "--executor=slurm"])
 def test_slurm_without_its_plugin_is_told(monkeypatch, flags):
-    monkeypatch.setattr("emopress.commandline.find_spec", lambda name: None)
+    monkeypatch.setattr("emopress.study.command_line.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="an extra: make setup EXTRAS=slurm"):
         check_configfiles([*flags.split(), "report"])
-    monkeypatch.setattr("emopress.commandline.find_spec", lambda name: name)
+    monkeypatch.setattr("emopress.study.command_line.find_spec", lambda name: name)
     check_configfiles([*flags.split(), "report"])

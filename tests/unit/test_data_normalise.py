@@ -7,8 +7,8 @@ import unicodedata
 
 import pytest
 
-from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
+from emopress.runtime.normalise import normalise_text
 
 YA_NUKTA, DDA_NUKTA, DDHA_NUKTA = "\u09af\u09bc", "\u09a1\u09bc", "\u09a2\u09bc"
 
@@ -83,7 +83,7 @@ def test_twice_is_once(method):
 def test_it_imports_the_standard_library_only():
     """Prediction ships this module, so it must not pull in pandas or the like."""
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import emopress.data.normalise; "
+        "import sys; sys.path.insert(0, sys.argv[1]); import emopress.runtime.normalise; "
         "print(sorted({name.split('.')[0] for name in sys.modules} & "
         "{'numpy', 'pandas', 'torch', 'regex', 'requests'}))"
     )

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from emopress.measure.deciding import DECIDING, METRICS, Judge, judge_of, misfit
-from emopress.schema import schema
+from emopress.study.schema import schema
 from emopress.tasks import MULTI, SINGLE
 
 

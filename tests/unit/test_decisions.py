@@ -1,7 +1,7 @@
 """Right and wrong decisions per label, by hand, and in the report's table."""
 
 from emopress.report.decisions import label_counts, label_decisions
-from emopress.report.sections import class_table
+from emopress.report.tables.scores import class_table
 
 # two labels, two seeds: [[TN, FP], [FN, TP]] each
 SEEDS = {

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emopress.defaults import merged, without_nulls
 from emopress.errors import UserError
 from emopress.recipe import is_large, problems, recorded, root
-from emopress.study import load_study
+from emopress.study.defaults import merged, without_nulls
+from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 INIT = {"architecture": "mistral", "layers": 1, "width": 16, "heads": 2, "ffn": 16}

@@ -15,16 +15,16 @@ from emopress.bundle.blocks import quantize_blocks
 from emopress.bundle.export import export_transformer
 from emopress.bundle.quantize import quantize_bundle
 from emopress.checkpoint import read_checkpoint
-from emopress.errors import UserError
-from emopress.runtime.bundle import load
-from emopress.runtime.encoder import pad_id
-from emopress.runtime.four_bits import Linear4bit
-from emopress.train.adapters import (
+from emopress.compress.adapters import (
     add_adapters,
     encoder_linears,
     quantize_base,
     train_adapters,
 )
+from emopress.errors import UserError
+from emopress.runtime.bundle import load
+from emopress.runtime.encoder import pad_id
+from emopress.runtime.four_bits import Linear4bit
 from emopress.train.batches import encode
 from emopress.train.encoder import build_encoder, count_parameters, load_encoder
 from emopress.train.loop import checkpoint_gradients, logits_of

@@ -11,20 +11,20 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json, sha256_of, write_json
-from emopress.bundle.dense import export_dense, quantize_dense
 from emopress.bundle.export import export_linear
 from emopress.checkpoint import read_checkpoint
-from emopress.data.normalise import normalise_text
+from emopress.dense.bundle import export_dense, quantize_dense
 from emopress.dense.model import DenseModel
 from emopress.dense.quantization import weight_range
 from emopress.dense.table import first_vectors
 from emopress.dense.train import Entries, train_dense
 from emopress.errors import UserError
 from emopress.linear.train import train_linear
-from emopress.report import findings
+from emopress.report.tables import passes as findings
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.dense import pooled
 from emopress.runtime.layers import VECTORS, Layer, read_model
+from emopress.runtime.normalise import normalise_text
 from emopress.runtime.words import Lexicon, words_of
 from emopress.train.data import Split, read_split
 from emopress.train.lesson import read_teachers

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from emopress.dense.percentiles import Loss, coded, divergence, search_layers
 from emopress.dense.quantization import next_half, quantize, told, weight_range
-from emopress.dense.search import Loss, coded, divergence, search_layers
 from emopress.errors import UserError
 from emopress.runtime.layers import OUTPUT, VECTORS, Layer
 

@@ -18,20 +18,32 @@ from matplotlib.text import Text
 
 from emopress.errors import UserError
 from emopress.measure.exact import FEW_IN_CELL
-from emopress.report import fonts
-from emopress.report.bars import baseline_figure, compression_figure, speedup_figure, times
-from emopress.report.confusion import confusion_figure
-from emopress.report.figure_names import figure_files, figure_names
-from emopress.report.figures import dataset_figures, write_figures
-from emopress.report.highlights import highlighted
-from emopress.report.layers import crossings, layers_of, ordered_rows, with_bends, without_cycles
-from emopress.report.radar import best_of_each, chosen_measures, position, radar_figure, score_step
-from emopress.report.reliability_figure import reliability_figure
-from emopress.report.rulegraph import read_rulegraph, rulegraph_figure
-from emopress.report.spread import spread, within
-from emopress.report.style import fitted, new_figure, plain, save_figure, shortened, wrapped
-from emopress.report.svg import small_svg
-from emopress.report.training import look_of, points_of, training_figure
+from emopress.report.figures import fonts
+from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure, times
+from emopress.report.figures.confusion import confusion_figure
+from emopress.report.figures.draw import dataset_figures, write_figures
+from emopress.report.figures.highlights import highlighted
+from emopress.report.figures.layers import (
+    crossings,
+    layers_of,
+    ordered_rows,
+    with_bends,
+    without_cycles,
+)
+from emopress.report.figures.names import figure_files, figure_names
+from emopress.report.figures.radar import (
+    best_of_each,
+    chosen_measures,
+    position,
+    radar_figure,
+    score_step,
+)
+from emopress.report.figures.reliability import reliability_figure
+from emopress.report.figures.rulegraph import read_rulegraph, rulegraph_figure
+from emopress.report.figures.spread import spread, within
+from emopress.report.figures.style import fitted, new_figure, plain, save_figure, shortened, wrapped
+from emopress.report.figures.svg import small_svg
+from emopress.report.figures.training import look_of, points_of, training_figure
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 PASSES = {
@@ -304,7 +316,7 @@ def test_names_need_no_matplotlib_and_leave_out_what_a_dataset_has_not(tmp_path)
     assert set(files) - set(figure_files("d", noise=True)) == {"training"}
     assert set(files) - set(figure_files("d", training=True)) == {"noise"}
     code = (
-        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import emopress.report.figure_names; "
+        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import emopress.report.figures.names; "
         "print([m for m in ('matplotlib', 'numpy', 'pandas', 'networkx') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

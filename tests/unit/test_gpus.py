@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from command_line import STUCK_S
-from emopress import gpus
 from emopress.errors import UserError
-from emopress.gpus import demand_gpus, held_gpus, per_training, visible_devices
-from emopress.job import training_processes
+from emopress.jobs import gpus
+from emopress.jobs.gpus import demand_gpus, held_gpus, per_training, visible_devices
+from emopress.jobs.job import training_processes
 
 
 @pytest.fixture(autouse=True)
@@ -221,7 +221,7 @@ def test_a_job_waits_for_a_device(monkeypatch):
 def test_a_killed_job_frees_its_device(monkeypatch, tmp_path):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
     code = (
-        "import time\nfrom emopress.gpus import held_gpus\n"
+        "import time\nfrom emopress.jobs.gpus import held_gpus\n"
         "with held_gpus(1):\n    print(flush=True)\n    time.sleep(3600)\n"
     )
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)

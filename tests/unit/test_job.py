@@ -2,7 +2,7 @@
 
 import pytest
 
-from emopress.job import (
+from emopress.jobs.job import (
     MIRRORS_VARIABLE,
     fair_threads,
     mirrors,
@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 from types import SimpleNamespace
 from emopress.errors import UserError
-from emopress.job import job
+from emopress.jobs.job import job
 with job(SimpleNamespace(threads=2, input=[], output=[], log=[sys.argv[1]], rule="prune")) as threads:
     import os
     print("to the log", threads == int(os.environ["OMP_NUM_THREADS"]))
@@ -57,8 +57,8 @@ def run(python, tmp_path, what):
 
 def test_a_job_tells_its_trainings_which_script_they_run_under(python, tmp_path):
     script = SCRIPT.replace("input=[]", "input=Input()").replace(
-        "from emopress.job import job",
-        "from emopress.job import job\n"
+        "from emopress.jobs.job import job",
+        "from emopress.jobs.job import job\n"
         "class Input(list):\n"
         "    code = ['.snakemake/emopress-code/qat.txt']",
     )

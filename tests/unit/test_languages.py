@@ -2,7 +2,7 @@
 
 import pytest
 
-from emopress.languages import (
+from emopress.data.languages import (
     hub_language,
     language_fault,
     language_name,

@@ -19,15 +19,15 @@ from emopress.artifact import read_json, write_json
 from emopress.bundle.decoder import export_decoder
 from emopress.checkpoint import read_checkpoint, runs_in_transformers
 from emopress.cli import main
+from emopress.compress.adapters import encoder_linears
+from emopress.compress.large_adapters import train_large_adapters
 from emopress.data.pretrained import fetch_model
 from emopress.errors import UserError
 from emopress.runtime import decoder
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.decoder import ADAPTER, HEAD, load_adapters, load_decoder
 from emopress.runtime.four_bits import Linear4bit
-from emopress.train.adapters import encoder_linears
 from emopress.train.large import count_weights, weight_bits, write_base
-from emopress.train.large_adapters import train_large_adapters
 from emopress.train.tokenizer import save_tokenizer, train_wordpiece
 
 SIZE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 128, "vocabulary": 300}
@@ -182,7 +182,7 @@ def test_a_base_is_linked_and_not_written_again(base, published):
 
 
 def test_a_merge_that_loses_something_is_an_error(base, run, tmp_path, monkeypatch):
-    from emopress.train import large_adapters
+    from emopress.compress import large_adapters
 
     assert large_adapters.largest_gap(torch.tensor([[1.0, -2.0]])) == 0.25
     assert large_adapters.largest_gap(torch.tensor([[1.0, -16.0]])) == 1.0
@@ -401,7 +401,7 @@ def test_the_bundle_predicts_what_was_trained(
     base, few, texts, run, tmp_path, method, monkeypatch, precision
 ):
     """The logits of the adapted model at the end of its training, and those of the shipped files."""
-    from emopress.train import large_adapters
+    from emopress.compress import large_adapters
 
     kept = {}
     real = large_adapters.save_adapters
@@ -465,7 +465,7 @@ def test_a_random_one_goes_the_same_way(few, run, tmp_path):
 
 
 def test_an_interrupted_training_goes_on(base, run, trained, tmp_path, monkeypatch):
-    from emopress.train import large_adapters
+    from emopress.compress import large_adapters
 
     real, epochs = large_adapters.Trainer._record, []
 

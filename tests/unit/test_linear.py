@@ -10,12 +10,12 @@ from sklearn.metrics import accuracy_score
 from sklearn.svm import LinearSVC
 
 from emopress.bundle.export import export_linear
-from emopress.bundle.linear import int8_per_class, quantize_linear
 from emopress.checkpoint import read_checkpoint
-from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
+from emopress.linear.bundle import int8_per_class, quantize_linear
 from emopress.linear.train import fit_scale, negative_log_likelihood, train_linear
 from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.normalise import normalise_text
 
 KINDS = {"bn": ("char_wb", [2, 5], "none"), "en": ("word", [1, 2], "balanced")}
 

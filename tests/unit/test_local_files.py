@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from emopress import local_files
 from emopress.artifact import sha256_of
+from emopress.data import local_files
+from emopress.data.local_files import KNOWN, local_sha256
 from emopress.errors import UserError
-from emopress.local_files import KNOWN, local_sha256
 
 
 def put_back(path, content):

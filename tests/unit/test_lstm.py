@@ -12,10 +12,10 @@ from lstm_models import write_checkpoint
 
 from emopress.artifact import read_json, sha256_of
 from emopress.bundle.half import quantize_half
-from emopress.bundle.lstm import export_lstm
 from emopress.bundle.quantize import quantize_bundle
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
+from emopress.lstm.bundle import export_lstm
 from emopress.lstm.graph import lstm_graph
 from emopress.lstm.model import model_of
 from emopress.lstm.nodes import onnx_gates

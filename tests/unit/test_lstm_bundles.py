@@ -11,10 +11,10 @@ import pytest
 from lstm_models import LABELS, VOCABULARY, weights_of, write_checkpoint
 from resealed import alone
 
-from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
 from emopress.errors import UserError
 from emopress.lstm import forward, post_training
 from emopress.lstm.integer_graph import integer_graph
+from emopress.lstm.quantize import quantize_lstm_checkpoint
 from emopress.lstm.weights import read_weights
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.codes import read_codes, write_codes
@@ -147,7 +147,7 @@ def test_the_seed_chooses_the_texts_and_balanced_their_labels(made, monkeypatch)
         seen.append(np.bincount(labels).tolist())
         return post_training.quantize_lstm(weights, ids, mask, labels, *rest, **more)
 
-    monkeypatch.setattr("emopress.bundle.quantize_lstm.quantize_lstm", spy)
+    monkeypatch.setattr("emopress.lstm.quantize.quantize_lstm", spy)
     same, other = (made("generative", bits=3, seed=seed, place="-labels")[1] for seed in (0, 1))
     assert (same / "codes.npz").read_bytes() != (other / "codes.npz").read_bytes()
     again = made("generative", bits=3, seed=0, place="-again")[1]
@@ -168,7 +168,7 @@ def test_a_graph_that_computes_something_else_is_not_written(made, monkeypatch, 
         other = replace(model, network=replace(model.network, output_bias=bias.astype(np.float32)))
         return integer_graph(other)
 
-    monkeypatch.setattr("emopress.bundle.quantize_lstm.integer_graph", wrong)
+    monkeypatch.setattr("emopress.lstm.quantize.integer_graph", wrong)
     with pytest.raises(UserError, match="logits differ from the quantized network's by 0"):
         made(kind, bits=4, place="-wrong")
 

@@ -9,15 +9,7 @@ import torch
 import yaml
 
 from emopress.errors import UserError
-from emopress.memory import (
-    activation_bytes,
-    adapter_parameters,
-    evaluation_bytes,
-    layer_weights,
-    other_parameters,
-    training_memory,
-)
-from emopress.memory_plan import (
+from emopress.study.memory_plan import (
     check_checkpoints,
     find_shape,
     free_gpu_bytes,
@@ -28,8 +20,16 @@ from emopress.memory_plan import (
     training_mb,
     trainings,
 )
-from emopress.study import load_study
+from emopress.study.study import load_study
 from emopress.train.encoder import build_encoder, count_parameters
+from emopress.train.memory import (
+    activation_bytes,
+    adapter_parameters,
+    evaluation_bytes,
+    layer_weights,
+    other_parameters,
+    training_memory,
+)
 from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_entry
 
 ROOT = Path(__file__).parents[2]

@@ -13,16 +13,16 @@ from emopress.bundle.export import export_linear, export_transformer
 from emopress.bundle.half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
+from emopress.compress.adapters import train_adapters
 from emopress.errors import UserError
 from emopress.linear.train import train_linear
 from emopress.measure.deciding import Judge
 from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict_splits
 from emopress.measure.statistics import write_statistics
-from emopress.reserved import LABELS
 from emopress.runtime.bundle import load, read_bundle
+from emopress.study.reserved import LABELS
 from emopress.tasks import label_array
-from emopress.train.adapters import train_adapters
 from emopress.train.finetune import train_encoder
 from emopress.train.logits import write_logits
 from emopress.train.thresholds import thresholds_for

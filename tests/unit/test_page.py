@@ -11,6 +11,7 @@ import pytest
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS, Judge
+from emopress.report.figures.style import SORTS
 from emopress.report.page import page as page_module
 from emopress.report.page.answers import shown_answers
 from emopress.report.page.charts import IN_THE_DARK, SHAPES, config, look_of, specs
@@ -18,9 +19,8 @@ from emopress.report.page.columns import COLUMNS, columns_of, noise_keys
 from emopress.report.page.data import page_data
 from emopress.report.page.page import MAX_BYTES, TEMPLATES, write_page
 from emopress.report.page.text import html_of, inline_html_of, plain_text
-from emopress.report.page.words import told_tests
-from emopress.report.style import SORTS
-from emopress.report.tables import Markdown, code, escape, points
+from emopress.report.tables.markdown import Markdown, code, escape, points
+from emopress.report.words.contrasts import told_tests
 from page_example import BENGALI, HOSTILE, SVG, VARIANTS, example
 
 CSS = (TEMPLATES / "report.css").read_text("utf-8")

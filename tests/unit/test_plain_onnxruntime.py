@@ -97,7 +97,7 @@ def test_the_comment_on_bengali_is_true():
     """normalise_text is importable where only Python is, and is not what joining the words does."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from emopress.data.normalise import normalise_text as n;"
+        "from emopress.runtime.normalise import normalise_text as n;"
         "print(n('\\u09ac\\u09bc', 'bengali') != '\\u09ac\\u09bc', n(' a  b ', 'none'))"
     )
     library = SCRIPT.parents[1] / "workflow" / "scripts"

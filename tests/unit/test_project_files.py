@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 import document_config
 import pin_revisions
 from emopress.errors import UserError
-from emopress.schema import schema
+from emopress.study.schema import schema
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -8,12 +8,12 @@ import pytest
 from resealed import alone, reseal
 
 from emopress.artifact import PROVENANCE, read_json, sha256_of, write_json
-from emopress.bundle.search import copy_bundle
 from emopress.cli import main
 from emopress.errors import UserError
-from emopress.ledger import table_of
+from emopress.jobs.ledger import table_of
+from emopress.jobs.verify import verify
+from emopress.measure.search import copy_bundle
 from emopress.runtime.bundle import RUNTIME_KEYS, load, read_bundle
-from emopress.verify import verify
 
 FAMILIES = ["bert", "bert-static", "pruned-static", "linear-int8", "dense-int3"]
 SHIPPED = {"format", "labels", "normalise", "runtime", "files", "provenance"}
@@ -90,7 +90,7 @@ def test_damage_is_found_and_the_hash_stands_for_all(copied):
 
 def test_a_bundle_of_the_workflow_is_not_whole_without_it(copied, tmp_path):
     """Where the ledger knows the bundle, its provenance belongs to it: the next pass reads it."""
-    from emopress.ledger import record
+    from emopress.jobs.ledger import record
 
     results = tmp_path / "results"
     folder = shutil.copytree(copied("linear"), results / "d" / "v" / "seed0" / "bundle")

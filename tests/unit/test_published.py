@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from emopress.checks import published_errors
-from emopress.defaults import merged
 from emopress.errors import UserError
-from emopress.published import FIGURES, PUBLISHED, load_published
-from emopress.report.published import WITHIN, compared, judged, printed, published_table
-from emopress.study import load_study
+from emopress.report.tables.published import WITHIN, compared, judged, printed, published_table
+from emopress.study.checks import published_errors
+from emopress.study.defaults import merged
+from emopress.study.published import FIGURES, PUBLISHED, load_published
+from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ("config", "study", "real-cpu", "paper-grid", "emotion-quantization")

@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from emopress import closure
 from emopress.artifact import read_json
 from emopress.bundle import convert_qat as conversion
 from emopress.bundle.convert_qat import convert_qat, input_ranges
@@ -25,6 +24,7 @@ from emopress.compress.derive import write_derived
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.compress.qat import FakeQuantization, input_groups, train_qat
 from emopress.errors import UserError
+from emopress.jobs import code as closure
 from emopress.runtime.bundle import load, read_bundle
 from emopress.train.encoder import load_encoder, replace_module
 from emopress.train.finetune import encode_data

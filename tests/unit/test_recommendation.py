@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from emopress.measure.recommend import recommend
-from emopress.report.budgets import recommendation_table
-from emopress.report.cautions import never_found
-from emopress.report.recommendation import answer, cost
-from emopress.report.tables import Markdown
+from emopress.report.tables.budgets import recommendation_table
+from emopress.report.tables.markdown import Markdown
+from emopress.report.words.answer import answer, cost
+from emopress.report.words.cautions import never_found
 
 SPLITS = ("train", "validation", "test")
 HOSTILE = "x|<script>alert(1)</script>`*"

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from emopress.measure.deciding import Judge
-from emopress.report import sections
-from emopress.report.engines import other_engines_table
-from emopress.report.findings import facts, findings_table, searches_table
-from emopress.report.ranges import bars, ranges_table
+from emopress.report.figures.scatter import pareto_figure
+from emopress.report.figures.style import SORTS, looks_of
 from emopress.report.results import last_sorts
 from emopress.report.results import rows_of as rows_of_summary
-from emopress.report.scatter import pareto_figure
-from emopress.report.style import SORTS, looks_of
+from emopress.report.tables import scores as sections
+from emopress.report.tables.engines import other_engines_table
+from emopress.report.tables.passes import facts, findings_table, searches_table
+from emopress.report.tables.ranges import bars, ranges_table
 
 JUDGE = Judge("single", "accuracy")
 TRIM = {"name": "trim", "kind": "trim"}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emopress.report.placement import place_labels
+from emopress.report.figures.placement import place_labels
 
 BOUNDS = (0.0, 0.0, 800.0, 500.0)
 

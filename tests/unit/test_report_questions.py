@@ -2,12 +2,12 @@
 
 import pytest
 
-from emopress.report.bits_figure import bits_figure, series
-from emopress.report.cross_entropy_figure import cross_entropy_figure
-from emopress.report.levels import listed, preferred
-from emopress.report.question_tables import choice, cost_table, levels_table, section
-from emopress.report.questions import RULES, answers, compared, lost
-from emopress.report.verdicts import (
+from emopress.report.figures.bits import bits_figure, series
+from emopress.report.figures.cross_entropy import cross_entropy_figure
+from emopress.report.tables.lstms import choice, cost_table, levels_table, section
+from emopress.report.words.levels import listed, preferred
+from emopress.report.words.lstms import RULES, answers, compared, lost
+from emopress.report.words.verdicts import (
     GONE,
     NO,
     NO_LEAD,

@@ -13,12 +13,12 @@ import synthetic
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS
-from emopress.report import sections
-from emopress.report.figure_names import figure_names
-from emopress.report.judged import verdict
-from emopress.report.render import write_markdown
+from emopress.report.figures.names import figure_names
+from emopress.report.markdown import write_markdown
 from emopress.report.results import Results, Told, checked_summary, recipe_order, rows_of
-from emopress.report.tables import ratio
+from emopress.report.tables import scores as sections
+from emopress.report.tables.contrasts import verdict
+from emopress.report.tables.markdown import ratio
 from emopress.report.view import report_view
 
 ROOT = Path(__file__).parents[2]
@@ -289,8 +289,8 @@ def test_captions_are_valid_restructured_text():
 
 def test_the_report_needs_no_torch():
     code = (
-        "import sys, emopress.report.render, emopress.report.view, "
-        "emopress.report.figures, emopress.report.page.page; "
+        "import sys, emopress.report.markdown, emopress.report.view, "
+        "emopress.report.figures.draw, emopress.report.page.page; "
         "print([m for m in ('torch', 'transformers', 'sklearn', 'datasets', 'onnxruntime', "
         "'matplotlib.pyplot') if m in sys.modules])"
     )

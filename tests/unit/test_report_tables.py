@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from emopress.report import tables as t
+from emopress.report.tables import markdown as t
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from emopress.defaults import with_defaults
-from emopress.schema import resolve, schema, schema_errors
+from emopress.study.defaults import with_defaults
+from emopress.study.schema import resolve, schema, schema_errors
 
 
 def changed(config, path, value):

@@ -9,11 +9,11 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json, write_json
-from emopress.bundle.search import Candidate, copy_bundle, search_bundle, verdict
 from emopress.errors import UserError
+from emopress.measure.choice import Choice, Trial, choose, misses, ranking, worst_excess
 from emopress.measure.deciding import Judge
 from emopress.measure.predict import predict_splits
-from emopress.measure.search import Choice, Trial, choose, misses, ranking, worst_excess
+from emopress.measure.search import Candidate, copy_bundle, search_bundle, verdict
 from emopress.runtime.bundle import load, read_bundle
 
 TIMING = {"rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4, "cold_starts": 3}

@@ -9,7 +9,7 @@ import yaml
 
 import audit
 from emopress.measure.flips import FORMULA
-from emopress.schema import schema
+from emopress.study.schema import schema
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = sorted((ROOT / "workflow" / "scripts").rglob("*.py"))

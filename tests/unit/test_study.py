@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from emopress import recipe
-from emopress.defaults import merged, without_nulls
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge
-from emopress.reserved import DATASETS, LABELS
-from emopress.study import load_study
+from emopress.study.defaults import merged, without_nulls
+from emopress.study.reserved import DATASETS, LABELS
+from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(

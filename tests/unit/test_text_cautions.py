@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from emopress.measure.deciding import Judge
-from emopress.report.text_cautions import cut_rows, few_vectors, text_cautions
+from emopress.report.words.text_cautions import cut_rows, few_vectors, text_cautions
 
 NONE = {
     "test_in_train": 0,

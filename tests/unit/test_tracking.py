@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from emopress.errors import UserError
-from emopress.tracking import KIND_VARIABLE, RUNS, STUDY_VARIABLE, open_run, run_name
 from emopress.train.batches import Encoded
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
+from emopress.train.tracking import KIND_VARIABLE, RUNS, STUDY_VARIABLE, open_run, run_name
 
 
 class Calls(list):

@@ -7,11 +7,11 @@ from matplotlib.patches import Polygon
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS
-from emopress.report.figure_names import TRADE_OFF, figure_files
+from emopress.report.figures.names import TRADE_OFF, figure_files
+from emopress.report.figures.style import save_figure
+from emopress.report.figures.trade_off import trade_off_figure
 from emopress.report.grid import best_trade_off, layer_grid
-from emopress.report.style import save_figure
-from emopress.report.tradeoff import trade_off_figure
-from emopress.report.trials import Trials, trade_off_told, trials_of
+from emopress.report.tables.trade_off import Trials, trade_off_told, trials_of
 
 SHAPES = {"flat": [], "w16": [16], "w64": [64], "w64-64": [64, 64]}
 SIZES = {"flat": 100_000, "w16": 110_000, "w64": 120_000, "w64-64": 900_000}

@@ -11,10 +11,12 @@ from torch import nn
 
 from emopress.artifact import read_json, sha256_of
 from emopress.bundle.export import export_transformer
+from emopress.compress import whitebox
+from emopress.compress.whitebox import WhiteBoxStudent, train_whitebox, white_box_objective
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import pad_id
-from emopress.train import loop, whitebox
+from emopress.train import loop
 from emopress.train.attention import UNDROPPED
 from emopress.train.batches import encode
 from emopress.train.data import read_split
@@ -23,7 +25,6 @@ from emopress.train.finetune import save_transformer, train_encoder
 from emopress.train.layers import layer_pairs, renumbered, student_of_layers
 from emopress.train.logits import write_logits
 from emopress.train.loop import logits_of
-from emopress.train.whitebox import WhiteBoxStudent, train_whitebox, white_box_objective
 
 TEACHERS = ("bert", "distilbert", "electra")
 ALL_LOSSES = {"hidden_weight": 1.0, "attention_weight": 0.5, "cosine_weight": 0.25}

@@ -11,10 +11,10 @@ from snakemake.profiles import ProfileConfigFileParser
 
 from bad_config import FILES, GOOD, MISTAKES, REPEATS
 from command_line import snakemake
-from emopress.commandline import check_configfiles
-from emopress.config_file import file_errors, unreadable
 from emopress.errors import UserError
-from emopress.study import load_study
+from emopress.study.command_line import check_configfiles
+from emopress.study.config_file import file_errors, unreadable
+from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 PROFILES = {name: ROOT / "profiles" / name / "config.yaml" for name in ("default", "slurm")}

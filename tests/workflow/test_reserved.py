@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from emopress.ledger import CHECKSUMS, RESULTS
-from emopress.reserved import DATASETS
-from emopress.tracking import FOLDER
+from emopress.jobs.ledger import CHECKSUMS, RESULTS
+from emopress.study.reserved import DATASETS
+from emopress.train.tracking import FOLDER
 
 ROOT = Path(__file__).parents[2]
 

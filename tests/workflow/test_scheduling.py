@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.conftest import ROOT
 
-from emopress.gpus import GPU_VARIABLE, SCHEDULER_VARIABLE
+from emopress.jobs.gpus import GPU_VARIABLE, SCHEDULER_VARIABLE
 
 VARIABLES = (
     *("EMOPRESS_CORES", "EMOPRESS_MIRRORS", "EMOPRESS_STUDY", "EMOPRESS_TRACKING"),

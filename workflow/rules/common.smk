@@ -3,18 +3,19 @@
 import gc
 import re
 
-from emopress import closure, recipe
-from emopress.cache import VARIABLE as CACHE_VARIABLE
-from emopress.commandline import targets
+from emopress.jobs import code as closure
+from emopress import recipe
+from emopress.jobs.cache import VARIABLE as CACHE_VARIABLE
+from emopress.study.command_line import targets
 from emopress.errors import UserError
-from emopress.gpus import (
+from emopress.jobs.gpus import (
     GPU_VARIABLE,
     SCHEDULER_VARIABLE,
     demand_gpus,
     per_training,
 )
-from emopress.job import CORES_VARIABLE, MIRRORS_VARIABLE
-from emopress.memory_plan import (
+from emopress.jobs.job import CORES_VARIABLE, MIRRORS_VARIABLE
+from emopress.study.memory_plan import (
     check_checkpoints,
     free_gpu_bytes,
     has_decoders,
@@ -22,9 +23,9 @@ from emopress.memory_plan import (
     prediction_mb,
     training_mb,
 )
-from emopress.study import load_study
-from emopress.targets import target_errors
-from emopress.tracking import KIND_VARIABLE, STUDY_VARIABLE
+from emopress.study.study import load_study
+from emopress.study.targets import target_errors
+from emopress.train.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
     STUDY = load_study(
@@ -96,7 +97,7 @@ TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")
 # Nor are these params; jobs find them in the environment.
 os.environ[KIND_VARIABLE] = STUDY.tracking
 os.environ[STUDY_VARIABLE] = STUDY.name
-# Snakemake's --cache and $SNAKEMAKE_OUTPUT_CACHE, for the jobs of `emopress.cache` (where it is told why no rule
+# Snakemake's --cache and $SNAKEMAKE_OUTPUT_CACHE, for the jobs of `emopress.jobs.cache` (where it is told why no rule
 # has Snakemake's own `cache:`). Nested snakemakes, which submitted jobs are, find it in the environment.
 if (
     workflow.workflow_settings.cache is not None

@@ -9,8 +9,8 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from emopress.commandline import repeated_configfiles
-from emopress.config_file import file_errors, unreadable
+from emopress.study.command_line import repeated_configfiles
+from emopress.study.config_file import file_errors, unreadable
 
 # Of several --configfile flags Snakemake keeps the last one's files; the others are read here first.
 # Jobs run in processes of their own, which are told the last flag's files only: they find the others in

@@ -4,7 +4,7 @@ from emopress.data.formats import KEYS
 from emopress.data.labels import file_labels
 from emopress.data.pretrained import check_source, mirrored_files
 from emopress.data.sources import WORD_VECTORS, check_places, data_set, with_hashes
-from emopress.job import mirrors
+from emopress.jobs.job import mirrors
 
 DESCRIBED = (
     "title",

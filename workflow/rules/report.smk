@@ -2,8 +2,8 @@
 
 import yaml
 
-from emopress.published import PUBLISHED
-from emopress.report.figure_names import TRADE_OFF, figure_names
+from emopress.study.published import PUBLISHED
+from emopress.report.figures.names import TRADE_OFF, figure_names
 from emopress.report.grid import layer_grid
 from emopress.report.sbom import installed_folders
 

@@ -3,13 +3,13 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import pass_arguments
-    from emopress.job import job, training_processes
+    from emopress.jobs.arguments import pass_arguments
+    from emopress.jobs.job import job, training_processes
 
     with job(snakemake) as threads:
         from emopress.checkpoint import runs_in_transformers
-        from emopress.train.adapters import train_adapters
-        from emopress.train.large_adapters import train_large_adapters
+        from emopress.compress.adapters import train_adapters
+        from emopress.compress.large_adapters import train_large_adapters
         from emopress.train.parallel import launched
 
         arguments = pass_arguments(snakemake)

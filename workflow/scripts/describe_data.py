@@ -6,7 +6,7 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.data.prepare import describe_dataset
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     with job(snakemake):
         describe_dataset(

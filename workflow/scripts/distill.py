@@ -3,8 +3,8 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import distill_arguments, encoder_sources
-    from emopress.job import job, training_processes
+    from emopress.jobs.arguments import distill_arguments, encoder_sources
+    from emopress.jobs.job import job, training_processes
 
     with job(snakemake) as threads:
         from emopress.train.finetune import train_encoder

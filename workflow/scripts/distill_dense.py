@@ -3,8 +3,8 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import distill_arguments, optional_folder
-    from emopress.job import job
+    from emopress.jobs.arguments import distill_arguments, optional_folder
+    from emopress.jobs.job import job
 
     with job(snakemake) as threads:
         from emopress.dense.train import train_dense

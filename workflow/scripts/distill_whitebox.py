@@ -3,12 +3,12 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import distill_arguments, encoder_sources
-    from emopress.job import job
+    from emopress.jobs.arguments import distill_arguments, encoder_sources
+    from emopress.jobs.job import job
 
     with job(snakemake) as threads:
+        from emopress.compress.whitebox import train_whitebox
         from emopress.train.loop import set_threads
-        from emopress.train.whitebox import train_whitebox
 
         set_threads(threads)
         student = snakemake.params.student  # None: the teacher's own layers

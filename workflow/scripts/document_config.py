@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.recipe import LARGE_PASSES, PASSES, article
-from emopress.schema import resolve, schema
+from emopress.study.schema import resolve, schema
 
 TARGET = Path(__file__).parents[2] / "config" / "README.md"
 OPENING = """\

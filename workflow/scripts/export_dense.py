@@ -5,8 +5,8 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.bundle.dense import export_dense
-    from emopress.job import job
+    from emopress.dense.bundle import export_dense
+    from emopress.jobs.job import job
 
     with job(snakemake):
         export_dense(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.bundle.lstm import export_lstm
+        from emopress.lstm.bundle import export_lstm
         from emopress.train.loop import set_threads
 
         set_threads(threads)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.cache import cached
     from emopress.data.pretrained import fetch_model, is_pinned
-    from emopress.job import job, mirrors
+    from emopress.jobs.cache import cached
+    from emopress.jobs.job import job, mirrors
 
     source = dict(snakemake.params.source)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and fetch."""
-    from emopress.cache import cached
     from emopress.data.fetch import fetch_files
     from emopress.data.sources import WORD_VECTORS, is_pinned, origins
-    from emopress.job import job, mirrors
+    from emopress.jobs.cache import cached
+    from emopress.jobs.job import job, mirrors
 
     source = {"files": [dict(snakemake.params.file)]}
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     with job(snakemake, folders=False):
         from emopress.artifact import read_json
         from emopress.measure.summary import read_table
-        from emopress.report.figures import write_figures
+        from emopress.report.figures.draw import write_figures
         from emopress.report.training_logs import read_logs
 
         given, params = snakemake.input, snakemake.params

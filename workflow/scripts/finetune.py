@@ -3,9 +3,9 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import encoder_sources, model_arguments
-    from emopress.cache import cached
-    from emopress.job import job, training_processes
+    from emopress.jobs.arguments import encoder_sources, model_arguments
+    from emopress.jobs.cache import cached
+    from emopress.jobs.job import job, training_processes
 
     def make(threads: int, processes: int) -> None:
         from emopress.train.parallel import launched

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from emopress.artifact import replaced_file
-from emopress.config_file import unreadable
 from emopress.data.hub import is_commit, resolve_revision
 from emopress.errors import UserError
+from emopress.study.config_file import unreadable
 
 
 def hub_entries(models: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.cache import cached
-    from emopress.job import job, tell
+    from emopress.jobs.cache import cached
+    from emopress.jobs.job import job, tell
 
     def make() -> None:
         from emopress.data.prepare import prepare_dataset

@@ -3,8 +3,8 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import pass_arguments
-    from emopress.job import job
+    from emopress.jobs.arguments import pass_arguments
+    from emopress.jobs.job import job
 
     with job(snakemake) as threads:
         from emopress.compress.structured import prune_structured

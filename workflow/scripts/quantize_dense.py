@@ -5,10 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     with job(snakemake):
-        from emopress.bundle.dense import quantize_dense
+        from emopress.dense.bundle import quantize_dense
 
         quantize_dense(
             parent=Path(snakemake.input.bundle).parent,

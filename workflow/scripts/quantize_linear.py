@@ -5,8 +5,8 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.bundle.linear import quantize_linear
-    from emopress.job import job
+    from emopress.jobs.job import job
+    from emopress.linear.bundle import quantize_linear
 
     with job(snakemake):
         quantize_linear(

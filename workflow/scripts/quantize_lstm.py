@@ -5,10 +5,10 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     with job(snakemake):
-        from emopress.bundle.quantize_lstm import quantize_lstm_checkpoint
+        from emopress.lstm.quantize import quantize_lstm_checkpoint
 
         quantize_lstm_checkpoint(
             checkpoint=Path(snakemake.input.checkpoint).parent,

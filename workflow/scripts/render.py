@@ -6,19 +6,19 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import CORES_VARIABLE, job, mirrors
+    from emopress.jobs.job import CORES_VARIABLE, job, mirrors
 
     with job(snakemake, folders=False):
         from emopress.artifact import read_json
         from emopress.measure.summary import read_table
-        from emopress.published import load_published
-        from emopress.report.environment import command_of, environment
+        from emopress.report.markdown import write_markdown
         from emopress.report.page.data import page_data
         from emopress.report.page.page import write_page
-        from emopress.report.render import write_markdown
         from emopress.report.results import Results, Told
+        from emopress.report.tables.environment import command_of, environment
         from emopress.report.training_logs import read_logs
         from emopress.report.view import report_view
+        from emopress.study.published import load_published
 
         given, params = snakemake.input, snakemake.params
         study = dict(params.study)

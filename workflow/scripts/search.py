@@ -5,13 +5,13 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     timing = dict(snakemake.params.timing)
     with job(snakemake, threads=1):  # but for the engines, which are told their own number
-        from emopress.bundle.search import Candidate, search_bundle
         from emopress.measure.deciding import Judge
         from emopress.measure.machine import thread_counts, usable
+        from emopress.measure.search import Candidate, search_bundle
 
         search_bundle(
             parent=Path(snakemake.input.parent).parent,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.cache import cached
-    from emopress.job import job
+    from emopress.jobs.cache import cached
+    from emopress.jobs.job import job
 
     def make(threads: int) -> None:
         from emopress.train.logits import write_logits

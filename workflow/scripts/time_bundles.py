@@ -5,7 +5,7 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     settings = dict(snakemake.params.settings)
     with job(snakemake, threads=1):  # but for the engines, which are told their own number

@@ -5,17 +5,17 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.job import job
+    from emopress.jobs.job import job
 
     with job(snakemake):
         from emopress.artifact import read_json
         from emopress.measure.deciding import judge_of
         from emopress.measure.summary import read_table
-        from emopress.report.figures import figure_title
+        from emopress.report.figures.draw import figure_title
+        from emopress.report.figures.style import save_figure
+        from emopress.report.figures.trade_off import trade_off_figure
         from emopress.report.results import rows_of
-        from emopress.report.style import save_figure
-        from emopress.report.tradeoff import trade_off_figure
-        from emopress.report.trials import trials_of
+        from emopress.report.tables.trade_off import trials_of
 
         dataset = snakemake.wildcards.dataset
         rows = rows_of(read_table(snakemake.input.summary), dataset)

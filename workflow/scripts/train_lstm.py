@@ -3,9 +3,9 @@
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.arguments import model_arguments, optional_folder
-    from emopress.cache import cached
-    from emopress.job import job
+    from emopress.jobs.arguments import model_arguments, optional_folder
+    from emopress.jobs.cache import cached
+    from emopress.jobs.job import job
 
     def make(threads: int) -> None:
         from emopress.lstm.train import train_lstm

@@ -1,1 +1,1 @@
-"""Bundles, what a user ships: export of checkpoints and post-training quantization."""
+"""Export of transformers to ONNX and quantization after training; the manifest of every bundle. Nothing here trains."""

@@ -1,1 +1,1 @@
-"""The model card of a bundle: what it is, how good it is, what it may be used for."""
+"""The model card of a bundle, and its upload to the Hub."""

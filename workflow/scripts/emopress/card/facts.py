@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from emopress.artifact import PROVENANCE, read_json
-from emopress.data.normalise import METHODS
 from emopress.errors import UserError
 from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
-from emopress.yaml_file import read_yaml
+from emopress.runtime.normalise import METHODS
+from emopress.study.yaml_file import read_yaml
 
 if (
     TYPE_CHECKING

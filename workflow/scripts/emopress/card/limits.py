@@ -1,9 +1,9 @@
 """Says what a model cannot do and what its scores do not show."""
 
 from emopress.card.facts import Facts
-from emopress.languages import language_name, primary_language
-from emopress.report import tables as t
-from emopress.report.tables import Markdown
+from emopress.data.languages import language_name, primary_language
+from emopress.report.tables import markdown as t
+from emopress.report.tables.markdown import Markdown
 
 NEUTRAL = ("neutral", "none", "no emotion", "other", "others")
 IMBALANCED = 2.0  # largest over smallest share of a label among the training texts

@@ -3,14 +3,6 @@
 from typing import Any
 
 from emopress.card.facts import RESAMPLES, Facts
-from emopress.card.licences import (
-    KNOWN,
-    OTHER,
-    Stated,
-    checkpoint_licences,
-    deciding,
-    recognise,
-)
 from emopress.card.limits import language_of, limits
 from emopress.card.tables import (
     accuracy_name,
@@ -22,11 +14,19 @@ from emopress.card.tables import (
 )
 from emopress.card.template import BODY
 from emopress.card.words import recipe_lines
+from emopress.data.languages import hub_language, primary_language
 from emopress.errors import UserError
-from emopress.languages import hub_language, primary_language
 from emopress.measure.deciding import MACRO_F1, METRICS
-from emopress.report import tables as t
-from emopress.report.tables import Markdown
+from emopress.report.licences import (
+    KNOWN,
+    OTHER,
+    Stated,
+    checkpoint_licences,
+    deciding,
+    recognise,
+)
+from emopress.report.tables import markdown as t
+from emopress.report.tables.markdown import Markdown
 from emopress.runtime.decoder import ADAPTER
 from emopress.runtime.stored import stored_apart
 
@@ -123,7 +123,7 @@ def _front_matter(facts: Facts) -> str:
 
 
 def _body(facts: Facts, repo: str | None) -> str:
-    from emopress.report.render import markdown_environment
+    from emopress.report.markdown import markdown_environment
 
     template = markdown_environment().from_string(BODY)
     try:

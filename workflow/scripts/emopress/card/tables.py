@@ -3,10 +3,10 @@
 from typing import Any
 
 from emopress.card.facts import Facts
-from emopress.card.licences import ASK_THE_OWNER, Stated
-from emopress.report import tables as t
-from emopress.report.phrases import told_split
-from emopress.report.tables import Markdown
+from emopress.report.licences import ASK_THE_OWNER, Stated
+from emopress.report.tables import markdown as t
+from emopress.report.tables.markdown import Markdown
+from emopress.report.words.phrases import told_split
 
 SEVERAL = {
     "micro_f1": "Micro F1",

@@ -60,7 +60,7 @@ Or in plain ONNX Runtime (1.23 or newer), run in that folder:
 ```python
 import json, numpy, onnxruntime, pathlib, tokenizers
 {% if normalise != "none" %}
-from emopress.data.normalise import normalise_text  # needs the standard library only
+from emopress.runtime.normalise import normalise_text  # needs the standard library only
 {% endif %}
 
 text = "{{ example }}"

@@ -88,8 +88,8 @@ def _of_label(place: int, points: list["Scored"], ends: tuple[float, float]) -> 
 
 def page(found: dict[str, Any]) -> str:
     """Return what `compared` gave, for reading."""
-    from emopress.report.phrases import told_p
-    from emopress.report.tables import size
+    from emopress.report.tables.markdown import size
+    from emopress.report.words.phrases import told_p
 
     a, b, change = found["a"], found["b"], found["b_minus_a"]
     titles = names_of(MULTI if "sample_f1" in a else SINGLE)

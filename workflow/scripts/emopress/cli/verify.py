@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Tell what is damaged; return 1 if something is and stays so."""
-    from emopress.verify import remove, verify
+    from emopress.jobs.verify import remove, verify
 
     results: Path = arguments.results
     verdict = verify(results)

@@ -1,1 +1,1 @@
-"""Compression passes that read a checkpoint and write a smaller one."""
+"""Every pass that trains or cuts a checkpoint. Quantization after training is in bundle."""

@@ -1,1 +1,1 @@
-"""From a data set's published files to checked, split and normalised texts with a data card."""
+"""From published files to split texts and their card, and published checkpoints fetched. No model is trained here."""

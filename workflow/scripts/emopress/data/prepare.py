@@ -9,10 +9,10 @@ import pandas as pd
 
 from emopress.artifact import read_json, replaced_file, sha256_of, write_json
 from emopress.data.card import data_card
-from emopress.data.normalise import normalise_text
 from emopress.data.read import read_rows
 from emopress.data.split import SPLITS, label_counts, make_splits
 from emopress.errors import UserError
+from emopress.runtime.normalise import normalise_text
 
 
 def prepare_dataset(

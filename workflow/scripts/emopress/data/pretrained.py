@@ -11,10 +11,10 @@ from typing import Any
 
 from emopress.artifact import file_table, linked_or_copied, replaced_folder, sha256_of, write_json
 from emopress.data.hub import downloaded, is_commit
+from emopress.data.local_files import local_sha256, read_mapping
 from emopress.data.mirrors import mirror_hint, mirror_places, mirrored_folder, taken_files
 from emopress.data.pretrained_files import check_fetched, check_hashes, expected_hashes
 from emopress.errors import UserError
-from emopress.local_files import local_sha256, read_mapping
 
 RECORD = "pretrained.json"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emopress.data.local_files import local_sha256, read_mapping
 from emopress.errors import UserError
-from emopress.local_files import local_sha256, read_mapping
 
 
 class Owner(NamedTuple):

@@ -1,1 +1,1 @@
-"""Word vectors and dense layers: a small classifier and its own quantization."""
+"""Dense models on word vectors, the whole family but for prediction (see runtime): training, bundle, quantization."""

@@ -13,8 +13,8 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from emopress.data.limits import check_zip
-from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
+from emopress.runtime.normalise import normalise_text
 from emopress.runtime.words import folded
 
 LONGEST_WORD = 4096  # bytes; what is longer is no line of words and numbers

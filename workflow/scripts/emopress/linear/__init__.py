@@ -1,1 +1,1 @@
-"""The linear family: TF-IDF over n-grams and a linear SVM."""
+"""Linear models on n-grams, the whole family but for prediction (see runtime): training, bundle, quantization."""

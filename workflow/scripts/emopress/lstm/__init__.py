@@ -1,1 +1,1 @@
-"""LSTM classifiers, discriminative and generative: training, weights, graphs and quantization."""
+"""LSTM models, the whole family but for prediction (see runtime): training, bundle, quantization."""

@@ -1,1 +1,1 @@
-"""Measurement: predictions, timing, and the summary computed from them."""
+"""Predictions, timing, statistics and the choice of a variant, from bundles on disk. Words are in report."""

@@ -19,7 +19,7 @@ def open_classifier(folder: Path, runtime: str, *, threads: int, verify: bool = 
     `pytorch`: the checkpoint in `folder`; `openvino-reference`: the fp32 ONNX bundle in `folder`.
     """
     if runtime == "pytorch":
-        from emopress.runtime.pytorch import PytorchClassifier
+        from emopress.measure.pytorch import PytorchClassifier
 
         return PytorchClassifier(folder, threads=threads)
     if runtime == "openvino-reference":

@@ -23,7 +23,7 @@ import numpy as np
 from emopress.measure.intervals import LEVEL, interval
 from emopress.measure.scoring import observed, right
 from emopress.measure.sets import SET_SCORES
-from emopress.overlap import text_f1, text_jaccard
+from emopress.train.overlap import text_f1, text_jaccard
 
 FEW_IN_CELL = 30  # of one label (that have it or are given it), or of one bin of confidence
 NO_WIDTH = 1e-12

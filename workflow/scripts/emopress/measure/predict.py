@@ -11,9 +11,9 @@ from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
 from emopress.measure.cross_entropy import UNIT, distribution, scored
 from emopress.measure.cut import count_cut
-from emopress.reserved import PREDICTED
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import OnnxClassifier
+from emopress.study.reserved import PREDICTED
 from emopress.tasks import MULTI, decided, probabilities
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
+from emopress.measure.choice import Trial, losses_of, misses, ranking, tied
 from emopress.measure.deciding import LOSSES, judge_of
-from emopress.measure.search import Trial, losses_of, misses, ranking, tied
 
 NEEDED = ("size_bytes", "latency_ms_p50")
 PREFER = "size"  # where a budget does not say

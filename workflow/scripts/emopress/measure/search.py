@@ -1,130 +1,199 @@
-"""Which trial of a search is chosen: the best that meets every budget, else the one that misses least."""
+"""The pass `search`: measures what others have made of its parent and keeps the best on validation."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from emopress.measure.deciding import LOSSES, MACRO_F1, Judge, Metric
+import pandas
 
-ROUNDING = 1e-9  # 100 * (0.92 - 0.91) is a little more than 1
+from emopress.artifact import read_json, replaced_folder, write_json
+from emopress.bundle.manifest import KEPT, derived
+from emopress.errors import UserError
+from emopress.measure.choice import Choice, Trial, choose, losses_of, misses
+from emopress.measure.deciding import Judge
+from emopress.measure.metrics import Scores, score_of, scores
+from emopress.measure.predictions import checked_parts
+from emopress.measure.timing import Candidate as Timed
+from emopress.measure.timing import time_bundles
+from emopress.runtime.bundle import Bundle, read_bundle
+
+OWN = (
+    "format",
+    "parent",
+    "versions",
+    "files",
+    "provenance",
+)  # of a manifest, written anew for the copy
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What a search knows of one variant; scores are fractions of the validation texts."""
+class Candidate:
+    """A variant that is tried: its bundle's folder and its predictions."""
 
     variant: str
-    judge: Judge
-    scores: Mapping[str, float]  # by column of a metric
-    losses: Mapping[str, float]  # points (percent) below the parent; negative where it is better
-    size_bytes: int
-    latency_ms: float
-
-    @property
-    def score(self) -> float:
-        """The metric that decides."""
-        return self.scores[self.judge.metric.column]
-
-    def spent(self, limit: str) -> float:
-        """Return what a limit of a budget is about, in its unit (`Judge.unit`)."""
-        metric = self.judge.limited(limit)
-        if metric:
-            return self.losses[metric.column]
-        return {"max_size_mb": self.size_bytes / 1e6, "max_latency_ms": self.latency_ms}[limit]
+    bundle: Path
+    predictions: Path
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The chosen trial's place, whether it meets every budget, and what it is over by if not.
+def search_bundle(
+    *,
+    parent: Path,
+    parent_predictions: Path,
+    candidates: list[Candidate],
+    validation: Path,
+    step: dict[str, Any],
+    labels: list[str],
+    judge: Judge,
+    timing: dict[str, Any],
+    threads: int,
+    out: Path,
+    trials: Path,
+) -> None:
+    """Copy the bundle of the best candidate to `out` and write every trial to the file `trials`.
 
-    `misses`: name of the budget -> how far above the limit, in the budget's unit. `tied`: the trials that
-    timing cannot tell from the fastest, where the lowest latency was preferred and these are several.
+    Scores are those of the validation rows of the predictions, latency is measured here, in
+    interleaved rounds on validation texts with `threads` threads; nothing of the test split is read.
+    `judge`: what decides. Where no candidate meets `step["budget"]` the nearest miss is kept, and manifest,
+    trials and log say what it misses by how much. UserError if predictions are not of the validation
+    texts, or if a candidate is simulated, since it has neither the size nor the latency that it would be
+    chosen for.
     """
+    ids = pandas.read_parquet(validation, columns=["id"])["id"].tolist()
+    bundles = [read_bundle(one.bundle, verify=False) for one in candidates]
+    for one, bundle in zip(candidates, bundles, strict=True):
+        if bundle.facts["simulated"]:
+            raise UserError(
+                f"search: {one.variant} is simulated; its size and latency are no trial"
+            )
 
-    index: int
-    met: bool
-    misses: dict[str, float]
-    tied: tuple[str, ...] = ()
+    def judged(path: Path) -> dict[str, float]:
+        found = validation_scores(path, labels, ids)
+        return {metric.column: score_of(found, metric.column) for metric in judge.metrics}
+
+    base, found = judged(parent_predictions), [judged(one.predictions) for one in candidates]
+    clock = _latencies(candidates, bundles, validation, timing, threads)
+    tried = [
+        Trial(
+            variant=one.variant,
+            judge=judge,
+            scores=score,
+            losses=losses_of(judge.metrics, score, base),
+            size_bytes=bundle.size_bytes,
+            latency_ms=row["latency_ms_p50"],
+        )
+        for one, bundle, score, row in zip(candidates, bundles, found, clock["rows"], strict=True)
+    ]
+    budget, spread = step["budget"], clock["spread"][str(threads)]
+    choice = choose(tried, budget=budget, prefer=step["prefer"], spread=spread)
+    rows: list[dict[str, Any]] = [
+        {
+            "variant": trial.variant,
+            **trial.scores,
+            **{f"{column}_loss": round(loss, 6) for column, loss in trial.losses.items()},
+            "size_bytes": trial.size_bytes,
+            "latency_ms": trial.latency_ms,
+            "meets": not misses(trial, budget),
+            "chosen": place == choice.index,
+        }
+        for place, trial in enumerate(tried)
+    ]
+    logging.info("search: trials on validation\n%s", pandas.DataFrame(rows).to_string(index=False))
+    chosen = tried[choice.index]
+    logging.info(verdict(step["name"], chosen.variant, choice, budget, judge))
+    findings = {
+        "chosen": chosen.variant,
+        "met": choice.met,
+        "misses": {name: round(over, 4) for name, over in choice.misses.items()},
+        "trials": len(tried),
+        **({"tied": list(choice.tied)} if choice.tied else {}),
+    }
+    content = {
+        "parent": base_facts(parent, base),
+        "budget": budget,
+        "prefer": step["prefer"],
+        "judge_by": judge.key,
+        "spread": spread,
+        **findings,
+        "environment": clock["environment"],
+        "rows": rows,
+    }
+    write_json(trials, content)
+    copy_bundle(candidates[choice.index].bundle, step, findings=findings, out=out)
 
 
-def losses_of(
-    metrics: Sequence[Metric], scores: Mapping[str, float], base: Mapping[str, float] | None
-) -> dict[str, float]:
-    """Return by how many points scores are below those of `base`, by column; without one, 0."""
-    columns = [metric.column for metric in metrics]
-    return {c: 100 * (base[c] - scores[c]) if base else 0.0 for c in columns}
+def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:
+    """Return the scores of a predictions file on validation; UserError if it is of other texts.
 
-
-def misses(trial: Trial, budget: Mapping[str, float]) -> dict[str, float]:
-    """Return by how much a trial is above each limit that it breaks; a limit itself is allowed."""
-    over = {name: trial.spent(name) - limit for name, limit in budget.items()}
-    return {name: excess for name, excess in over.items() if excess > ROUNDING}
-
-
-def worst_excess(trial: Trial, budget: Mapping[str, float]) -> float:
-    """Return the largest excess over a limit as a share of that limit, 0 if all are met.
-
-    A limit on a loss may be 0, or close to it: an excess over it counts as a share of one point at least.
+    The filter drops the rows of the test split before anything looks at them.
     """
-    scale = {name: max(limit, 1.0) if name in LOSSES else limit for name, limit in budget.items()}
-    return max((over / scale[name] for name, over in misses(trial, budget).items()), default=0.0)
+    frame = pandas.read_parquet(path, filters=[("split", "==", "validation")])
+    parts = checked_parts(frame, path, labels)
+    if frame["id"].tolist() != ids:
+        raise UserError(f"{path}: its validation rows are not the validation texts; make it anew")
+    part = parts["validation", 0.0]
+    return scores(part.truth, part.predicted, labels)
 
 
-def ranking(
-    trials: Sequence[Trial], *, budget: Mapping[str, float], prefer: str, spread: float = 0.0
-) -> list[Trial]:
-    """Return `trials` from the best to the worst.
+def base_facts(parent: Path, found: dict[str, float]) -> dict[str, Any]:
+    """Return the trials file's line on the parent, which losses refer to."""
+    return {**found, "size_bytes": read_bundle(parent, verify=False).size_bytes}
 
-    First those that meet every limit of `budget`, the best by `prefer` ahead; then the others, the
-    smallest `worst_excess` ahead. Of equals the higher score, then the smaller file, the higher macro F1,
-    the lower latency, and the name that comes first. `spread`: the share that latencies must differ by to be told
-    apart (`_by_latency`).
+
+def _latencies(
+    candidates: list[Candidate],
+    bundles: list[Bundle],
+    validation: Path,
+    timing: dict[str, Any],
+    threads: int,
+) -> dict[str, Any]:
+    """Return the content of a timing file on `validation` texts: environment, rows as candidates.
+
+    The first candidate is timed twice: what it differs by from itself is the spread. No fresh process is
+    started: a budget limits neither memory nor cold starts.
     """
-    meeting = [trial for trial in trials if not misses(trial, budget)]
-    others = [trial for trial in trials if misses(trial, budget)]
-    first = sorted(meeting, key=lambda trial: _order(trial, prefer))
-    if prefer == "latency":
-        first = [trial for group in _by_latency(meeting, spread) for trial in group]
-    return first + sorted(
-        others, key=lambda trial: (worst_excess(trial, budget), *_order(trial, prefer))
+    timed = [
+        Timed(one.variant, bundle.facts["seed"], bundle.manifest["runtime"], one.bundle)
+        for one, bundle in zip(candidates, bundles, strict=True)
+    ]
+    timed.append(replace(timed[0], twin=True))
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "timing.json"
+        settings = {**timing, "cold_starts": 0}
+        time_bundles(timed, test=validation, settings=settings, threads=[threads], out=out)
+        return dict(read_json(out))
+
+
+def verdict(name: str, variant: str, choice: Choice, budget: dict[str, float], judge: Judge) -> str:
+    """Return in one line what was chosen and, where no trial meets the budget, what is missed."""
+    if choice.met and choice.tied:
+        best = (
+            f"the best by {judge.metric.name} of {len(choice.tied)} that timing cannot tell apart"
+        )
+        return f"search {name}: chose {variant}, which meets the budget, {best}"
+    if choice.met:
+        return f"search {name}: chose {variant}, which meets the budget"
+    words = ", ".join(
+        f"{limit} {budget[limit]:g} by {over:.4g} {judge.unit(limit)}"
+        for limit, over in choice.misses.items()
     )
+    return f"search {name}: no trial meets the budget; the nearest, {variant}, misses {words}"
 
 
-def tied(trials: Sequence[Trial], *, budget: Mapping[str, float], spread: float) -> list[Trial]:
-    """Return the trials that meet every limit and that timing cannot tell from the fastest of them."""
-    meeting = [trial for trial in trials if not misses(trial, budget)]
-    return next(_by_latency(meeting, spread), [])
+def copy_bundle(source: Path, step: dict[str, Any], *, findings: dict[str, Any], out: Path) -> None:
+    """Copy the bundle `source` to `out` as what pass `step` made of it.
 
-
-def _by_latency(trials: Sequence[Trial], spread: float) -> Iterator[list[Trial]]:
-    """Yield the fastest trial with all that timing cannot tell from it, then so of the rest; each best first.
-
-    A group is told from its fastest member: of three in a row each two neighbours may be alike though
-    the ends are not.
+    All that its manifest says of how to run it goes along, and the libraries that made it are named
+    with it.
     """
-    rest = sorted(trials, key=lambda trial: trial.latency_ms)
-    while rest:
-        fastest = rest[0].latency_ms
-        group = [trial for trial in rest if trial.latency_ms <= fastest * (1 + spread)]
-        yield sorted(group, key=lambda trial: _order(trial, "score"))
-        rest = rest[len(group) :]
-
-
-def _order(trial: Trial, prefer: str) -> tuple[float | str, ...]:
-    """Return what sorts a trial before worse ones: what is preferred, then what decides between equals."""
-    best = {"size": trial.size_bytes, "latency": trial.latency_ms}.get(prefer, -trial.score)
-    f1 = -trial.scores[MACRO_F1.column]
-    return (best, -trial.score, trial.size_bytes, f1, trial.latency_ms, trial.variant)
-
-
-def choose(
-    trials: Sequence[Trial], *, budget: Mapping[str, float], prefer: str, spread: float = 0.0
-) -> Choice:
-    """Return the choice among `trials`, of which there must be one at least: the first of `ranking`.
-
-    Where none meets every limit of `budget` that is the nearest miss.
-    """
-    chosen = ranking(trials, budget=budget, prefer=prefer, spread=spread)[0]
-    over = misses(chosen, budget)
-    alike = tied(trials, budget=budget, spread=spread) if prefer == "latency" else []
-    names = tuple(trial.variant for trial in alike) if len(alike) > 1 else ()
-    return Choice(list(trials).index(chosen), not over, over, names)
+    bundle = read_bundle(source)
+    facts = {k: v for k, v in bundle.facts.items() if k not in (*KEPT, *OWN)}
+    packages = tuple(name for name in bundle.facts["versions"] if name != "python")
+    with replaced_folder(out) as folder:
+        for name in bundle.manifest["files"]:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target)
+        derived(folder, bundle, step, packages, findings=findings, **facts)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emopress.measure.intervals import CELLS, SEED, Scored
-from emopress.overlap import right as right  # `scores` of sets ask here
-from emopress.overlap import text_f1, text_jaccard
+from emopress.train.overlap import right as right  # `scores` of sets ask here
+from emopress.train.overlap import text_f1, text_jaccard
 
 SET_SCORES = ("sample_f1", "jaccard", "hamming_loss")  # which texts with one label do not have
 

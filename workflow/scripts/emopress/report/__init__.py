@@ -1,1 +1,1 @@
-"""The report of a study, drawn and written from result files alone."""
+"""The report of a study, made from result files alone: no model is loaded here."""

@@ -8,22 +8,24 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.measure.deciding import FEW_TEXTS, judge_of
 from emopress.measure.exact import FEW_IN_CELL
-from emopress.report import judged, question_tables, sections
-from emopress.report import tables as t
-from emopress.report.budgets import recommendation_table
-from emopress.report.cards import card_view
-from emopress.report.cautions import never_found
-from emopress.report.engines import engine_table, other_engines_table
-from emopress.report.environment import told_flags, told_int8, told_versions
-from emopress.report.figure_names import figure_files
-from emopress.report.findings import findings_table, searches_table
+from emopress.report.figures.names import figure_files
 from emopress.report.grid import layer_grid
-from emopress.report.published import published_table
-from emopress.report.ranges import ranges_table
-from emopress.report.recommendation import answer
 from emopress.report.results import Results, Told, rows_of
-from emopress.report.tables import Markdown
-from emopress.report.trials import trade_off_told
+from emopress.report.tables import contrasts as judged
+from emopress.report.tables import lstms as question_tables
+from emopress.report.tables import markdown as t
+from emopress.report.tables import scores as sections
+from emopress.report.tables.budgets import recommendation_table
+from emopress.report.tables.data_card import card_view
+from emopress.report.tables.engines import engine_table, other_engines_table
+from emopress.report.tables.environment import told_flags, told_int8, told_versions
+from emopress.report.tables.markdown import Markdown
+from emopress.report.tables.passes import findings_table, searches_table
+from emopress.report.tables.published import published_table
+from emopress.report.tables.ranges import ranges_table
+from emopress.report.tables.trade_off import trade_off_told
+from emopress.report.words.answer import answer
+from emopress.report.words.cautions import never_found
 
 TIMING_KEYS = (
     "cpu",

@@ -7,12 +7,12 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
-from emopress.report import sections
-from emopress.report import tables as t
 from emopress.report.dataset_view import dataset_view
-from emopress.report.environment import told_flags, told_int8, told_versions
 from emopress.report.results import Results, Told, check_details, checked_summary
-from emopress.report.tables import Markdown
+from emopress.report.tables import markdown as t
+from emopress.report.tables import scores as sections
+from emopress.report.tables.environment import told_flags, told_int8, told_versions
+from emopress.report.tables.markdown import Markdown
 
 STUDY_KEYS = ("name", "seeds", "config_files", "config_text", "command")
 ENVIRONMENT_KEYS = (

@@ -1,1 +1,1 @@
-"""Prediction from a bundle on disk: onnxruntime, tokenizers and numpy, never torch."""
+"""Prediction from a bundle, without torch; text normalisation too, since every shipped model needs it."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emopress.artifact import PROVENANCE, check_files, is_table, read_json, short_hash
-from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
 from emopress.runtime.classifier import Classifier
+from emopress.runtime.normalise import normalise_text
 from emopress.tasks import MULTI, SINGLE, task_of
 
 if TYPE_CHECKING:  # a linear bundle needs no tokenizers

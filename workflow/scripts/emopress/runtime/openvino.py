@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from emopress.data.normalise import normalise_text
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, encoder_of, read_bundle
 from emopress.runtime.classifier import Normaliser
 from emopress.runtime.encoder import Encoder, TokenClassifier
+from emopress.runtime.normalise import normalise_text
 from emopress.runtime.stored import stored_apart
 
 EXTRA = "runtime openvino is an extra: pip install -r requirements-openvino.lock"

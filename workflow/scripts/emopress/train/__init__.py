@@ -1,1 +1,1 @@
-"""Training: tokenizers, encoders, losses and the one loop that fine-tuning and distillation share."""
+"""The one training loop and what every training run needs. Passes that cut a checkpoint are in compress."""

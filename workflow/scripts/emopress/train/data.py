@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 
 from emopress.artifact import sha256_of
-from emopress.closure import running_code
+from emopress.jobs.code import running_code
 
 
 @dataclass(frozen=True)

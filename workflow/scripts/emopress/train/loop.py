@@ -19,7 +19,6 @@ from emopress.devices import pick_device as pick_device  # most trainings take t
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
-from emopress.tracking import Untracked, run_name, tracked
 from emopress.train.bar import progress_bar
 from emopress.train.batches import Encoded, bucketed_batches
 from emopress.train.optimizer import adamw, rise_and_fall
@@ -29,6 +28,7 @@ from emopress.train.scores import logits_of as logits_of
 from emopress.train.scores import macro_f1
 from emopress.train.state import Progress, read_progress, save_progress
 from emopress.train.thresholds import MACRO_F1, thresholds_for, tuned
+from emopress.train.tracking import Untracked, run_name, tracked
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]

@@ -23,14 +23,14 @@ from typing import Any
 
 from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
-from emopress.job import THREAD_VARIABLES, told
-from emopress.ledger import LOCKS_HELD
+from emopress.jobs.job import THREAD_VARIABLES, told
+from emopress.jobs.ledger import LOCKS_HELD
 
 # The trainings that may be started so: the module of each. Text, so that no rule hangs from the others' code.
 TRAININGS = {
     "train_encoder": "emopress.train.finetune",
-    "train_adapters": "emopress.train.adapters",
-    "train_large_adapters": "emopress.train.large_adapters",
+    "train_adapters": "emopress.compress.adapters",
+    "train_large_adapters": "emopress.compress.large_adapters",
 }
 WORKER = "emopress.train.parallel"
 LOCK, ORDER, SETTINGS, ERROR = "job.lock", "order.json", "accelerate.json", "error-{rank}.json"

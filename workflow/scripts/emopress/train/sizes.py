@@ -1,6 +1,6 @@
 """The shape of a transformer, as a config or its checkpoint states it, and how many texts are judged at once.
 
-Nothing here needs torch, so that a dry run can compute with it. (emopress/memory.py does, and no training
+Nothing here needs torch, so that a dry run can compute with it. (emopress/train/memory.py does, and no training
 reads that: a corrected figure reruns none.)
 """
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
 from emopress.errors import UserError
-from emopress.ledger import table_of
+from emopress.jobs.ledger import table_of
 
 MANIFEST = "state.json"
 Rows = dict[int, dict[str, Tensor]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emopress.overlap import right, text_f1, text_jaccard
+from emopress.train.overlap import right, text_f1, text_jaccard
 
 MACRO_F1, MICRO_F1 = "macro_f1", "micro_f1"  # metrics, as the config calls them
 PER_TEXT = {

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from emopress.measure.deciding import METRICS, Metric
-from emopress.report.style import LINES
+from emopress.report.figures.style import LINES
 
 Spec = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans Bengali', sans-serif"

@@ -9,16 +9,16 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge, judge_of
 from emopress.measure.exact import FEW_IN_CELL
-from emopress.report import tables as t
 from emopress.report.decisions import label_decisions
-from emopress.report.findings import facts
+from emopress.report.figures.style import looks_of
 from emopress.report.page.charts import look_of
 from emopress.report.page.columns import GROUPS, NEEDED, Column, columns_of, described
 from emopress.report.page.text import plain_text
-from emopress.report.page.words import told_tests
 from emopress.report.pareto import front_steps
 from emopress.report.results import last_sorts, passes_of, recipe_of, recipe_order
-from emopress.report.style import looks_of
+from emopress.report.tables import markdown as t
+from emopress.report.tables.passes import facts
+from emopress.report.words.contrasts import told_tests
 
 Details = Mapping[str, Any]
 DIGITS = 8  # significant ones, those of the summary; figures need fewer

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
-from emopress.report.figure_names import TRADE_OFF
+from emopress.report.figures.names import TRADE_OFF
 from emopress.report.page import charts
 from emopress.report.page.answers import shown_answers
 from emopress.report.page.text import heading_of, html_of, inline_html_of

@@ -1,0 +1,137 @@
+"""What every script does first: log to the rule's file, keep to its threads and GPUs, report errors in one line."""
+
+import errno
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from emopress.errors import UserError
+from emopress.jobs.code import SCRIPT_VARIABLE
+from emopress.jobs.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
+from emopress.jobs.ledger import guarded
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+CORES_VARIABLE = "EMOPRESS_CORES"  # what --cores said; set by common.smk, as is
+# What to do about a file that cannot be written.
+UNWRITABLE = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "give yourself the right to read and write it",
+    errno.EPERM: "give yourself the right to read and write it",
+}
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|bad.?alloc|not enough memory", re.I
+)
+MIRRORS_VARIABLE = "EMOPRESS_MIRRORS"  # the config's mirror folders, joined by os.pathsep
+
+
+def mirrors() -> list[Path]:
+    """Return the mirror folders of the study, in the order in which they are searched."""
+    return [Path(part) for part in os.environ.get(MIRRORS_VARIABLE, "").split(os.pathsep) if part]
+
+
+def training_processes(snakemake: Any) -> int:
+    """Return in how many processes a job trains: one for each GPU that it asked for and has, else one."""
+    wanted = int((getattr(snakemake, "resources", None) or {}).get("gpu", 0))
+    if wanted <= 1 or snakemake.params.device == "cpu":
+        return 1
+    return max(1, min(wanted, len(visible_devices())))
+
+
+def fair_threads(wanted: int, cores: int, processors: int) -> int:
+    """Return the threads a job may really start.
+
+    `snakemake --cores 4` on 2 processors runs jobs for 4; each then gets its share of what is there.
+    """
+    return max(1, min(wanted, wanted * processors // max(cores, processors)))
+
+
+def told(error: BaseException, place: str = "an output") -> str | None:
+    """Return the one line that an error is told in; None for one that nobody foresaw.
+
+    `place` is what was written, for libraries that do not tell which file they could not write.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    text = " ".join(str(error).split())
+    code = getattr(error, "errno", None)
+    rust = re.search(
+        r"\(os error (\d+)\)", text
+    )  # safetensors and tokenizers tell it in their text
+    code = int(rust[1]) if rust else code
+    if code in UNWRITABLE:
+        place = getattr(error, "filename", None) or place
+        return f"{place}: {os.strerror(code)}; {UNWRITABLE[code]}, then type the same command again"
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(text):
+        return (
+            f"out of memory ({text or 'nothing more is known'}); close other programs, run fewer jobs at "
+            "once (--cores), lower the batch_size of a training, then type the same command again"
+        )
+    return None
+
+
+def tell(line: str) -> None:
+    """Write a line to the job's log, as a warning, and to the terminal."""
+    logging.warning(line)
+    print(line, file=sys.__stderr__)
+
+
+@contextmanager
+def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> Iterator[int]:
+    """Set up a script and yield its number of threads: its share, or `threads` where it is given.
+
+    Everything printed goes to the rule's log (whole, with tracebacks). A UserError, a disk that cannot
+    be written and memory that is used up end the script with one line on the terminal; any other
+    exception keeps its traceback there. Inputs and outputs are those of `emopress.jobs.ledger.guarded`,
+    `folders` too.
+    """
+    processors = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    )
+    cores = int(os.environ.get(CORES_VARIABLE, "1"))
+    if os.environ.get(SCHEDULER_VARIABLE):  # which gave this job its own CPUs: nobody to share with
+        threads = threads or min(snakemake.threads, processors or 1)
+    else:
+        threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
+    os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
+    if code := getattr(snakemake.input, "code", None):  # the rule's stamp has its script's name
+        os.environ[SCRIPT_VARIABLE] = Path(code[0]).with_suffix(".py").name
+    os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
+    terminal = sys.stderr
+    try:
+        log = open(snakemake.log[0], "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        print(f"error in rule {snakemake.rule}: {told(error) or error}", file=terminal)
+        sys.exit(1)
+    sys.stdout = sys.stderr = log
+    logging.basicConfig(
+        stream=log, level=logging.INFO, format="%(levelname)s %(message)s", force=True
+    )
+    resources = getattr(snakemake, "resources", None) or {}
+    try:
+        with (
+            guarded(snakemake.input, snakemake.output, folders=folders),
+            held_gpus(int(resources.get("gpu", 0))),
+        ):
+            yield threads
+    except Exception as error:
+        line = told(error, str(next(iter(snakemake.output), "an output")))
+        if not isinstance(error, UserError):
+            logging.exception("rule %s failed", snakemake.rule)
+        if line is None:
+            sys.stderr = terminal
+            raise
+        print(f"error in rule {snakemake.rule}: {line}", file=terminal)
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,83 @@
+"""What each budget wants, misses and chooses: its limits in words, and the table of all budgets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from emopress.measure.deciding import Judge, judge_of
+from emopress.report.tables import markdown as t
+from emopress.report.tables.contrasts import NO_TEST, compared
+from emopress.report.tables.markdown import Markdown
+from emopress.report.tables.scores import note_of
+
+FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
+BEST = {"size": "smallest", "latency": "fastest"}
+
+
+def recommendation_table(
+    recommendations: Sequence[Mapping[str, Any]], rows: pd.DataFrame, entry: Mapping[str, Any]
+) -> Markdown:
+    """Write one row per budget: its limits, what was chosen, its figures, and the runner-up."""
+    lines, judge = [], judge_of(rows)
+    for item in recommendations:
+        variant, reference = item["variant"], item["reference"]
+        line: dict[str, object] = {
+            "Budget": t.code(item["budget"]),
+            "Chosen": t.EMPTY if variant is None else t.code(variant),
+            FITS: "yes"
+            if item["met"]
+            else Markdown(f"**no**, over by {told_misses(item['misses'], judge)}"),
+        }
+        if variant is None:
+            line[FITS] = Markdown("**no**, nothing to choose from")
+        else:
+            row = rows.loc[variant]
+            base = None if reference in (None, variant) else rows.loc[reference]
+            for metric in judge.told:
+                name = metric.column
+                test = NO_TEST if base is None else compared(metric, row, base)
+                line[f"{metric.title} %"] = t.percent(row[name], row[f"{name}_sd"])
+                if metric is judge.metric:
+                    line["95 %"] = t.interval(row[f"{name}_low"], row[f"{name}_high"])
+                    line["Points"] = t.points(test["difference"])
+                    line["Points, 95 %"] = t.points_interval(test["low"], test["high"])
+                else:
+                    line[f"{metric.title} points"] = t.points(test["difference"])
+            line["Size"] = t.size(row["size_bytes"])
+            line["p50 ms"] = t.decimals(row["latency_ms_p50"])
+        line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
+        line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
+        line["Wanted"] = Markdown(
+            f"{told_best(item, judge)}{', ' if item['limits'] else ''}{told_limits(item, judge)}"
+        )
+        lines.append(line)
+    left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
+    return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
+
+
+def told_best(item: Mapping[str, Any], judge: Judge) -> str:
+    """Say what a budget prefers: smallest, best by accuracy."""
+    return BEST.get(item["prefer"], f"best by {judge.metric.name}")
+
+
+def told_limits(item: Mapping[str, Any], judge: Judge) -> str:
+    """Say what a budget allows, empty where it sets no limit."""
+    told = []
+    for key, limit in item["limits"].items():
+        if metric := judge.limited(key):
+            points = "point" if limit == 1 else "points"
+            base = t.code(item["baseline"] or item["reference"])
+            more = f", which beats {t.code(item['reference'])}," if item["baseline"] else ""
+            told.append(
+                f"at most {limit:g} {points} of {metric.name} below {base}{more} on validation texts"
+            )
+        else:
+            each = " a text" if key == "max_latency_ms" else ""
+            told.append(f"at most {limit:g} {judge.unit(key)}{each}")
+    return " and ".join(told)
+
+
+def told_misses(misses: Mapping[str, float], judge: Judge) -> str:
+    """Say by how much limits are missed, each in its unit."""
+    return " and ".join(f"{over:.3g} {judge.unit(key)}" for key, over in misses.items())

@@ -1,0 +1,94 @@
+"""Facts about the machine and the software that a report was rendered with, and how such facts are told."""
+
+import os
+import platform
+import shlex
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emopress.measure.machine import TELLING_FLAGS, cpu_facts
+from emopress.report.tables import markdown as t
+from emopress.report.tables.markdown import Markdown
+from emopress.runtime.processor import OPTION, x64quantprecision
+
+PACKAGES = (
+    "snakemake", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "datasets",
+    "scikit-learn", "statsmodels", "numpy", "pandas", "safetensors", "matplotlib", "vl-convert-python",
+    "jinja2",
+)  # fmt: skip
+DEFAULT_CONFIG = "config/config.yaml"
+
+
+def command_of(config_files: Sequence[str], cores: int | str, *, mirror: bool = False) -> str:
+    """Return the command that repeats the study, as one types it in the project's folder.
+
+    `mirror` says that files came from a mirror folder, which the command shows as DIR: where it lies
+    is no part of a report. The `--` ends options that would take `report` for one more value.
+    """
+    chosen = [] if list(config_files) == [DEFAULT_CONFIG] else list(config_files)
+    options = ["--configfile", *map(shlex.quote, chosen)] if chosen else []
+    options += ["--config", "mirror=DIR"] if mirror else []
+    return " ".join(
+        ["snakemake --cores", str(cores), *options, *(["--"] * bool(options)), "report"]
+    )
+
+
+def environment(folder: Path) -> dict[str, Any]:
+    """Return versions, processor, memory, system, and the git commit that holds `folder`.
+
+    The commit is None where the project does not lie in a git repository.
+    """
+    cpu, flags = cpu_facts()
+    commit = _git(folder, "rev-parse", "HEAD")
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "cpu": cpu,
+        "cpu_flags": flags,
+        "x64quantprecision": x64quantprecision(),
+        "memory_gb": round(pages * page / 1e9, 1),
+        "os": f"{platform.system()} {platform.release()}",
+        "git_commit": commit,
+        "git_dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
+    }
+
+
+def told_versions(packages: Mapping[str, str]) -> Markdown:
+    """List packages with their versions."""
+    return t.join([Markdown(f"{t.escape(k)} {t.escape(v)}") for k, v in packages.items()])
+
+
+def told_flags(flags: Collection[str]) -> Markdown:
+    """Name those CPU flags that decide how fast int8 and bf16 run."""
+    return t.join([t.code(flag) for flag in TELLING_FLAGS if flag in flags])
+
+
+def told_int8(option: str) -> Markdown:
+    """Say what ONNX Runtime was told for exact int8 products (`emopress.runtime.processor`)."""
+    told = t.code(f"{OPTION}={option}")
+    why = {
+        "0": "its int8 products are exact unasked",
+        "1": "exact int8 products, slower than VNNI's",
+    }
+    return Markdown(f"{told}: {why[option]}")
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git, or no repository: the report says "unknown"
+    return done.stdout.strip()

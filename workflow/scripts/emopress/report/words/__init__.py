@@ -1,0 +1,1 @@
+"""The report's sentences: answers, cautions, what a test shows."""

@@ -1,0 +1,211 @@
+"""The recommendation in plain words: what to ship, what it costs, how sure that is, what comes next."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from emopress.data.languages import language_name
+from emopress.measure.deciding import Metric, judge_of
+from emopress.measure.summary import claimed
+from emopress.report.tables import markdown as t
+from emopress.report.tables.budgets import told_best, told_limits, told_misses
+from emopress.report.tables.contrasts import compared
+from emopress.report.tables.markdown import Markdown
+from emopress.report.words.cautions import cautions
+from emopress.report.words.certainty import caveats, sure
+
+EQUAL = 5e-5  # a difference that two decimals of a percent do not show
+
+
+def answer(
+    dataset: str,
+    entry: Mapping[str, Any],
+    recommendations: Sequence[Mapping[str, Any]],
+    rows: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    details: Mapping[str, Any],
+    *,
+    licences: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Return what heads the report for one data set, from its first budget, in Markdown.
+
+    `headline` and `why` (what to ship and by what rule), `cost`, `runner_up` and `same_family` (any of
+    these may be empty), and the lists of sentences `sure`, `caveats` (what may be read later) and
+    `warnings`; beside them `dataset`, `title`, `language`, `demo`, `budget` and `variant`, as they are.
+    `rows`: the summary's, indexed by variant; `details`: variant -> seed -> entry; `licences`: variant
+    -> licences as the checkpoints that it was made from state them.
+    """
+    first = recommendations[0]
+    told: dict[str, Any] = {
+        "dataset": dataset,
+        "title": entry.get("title") or dataset,
+        "language": language_name(entry.get("language") or ""),
+        "demo": bool(entry.get("demo")),
+        "budget": first["budget"],
+        "variant": first["variant"],
+    }
+    if first["variant"] is None:
+        return told | {
+            "headline": Markdown("Nothing can be recommended."),
+            "why": Markdown("Every variant is simulated or was not measured."),
+            **dict.fromkeys(("cost", "runner_up", "same_family"), Markdown("")),
+            **{key: [] for key in ("sure", "caveats", "warnings")},
+        }
+    return told | {
+        "headline": headline(first, rows, entry),
+        "why": why(first, rows),
+        "cost": cost(first["variant"], first["reference"], rows),
+        "sure": sure(first, rows, statistics),
+        "caveats": caveats(first, rows, statistics),
+        "runner_up": runner_up(first, rows),
+        "same_family": same_family(first, rows),
+        "warnings": cautions(first, rows, entry, details, licences or {}, statistics),
+    }
+
+
+def headline(first: Mapping[str, Any], rows: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
+    """Say which variant to ship, and what it is in three numbers."""
+    if not first["met"]:
+        lead = "Nothing fits. The nearest miss is"
+    elif entry.get("demo"):
+        lead = "A demo corpus, so nothing to ship. The rule chooses"
+    else:
+        lead = "Ship"
+    return Markdown(f"{lead} {_facts(first['variant'], rows)}.")
+
+
+def why(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
+    """Say by what rule the variant was chosen, or what it misses."""
+    judge = judge_of(rows)
+    if not first["met"]:
+        over = told_misses(first["misses"], judge)
+        return Markdown(f"Wanted was {told_limits(first, judge)}; it is over by {over}.")
+    if first["tied"]:
+        return Markdown(_of_the_fastest(first, rows))
+    best = told_best(first, judge)
+    if not first["limits"]:
+        return Markdown(
+            f"Of all {t.count(first['candidates'])} it is the {best} on validation texts."
+        )
+    return Markdown(f"It is the {best} with {told_limits(first, judge)}.")
+
+
+def _of_the_fastest(first: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    """Say why the variant was chosen among those that timing cannot tell from the fastest."""
+    judge = judge_of(rows)
+    scores = rows.loc[first["tied"], judge.metric.validation]
+    spread = t.share(rows.loc[first["variant"], "timing_spread"])
+    limits = f" with {told_limits(first, judge)}" if first["limits"] else ""
+    reason = f"the best {judge.metric.name} on validation texts"
+    equals = int((scores == scores[first["variant"]]).sum())
+    if equals > 1:
+        reason += f", as {t.count(equals - 1)} of the others, and the smaller file"
+    return (
+        f"It is as fast as timing can tell{limits}: of the {t.count(len(scores))} that it cannot tell from "
+        f"the fastest (a file timed twice differs by up to {spread}) it has {reason}."
+    )
+
+
+def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
+    """Say what a variant loses and gains against the reference; no speed is claimed that was not shown."""
+    if reference is None:
+        return Markdown("There is no reference to compare with.")
+    if variant == reference:
+        return Markdown("Nothing is lost and nothing gained: this is the reference itself.")
+    row, base, name = rows.loc[variant], rows.loc[reference], t.code(reference)
+    changes = [_changed(metric, row, base) for metric in judge_of(rows).told]
+    verbs = [verb for verb, _ in changes]
+    scores = " and ".join(
+        words.replace(" points of", " of")
+        if place and verbs[place - 1] == verb
+        else f"{verb} {words}"
+        for place, (verb, words) in enumerate(changes)
+    )
+    smaller = base["size_bytes"] / row["size_bytes"]
+    told = [
+        f"{_times(smaller, 'smaller', 'larger', 'as large')} ({t.size(base['size_bytes'])} before)"
+    ]
+    told += _speeds(row, base, name)
+    return Markdown(f"Against {name} it {scores}; it is {', '.join(told)}.")
+
+
+def _changed(metric: Metric, row: pd.Series, base: pd.Series) -> tuple[str, str]:
+    """Say by how many points a score is off the reference's: loses, 0.50 points of accuracy (from ...)."""
+    gap, score = compared(metric, row, base)["difference"], t.percent(row[metric.column])
+    if abs(gap) < EQUAL:
+        return "has", f"the same {metric.name} ({score} %)"
+    verb = "gains" if gap > 0 else "loses"
+    span = f"{t.percent(base[metric.column])} to {score} %"
+    return verb, f"{100 * abs(gap):.2f} points of {metric.name} ({span})"
+
+
+def _speeds(row: pd.Series, base: pd.Series, name: Markdown) -> list[str]:
+    """Say how fast a row is against the reference `base`: where timing shows it, and with its engine."""
+    same = row["reference"] == base.name  # the summary's ratios are against this one
+    ratio = row["speedup"] if same else base["latency_ms_p50"] / row["latency_ms_p50"]
+    engine = f"in the same engine ({t.escape(row['runtime'])})"
+    if row["runtime"] != base["runtime"]:
+        engines = f"{t.escape(row['runtime'])} instead of {t.escape(base['runtime'])}"
+        engine = f"in another engine ({engines}), so not by compression alone"
+    told = []
+    if claimed(ratio, row["timing_spread"]):
+        comma = "," if row["runtime"] != base["runtime"] else ""
+        told.append(f"{_times(ratio, 'faster', 'slower', 'as fast')}{comma} {engine}")
+    else:
+        told.append("not shown to be faster or slower (a file timed twice differs by as much)")
+    eager = row["speedup_over_pytorch"]
+    if same and not t.missing(eager):
+        if claimed(eager, row["timing_spread"]):
+            told.append(f"{_times(eager, 'faster', 'slower', 'as fast')} than {name} in PyTorch")
+        else:
+            told.append(f"not shown to be faster or slower than {name} in PyTorch")
+    return told
+
+
+def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
+    """Say what would be chosen next and what it is short of, empty if there is nothing else."""
+    if first["runner_up"] is None:
+        return Markdown("")
+    over, tail, judge = first["runner_up_misses"], "", judge_of(rows)
+    if over and not first["met"]:
+        tail = f", over by {told_misses(over, judge)}"
+    elif over:
+        tail = f", which does not meet the limits: over by {told_misses(over, judge)}"
+    elif first["runner_up"] in first["tied"]:
+        scores = [
+            f"{t.percent(rows.loc[name, judge.metric.validation])} %"
+            for name in (first["runner_up"], first["variant"])
+        ]
+        told = (
+            f"{judge.metric.name} on validation texts is {scores[0]}, the chosen one's {scores[1]}"
+        )
+        tail = f"; which of the two is faster is not shown, and its {told}"
+    return Markdown(f"{_facts(first['runner_up'], rows)}{tail}.")
+
+
+def same_family(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
+    """Name the best of the reference's own family where the chosen one is of another, else nothing."""
+    variant, reference = first["same_family"], first["reference"]
+    if variant is None:
+        return Markdown("")
+    facts = f"{_facts(variant, rows)}. {cost(variant, reference, rows)}"
+    family = t.escape(rows.loc[variant, "family"])
+    if variant == reference:
+        return Markdown(f"If it must be a {family} model, the reference itself: {facts}")
+    return Markdown(f"If it must be a {family} model, as {t.code(reference)} is: {facts}")
+
+
+def _facts(variant: str, rows: pd.DataFrame) -> str:
+    row = rows.loc[variant]
+    scores = [f"{t.percent(row[metric.column])} % {metric.name}" for metric in judge_of(rows).told]
+    size, latency = t.size(row["size_bytes"]), t.decimals(row["latency_ms_p50"])
+    return f"{t.code(variant)}: {size}, {latency} ms a text, {', '.join(scores)}"
+
+
+def _times(value: float, above: str, below: str, equal: str) -> str:
+    """Say how many times more, or less; two decimals where one would hide the difference."""
+    times, word = (value, above) if value >= 1 else (1 / value, below)
+    if times < 1.005:
+        return f"about {equal}"
+    return f"{times:.{2 if times < 1.1 else 1}f}x {word}"

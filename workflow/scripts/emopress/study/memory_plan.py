@@ -1,0 +1,229 @@
+"""What a dry run prints of a study with decoders: the memory that each of its trainings takes, beside a GPU's."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emopress import recipe
+from emopress.architectures import DECODERS
+from emopress.errors import UserError
+from emopress.study.study import Study
+from emopress.train.memory import (
+    FP32,
+    GB,
+    Memory,
+    layer_weights,
+    other_parameters,
+    training_memory,
+)
+from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_entry
+
+COLUMNS = ("parameters", "weights", "adapters", "gradients", "optimizer", "activations", "total")
+HEADING = (
+    "Memory of each training on a GPU, computed, in GB of 10^9 bytes: bf16 unless precision: fp32, batches of\n"
+    "the longest texts; not counted: the CUDA context, workspaces, fragmentation. Weights, gradients and Adam's\n"
+    "moments take 4, 4 and 8 bytes for each number that is trained, a frozen base 2 or, in NF4, 4.127 bits\n"
+    "(QLoRA, section 3). Activations: Korthikanti et al. 2022, equations 1 and 2."
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a study; `memory` is None where the shape of its model is not known."""
+
+    dataset: str
+    variant: str
+    how: str
+    memory: Memory | None
+
+
+def built_models(study: Study) -> list[str]:
+    """Return the transformers that the study's variants start from or are distilled into, sorted."""
+    found = set()
+    for variant in (variant for variants in study.variants.values() for variant in variants):
+        steps = recipe.parse(variant)
+        students = [study.passes[name].get("student") for name in steps.passes]
+        found |= {steps.model, *filter(None, students)}
+    return sorted(found & set(study.model_names("transformer")))
+
+
+def has_decoders(study: Study, results: Path) -> bool:
+    """Return whether a decoder is among the built models, as far as entries and files here tell."""
+    shapes = [find_shape(name, study, results) for name in built_models(study)]
+    return any(study.is_large(name) for name in built_models(study)) or any(
+        shape and shape.decoder for shape in shapes
+    )
+
+
+def find_config(name: str, study: Study, results: Path) -> dict[str, Any] | None:
+    """Return a model's config.json: the fetched one below `results`, or a mirror's; None without."""
+    entry = study.models[name]
+    folders = [results / "models" / name]
+    folders += [Path(m) / "models" / entry.get("mirrored_as", name) for m in study.mirrors]
+    files = (folder / "config.json" for folder in folders)
+    found = next((file for file in files if file.is_file()), None)
+    return json.loads(found.read_text(encoding="utf-8")) if found else None
+
+
+def find_shape(name: str, study: Study, results: Path) -> Shape | None:
+    """Return the shape of a model: what its entry states, else its config.json, if that is here."""
+    entry = study.models[name]
+    stated = shape_of_entry(entry, _vocabulary(entry, study))
+    config = None if stated or "init" in entry else find_config(name, study, results)
+    return shape_of_config(config) if config else stated
+
+
+def check_checkpoints(study: Study, results: Path) -> None:
+    """Raise UserError if a checkpoint that is here is not of its entry's `size`, or is a decoder
+    that a pass of the study cannot be applied to. (Of one not fetched yet, no more than the entry is known.)
+    """
+    models = {name: dict(entry) for name, entry in study.models.items()}
+    for name in built_models(study):
+        entry = models[name]
+        config = None if "init" in entry else find_config(name, study, results)
+        if config and "size" in entry:
+            check_size({"name": name, **entry}, config)
+        elif config and config.get("model_type") in DECODERS:
+            entry["size"] = {"architecture": config["model_type"]}
+    lines = [
+        f"config: study.{dataset}: variant {variant!r}: {problem}"
+        for dataset, variants in study.variants.items()
+        for variant in variants
+        for problem in recipe.problems(variant, models, study.passes)
+    ]
+    if lines:
+        raise UserError("\n".join(lines))
+
+
+def prediction_mb(study: Study, variants: Sequence[str], results: Path, least: int) -> int:
+    """Return the MB of main memory to keep for predicting with one of `variants` at a time.
+
+    Of large decoders the weights count, in fp32 as a CPU without bf16 has them, and `least` beside
+    them; `least` is it for all others, and where a shape is not known yet.
+    """
+    names = {recipe.root(variant, study.passes) for variant in variants if study.is_large(variant)}
+    shapes = [find_shape(name, study, results) for name in sorted(names)]
+    weights = [FP32 * (layer_weights(s) + other_parameters(s, 0)) for s in shapes if s]
+    return least + round(max(weights, default=0) / 10**6)
+
+
+def training_mb(study: Study, dataset: str, variant: str, results: Path, least: int) -> int:
+    """Return the MB of main memory to keep for the adapters of `variant`: those of the table, and `least`.
+
+    `least` alone for models that are no large decoders, and where a shape is not known yet.
+    """
+    if not study.is_large(variant):
+        return least
+    found = [one.memory for one in _training(study, dataset, variant, results)]
+    return least + sum(round(memory.total / 10**6) for memory in found if memory)
+
+
+def _vocabulary(entry: Mapping[str, Any], study: Study) -> int:
+    """Return the rows that the tokenizer of a model from scratch brings, 0 if it does not tell."""
+    donor = study.models.get(entry.get("tokenizer", {}).get("model", ""), {})
+    return int(donor.get("size", {}).get("vocabulary", 0))
+
+
+def trainings(study: Study, results: Path) -> Iterator[Training]:
+    """Yield every training of transformers that the study's variants share, once per data set."""
+    for dataset, variants in study.variants.items():
+        seen: set[str] = set()
+        for variant in variants:
+            names = variant.split("+")
+            for end in range(1, len(names) + 1):
+                prefix = "+".join(names[:end])
+                if prefix not in seen:
+                    seen.add(prefix)
+                    yield from _training(study, dataset, prefix, results)
+
+
+def _training(study: Study, dataset: str, variant: str, results: Path) -> Iterator[Training]:
+    if recipe.family(variant, study.models, study.passes) != "transformer":
+        return
+    last = variant.rsplit("+", 1)[-1]
+    entry = study.passes.get(last) if "+" in variant else study.models[last]
+    assert entry is not None
+    settings = entry.get("train") or entry.get("recover")
+    if not settings or not settings["epochs"]:
+        return
+    method = entry.get("method") if entry.get("kind") == "adapt" else "full"
+    shape = find_shape(recipe.root(variant, study.passes), study, results)
+    data = study.datasets[dataset]
+    memory = None
+    if shape:
+        memory = training_memory(
+            shape,
+            labels=len(data["labels"]),
+            batch=settings["batch_size"],
+            tokens=data["max_length"],
+            bf16=settings["precision"] != "fp32",
+            checkpointing=settings["gradient_checkpointing"],
+            method=str(method),
+            rank=entry.get("rank", 0),
+            targets=entry.get("targets", []),
+            kept_in_bf16=study.is_large(variant),
+        )
+    batch = f"{settings['batch_size']} x {data['max_length']}"
+    how = f"{method}, {batch}{', checkpointing' * settings['gradient_checkpointing']}"
+    yield Training(dataset, variant, how, memory)
+
+
+def table(found: Sequence[Training]) -> str:
+    """Return the lines of a table: a training each, its numbers in GB (parameters in 10^9)."""
+    rows = [("training", "how, batch x tokens", *COLUMNS)]
+    for one in found:
+        cells = [one.dataset + "/" + one.variant, one.how]
+        if one.memory is None:
+            cells += ["?"] * len(COLUMNS)
+        else:
+            cells += [f"{getattr(one.memory, column) / GB:.3f}" for column in COLUMNS]
+        rows.append(tuple(cells))  # type: ignore[arg-type]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        text = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join([*text, *numbers]))
+    return "\n".join(lines)
+
+
+def free_gpu_bytes() -> int | None:
+    """Return the free memory of the first GPU that nvidia-smi tells of; None without one."""
+    if not shutil.which("nvidia-smi"):
+        return None
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # a driver that hangs tells nothing
+        return None
+    first = done.stdout.strip().splitlines()[:1]
+    return int(first[0]) * 2**20 if done.returncode == 0 and first and first[0].isdigit() else None
+
+
+def memory_report(study: Study, results: Path, free: int | None) -> str:
+    """Return what a dry run prints: heading, table, and a line for each training that has no room.
+
+    `free`: bytes of the GPU, None without one.
+    """
+    found = list(trainings(study, results))
+    lines = [HEADING, table(found)]
+    unknown = {recipe.root(one.variant, study.passes) for one in found if one.memory is None}
+    lines += [
+        f"models.{name}: shape not known before its checkpoint is here; give its size"
+        for name in sorted(unknown)
+    ]
+    if free is None:
+        lines.append("No GPU found here to compare with.")
+        return "\n".join(lines)
+    lines.append(f"The first GPU has {free / GB:.1f} GB free.")
+    lines += [
+        f"warning: {one.dataset}/{one.variant} takes {one.memory.total / GB:.1f} GB; try a smaller "
+        "batch_size with accumulate, gradient_checkpointing: true, or qlora"
+        for one in found
+        if one.memory and one.memory.total > free
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,262 @@
+"""A whole, checked study: the config with its defaults, and what every rule needs to know of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emopress import recipe
+from emopress.checkpoint import DATA_KEYS
+from emopress.errors import UserError
+from emopress.measure.deciding import DECIDING, Judge
+from emopress.study.checks import entry_errors, idle_keys, published_errors, study_errors
+from emopress.study.checks_data import dataset_errors, idle_columns
+from emopress.study.defaults import (
+    merged,
+    whole_tokenizers,
+    with_defaults,
+    with_normalisation,
+    without_nulls,
+)
+from emopress.study.published import PUBLISHED, load_published
+from emopress.study.schema import schema, schema_errors
+from emopress.study.sound import sound_part
+from emopress.study.yaml_file import read_yaml
+from emopress.tasks import task_facts, task_of
+
+CATALOGUE = Path("config") / "datasets.yaml"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's entries by name, and the variants to make per data set."""
+
+    name: str
+    description: str
+    seeds: list[int]
+    datasets: dict[str, dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    passes: dict[str, dict[str, Any]]
+    variants: dict[str, list[str]]
+    references: dict[str, str | None]
+    judges: dict[str, Judge]
+    published: dict[str, dict[str, dict[str, str]]]
+    budgets: dict[str, dict[str, Any]]
+    statistics: dict[str, Any]
+    evaluate: dict[str, Any]
+    timing: dict[str, Any]
+    device: str = "auto"
+    gpus: int = 1
+    tracking: str = "none"
+    mirrors: list[str] = field(default_factory=list)
+
+    def bundles(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (dataset, variant, seed) of everything that the report lists."""
+        for dataset, variants in self.variants.items():
+            for variant in variants:
+                for seed in self.seeds:
+                    yield dataset, variant, seed
+
+    def reference(self, dataset: str, variant: str) -> str:
+        """Return the variant that compression and speedup of `variant` refer to."""
+        chosen = self.references[dataset]
+        return recipe.reference_of(variant, self.variants[dataset], self.models, chosen)
+
+    def as_config(self) -> dict[str, Any]:
+        """Return what a config file of this study says, defaults and all, but for its data sets."""
+        blocks = [
+            {
+                "dataset": dataset,
+                **({"reference": self.references[dataset]} if self.references[dataset] else {}),
+                "judge_by": self.judges[dataset].key,
+                "variants": variants,
+                "published": self.published[dataset],
+            }
+            for dataset, variants in self.variants.items()
+        ]
+        return {
+            "name": self.name,
+            "description": self.description,
+            "seeds": self.seeds,
+            "study": blocks,
+            "budgets": self.budgets,
+            "models": self.models,
+            "passes": self.passes,
+            "evaluate": self.evaluate,
+            "statistics": self.statistics,
+            "timing": self.timing,
+            "device": self.device,
+        }
+
+    def yardstick(self, dataset: str) -> str:
+        """Return the variant of a data set that budgets measure a loss of score from."""
+        variants = self.variants[dataset]
+        return self.references[dataset] or self.reference(dataset, variants[0])
+
+    def teacher(self, dataset: str, variant: str) -> str | None:
+        """Return the variant that the predictions of `variant` are compared with, None for a root.
+
+        That is the model that the recipe starts from, where it is trained and among the variants;
+        else the reference of `variant`.
+        """
+        root = recipe.parse(variant).model
+        if root == variant:
+            return None
+        trained = self.models[root].get("train", {}).get("epochs") != 0
+        if root in self.variants[dataset] and trained:
+            return root
+        reference = self.reference(dataset, variant)
+        return reference if reference != variant else None
+
+    def linears(self, dataset: str) -> list[str]:
+        """Return the uncompressed linear models among the variants of a data set."""
+        linear = self.model_names("linear")
+        return [variant for variant in self.variants[dataset] if variant in linear]
+
+    def lstms(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the LSTM variants of a data set with at most a pass of their own method: variant, kind, step.
+
+        `step` is that pass's entry with its name, None without one.
+        """
+        found = []
+        for variant in self.variants[dataset]:
+            made = recipe.parse(variant)
+            entry = self.models[made.model]
+            steps = [{"name": name, **self.passes[name]} for name in made.passes]
+            own = all(recipe.PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
+            if entry["family"] == "lstm" and own:
+                step = steps[0] if steps else None
+                found.append({"variant": variant, "kind": entry["kind"], "step": step})
+        return found
+
+    def compares_kinds(self) -> bool:
+        """Return whether a data set has LSTMs of both kinds."""
+        kinds = (
+            {found["kind"] for found in self.lstms(dataset) if found["step"] is None}
+            for dataset in self.variants
+        )
+        return any(len(found) == 2 for found in kinds)
+
+    def data_params(self, dataset: str) -> dict[str, Any]:
+        """Return what a model needs to know of its data set, and nothing cosmetic.
+
+        What decides is among it where it shapes the model: thresholds are tuned for macro F1 unless
+        something else decides.
+        """
+        entry, judge = self.datasets[dataset], self.judges.get(dataset)
+        found = {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
+        tuned_for = judge.key if judge and judge.key != DECIDING[judge.task][0] else None
+        return found | ({"judge_by": tuned_for} if entry.get("multilabel") and tuned_for else {})
+
+    def pass_names(self, *sorts: str) -> list[str]:
+        """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
+        return [name for name, entry in self.passes.items() if recipe.sort_of(entry) in sorts]
+
+    def distilled_into(self, family: str) -> list[str]:
+        """Return the names of the passes that distil logits into a student of this family."""
+        passes = self.passes
+        return [
+            name
+            for name in self.pass_names("distill")
+            if self.models[passes[name]["student"]]["family"] == family
+        ]
+
+    def trains(self, variant: str) -> bool:
+        """Return whether the last step of `variant` trains by epochs, and so has a curve."""
+        steps = recipe.parse(variant)
+        if not steps.passes:
+            return bool(self.models[steps.model]["family"] != "linear")
+        last = self.passes[steps.passes[-1]]
+        return last["kind"] in ("distill", "adapt", "qat") or "recover" in last
+
+    def generative(self, variant: str) -> bool:
+        """Return whether `variant` is a generative model, and so has a cross-entropy of tokens."""
+        steps = recipe.parse(variant)
+        student = any(self.passes[name].get("student") for name in steps.passes)
+        return self.models[steps.model].get("kind") == "generative" and not student
+
+    def is_large(self, variant: str) -> bool:
+        """Return whether bundles of `variant` run in transformers (`models.<name>.runtime`)."""
+        return recipe.is_large(variant, self.models, self.passes)
+
+    def search_candidates(self, variant: str) -> list[str]:
+        """Return the trials of the search that `variant` ends in."""
+        entry = self.passes[recipe.parse(variant).passes[-1]]
+        return recipe.search_candidates(recipe.parent(variant), entry, self.models, self.passes)
+
+    def model_names(self, family: str) -> list[str]:
+        """Return the names of the models of one family."""
+        return [name for name, entry in self.models.items() if entry["family"] == family]
+
+
+def judge_of_block(block: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> Judge:
+    """Return what decides between the variants of an entry of `study`."""
+    task = task_of(task_facts(datasets[block["dataset"]]))
+    return Judge(task, block.get("judge_by", DECIDING[task][0]))
+
+
+def load_study(
+    config: dict[str, Any],
+    root: Path,
+    *,
+    several_files: bool = False,
+    file_errors: Sequence[str] = (),
+) -> Study:
+    """Check `config` and return the study; UserError lists every mistake, a line each.
+
+    `file_errors` are those of the files that it was read from (`emopress.study.config_file`).
+
+    Of a config from `several_files` the keys that are null are taken out: a later file unsets those
+    of an earlier one so. In a single file a null is a mistake like any other value of a wrong type.
+
+    `root` is the project's folder: it holds config/datasets.yaml, whose data sets every study
+    knows, and the `path` of a data file is relative to it.
+    """
+    known = read_yaml(root / CATALOGUE)
+    config = {**config, "datasets": merged(known, config.get("datasets", {}))}
+    if several_files:
+        config = without_nulls(config)
+    given = config
+    errors = [
+        *file_errors,
+        *schema_errors(config),
+        *idle_keys(config.get("passes")),
+        *idle_columns(config["datasets"]),
+    ]
+    checked, aside = sound_part(config) if errors else (config, {})
+    checked = with_defaults({**checked, "datasets": with_normalisation(checked["datasets"])})
+    errors += [
+        *dataset_errors(checked["datasets"], root),
+        *entry_errors(checked),
+        *study_errors(checked, aside),
+    ]
+    if any(block["published"] for block in checked["study"]):
+        errors += published_errors(checked, load_published(root / PUBLISHED))
+    if errors:
+        lines = (e if e.startswith("config:") else f"config: {e}" for e in dict.fromkeys(errors))
+        raise UserError("\n".join(lines))
+    config = checked
+    mirror = config["mirror"]
+    order = given.get("budgets") or schema()["properties"]["budgets"]["default"]
+    return Study(
+        name=config["name"],
+        description=config["description"],
+        seeds=config["seeds"],
+        datasets=config["datasets"],
+        models=whole_tokenizers(config["models"]),
+        passes=config["passes"],
+        variants={block["dataset"]: block["variants"] for block in config["study"]},
+        references={block["dataset"]: block.get("reference") for block in config["study"]},
+        judges={
+            block["dataset"]: judge_of_block(block, config["datasets"]) for block in config["study"]
+        },
+        published={block["dataset"]: block["published"] for block in config["study"]},
+        budgets={name: config["budgets"][name] for name in order},
+        statistics=config["statistics"],
+        evaluate=config["evaluate"],
+        timing=config["timing"],
+        device=config["device"],
+        gpus=config["gpus"],
+        tracking=config["tracking"],
+        mirrors=[mirror] if isinstance(mirror, str) else mirror,
+    )
