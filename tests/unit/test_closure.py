@@ -1,4 +1,4 @@
-"""The input `code`: every module that a script imports, however it does, and nothing else."""
+"""The input `code`: every module that a script or maker imports, however it does, and nothing else."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emopress.jobs import code as closure
-from emopress.jobs.code import SCRIPT_VARIABLE, code_of, running_code, stamp_path, write_stamp
+from emopress.jobs.code import STAMP_VARIABLE, code_of, running_code, stamp_path, write_stamp
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -30,6 +30,7 @@ def tree(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(closure, "SCRIPTS", tmp_path)
+    closure._imports.cache_clear()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -79,26 +80,75 @@ def test_a_stamp_says_the_same_from_everywhere(tree, monkeypatch):
 
 
 def test_running_code_is_the_jobs_script_and_what_it_needs(tree, monkeypatch):
-    monkeypatch.setenv(SCRIPT_VARIABLE, "script.py")
+    write_stamp("script.py")
+    monkeypatch.setenv(STAMP_VARIABLE, str(stamp_path("script.py").absolute()))
     before = running_code()
-    assert sorted(before) == [
-        "emopress/" + path
-        for path in (
-            "__init__.py",
-            "deep/__init__.py",
-            "deep/three.py",
-            "four.py",
-            "one.py",
-            "two.py",
-        )
-    ] + ["script.py"]
+    assert sorted(before) == [*code_of("script.py"), "script.py"]
     (tree / "emopress" / "unused.py").write_text("x = 1\n")
     assert running_code() == before
     (tree / "emopress" / "four.py").write_text("\n")
     changed = running_code()
     assert {name for name in before if changed[name] != before[name]} == {"emopress/four.py"}
-    monkeypatch.delenv(SCRIPT_VARIABLE)  # outside a job: all
+    monkeypatch.delenv(STAMP_VARIABLE)  # outside a job: all
     assert set(running_code()) == {name for name in FILES if name.startswith("emopress/")}
+
+
+MAKER = "emopress.two:make"
+
+
+def test_the_code_of_a_maker_starts_from_the_maker(tree):
+    """The one script that serves all makers reaches them by text: no import tells that the rule needs them."""
+    needed = [f"emopress/{name}" for name in ("__init__.py", "deep/__init__.py", "deep/three.py")]
+    needed += ["emopress/four.py", "emopress/two.py"]
+    assert code_of(MAKER) == needed
+    write_stamp(MAKER)
+    before = stamp_path(MAKER).read_text()
+    (tree / "emopress" / "two.py").write_text(FILES["emopress/two.py"] + "\n")
+    write_stamp(MAKER)
+    assert stamp_path(MAKER).read_text() != before
+    several = code_of("emopress.one:f", "emopress.four:g")
+    assert several == sorted({*needed, "emopress/one.py"})
+
+
+@pytest.mark.parametrize(
+    "source", ["emopress.three:f", "trim", "os:getcwd", "emopress.jobs.job:job"]
+)
+def test_what_is_no_source_of_code_is_an_error(tree, source):
+    with pytest.raises(ValueError, match="neither a script"):
+        code_of(source)
+
+
+def test_each_source_has_a_stamp_of_its_own():
+    sources = [("emopress.a:b",), ("emopress.a:c",), ("emopress.a.b:c",), ("a.py",)]
+    sources += [("emopress.a:b", "emopress.a:c")]
+    assert len({stamp_path(*source) for source in sources}) == len(sources)
+    assert stamp_path("emopress.a:c", "emopress.a:b") == stamp_path(*sources[-1])
+    assert stamp_path("finetune.py").name == "finetune.txt"
+    assert stamp_path("emopress.compress.trim:trim").name == "compress.trim.trim.txt"
+
+
+def test_what_only_type_checkers_import_shapes_nothing(tree):
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import emopress.unused\n"
+    (tree / "emopress" / "four.py").write_text(text + "else:\n    import emopress.one\n")
+    assert "emopress/unused.py" not in code_of("emopress.four:make")
+    assert "emopress/one.py" in code_of("emopress.four:make")
+
+
+def test_the_room_around_a_job_shapes_nothing(tree):
+    (tree / "emopress" / "jobs").mkdir()
+    (tree / "emopress" / "jobs" / "__init__.py").write_text("")
+    (tree / "emopress" / "jobs" / "job.py").write_text("import emopress.unused\n")
+    (tree / "emopress" / "four.py").write_text("from emopress.jobs.job import job\n")
+    assert code_of("emopress.four:make") == ["emopress/__init__.py", "emopress/four.py"]
+
+
+def test_a_module_that_imports_by_name_needs_all_that_it_names(tree):
+    table = "TABLE = {'a': 'emopress.unused:A'}\n"
+    (tree / "emopress" / "four.py").write_text(table)
+    assert "emopress/unused.py" not in code_of("emopress.four:make")
+    closure._imports.cache_clear()
+    (tree / "emopress" / "four.py").write_text("from importlib import import_module\n" + table)
+    assert "emopress/unused.py" in code_of("emopress.four:make")
 
 
 def modules(script):
@@ -112,7 +162,6 @@ def test_pruning_hangs_from_masks_and_the_loop_but_not_from_bundles():
         "compress/masks.py",
         "compress/prune.py",
         "train/loop.py",
-        "jobs/job.py",
         "errors.py",
     } <= found
     assert not {"bundle/quantize.py", "linear/train.py", "measure/timing.py"} & found
@@ -154,4 +203,5 @@ RULES = "\n".join(path.read_text("utf-8") for path in (ROOT / "workflow" / "rule
 @pytest.mark.parametrize("script", sorted(set(re.findall(r'"\.\./scripts/(\w+\.py)"', RULES))))
 def test_every_script_of_a_rule_has_library_code(script):
     assert f'code_of("{script}")' in RULES
-    assert {"jobs/job.py", "errors.py", "__init__.py"} <= modules(script)
+    assert {"errors.py", "__init__.py"} <= modules(script)
+    assert not [name for name in modules(script) if name.startswith("jobs/")]

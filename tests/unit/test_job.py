@@ -1,5 +1,7 @@
 """What scripts do first: fair threads, a whole log, one line for a user's mistake."""
 
+import os
+
 import pytest
 
 from emopress.jobs.job import (
@@ -55,16 +57,17 @@ def run(python, tmp_path, what):
     return done, log.read_text("utf-8")
 
 
-def test_a_job_tells_its_trainings_which_script_they_run_under(python, tmp_path):
+def test_a_job_tells_its_training_runs_which_code_they_run_under(python, tmp_path):
     script = SCRIPT.replace("input=[]", "input=Input()").replace(
         "from emopress.jobs.job import job",
         "from emopress.jobs.job import job\n"
         "class Input(list):\n"
         "    code = ['.snakemake/emopress-code/qat.txt']",
     )
-    what = "print(os.environ['EMOPRESS_SCRIPT'])"
+    what = "print(os.environ['EMOPRESS_CODE'])"
     python(script.format(what=what), tmp_path / "rule.log")
-    assert "qat.py" in (tmp_path / "rule.log").read_text("utf-8").splitlines()
+    stamp = os.path.abspath(".snakemake/emopress-code/qat.txt")
+    assert stamp in (tmp_path / "rule.log").read_text("utf-8").splitlines()
 
 
 def test_output_goes_to_the_log(python, tmp_path):

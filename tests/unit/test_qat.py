@@ -378,7 +378,9 @@ def test_an_unfinished_training_goes_on_only_under_its_own_code(qat, tmp_path, m
     library = tmp_path / "scripts"
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(closure, "SCRIPTS", library)
-    monkeypatch.setenv(closure.SCRIPT_VARIABLE, "qat.py")
+    monkeypatch.chdir(tmp_path)
+    closure.write_stamp("qat.py")
+    monkeypatch.setenv(closure.STAMP_VARIABLE, str(closure.stamp_path("qat.py").absolute()))
     original, epochs = Trainer._epoch, []
 
     def killed(self, epoch, *arguments):

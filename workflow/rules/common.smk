@@ -138,14 +138,15 @@ def here(path):
     return os.path.relpath(ROOT / path)
 
 
-def code_of(script):
-    """Return the input `code` of a rule, the file that stands for the library modules that its script needs.
+def code_of(*sources):
+    """Return the input `code` of a rule, the file that stands for the library modules that its job needs.
 
-    The Snakemake that the user started brings it up to date, before it looks which files are there.
+    `sources` are its makers ("emopress.compress.trim:trim_checkpoint"), or the name of its script. The Snakemake
+    that the user started brings the file up to date, before it looks which files are there.
     """
     if workflow.is_main_process:
-        closure.write_stamp(script)
-    return [closure.stamp_path(script).as_posix()]
+        closure.write_stamp(*sources)
+    return [closure.stamp_path(*sources).as_posix()]
 
 
 def any_of(names):

@@ -1,33 +1,47 @@
-"""Finds the library modules that a script imports, so that a change in any of them reruns its rule.
+"""Which library code shapes a job's result: one answer for code stamps, the shared cache and unfinished training runs.
 
 Snakemake sees a change in a script but not in what the script imports (its result would go stale);
-every rule therefore has an input `code`: one file that lists these modules with their hashes. (Thirty
-modules as inputs of each job would make the planning of large studies half as slow again.)
+every rule therefore has an input `code`: one file, the stamp, that lists the modules with their hashes.
+(Thirty modules as inputs of each job would make the planning of large studies half as slow again.)
+
+A source of code is a maker, the function that a job calls ("emopress.compress.trim:trim_checkpoint"),
+or a script of the rules ("figures.py"). What it needs are all modules that it imports, directly or not, in
+functions too, but for imports under `if TYPE_CHECKING:`. A module that imports importlib also needs the makers that
+it names in its texts. The room `jobs` is never among them: nothing in it shapes a result.
 """
 
 import ast
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from emopress.artifact import replaced_file, sha256_of
 
 PACKAGE = "emopress"
-SCRIPT_VARIABLE = (
-    "EMOPRESS_SCRIPT"  # the name of the script that a job runs; set by emopress.jobs.job
-)
+AROUND = f"{PACKAGE}.jobs"  # the room that is around every job
+STAMP_VARIABLE = "EMOPRESS_CODE"  # the stamp of the job that runs; set by emopress.jobs.job
 STAMPS = Path(".snakemake") / "emopress-code"
 SCRIPTS = Path(__file__).parents[2]
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where a statement holds others
+BY_NAME = re.compile(rf"{PACKAGE}(\.\w+)+:\w+")  # a maker, or a class of a table of such
 
 
 def _files_of(module: str) -> list[Path]:
     """Return the files that importing `module` executes: its packages' __init__ and itself."""
+    if module == AROUND or module.startswith(f"{AROUND}."):
+        return []
     parts = module.split(".")
     files = [SCRIPTS.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
     files.append(SCRIPTS.joinpath(*parts).with_suffix(".py"))
     return [path for path in files if path.is_file()]
+
+
+def _for_type_checkers(node: ast.AST) -> bool:
+    """Return whether a statement is `if TYPE_CHECKING:`, whose body no job executes."""
+    test = node.test if isinstance(node, ast.If) else None
+    return "TYPE_CHECKING" in (getattr(test, "id", None), getattr(test, "attr", None))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -36,60 +50,94 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
     while queue:
         node = queue.pop()
         for field in BLOCKS:
+            if field == "body" and _for_type_checkers(node):
+                continue
             for inner in getattr(node, field, ()):
                 yield inner
                 queue.append(inner)
+
+
+def _makers_named(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules of all makers that the texts of a file name."""
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and BY_NAME.fullmatch(text):
+            yield text.partition(":")[0]
 
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     """Return the library files that the imports anywhere in a file execute."""
     names: set[str] = set()
-    for node in _statements(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    own = (name for name in names if name.split(".")[0] == PACKAGE)
-    return frozenset(path for name in own for path in _files_of(name))
+    if {"importlib", "importlib.import_module"} & names:
+        names |= set(_makers_named(tree))
+    of_library = (name for name in names if name.split(".")[0] == PACKAGE)
+    return frozenset(path for name in of_library for path in _files_of(name))
 
 
-def code_of(script: str) -> list[str]:
-    """Return the library files that `workflow/scripts/<script>` needs, sorted, relative to here."""
-    found: set[Path] = set()
-    queue = [SCRIPTS / script]
+def _roots(source: str) -> tuple[Iterable[Path], Iterable[Path]]:
+    """Return the library files that a source is, and the files whose imports it needs."""
+    if source.endswith(".py"):  # Snakemake itself reruns a rule whose script has changed
+        return [], [SCRIPTS / source]
+    module, _, _ = source.partition(":")
+    files = _files_of(module)
+    if SCRIPTS.joinpath(*module.split(".")).with_suffix(".py") not in files:
+        raise ValueError(f"{source!r} is neither a script of the rules nor a maker of the library")
+    return files, files
+
+
+def code_of(*sources: str) -> list[str]:
+    """Return the library files that makers or scripts need, sorted, relative to here."""
+    needed: set[Path] = set()
+    queue: list[Path] = []
+    for source in sources:
+        files, importing = _roots(source)
+        needed.update(files)
+        queue += importing
     while queue:
-        new = _imports(queue.pop()) - found
-        found |= new
+        new = _imports(queue.pop()) - needed
+        needed |= new
         queue += new
-    return sorted(os.path.relpath(path) for path in found)
+    return sorted(os.path.relpath(path) for path in needed)
 
 
 def running_code() -> dict[str, str]:
-    """Return the SHA-256, by path, of the code that this job runs: its script and what that needs.
+    """Return the SHA-256, by path, of the code that this job runs: what its stamp lists, and its script.
 
-    `emopress.jobs.job` names the script. Outside a job it is the whole library.
+    `emopress.jobs.job` names the stamp. Outside a job it is the whole library.
     """
-    files: list[Path | str] = [*SCRIPTS.glob(f"{PACKAGE}/**/*.py")]
-    if script := os.environ.get(SCRIPT_VARIABLE):
-        files = [SCRIPTS / script, *code_of(script)]
-    return {os.path.relpath(path, SCRIPTS): sha256_of(path) for path in files}
+    files = [*SCRIPTS.glob(f"{PACKAGE}/**/*.py")]
+    if stamp := os.environ.get(STAMP_VARIABLE):
+        names = [line.split("  ", 1)[1] for line in Path(stamp).read_text("utf-8").splitlines()]
+        script = SCRIPTS / Path(stamp).with_suffix(".py").name
+        files = [*(SCRIPTS / name for name in names), *([script] if script.is_file() else [])]
+    return {path.relative_to(SCRIPTS).as_posix(): sha256_of(path) for path in files}
 
 
-def stamp_path(script: str) -> Path:
-    """Return the file, relative to here, that stands for the library code of a script."""
-    return (STAMPS / script).with_suffix(".txt")
+def stamp_path(*sources: str) -> Path:
+    """Return the file, relative to here, that stands for the library code of makers or scripts.
+
+    Its name is theirs: "finetune.txt", or "compress.trim.trim_checkpoint.txt".
+    """
+    names = (source.removesuffix(".py").removeprefix(f"{PACKAGE}.") for source in sources)
+    return STAMPS / f"{'+'.join(sorted(names)).replace(':', '.')}.txt"
 
 
-def write_stamp(script: str) -> None:
+def write_stamp(*sources: str) -> None:
     """Write `stamp_path`: a line for each of the modules, with its SHA-256; nothing if it says so already.
 
     A new one is as old as the newest module, so that a copy of finished results is not made again.
     """
-    files = code_of(script)
+    files = code_of(*sources)
     names = [Path(os.path.relpath(path, SCRIPTS)).as_posix() for path in files]
     lines = (f"{sha256_of(path)}  {name}\n" for path, name in zip(files, names, strict=True))
-    text, stamp = "".join(lines), stamp_path(script)
+    text, stamp = "".join(lines), stamp_path(*sources)
     is_new = not stamp.is_file()
     if is_new or stamp.read_text(encoding="utf-8") != text:
         with replaced_file(stamp) as temporary:

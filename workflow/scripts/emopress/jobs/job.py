@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.errors import UserError
-from emopress.jobs.code import SCRIPT_VARIABLE
+from emopress.jobs.code import STAMP_VARIABLE
 from emopress.jobs.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
 from emopress.jobs.ledger import guarded
 
@@ -105,8 +105,8 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     else:
         threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
-    if code := getattr(snakemake.input, "code", None):  # the rule's stamp has its script's name
-        os.environ[SCRIPT_VARIABLE] = Path(code[0]).with_suffix(".py").name
+    if stamp := getattr(snakemake.input, "code", None):
+        os.environ[STAMP_VARIABLE] = os.path.abspath(stamp if isinstance(stamp, str) else stamp[0])
     os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
     terminal = sys.stderr
     try:
