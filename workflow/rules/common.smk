@@ -6,6 +6,7 @@ import re
 from emopress.jobs import code as closure
 from emopress import recipe
 from emopress.jobs.cache import VARIABLE as CACHE_VARIABLE
+from emopress.jobs.context import context_of_run
 from emopress.study.command_line import targets
 from emopress.errors import UserError
 from emopress.jobs.gpus import (
@@ -42,6 +43,24 @@ if workflow.output_settings.dryrun and has_decoders(STUDY, Path("results")):
 # The plan of a large study is millions of objects, which all stay; by default Python looks through them for garbage
 # so often that planning takes a quarter longer.
 gc.set_threshold(50_000, 20, 20)
+
+CONTEXT = context_of_run(
+    workflow,
+    study=STUDY.name,
+    tracking=STUDY.tracking,
+    mirrors=STUDY.mirrors,
+    device=STUDY.device,
+    gpus=STUDY.gpus,
+    large=any(
+        STUDY.is_large(v) for variants in STUDY.variants.values() for v in variants
+    ),
+)
+
+
+def context_of(wildcards, resources):
+    """Return `params.context`; since this takes `resources`, another context makes nothing again."""
+    return CONTEXT
+
 
 # Where a scheduler starts the jobs, each reads this file again, on a node and with other options: what
 # those decide is decided here, once, by the Snakemake that the user started. (Neither are these params,
@@ -299,6 +318,7 @@ def step_of(name):
 
 onstart:
     enough_gpus()
+    CONTEXT.save()
     for folder in ("results", "results/logs"):
         if os.path.isdir(folder) and not os.access(folder, os.W_OK):
             raise WorkflowError(

@@ -1,0 +1,63 @@
+"""What the jobs of a run know of it: decided by the user's Snakemake, read by those of scheduled jobs."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from emopress.jobs.context import FILE, Context, context_of_run, saved_context
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SNAKEMAKE_OUTPUT_CACHE", raising=False)
+
+
+def workflow(*, main=True, cores=3, nodes=None, gpu=None, cache=None):
+    """Return what is read of Snakemake's workflow object."""
+    return SimpleNamespace(
+        is_main_process=main,
+        resource_settings=SimpleNamespace(cores=cores, nodes=nodes),
+        global_resources={"gpu": SimpleNamespace(value=gpu)} if gpu else {},
+        workflow_settings=SimpleNamespace(cache=cache),
+    )
+
+
+STUDY = {
+    **{"study": "s", "tracking": "mlflow", "mirrors": ["m", "/n"]},
+    **{"device": "cuda", "gpus": 1, "large": False},
+}
+
+
+def test_the_run_of_the_user(tmp_path):
+    context = context_of_run(workflow(), **STUDY)
+    assert context == Context("s", "mlflow", (f"{tmp_path}/m", "/n"), cores=3)
+    assert [str(path) for path in context.mirror_paths] == [f"{tmp_path}/m", "/n"]
+    assert hash(context) and not FILE.exists()  # nothing is written by a look
+
+
+@pytest.mark.parametrize(
+    ("how", "gpus", "scheduled"),
+    [({}, 0, False), ({"gpu": 2}, 1, False), ({"nodes": 9}, 1, True), ({"cores": None}, 0, False)],
+)
+def test_gpus_and_scheduler(how, gpus, scheduled):
+    context = context_of_run(workflow(**how), **STUDY)
+    assert (context.gpus, context.scheduled) == (gpus, scheduled)
+    assert context.cores == (how.get("cores", 3) or 1)
+
+
+def test_the_cache_is_used_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", "store")
+    assert context_of_run(workflow(), **STUDY).cache is None
+    assert context_of_run(workflow(cache=[]), **STUDY).cache == f"{tmp_path}/store"
+    monkeypatch.delenv("SNAKEMAKE_OUTPUT_CACHE")
+    assert context_of_run(workflow(cache=[]), **STUDY).cache is None
+
+
+def test_a_scheduled_job_has_the_context_of_the_run(tmp_path):
+    context = context_of_run(workflow(nodes=9, cores=8), **STUDY)
+    context.save()
+    assert context_of_run(workflow(main=False, cores=1), **{**STUDY, "mirrors": []}) == context
+    assert saved_context() == context
+    assert set(json.loads((tmp_path / FILE).read_text())) == set(Context.__dataclass_fields__)

@@ -1,0 +1,93 @@
+"""What a job knows of the run that it belongs to, and what shapes no result: its `params.context`.
+
+The Snakemake that the user started decides it. Where a scheduler starts the jobs, each has a Snakemake of
+its own, with other options: it reads what was decided from a file in .snakemake/.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emopress.artifact import replaced_file
+from emopress.jobs.gpus import per_training
+
+FILE = Path(".snakemake") / "emopress-context.json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The run of a job.
+
+    `mirrors` are searched in their order. `cores` is what --cores said; a job on this machine takes its
+    share of the processors by it. `scheduled`: a scheduler starts the jobs, and gives each its own
+    processors and GPUs. `gpus`: how many of them each training asks for that can use several. `cache` is
+    the folder of the shared cache, None without --cache.
+    """
+
+    study: str = "emopress"
+    tracking: str = "none"
+    mirrors: tuple[str, ...] = ()
+    cores: int = 1
+    scheduled: bool = False
+    gpus: int = 0
+    cache: str | None = None
+
+    def save(self) -> None:
+        """Write the file that the Snakemakes of scheduled jobs read."""
+        FILE.parent.mkdir(exist_ok=True)
+        with replaced_file(FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @property
+    def mirror_paths(self) -> list[Path]:
+        """The mirror folders, in the order in which they are searched."""
+        return [Path(mirror) for mirror in self.mirrors]
+
+
+def saved_context() -> Context:
+    """Return what the user's Snakemake has written."""
+    values = json.loads(FILE.read_text(encoding="utf-8"))
+    return Context(**{**values, "mirrors": tuple(values["mirrors"])})
+
+
+def gpu_limit(workflow: Any) -> int | None:
+    """Return how many GPUs Snakemake may give out (`--resources gpu=N`), None where nothing limits them."""
+    limit = workflow.global_resources.get("gpu")
+    return limit.value if limit else None
+
+
+def context_of_run(
+    workflow: Any,
+    *,
+    study: str,
+    tracking: str,
+    mirrors: Sequence[Path | str],
+    device: str,
+    gpus: int,
+    large: bool,
+) -> Context:
+    """Return the context of all jobs of this `workflow` (Snakemake's object), whose config says the rest.
+
+    `large`: the study has large decoders, whose trainings share no GPU.
+    """
+    if not workflow.is_main_process:
+        return saved_context()
+    settings = workflow.resource_settings
+    scheduled = settings.nodes is not None  # --jobs; on one machine Snakemake takes it for --cores
+    cache = os.environ.get("SNAKEMAKE_OUTPUT_CACHE")
+    return Context(
+        study=study,
+        tracking=tracking,
+        mirrors=tuple(os.path.abspath(mirror) for mirror in mirrors),
+        cores=settings.cores or 1,  # None where nothing is run (--report, --rulegraph)
+        scheduled=scheduled,
+        gpus=per_training(
+            device, large=large, limit=gpu_limit(workflow), scheduled=scheduled, gpus=gpus
+        ),
+        cache=os.path.abspath(cache)
+        if cache and workflow.workflow_settings.cache is not None
+        else None,
+    )
