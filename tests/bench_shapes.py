@@ -35,7 +35,6 @@ from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
 from emopress.runtime.encoder import pad_id  # noqa: E402
 from emopress.study.defaults import with_defaults  # noqa: E402
 from emopress.study.schema import schema  # noqa: E402
-from emopress.train.encoder import build_encoder, count_parameters  # noqa: E402
 from emopress.train.finetune import save_transformer  # noqa: E402
 from emopress.train.tokenizer import (  # noqa: E402
     SPECIAL_TOKENS,
@@ -43,6 +42,7 @@ from emopress.train.tokenizer import (  # noqa: E402
     train_wordpiece,
     wordpiece,
 )
+from emopress.train.transformer import build_transformer, count_parameters  # noqa: E402
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 BERT_BASE = {"architecture": "bert", "layers": 12, "width": 768, "heads": 12, "ffn": 3072}
@@ -63,7 +63,7 @@ def checkpoint(folder: Path, init: dict[str, Any], words: list[str]) -> Path:
     torch.manual_seed(0)
     vocabulary = {word: index for index, word in enumerate([*SPECIAL_TOKENS, *words])}
     tokenizer = wordpiece(vocabulary, lowercase=False)
-    model = build_encoder(
+    model = build_transformer(
         {"init": {**init, "dropout": 0.1}},
         labels=LABELS,
         vocab_size=embedding_rows(tokenizer),

@@ -17,15 +17,15 @@ def write_checkpoint(folder, architecture, corpus):
     from emopress.checkpoint import library_versions, write_manifest
     from emopress.runtime.encoder import pad_id
     from emopress.train.data import read_split
-    from emopress.train.encoder import build_encoder, count_parameters
     from emopress.train.finetune import PACKAGES, save_transformer
     from emopress.train.tokenizer import train_wordpiece
+    from emopress.train.transformer import build_transformer, count_parameters
 
     torch.manual_seed(7)
     texts = read_split(corpus.train).texts
     tokenizer = train_wordpiece(texts, vocab_size=800, lowercase=True)
     init = {"architecture": architecture, "layers": 2, "width": 64, "heads": 2, "ffn": 128}
-    model = build_encoder(
+    model = build_transformer(
         {"init": {**init, "dropout": 0.1}},
         labels=corpus.labels,
         vocab_size=tokenizer.get_vocab_size(),
@@ -60,12 +60,12 @@ def write_checkpoint(folder, architecture, corpus):
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory, demo, few, filled, training):
     """`checkpoints` and `bundles` by name: three architectures, and every pass on BERT."""
-    from emopress.bundle.export import export_linear, export_transformer
+    from emopress.bundle.export import export_transformer
     from emopress.bundle.quantize import quantize_bundle
     from emopress.compress.prune import prune_checkpoint
     from emopress.dense.bundle import export_dense, quantize_dense
     from emopress.dense.train import train_dense
-    from emopress.linear.bundle import quantize_linear
+    from emopress.linear.bundle import export_linear, quantize_linear
     from emopress.linear.train import train_linear
     from emopress.train.finetune import train_encoder
     from emopress.train.logits import write_logits

@@ -23,7 +23,7 @@ from emopress.compress.adapters import (
 )
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
-from emopress.train.encoder import load_encoder
+from emopress.train.transformer import load_transformer
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
 METHODS = ("lora", "qlora")
@@ -98,7 +98,7 @@ def learn(model):
 
 def test_a_merged_weight_is_the_old_one_plus_the_scaled_product(artifacts, step):
     parent = artifacts.checkpoints["bert"]
-    model = add_adapters(load_encoder(parent), step("lora", rank=2, alpha=6, targets=["query"]))
+    model = add_adapters(load_transformer(parent), step("lora", rank=2, alpha=6, targets=["query"]))
     layer = model.get_base_model().bert.encoder.layer[1].attention.self.query
     a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
     assert a.shape == (2, 64) and b.shape == (64, 2) and not b.any()
@@ -107,7 +107,7 @@ def test_a_merged_weight_is_the_old_one_plus_the_scaled_product(artifacts, step)
         b.zero_()
         a[0, 3], a[1, 3], a[1, 5] = 2.0, 1.0, -1.0
         b[7, 0], b[7, 1] = 0.5, 10.0
-    plain = load_encoder(parent)
+    plain = load_transformer(parent)
     before = {k: v.clone() for k, v in plain.state_dict().items()}
     merge(model, plain)
     name = "bert.encoder.layer.1.attention.self.query.weight"
@@ -122,7 +122,7 @@ def test_a_merged_weight_is_the_old_one_plus_the_scaled_product(artifacts, step)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("method", METHODS)
 def test_only_adapters_and_head_learn(artifacts, step, architecture, method):
-    model = load_encoder(artifacts.checkpoints[architecture])
+    model = load_transformer(artifacts.checkpoints[architecture])
     linears = encoder_linears(model)
     assert len(linears) == 2 * 6
     if method == "qlora":
@@ -147,7 +147,7 @@ def test_only_adapters_and_head_learn(artifacts, step, architecture, method):
 
 
 def test_a_qlora_base_is_really_in_four_bits(artifacts, step):
-    model = load_encoder(artifacts.checkpoints["bert"])
+    model = load_transformer(artifacts.checkpoints["bert"])
     names = encoder_linears(model)
     count = sum(model.get_submodule(name).weight.numel() for name in names)
     quantize_base(model)
@@ -172,7 +172,7 @@ def test_a_merged_model_predicts_what_the_adapted_one_does(
     artifacts, step, architecture, method, targets
 ):
     parent = artifacts.checkpoints[architecture]
-    model, plain = load_encoder(parent), load_encoder(parent)
+    model, plain = load_transformer(parent), load_transformer(parent)
     if method == "qlora":
         quantize_base(model)
     step = step(method)
@@ -182,7 +182,7 @@ def test_a_merged_model_predicts_what_the_adapted_one_does(
     adapted = add_adapters(model, step).eval()
     learn(adapted)
     merge(adapted, plain)
-    untouched = load_encoder(parent)
+    untouched = load_transformer(parent)
     with torch.no_grad():
         expected, found = adapted(**tokens()).logits, plain(**tokens()).logits
         assert torch.allclose(found, expected, atol=1e-4)
@@ -236,7 +236,7 @@ def test_a_target_that_is_not_there_ends_the_pass(artifacts, step, run, tmp_path
 def test_an_epochs_state_is_the_trained_tensors_only(artifacts, step):
     def made():
         return TrainedTensors(
-            add_adapters(load_encoder(artifacts.checkpoints["bert"]), step("lora"))
+            add_adapters(load_transformer(artifacts.checkpoints["bert"]), step("lora"))
         )
 
     torch.manual_seed(0)
@@ -282,18 +282,18 @@ def test_the_base_of_lora_is_untouched_outside_targets_and_head(trained, artifac
     before = load_file(artifacts.checkpoints["bert"] / "model.safetensors")
     after = load_file(trained["lora"] / "model.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
-    linears = {f"{n}.weight" for n in encoder_linears(load_encoder(trained["lora"]))}
+    linears = {f"{n}.weight" for n in encoder_linears(load_transformer(trained["lora"]))}
     head = {name for name in before if ".pooler." in name or name.startswith("classifier.")}
     assert changed == linears | head
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_peft_reads_the_adapter_folder(trained, artifacts, method):
-    base = load_encoder(artifacts.checkpoints["bert"])
+    base = load_transformer(artifacts.checkpoints["bert"])
     if method == "qlora":
         quantize_base(base)
     model = PeftModel.from_pretrained(base, trained[method] / "adapter").eval()
-    merged = load_encoder(trained[method])
+    merged = load_transformer(trained[method])
     with torch.no_grad():
         expected = merged(**tokens()).logits
         assert torch.allclose(model(**tokens()).logits, expected, atol=1e-4)
@@ -304,8 +304,7 @@ def test_round_trip_through_a_bundle_in_a_fresh_process(trained, texts, python, 
     from tokenizers import Tokenizer
 
     from emopress.bundle.export import export_transformer
-    from emopress.train.batches import encode
-    from emopress.train.loop import logits_of
+    from emopress.train.batches import encode, logits_of
 
     export_transformer(trained[method], tmp_path / "bundle")
     code = (
@@ -317,7 +316,7 @@ def test_round_trip_through_a_bundle_in_a_fresh_process(trained, texts, python, 
     found = np.array(json.loads(python(code, tmp_path / "bundle", json.dumps(texts)).stdout))
     tokenizer = Tokenizer.from_file(str(trained[method] / "tokenizer.json"))
     data = encode(tokenizer, texts, [0] * len(texts), max_length=32, pad_id=0)
-    logits = logits_of(load_encoder(trained[method]), data, torch.device("cpu"))
+    logits = logits_of(load_transformer(trained[method]), data, torch.device("cpu"))
     assert np.allclose(found, logits.softmax(1).numpy(), atol=1e-4)
 
 

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from emopress.bundle.block_writer import fitting_block, pack_nibbles, round_blocks
 from emopress.bundle.blocks import quantize_blocks, without_gemm, write_blocks
-from emopress.bundle.rounding import fitting_block, pack_nibbles, round_blocks
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 

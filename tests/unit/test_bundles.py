@@ -12,9 +12,9 @@ from resealed import reseal
 from tokenizers import Tokenizer
 
 from emopress.artifact import read_json, write_json
-from emopress.bundle.graph import layer_of
+from emopress.bundle.block_writer import quantize_tables
+from emopress.bundle.nodes import layer_of
 from emopress.bundle.quantize import named_by, quantize_bundle, session_threads
-from emopress.bundle.tables import quantize_tables
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits

@@ -4,9 +4,10 @@ import numpy as np
 import pandas
 import pytest
 
-from emopress.bundle.calibration import calibration_feeds, calibration_sample, in_own_order
+from emopress.bundle.calibration import calibration_feeds, in_own_order
 from emopress.runtime.bundle import read_bundle
 from emopress.train.data import Split
+from emopress.train.sample import calibration_sample
 
 
 def counts(labels, chosen):

@@ -10,8 +10,8 @@ from carded import write_data_card
 from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json
-from emopress.bundle.export import export_linear
 from emopress.cli import main
+from emopress.linear.bundle import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.predict import predict_splits
 from emopress.runtime.bundle import load

@@ -156,10 +156,9 @@ def modules(script):
     return {Path(path).resolve().relative_to(library).as_posix() for path in code_of(script)}
 
 
-def test_pruning_hangs_from_masks_and_the_loop_but_not_from_bundles():
+def test_pruning_hangs_from_the_loop_but_not_from_bundles():
     found = modules("prune.py")
     assert {
-        "compress/masks.py",
         "compress/prune.py",
         "train/loop.py",
         "errors.py",

@@ -25,9 +25,9 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import pad_id
 from emopress.runtime.four_bits import Linear4bit
-from emopress.train.batches import encode
-from emopress.train.encoder import build_encoder, count_parameters, load_encoder
-from emopress.train.loop import checkpoint_gradients, logits_of
+from emopress.train.batches import encode, logits_of
+from emopress.train.optimizer import checkpoint_gradients
+from emopress.train.transformer import build_transformer, count_parameters, load_transformer
 
 PROJECTIONS = [
     *(f"self_attn.{name}_proj" for name in "qkvo"),
@@ -104,7 +104,7 @@ def test_a_tokenizer_without_any_is_refused():
 def test_shape_by_hand(architecture):
     """Fewer heads for keys and values, and heads of a width of their own (Gemma 2B has both)."""
     init = {"architecture": architecture, "layers": 3, "width": 16, "heads": 4, "ffn": 24}
-    model = build_encoder(
+    model = build_transformer(
         {"init": {**init, "kv_heads": 2, "head_size": 8, "dropout": 0.0}},
         labels=["a", "b", "c"],
         vocab_size=50,
@@ -120,7 +120,7 @@ def test_shape_by_hand(architecture):
 @pytest.mark.parametrize("architecture", DECODERS)
 def test_logits_do_not_depend_on_padding(checkpoints, texts, architecture):
     folder = checkpoints[architecture]
-    model = load_encoder(folder)
+    model = load_transformer(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     data = encode(tokenizer, texts, [0] * len(texts), max_length=32, pad_id=pad_id(tokenizer))
     together = logits_of(model, data, torch.device("cpu"))
@@ -131,7 +131,7 @@ def test_logits_do_not_depend_on_padding(checkpoints, texts, architecture):
 
 
 def test_the_last_token_decides():
-    model = build_encoder(
+    model = build_transformer(
         {
             "init": {
                 "architecture": "mistral",
@@ -162,7 +162,9 @@ def test_gradient_checkpointing_gives_the_same_gradients(checkpoints, step, arch
 
     def gradients(checkpointing):
         torch.manual_seed(0)
-        model = add_adapters(load_encoder(checkpoints[architecture]), step("lora") | {"dropout": 0})
+        model = add_adapters(
+            load_transformer(checkpoints[architecture]), step("lora") | {"dropout": 0}
+        )
         if checkpointing:
             checkpoint_gradients(model)
         model.train()
@@ -179,7 +181,7 @@ def test_gradient_checkpointing_keeps_fewer_activations(checkpoints):
     ids = torch.randint(5, 100, (4, 30), generator=torch.Generator().manual_seed(1))
 
     def kept(checkpointing):
-        model = load_encoder(checkpoints["mistral"]).train()
+        model = load_transformer(checkpoints["mistral"]).train()
         if checkpointing:
             checkpoint_gradients(model)
         sizes = []
@@ -199,7 +201,7 @@ def test_a_model_without_layers_is_told():
 
 @pytest.mark.parametrize("architecture", DECODERS)
 def test_adapters_go_to_every_projection_or_those_named(checkpoints, step, architecture):
-    model = load_encoder(checkpoints[architecture])
+    model = load_transformer(checkpoints[architecture])
     names = encoder_linears(model)
     assert names == [f"model.layers.{i}.{part}" for i in range(2) for part in PROJECTIONS]
     quantize_base(model)
@@ -209,7 +211,7 @@ def test_adapters_go_to_every_projection_or_those_named(checkpoints, step, archi
     assert sum("q_proj" in n or "v_proj" in n for n in trained) == 2 * 2 * 2
     assert len(trained) == 8 + 1 and any(".score.modules_to_save" in n for n in trained)
     with pytest.raises(UserError, match=r"called 'query'; there are self_attn.q_proj"):
-        add_adapters(load_encoder(checkpoints[architecture]), step("lora", ["query"]))
+        add_adapters(load_transformer(checkpoints[architecture]), step("lora", ["query"]))
 
 
 @pytest.mark.parametrize("architecture", ["gemma", "mistral"])
@@ -238,7 +240,7 @@ def test_trained_merged_exported_and_loaded_afresh(
     found = np.array(json.loads(python(code, tmp_path / "bundle", json.dumps(texts)).stdout))
     tokenizer = Tokenizer.from_file(str(tmp_path / "checkpoint" / "tokenizer.json"))
     data = encode(tokenizer, texts, [0] * len(texts), max_length=32, pad_id=pad_id(tokenizer))
-    logits = logits_of(load_encoder(tmp_path / "checkpoint"), data, torch.device("cpu"))
+    logits = logits_of(load_transformer(tmp_path / "checkpoint"), data, torch.device("cpu"))
     assert np.allclose(found, logits.softmax(1).numpy(), atol=1e-4)
 
 
@@ -277,7 +279,7 @@ def test_their_graphs_can_be_quantized(
     assert after < 0.7 * before
     tokenizer = Tokenizer.from_file(str(checkpoints[architecture] / "tokenizer.json"))
     data = encode(tokenizer, texts, [0] * len(texts), max_length=32, pad_id=pad_id(tokenizer))
-    model = load_encoder(checkpoints[architecture])
+    model = load_transformer(checkpoints[architecture])
     expected = logits_of(model, data, torch.device("cpu"))
     quantize_base(model)
     rounding = rms(logits_of(model, data, torch.device("cpu")), expected)

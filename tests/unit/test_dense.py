@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json, sha256_of, write_json
-from emopress.bundle.export import export_linear
 from emopress.checkpoint import read_checkpoint
 from emopress.dense.bundle import export_dense, quantize_dense
 from emopress.dense.model import DenseModel
@@ -19,6 +18,7 @@ from emopress.dense.quantization import weight_range
 from emopress.dense.table import first_vectors
 from emopress.dense.train import Entries, train_dense
 from emopress.errors import UserError
+from emopress.linear.bundle import export_linear
 from emopress.linear.train import train_linear
 from emopress.report.tables import passes as findings
 from emopress.runtime.bundle import load, read_bundle

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from emopress.errors import UserError
-from emopress.train.encoder import ARCHITECTURES, build_encoder, count_parameters
+from emopress.train.transformer import ARCHITECTURES, build_transformer, count_parameters
 
 LABELS = ["sadness", "joy", "love"]
 SHAPE = {"layers": 2, "width": 16, "heads": 2, "ffn": 32, "dropout": 0.1}
@@ -13,7 +13,7 @@ SHAPE = {"layers": 2, "width": 16, "heads": 2, "ffn": 32, "dropout": 0.1}
 
 def build(architecture="bert", *, pretrained=None, vocab_size=50, max_length=24, **shape):
     entry = {} if pretrained else {"init": {"architecture": architecture, **SHAPE, **shape}}
-    return build_encoder(
+    return build_transformer(
         entry,
         labels=LABELS,
         vocab_size=vocab_size,
@@ -51,7 +51,7 @@ def test_padding_changes_nothing(architecture):
 def test_size_of_the_papers_student(heads):
     """DistilBERT with 3 layers of 384 and mBERT's vocabulary: 52 M parameters, on no memory."""
     with torch.device("meta"):
-        model = build_encoder(
+        model = build_transformer(
             {
                 "init": {
                     "architecture": "distilbert",
@@ -102,7 +102,7 @@ def test_from_a_checkpoint(published):
 
 
 def test_a_new_head_replaces_one_of_another_size(published):
-    model = build_encoder(
+    model = build_transformer(
         {}, labels=list("abcde"), vocab_size=50, max_length=24, pad=0, pretrained=published
     )
     assert model.classifier.weight.shape == (5, 16)

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from emopress.artifact import read_json, write_json
-from emopress.bundle.decoder import export_decoder
+from emopress.bundle.export import export_decoder
 from emopress.checkpoint import read_checkpoint, runs_in_transformers
 from emopress.cli import main
 from emopress.compress.adapters import encoder_linears

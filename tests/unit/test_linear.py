@@ -9,10 +9,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score
 from sklearn.svm import LinearSVC
 
-from emopress.bundle.export import export_linear
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
-from emopress.linear.bundle import int8_per_class, quantize_linear
+from emopress.linear.bundle import export_linear, int8_per_class, quantize_linear
 from emopress.linear.train import fit_scale, negative_log_likelihood, train_linear
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.normalise import normalise_text

@@ -13,7 +13,8 @@ from emopress.errors import UserError
 from emopress.train import loop
 from emopress.train.batches import Encoded
 from emopress.train.data import training_identity
-from emopress.train.loop import Trainer, macro_f1
+from emopress.train.loop import Trainer
+from emopress.train.overlap import macro_f1
 
 CPU = torch.device("cpu")
 CLASSES = 3

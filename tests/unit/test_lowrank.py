@@ -24,8 +24,8 @@ from emopress.compress.prune import linear_weights
 from emopress.compress.structured import prune_structured
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
-from emopress.train.encoder import count_parameters, load_encoder, replace_module
 from emopress.train.logits import write_logits
+from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
 RELOAD = """
@@ -104,7 +104,7 @@ def test_two_linears_stand_for_one():
 def test_full_rank_reproduces_the_logits(name, artifacts):
     ids = torch.randint(0, 800, (3, 8), generator=torch.manual_seed(5))
     mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3, [1] * 8])
-    model = load_encoder(artifacts.checkpoints[name])
+    model = load_transformer(artifacts.checkpoints[name])
     with torch.no_grad():
         expected = model(input_ids=ids, attention_mask=mask).logits
         for layer in layers_of(model):
@@ -119,10 +119,10 @@ def test_full_rank_reproduces_the_logits(name, artifacts):
 
 def test_a_larger_rank_is_nearer_to_the_dense_model(artifacts, filled):
     ids = torch.randint(0, 800, (3, 8), generator=torch.manual_seed(5))
-    dense = load_encoder(artifacts.checkpoints["bert"])
+    dense = load_transformer(artifacts.checkpoints["bert"])
     gaps = []
     for rank in (2, 16, 31):
-        model = load_encoder(artifacts.checkpoints["bert"])
+        model = load_transformer(artifacts.checkpoints["bert"])
         factor_model(model, filled("low_rank", kind="low-rank", rank=rank))
         with torch.no_grad():
             gaps.append(float((model(input_ids=ids).logits - dense(input_ids=ids).logits).norm()))
@@ -130,7 +130,7 @@ def test_a_larger_rank_is_nearer_to_the_dense_model(artifacts, filled):
 
 
 def test_only_layers_that_get_smaller_are_factored(artifacts, filled):
-    model = load_encoder(artifacts.checkpoints["distilbert"])
+    model = load_transformer(artifacts.checkpoints["distilbert"])
     done = factor_model(model, filled("low_rank", kind="low-rank", rank=40))
     # rank 40: a 64 x 64 layer would grow from 4096 to 5120, a 128 x 64 one shrinks from 8192 to 7680
     assert [one is not None for one in done] == [False] * 4 + [True] * 2 + [False] * 4 + [True] * 2
@@ -146,7 +146,7 @@ def test_only_layers_that_get_smaller_are_factored(artifacts, filled):
 
 
 def test_energy_picks_a_rank_for_each_layer(artifacts, filled):
-    model = load_encoder(artifacts.checkpoints["bert"])
+    model = load_transformer(artifacts.checkpoints["bert"])
     query, key = layers_of(model)[0].query, layers_of(model)[0].key
     with torch.no_grad():
         for name, singular in ((query, [3.0, 1.0]), (key, [1.0, 1.0, 1.0, 1.0])):
@@ -175,7 +175,7 @@ def test_a_pass_gives_a_smaller_bundle_that_reloads(
         assert found["params_before"] - found["params_after"] == lost
     else:
         assert found["mean_energy_kept"] >= 0.5
-    model = load_encoder(out)
+    model = load_transformer(out)
     assert count_parameters(model)[0] == manifest["params"]
 
     bundle = tmp_path / "bundle"
@@ -205,7 +205,7 @@ def test_recovery_distils_from_the_dense_parent(artifacts, few, factor, training
     history = read_json(out / "training.json")
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
     assert read_json(out / "checkpoint.json")["trained_on"]["device"] == "cpu"
-    query = load_encoder(out).get_submodule("bert.encoder.layer.0.attention.self.query")
+    query = load_transformer(out).get_submodule("bert.encoder.layer.0.attention.self.query")
     assert [module.weight.shape for module in query] == [(4, 64), (64, 4)]
 
 
@@ -226,7 +226,7 @@ def test_structured_then_low_rank_then_int8(artifacts, filled, few, factor, job,
     manifest = read_json(out / "checkpoint.json")
     assert list(manifest["findings"]) == ["half", "a-name"]
     assert manifest["params"] < read_json(cut / "checkpoint.json")["params"]
-    query = load_encoder(out).get_submodule("bert.encoder.layer.0.attention.self.query")
+    query = load_transformer(out).get_submodule("bert.encoder.layer.0.attention.self.query")
     assert [module.weight.shape for module in query] == [(8, 64), (32, 8)]
     export_transformer(out, tmp_path / "bundle")
     dynamic = filled("quantize", kind="quantize", method="dynamic")

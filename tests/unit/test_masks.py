@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emopress.compress.masks import magnitude_masks
+from emopress.compress.prune import magnitude_masks
 
 SMALL = torch.tensor([[0.1, -0.2], [0.3, -0.4]])
 LARGE = torch.tensor([[1.0, -2.0], [3.0, -4.0], [0.05, 5.0]])
@@ -82,9 +82,9 @@ def test_pruned_weights_are_plus_zero(artifacts):
     """-0 would be one more value to store."""
     import torch
 
-    from emopress.train.encoder import load_encoder
+    from emopress.train.transformer import load_transformer
 
-    weights = load_encoder(artifacts.checkpoints["pruned"]).state_dict()
+    weights = load_transformer(artifacts.checkpoints["pruned"]).state_dict()
     zeros = [w[w == 0] for n, w in weights.items() if n.endswith("weight")]
     assert sum(z.numel() for z in zeros) > 1000
     assert not any(torch.signbit(z).any() for z in zeros)
@@ -92,7 +92,7 @@ def test_pruned_weights_are_plus_zero(artifacts):
 
 def test_a_second_pruning_keeps_the_zeros_of_the_first(artifacts, few, filled, training, tmp_path):
     from emopress.compress.prune import linear_weights, prune_checkpoint
-    from emopress.train.encoder import load_encoder
+    from emopress.train.transformer import load_transformer
 
     less = filled("magnitude", kind="prune", method="magnitude", amount=0.2)
     prune_checkpoint(
@@ -105,6 +105,6 @@ def test_a_second_pruning_keeps_the_zeros_of_the_first(artifacts, few, filled, t
         device="cpu",
         state=tmp_path / "state",
     )
-    before = linear_weights(load_encoder(artifacts.checkpoints["pruned"]))
-    after = linear_weights(load_encoder(tmp_path / "out"))
+    before = linear_weights(load_transformer(artifacts.checkpoints["pruned"]))
+    after = linear_weights(load_transformer(tmp_path / "out"))
     assert all((after[name][weight == 0] == 0).all() for name, weight in before.items())

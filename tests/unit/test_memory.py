@@ -21,7 +21,6 @@ from emopress.study.memory_plan import (
     trainings,
 )
 from emopress.study.study import load_study
-from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.memory import (
     activation_bytes,
     adapter_parameters,
@@ -31,6 +30,7 @@ from emopress.train.memory import (
     training_memory,
 )
 from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_entry
+from emopress.train.transformer import build_transformer, count_parameters
 
 ROOT = Path(__file__).parents[2]
 MISTRAL = Shape("mistral", 32, 4096, 32, 8, 128, 14336, 32000)
@@ -56,7 +56,7 @@ def test_parameters_are_those_of_the_model(architecture):
         init |= {"kv_heads": 2, "head_size": 24}
     entry = {"init": {**init, "dropout": 0.1}}
     with torch.device("meta"):
-        model = build_encoder(
+        model = build_transformer(
             entry,
             labels=["a", "b", "c"],
             vocab_size=5000,
@@ -336,7 +336,7 @@ def test_free_memory_of_the_first_gpu(tmp_path, monkeypatch):
 
 
 def test_counted_parameters_of_a_tiny_model():
-    model = build_encoder(
+    model = build_transformer(
         {
             "init": {
                 "architecture": "mistral",

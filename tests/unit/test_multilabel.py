@@ -8,13 +8,13 @@ import pytest
 
 from emopress.artifact import read_json, write_json
 from emopress.bundle.blocks import quantize_blocks
-from emopress.bundle.calibration import strata
-from emopress.bundle.export import export_linear, export_transformer
+from emopress.bundle.export import export_transformer
 from emopress.bundle.half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
 from emopress.compress.adapters import train_adapters
 from emopress.errors import UserError
+from emopress.linear.bundle import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.deciding import Judge
 from emopress.measure.metrics import read_scores
@@ -25,6 +25,7 @@ from emopress.study.reserved import LABELS
 from emopress.tasks import label_array
 from emopress.train.finetune import train_encoder
 from emopress.train.logits import write_logits
+from emopress.train.sample import strata
 from emopress.train.thresholds import thresholds_for
 
 ENTRY = {

@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 from bad_hub import CLASSIFIERS, MISFITS
 from emopress.architectures import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
-from emopress.train.encoder import build_encoder
 from emopress.train.head import head_of, stated_labels
-from emopress.train.pretrained import check_linked
+from emopress.train.published_classifier import check_linked
+from emopress.train.transformer import build_transformer
 
 LABELS = ["joy", "fear", "love"]
 SHAPE = {"layers": 1, "width": 8, "heads": 2, "ffn": 16, "dropout": 0.1}
@@ -23,7 +23,7 @@ TRAINED = {"train": {"epochs": 3}}
 def config_of(architecture):
     entry = {"init": {"architecture": architecture, **SHAPE}}
     with torch.device("meta"):
-        model = build_encoder(
+        model = build_transformer(
             entry, labels=LABELS, vocab_size=20, max_length=16, pad=0, pretrained=None
         )
     return model.config
@@ -51,7 +51,7 @@ def write(folder, config, tensors, **changes):
 
 def loaded(folder, entry=AS_IS, labels=LABELS):
     options = {"vocab_size": 20, "max_length": 16, "pad": 0, "pretrained": folder}
-    return build_encoder(entry, labels=labels, **options).eval()
+    return build_transformer(entry, labels=labels, **options).eval()
 
 
 def body(model):

@@ -17,7 +17,7 @@ from emopress.artifact import read_json
 from emopress.bundle import convert_qat as conversion
 from emopress.bundle.convert_qat import convert_qat, input_ranges
 from emopress.bundle.export import export_transformer
-from emopress.bundle.graph import layer_of
+from emopress.bundle.nodes import layer_of
 from emopress.bundle.quantize import quantize_bundle
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import write_derived
@@ -26,11 +26,12 @@ from emopress.compress.qat import FakeQuantization, input_groups, train_qat
 from emopress.errors import UserError
 from emopress.jobs import code as closure
 from emopress.runtime.bundle import load, read_bundle
-from emopress.train.encoder import load_encoder, replace_module
+from emopress.train.batches import logits_of
 from emopress.train.finetune import encode_data
 from emopress.train.logits import write_logits
-from emopress.train.loop import Trainer, logits_of
+from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
+from emopress.train.transformer import load_transformer, replace_module
 
 CPU = torch.device("cpu")
 STEPS = {
@@ -61,7 +62,7 @@ np.save(sys.argv[3], classifier.predict_proba(["i am so happy", "so angry and so
 def low_rank(tmp_path_factory, artifacts):
     """A BERT checkpoint with a factored query and a feed-forward layer that is cut to 96 neurons."""
     source = read_checkpoint(artifacts.checkpoints["bert"])
-    model = load_encoder(source.folder)
+    model = load_transformer(source.folder)
     torch.manual_seed(1)
     layer = model.bert.encoder.layer[0]
     factors = nn.Sequential(nn.Linear(64, 8, bias=False), nn.Linear(8, 64))
@@ -137,7 +138,7 @@ def prepared(artifacts, few, filled, training):
 
     def build(**changes):
         source = read_checkpoint(artifacts.checkpoints["bert"])
-        model = load_encoder(source.folder)
+        model = load_transformer(source.folder)
         tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
         data = encode_data(few.train, few.validation, tokenizer, source.data)
         step = filled("qat", **{"kind": "qat", "train": training(), **changes})
@@ -146,7 +147,7 @@ def prepared(artifacts, few, filled, training):
         def loss():
             return cross_entropy(logits_of(model, data.train, CPU), data.train.labels).item()
 
-        plain = load_encoder(source.folder)
+        plain = load_transformer(source.folder)
         return SimpleNamespace(model=model, plain=plain, data=data, fake=fake, loss=loss)
 
     return build
@@ -258,7 +259,7 @@ def test_query_key_and_value_share_a_range_and_factors_have_one_each(trained):
 
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "electra"])
 def test_layers_that_read_one_tensor_form_a_group(artifacts, architecture):
-    model = load_encoder(artifacts.checkpoints[architecture])
+    model = load_transformer(artifacts.checkpoints[architecture])
     ids = torch.tensor([[2, 7, 3]])
     groups = input_groups(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
     assert [len(group) for group in groups] == [3, 1, 1, 1] * 2 + [1, 1]

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from emopress.bundle.ranges import (
+from emopress.bundle.activation_ranges import (
     BINS,
     Activations,
     activation_ranges,

@@ -38,8 +38,8 @@ from emopress.compress.structured import (
 )
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
-from emopress.train.encoder import count_parameters, load_encoder
 from emopress.train.logits import write_logits
+from emopress.train.transformer import count_parameters, load_transformer
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
 CPU = torch.device("cpu")
@@ -169,7 +169,7 @@ def test_cut_linear_by_hand():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_anatomy_covers_the_linear_layers_of_every_layer(name, artifacts):
-    model = load_encoder(artifacts.checkpoints[name])
+    model = load_transformer(artifacts.checkpoints[name])
     layers = layers_of(model)
     named = {linear for layer in layers for linear in layer.linears}
     assert len(layers) == 2
@@ -186,7 +186,9 @@ def test_the_anatomy_covers_the_linear_layers_of_every_layer(name, artifacts):
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_cutting_heads_equals_zeroing_what_they_add(name, attention, artifacts, batch):
-    cut, zeroed = (load_encoder(artifacts.checkpoints[name], attention=attention) for _ in range(2))
+    cut, zeroed = (
+        load_transformer(artifacts.checkpoints[name], attention=attention) for _ in range(2)
+    )
     whole = logits(zeroed, batch)
     for layer, gone in zip(layers_of(cut), (1, 0), strict=True):  # another head in every layer
         cut_layer(cut, layer, heads=[1 - gone], neurons=range(128), step="cut")
@@ -202,7 +204,7 @@ def test_cutting_heads_equals_zeroing_what_they_add(name, attention, artifacts, 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_cutting_neurons_equals_zeroing_what_they_add(name, artifacts, batch):
-    cut, zeroed = (load_encoder(artifacts.checkpoints[name]) for _ in range(2))
+    cut, zeroed = (load_transformer(artifacts.checkpoints[name]) for _ in range(2))
     whole, stay = logits(zeroed, batch), list(range(1, 128, 3))
     dead = torch.ones(128, dtype=torch.bool)
     dead[stay] = False
@@ -218,7 +220,7 @@ def test_cutting_neurons_equals_zeroing_what_they_add(name, artifacts, batch):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("stays", [0, 1])
 def test_cutting_a_layer_equals_a_model_without_it(name, stays, artifacts, batch, step):
-    model = load_encoder(artifacts.checkpoints[name])
+    model = load_transformer(artifacts.checkpoints[name])
     scores = Scores([torch.ones(2)] * 2, [torch.ones(128)] * 2, torch.arange(2) * (2 * stays - 1))
     cut, layers = cut_model(copy.deepcopy(model), scores, step(heads=0, ffn=0, layers=1))
     assert layers == [stays]
@@ -236,7 +238,7 @@ class Identity(nn.Module):
 
 
 def test_each_layer_is_cut_by_the_scores_it_had_before_layers_went(artifacts, step):
-    model = load_encoder(artifacts.checkpoints["bert"])
+    model = load_transformer(artifacts.checkpoints["bert"])
     last = layers_of(model)[1]
     value = weight_of(model, last.value).detach().clone()
     ffn = weight_of(model, last.ffn_in).detach().clone()
@@ -253,7 +255,7 @@ def test_each_layer_is_cut_by_the_scores_it_had_before_layers_went(artifacts, st
 
 
 def test_magnitude_and_position_scores_of_a_model(artifacts):
-    model = load_encoder(artifacts.checkpoints["distilbert"])
+    model = load_transformer(artifacts.checkpoints["distilbert"])
     layer = layers_of(model)[1]
     with torch.no_grad():
         for name in layer.linears:
@@ -292,7 +294,7 @@ def losses_of(model, sample):
 def test_taylor_scores_are_the_slope_of_each_texts_loss(name, artifacts, few):
     """Finite differences: the unit's output weights times 1 + h and 1 - h, text by text."""
     sample = sample_of(artifacts, few)
-    model = load_encoder(artifacts.checkpoints[name])
+    model = load_transformer(artifacts.checkpoints[name])
     scores = taylor_scores(model, sample, CPU)
     model.double()
     for place, layer in enumerate(layers_of(model)):
@@ -312,7 +314,7 @@ def test_taylor_scores_are_the_slope_of_each_texts_loss(name, artifacts, few):
 
 def test_taylor_scores_of_layers_are_gradient_times_weight(artifacts, few):
     sample = sample_of(artifacts, few)
-    model = load_encoder(artifacts.checkpoints["bert"])
+    model = load_transformer(artifacts.checkpoints["bert"])
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = taylor_scores(model, sample, CPU).layers
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -358,7 +360,7 @@ def test_a_pass_gives_a_smaller_bundle_that_reloads(
     assert found["params_before"] - found["params_after"] == lost
     assert manifest["params"] == found["params_after"]
 
-    sdpa, eager = (load_encoder(out, attention=kind) for kind in ("sdpa", "eager"))
+    sdpa, eager = (load_transformer(out, attention=kind) for kind in ("sdpa", "eager"))
     assert count_parameters(sdpa)[0] == manifest["params"]
     ids = torch.randint(0, 800, (2, 6), generator=torch.manual_seed(2))
     inputs = {"input_ids": ids, "attention_mask": torch.tensor([[1] * 6, [1] * 4 + [0] * 2])}
@@ -414,7 +416,7 @@ def test_recovery_distils_from_the_uncut_parent(
     assert not (tmp_path / "recovered" / "state").exists()
     history = read_json(recovered / "training.json")
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
-    weights = [load_encoder(folder).state_dict() for folder in (plain, recovered)]
+    weights = [load_transformer(folder).state_dict() for folder in (plain, recovered)]
     assert {k: v.shape for k, v in weights[0].items()} == {
         k: v.shape for k, v in weights[1].items()
     }
@@ -425,7 +427,7 @@ def test_structured_then_magnitude_then_structured_again_and_export(
 ):
     cut = prune(artifacts.checkpoints["distilbert"], step(heads=0, ffn=0.25))
     again = prune(cut, {**step(heads=0.5, ffn=0.5), "name": "again"}, "again")
-    assert shapes_of(load_encoder(again)) == ([1, 1], [48, 48])
+    assert shapes_of(load_transformer(again)) == ([1, 1], [48, 48])
     zeroed = tmp_path / "zeroed" / "checkpoint"
     prune_checkpoint(
         parent=again,

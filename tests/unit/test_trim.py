@@ -13,15 +13,7 @@ from transformers import AutoTokenizer
 
 from emopress.artifact import read_json
 from emopress.checkpoint import read_checkpoint
-from emopress.compress.trim import (
-    check_same_tokens,
-    sample_logits,
-    trim_checkpoint,
-    trim_embeddings,
-    trim_tokenizer,
-    unknown_share,
-)
-from emopress.compress.vocabulary import (
+from emopress.compress.tokenizer_entries import (
     entries_to_keep,
     greedy_path,
     script_of,
@@ -30,11 +22,19 @@ from emopress.compress.vocabulary import (
     trimmed,
     unknown_id,
 )
+from emopress.compress.trim import (
+    check_same_tokens,
+    sample_logits,
+    trim_checkpoint,
+    trim_embeddings,
+    trim_tokenizer,
+    unknown_share,
+)
 from emopress.errors import UserError
 from emopress.train.data import read_split
-from emopress.train.encoder import load_encoder
 from emopress.train.tokenizer import SPECIAL_TOKENS, embedding_rows, train_wordpiece
 from emopress.train.tokenizer import wordpiece as wordpiece_of
+from emopress.train.transformer import load_transformer
 
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 STEP = {"name": "trim", "kind": "trim", "characters": "all", "min_entries": 0}
@@ -391,7 +391,7 @@ def test_a_trimmed_checkpoint(architecture, artifacts, few, demo, tmp_path, pyth
     trim_checkpoint(
         parent=parent, step=STEP, seed=0, train=few.train, test=demo["en"].test, out=out
     )
-    before, after = load_encoder(parent), load_encoder(out)
+    before, after = load_transformer(parent), load_transformer(out)
     table, smaller = before.get_input_embeddings(), after.get_input_embeddings()
     assert smaller.num_embeddings < 0.7 * table.num_embeddings
     assert after.config.vocab_size == smaller.num_embeddings
@@ -488,7 +488,7 @@ def test_texts_longer_than_the_model_reads_keep_their_tail(artifacts, few, tmp_p
 
 
 def test_token_ids_of_the_config_are_renumbered(artifacts):
-    model = load_encoder(artifacts.checkpoints["bert"])
+    model = load_transformer(artifacts.checkpoints["bert"])
     model.config.sep_token_id, model.config.bos_token_id = 3, 700
     model.config.eos_token_id = 5
     trim_embeddings(model, [1, 0, 3, 700])

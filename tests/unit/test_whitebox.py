@@ -12,19 +12,18 @@ from torch import nn
 from emopress.artifact import read_json, sha256_of
 from emopress.bundle.export import export_transformer
 from emopress.compress import whitebox
+from emopress.compress.anatomy import layer_pairs, renumbered, student_of_layers
+from emopress.compress.attention import UNDROPPED
 from emopress.compress.whitebox import WhiteBoxStudent, train_whitebox, white_box_objective
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import pad_id
 from emopress.train import loop
-from emopress.train.attention import UNDROPPED
-from emopress.train.batches import encode
+from emopress.train.batches import encode, logits_of
 from emopress.train.data import read_split
-from emopress.train.encoder import load_encoder, replace_module
 from emopress.train.finetune import save_transformer, train_encoder
-from emopress.train.layers import layer_pairs, renumbered, student_of_layers
 from emopress.train.logits import write_logits
-from emopress.train.loop import logits_of
+from emopress.train.transformer import load_transformer, replace_module
 
 TEACHERS = ("bert", "distilbert", "electra")
 ALL_LOSSES = {"hidden_weight": 1.0, "attention_weight": 0.5, "cosine_weight": 0.25}
@@ -80,7 +79,7 @@ def encoded(artifacts, few):
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_student_of_all_layers_is_its_teacher(artifacts, encoded, name):
-    teacher = load_encoder(artifacts.checkpoints[name])
+    teacher = load_transformer(artifacts.checkpoints[name])
     student = student_of_layers(teacher, [0, 1], name="kd")
     expected = logits_of(teacher, encoded, CPU)
     assert torch.equal(logits_of(student, encoded, CPU), expected)
@@ -90,7 +89,7 @@ def test_student_of_all_layers_is_its_teacher(artifacts, encoded, name):
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_student_of_one_layer_is_its_teacher_without_the_other(artifacts, encoded, name):
-    teacher = load_encoder(artifacts.checkpoints[name])
+    teacher = load_transformer(artifacts.checkpoints[name])
     student = student_of_layers(teacher, [1], name="kd")
     assert student.config.num_hidden_layers == 1
     stack = teacher.base_model.transformer if name == "distilbert" else teacher.base_model.encoder
@@ -99,14 +98,14 @@ def test_student_of_one_layer_is_its_teacher_without_the_other(artifacts, encode
 
 
 def test_student_shares_no_memory_with_its_teacher(artifacts):
-    teacher = load_encoder(artifacts.checkpoints["bert"])
+    teacher = load_transformer(artifacts.checkpoints["bert"])
     student = student_of_layers(teacher, [0], name="kd")
     places = {parameter.data_ptr() for parameter in teacher.parameters()}
     assert not places & {parameter.data_ptr() for parameter in student.parameters()}
 
 
 def test_student_of_cut_and_low_rank_layers(artifacts, encoded, tmp_path):
-    teacher = load_encoder(artifacts.checkpoints["bert"])
+    teacher = load_transformer(artifacts.checkpoints["bert"])
     layer = "bert.encoder.layer.1"
     low = nn.Sequential(nn.Linear(64, 5, bias=False), nn.Linear(5, 128))
     replace_module(teacher, f"{layer}.intermediate.dense", low)
@@ -119,13 +118,13 @@ def test_student_of_cut_and_low_rank_layers(artifacts, encoded, tmp_path):
     tokenizer = Tokenizer.from_file(str(artifacts.checkpoints["bert"] / "tokenizer.json"))
     student = student_of_layers(teacher, [1], name="kd")
     save_transformer(tmp_path, student, tokenizer, [], max_length=64)
-    reloaded = load_encoder(tmp_path)
+    reloaded = load_transformer(tmp_path)
     del teacher.bert.encoder.layer[0]
     assert torch.equal(logits_of(reloaded, encoded, CPU), logits_of(teacher, encoded, CPU))
 
 
 def test_a_layer_that_the_teacher_lacks_is_refused(artifacts):
-    teacher = load_encoder(artifacts.checkpoints["electra"])
+    teacher = load_transformer(artifacts.checkpoints["electra"])
     with pytest.raises(UserError, match=r"pass 'kd': .*layer 2; its teacher has layers 0 to 1"):
         student_of_layers(teacher, [0, 2], name="kd")
 
@@ -133,7 +132,10 @@ def test_a_layer_that_the_teacher_lacks_is_refused(artifacts):
 @pytest.mark.parametrize("name", TEACHERS)
 def test_attention_is_recorded_before_its_dropout(artifacts, encoded, name):
     folder = artifacts.checkpoints[name]
-    eager, own = load_encoder(folder, attention="eager"), load_encoder(folder, attention=UNDROPPED)
+    eager, own = (
+        load_transformer(folder, attention="eager"),
+        load_transformer(folder, attention=UNDROPPED),
+    )
     inputs = encoded.batch(range(8), CPU)
     wanted = {"output_attentions": True, "output_hidden_states": True}
     with torch.no_grad():
@@ -155,7 +157,7 @@ def filled_step(filled, training, **changes):
 
 def test_a_copy_of_the_teacher_has_nothing_to_learn_inside(artifacts, encoded, filled, training):
     """Each loss inside the network is 0 with identity projections, and not of a changed copy."""
-    teacher = load_encoder(artifacts.checkpoints["bert"], attention=UNDROPPED)
+    teacher = load_transformer(artifacts.checkpoints["bert"], attention=UNDROPPED)
     inputs = encoded.batch(range(8), CPU)
     for weight in ALL_LOSSES:
         step = filled_step(filled, training, layers=[0, 1], **{weight: 1.0})
@@ -173,7 +175,7 @@ def test_a_copy_of_the_teacher_has_nothing_to_learn_inside(artifacts, encoded, f
 
 
 def test_total_loss_is_the_weighted_sum_and_a_mean_over_pairs(artifacts, encoded, filled, training):
-    teacher = load_encoder(artifacts.checkpoints["bert"], attention=UNDROPPED)
+    teacher = load_transformer(artifacts.checkpoints["bert"], attention=UNDROPPED)
     pairs = [(0, 0), (0, 1)]
     base = filled_step(filled, training, layers=[0])
     student = student_of_layers(teacher, [0], name="kd").eval()
@@ -264,7 +266,7 @@ def test_every_loss_at_once_on_layers_of_the_teacher(artifacts, teach, tmp_path,
     assert (one / "tokenizer.json").read_bytes() == (
         artifacts.checkpoints[name] / "tokenizer.json"
     ).read_bytes()
-    assert not [key for key in load_encoder(one).state_dict() if "projection" in key]
+    assert not [key for key in load_transformer(one).state_dict() if "projection" in key]
     assert "attn" not in (one / "config.json").read_text("utf-8")
     assert not (tmp_path / "one-state").exists()
 
@@ -278,7 +280,7 @@ def test_every_loss_at_once_on_a_narrower_student(teach, tmp_path, name):
     findings = read_json(folder / "checkpoint.json")["findings"]["a-name"]
     assert findings["student_layers"] == "small"
     assert findings["layer_map"] == [[0, 1]]
-    assert load_encoder(folder).config.hidden_size == 32
+    assert load_transformer(folder).config.hidden_size == 32
 
 
 @pytest.mark.parametrize("name", TEACHERS)
@@ -286,7 +288,7 @@ def test_every_loss_is_finite_in_bf16(teach, tmp_path, training, name):
     settings = training(epochs=1, batch_size=16, learning_rate=0.001, precision="bf16")
     folder = teach.run(tmp_path / "out", name, layers=[1], train=settings, **ALL_LOSSES)
     assert read_json(folder / "checkpoint.json")["trained_on"]["precision"] == "bf16"
-    assert all(torch.isfinite(weight).all() for weight in load_encoder(folder).parameters())
+    assert all(torch.isfinite(weight).all() for weight in load_transformer(folder).parameters())
 
 
 def test_student_predicts_the_same_in_a_fresh_process(teach, tmp_path, texts, python):
@@ -378,7 +380,7 @@ def test_losses_inside_bring_the_student_nearer_to_its_teacher(
     artifacts, teach, tmp_path, training, encoded
 ):
     """Hidden states after one pass each, with the loss on them and without."""
-    teacher = load_encoder(artifacts.checkpoints["bert"])
+    teacher = load_transformer(artifacts.checkpoints["bert"])
     settings = training(epochs=6, batch_size=8, learning_rate=0.002, patience=6)
 
     def distance(folder):
@@ -386,7 +388,7 @@ def test_losses_inside_bring_the_student_nearer_to_its_teacher(
         with torch.no_grad():
             states = [
                 model(**inputs, output_hidden_states=True).hidden_states[-1]
-                for model in (load_encoder(folder), teacher)
+                for model in (load_transformer(folder), teacher)
             ]
         mask = inputs["attention_mask"]
         return whitebox.cosine_loss(*states, mask).item()

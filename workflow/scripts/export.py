@@ -8,8 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.bundle.decoder import export_decoder
-        from emopress.bundle.export import export_transformer
+        from emopress.bundle.export import export_decoder, export_transformer
         from emopress.checkpoint import runs_in_transformers
         from emopress.train.loop import set_threads
 

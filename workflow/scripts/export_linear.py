@@ -5,8 +5,8 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.bundle.export import export_linear
     from emopress.jobs.job import job
+    from emopress.linear.bundle import export_linear
 
     with job(snakemake):
         export_linear(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)

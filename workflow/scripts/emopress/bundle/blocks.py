@@ -22,9 +22,15 @@ from onnxruntime.quantization.matmul_bnb4_quantizer import MatMulBnb4Quantizer
 from tqdm import tqdm
 
 from emopress.artifact import replaced_folder
+from emopress.bundle.block_writer import (
+    CONTRIB,
+    BlockWriter,
+    fitting_block,
+    float_matrices,
+    looks_up,
+    replace_nodes,
+)
 from emopress.bundle.manifest import derived
-from emopress.bundle.rounding import fitting_block
-from emopress.bundle.tables import CONTRIB, BlockWriter, float_matrices, looks_up, replace_nodes
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 

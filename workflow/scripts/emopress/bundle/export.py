@@ -1,25 +1,18 @@
-"""Exports checkpoints as fp32 bundles: transformers to ONNX, linear models as they are."""
+"""Exports transformer checkpoints as bundles: to ONNX in fp32, or of a large decoder as they are."""
 
 import logging
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
 
-from emopress.artifact import replaced_folder
+from emopress.artifact import linked_or_copied, replaced_folder
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
+from emopress.runtime.decoder import ADAPTER, HEAD
 
 OPSET = 17
-
-
-def export_linear(checkpoint: Path, out: Path) -> None:
-    """Write the bundle of a linear checkpoint: the same arrays, fp32 weights."""
-    source = read_checkpoint(checkpoint)
-    with replaced_folder(out) as folder:
-        shutil.copyfile(checkpoint / "model.npz", folder / "model.npz")
-        exported(folder, source, ("numpy",), runtime="linear", weight_bits=32)
+SHIPPED = ("config.json", HEAD, "tokenizer*.json", "model*.safetensors", "model*.index.json")
 
 
 def export_transformer(checkpoint: Path, out: Path) -> None:
@@ -33,13 +26,13 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     import torch
     from tokenizers import Tokenizer
 
-    from emopress.bundle.graph import read_weights_themselves
+    from emopress.bundle.nodes import read_weights_themselves
     from emopress.runtime.encoder import pad_id
-    from emopress.train.encoder import load_encoder
     from emopress.train.tokenizer import copy_tokenizer
+    from emopress.train.transformer import load_transformer
 
     source = read_checkpoint(checkpoint)
-    model = load_encoder(checkpoint, attention="eager")
+    model = load_transformer(checkpoint, attention="eager")
     config: Any = model.config
     labels = [config.id2label[i] for i in range(config.num_labels)]
     if labels != source.labels:
@@ -106,3 +99,27 @@ def _check_export(model, path: Path, vocab_size: int) -> None:  # type: ignore[n
     gap = float(np.abs(found - expected).max())
     if not gap < 1e-3:
         raise UserError(f"{path}: exported logits differ from PyTorch's by {gap:.2g}")
+
+
+def export_decoder(checkpoint: Path, out: Path) -> None:
+    """Write the bundle of a checkpoint whose runtime is transformers, its files linked, not written again.
+
+    Adapters are shipped where they stand beside 4-bit weights; else the weights have them in them.
+    """
+    import tokenizers
+
+    from emopress.runtime.encoder import pad_id
+
+    source = read_checkpoint(checkpoint)
+    padding = pad_id(tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
+    beside = source.manifest["weight_bits"] == 4
+    with replaced_folder(out) as folder:
+        for path in sorted(path for pattern in SHIPPED for path in checkpoint.glob(pattern)):
+            linked_or_copied(path, folder / path.name)
+        if beside:
+            (folder / ADAPTER).mkdir()
+            for path in sorted((checkpoint / ADAPTER).iterdir()):
+                linked_or_copied(path, folder / ADAPTER / path.name)
+        packages = ("torch", "transformers", "accelerate", "tokenizers", "safetensors")
+        more = ("bitsandbytes", "peft") if beside else ()
+        exported(folder, source, packages + more, pad_id=padding)

@@ -14,8 +14,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
-from emopress.bundle.graph import PRODUCTS, activation_products, only_products_read_integers
-from emopress.bundle.ranges import Range
+from emopress.bundle.activation_ranges import Range
+from emopress.bundle.nodes import PRODUCTS, activation_products, only_products_read_integers
 
 
 def quantized_inputs(model: onnx.ModelProto, kept: Sequence[str] = ()) -> list[str]:

@@ -15,12 +15,12 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from emopress.artifact import replaced_folder
+from emopress.bundle.activation_ranges import Activations, activation_ranges
+from emopress.bundle.block_writer import quantize_tables
 from emopress.bundle.calibration import calibration_feeds
-from emopress.bundle.graph import PRODUCTS, give_readers_copies, layer_of
 from emopress.bundle.manifest import derived
+from emopress.bundle.nodes import PRODUCTS, give_readers_copies, layer_of
 from emopress.bundle.qdq import quantized_inputs, write_qdq
-from emopress.bundle.ranges import Activations, activation_ranges
-from emopress.bundle.tables import quantize_tables
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
 

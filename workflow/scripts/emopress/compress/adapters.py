@@ -16,15 +16,16 @@ from torch import Tensor, nn
 from emopress.artifact import write_json
 from emopress.checkpoint import MANIFEST, parent_facts, read_checkpoint
 from emopress.compress.derive import write_derived
+from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
-from emopress.train.batches import Encoded
+from emopress.train.batches import Encoded, logits_of
 from emopress.train.data import training_identity
-from emopress.train.encoder import load_encoder, replace_module
 from emopress.train.finetune import encode_data
-from emopress.train.loop import Trainer, logits_of, pick_device
+from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
 from emopress.train.thresholds import tuned_for
+from emopress.train.transformer import load_transformer, replace_module
 
 PACKAGES = ("peft", "bitsandbytes")
 HEAD = ("pooler", "pre_classifier", "classifier", "score")  # what stands before the logits
@@ -162,7 +163,7 @@ def train_adapters(
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     data = encode_data(train, validation, tokenizer, checkpoint.data)
     classes, four_bits = len(checkpoint.labels), step["method"] == "qlora"
-    base = load_encoder(parent)
+    base = load_transformer(parent)
     if four_bits:
         quantize_base(base)
     torch.manual_seed(seed)
@@ -180,7 +181,7 @@ def train_adapters(
     trainer.fit(data.train, data.validation, classes)
     if not trainer.ranks.first:
         return  # the first process writes
-    merged = load_encoder(parent)
+    merged = load_transformer(parent)
     merge(adapted, merged)
     few = Encoded(data.validation.ids[:COMPARED_TEXTS], data.validation.labels, data.train.pad_id)
     before, after = (logits_of(model.to(where), few, where) for model in (adapted, merged))

@@ -17,17 +17,18 @@ from emopress.checkpoint import (
     with_findings,
     write_manifest,
 )
+from emopress.devices import pick_device
 from emopress.train.data import training_identity
-from emopress.train.encoder import count_parameters
 from emopress.train.finetune import (
     PACKAGES,
     encode_data,
     save_transformer,
 )
 from emopress.train.logits import read_logits
-from emopress.train.loop import AfterStep, Trainer, nothing, pick_device
+from emopress.train.loop import AfterStep, Trainer, nothing
 from emopress.train.objectives import distillation_objective, label_objective
 from emopress.train.thresholds import tuned_for
+from emopress.train.transformer import count_parameters
 
 
 def recovery(

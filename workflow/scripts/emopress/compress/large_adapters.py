@@ -29,11 +29,11 @@ from emopress.compress.adapters import (
 )
 from emopress.devices import pick_device, uses_bf16
 from emopress.runtime.decoder import ADAPTER, load_decoder
-from emopress.train.batches import Encoded
+from emopress.train.batches import Encoded, logits_of
 from emopress.train.data import training_identity
 from emopress.train.finetune import encode_data
 from emopress.train.large import write_large
-from emopress.train.loop import Trainer, logits_of
+from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
 from emopress.train.thresholds import tuned_for
 

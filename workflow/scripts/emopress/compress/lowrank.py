@@ -13,7 +13,7 @@ from emopress.checkpoint import read_checkpoint
 from emopress.compress.anatomy import dense, layers_of
 from emopress.compress.derive import recovery, write_derived
 from emopress.errors import UserError
-from emopress.train.encoder import count_parameters, load_encoder, replace_module
+from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 
 def energy_kept(values: Tensor, rank: int) -> float:
@@ -104,7 +104,7 @@ def factor_checkpoint(
     (`teacher_logits`). UserError if no layer would get smaller.
     """
     checkpoint = read_checkpoint(parent)
-    model = load_encoder(parent)
+    model = load_transformer(parent)
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     before, _ = count_parameters(model)
     done = factor_model(model, step)

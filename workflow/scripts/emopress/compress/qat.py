@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from emopress.bundle.calibration import calibration_sample, strata
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import recovery, write_derived
 from emopress.compress.fakequant import (
@@ -24,10 +23,11 @@ from emopress.compress.fakequant import (
     round_blocks,
     straight_through,
 )
+from emopress.devices import pick_device
 from emopress.train.batches import Encoded
-from emopress.train.encoder import load_encoder
 from emopress.train.finetune import encode_data
-from emopress.train.loop import pick_device
+from emopress.train.sample import calibration_rows
+from emopress.train.transformer import load_transformer
 
 REFERENCE_TEXTS = 64
 CONTAINER = "activation_ranges"
@@ -219,16 +219,10 @@ def train_qat(
     of the parent are the target of the soft loss.
     """
     checkpoint, where = read_checkpoint(parent), pick_device(device)
-    model = load_encoder(parent).to(where)
+    model = load_transformer(parent).to(where)
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     encoded = encode_data(train, validation, tokenizer, checkpoint.data)
-    sample = step["calibration"]
-    indices = calibration_sample(
-        strata(encoded.train.labels.numpy()),
-        sample["texts"],
-        seed,
-        balanced=sample["balanced"],
-    )
+    indices = calibration_rows(encoded.train.labels.numpy(), step["calibration"], seed)
     fake = FakeQuantization(model, step, encoded.train.batch([0], where))
     fake.begin(encoded.train, indices, where)
     trainer = recovery(

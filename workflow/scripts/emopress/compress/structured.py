@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emopress.checkpoint import read_checkpoint
-from emopress.compress.anatomy import Layer, dense, head_size, layers_of
+from emopress.compress.anatomy import Layer, dense, head_size, layers_of, student_of_layers
 from emopress.compress.derive import recovery, write_derived
 from emopress.compress.importance import (
     Scores,
@@ -21,14 +21,13 @@ from emopress.compress.importance import (
     position_scores,
     taylor_scores,
 )
+from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import read_split
-from emopress.train.encoder import count_parameters, load_encoder, replace_module
-from emopress.train.layers import student_of_layers
-from emopress.train.loop import pick_device
+from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 
 def cut_linear(
@@ -146,7 +145,7 @@ def prune_structured(
     UserError if the parent is factored, has too few layers, or the shares round to nothing.
     """
     checkpoint = read_checkpoint(parent)
-    model = load_encoder(parent)
+    model = load_transformer(parent)
     tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
     for layer in layers_of(model):
         for name in layer.linears:  # before minutes are spent on scores

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import write_derived
-from emopress.compress.vocabulary import (
+from emopress.compress.tokenizer_entries import (
     check_model,
     entries_to_keep,
     greedy_path,
@@ -28,8 +28,8 @@ from emopress.errors import UserError
 from emopress.runtime.encoder import pad_id
 from emopress.train.batches import encode
 from emopress.train.data import read_split
-from emopress.train.encoder import load_encoder
 from emopress.train.tokenizer import embedding_rows
+from emopress.train.transformer import load_transformer
 
 CHUNK = 1000  # texts tokenized at once
 SAMPLE = 64  # texts whose logits are compared
@@ -189,7 +189,7 @@ def trim_checkpoint(
     checkpoint, where = read_checkpoint(parent), str(parent / "tokenizer.json")
     old = Tokenizer.from_file(where)
     texts, test_texts = read_split(train).texts, read_split(test).texts
-    model = load_encoder(parent)
+    model = load_transformer(parent)
     rows_before = model.get_input_embeddings().num_embeddings  # type: ignore[operator]
     if rows_before < embedding_rows(old):
         raise UserError(

@@ -16,23 +16,24 @@ from emopress.checkpoint import (
     read_checkpoint,
     with_findings,
 )
+from emopress.compress.anatomy import layer_pairs, student_of_layers
+from emopress.compress.attention import UNDROPPED
+from emopress.devices import pick_device
 from emopress.errors import UserError
-from emopress.train.attention import UNDROPPED
 from emopress.train.data import read_split, training_identity
-from emopress.train.encoder import count_parameters, load_encoder
 from emopress.train.finetune import (
     NewModel,
     encode_data,
     new_model,
     write_trained,
 )
-from emopress.train.layers import layer_pairs, student_of_layers
 from emopress.train.lesson import read_teachers
 from emopress.train.logits import teacher_licences
-from emopress.train.loop import Objective, Trainer, pick_device, uses_bf16
+from emopress.train.loop import Objective, Trainer, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
 from emopress.train.objectives import distillation_objective
 from emopress.train.thresholds import tuned_for
+from emopress.train.transformer import count_parameters, load_transformer
 
 
 class WhiteBoxStudent(nn.Module):
@@ -172,7 +173,7 @@ def train_whitebox(
     `data` holds DATA_KEYS; `state` is where an unfinished training waits.
     """
     source = read_checkpoint(teacher)
-    network: Any = load_encoder(teacher)
+    network: Any = load_transformer(teacher)
     torch.manual_seed(seed)
     new = _new_student(
         entry,

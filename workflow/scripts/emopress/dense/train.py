@@ -10,13 +10,14 @@ from emopress.artifact import check_files, read_json, replaced_folder, write_jso
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.dense.model import DenseModel
 from emopress.dense.table import first_vectors
+from emopress.devices import pick_device
 from emopress.runtime.dense import FLATTEN
 from emopress.runtime.words import Lexicon
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, label_tensor
 from emopress.train.data import Split, data_hash, read_split, training_identity
 from emopress.train.lesson import lesson
-from emopress.train.loop import Trainer, pick_device
+from emopress.train.loop import Trainer
 from emopress.train.thresholds import tuned_for
 
 WEIGHTS, WORDS = "model.safetensors", "words.json"

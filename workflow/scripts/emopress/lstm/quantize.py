@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from emopress.artifact import replaced_folder
-from emopress.bundle.calibration import calibration_rows, in_own_order
+from emopress.bundle.calibration import in_own_order
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint, with_findings
 from emopress.errors import UserError
@@ -19,6 +19,7 @@ from emopress.runtime.codes import FILE, read_codes, write_codes
 from emopress.runtime.encoder import Encoder, pad_id, session_options
 from emopress.tasks import label_array
 from emopress.train.data import read_split
+from emopress.train.sample import calibration_rows
 from emopress.train.tokenizer import copy_tokenizer
 
 MODEL = "model.onnx"

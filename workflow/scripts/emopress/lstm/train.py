@@ -13,6 +13,7 @@ from torch import Tensor
 
 from emopress.artifact import replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
+from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.lstm.weights import GENERATIVE, WEIGHTS
@@ -20,7 +21,7 @@ from emopress.train.batches import Encoded
 from emopress.train.data import read_split, training_identity
 from emopress.train.finetune import encode_data, read_pretrained
 from emopress.train.lesson import Lesson, lesson
-from emopress.train.loop import Objective, Trainer, pick_device
+from emopress.train.loop import Objective, Trainer
 from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 from emopress.train.vowel_signs import has_vowel_signs

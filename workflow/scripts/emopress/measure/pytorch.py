@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from emopress.checkpoint import read_checkpoint
 from emopress.runtime.encoder import Encoder, TokenClassifier, pad_id
 from emopress.runtime.normalise import normalise_text
-from emopress.train.encoder import load_encoder
+from emopress.train.transformer import load_transformer
 
 
 class PytorchClassifier(TokenClassifier):
@@ -25,7 +25,7 @@ class PytorchClassifier(TokenClassifier):
             lambda text: normalise_text(text, method=facts["normalise"]),
             Encoder(path, max_length=facts["max_length"], pad_id=padding),
         )
-        self.model = load_encoder(folder)
+        self.model = load_transformer(folder)
 
     @torch.inference_mode()
     def logits(self, texts: list[str]) -> np.ndarray:

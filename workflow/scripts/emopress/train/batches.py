@@ -1,4 +1,4 @@
-"""Encoded texts and their length-bucketed batches."""
+"""Encoded texts, their length-bucketed batches, and a model's logits for all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+
+from emopress.train.sizes import EVALUATION_BATCH
 
 POOL = 50  # batches whose texts are sorted by length together
 
@@ -74,3 +76,15 @@ def in_order_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]
     """Return every index once, shortest texts first, for evaluation."""
     order = sorted(range(len(lengths)), key=lambda i: lengths[i])
     return [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+
+
+@torch.no_grad()
+def logits_of(model: torch.nn.Module, data: Encoded, device: torch.device) -> Tensor:
+    """Return the logits [N, C] of all texts, in their order, in fp32 on the CPU."""
+    model.eval()
+    result: list[Tensor | None] = [None] * len(data.ids)
+    for indices in in_order_batches([len(ids) for ids in data.ids], EVALUATION_BATCH):
+        logits = model(**data.batch(indices, device)).logits.float().cpu()
+        for row, index in zip(logits, indices, strict=True):
+            result[index] = row
+    return torch.stack([row for row in result if row is not None])

@@ -10,15 +10,16 @@ from torch import nn
 
 from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
+from emopress.devices import pick_device
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity
-from emopress.train.encoder import build_encoder, count_parameters
 from emopress.train.lesson import lesson
-from emopress.train.loop import Trainer, pick_device
+from emopress.train.loop import Trainer
 from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.transformer import build_transformer, count_parameters
 from emopress.train.vowel_signs import has_vowel_signs
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
@@ -100,7 +101,7 @@ def new_model(
     tokenizer = model_tokenizer(
         entry, pretrained_tokenizer or pretrained, texts, has_vowel_signs(data["language"])
     )
-    model = build_encoder(
+    model = build_transformer(
         entry,
         labels=data["labels"],
         vocab_size=embedding_rows(tokenizer),

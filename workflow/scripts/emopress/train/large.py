@@ -23,11 +23,11 @@ from emopress.runtime.decoder import HEAD
 from emopress.runtime.encoder import pad_id
 from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
-from emopress.train.encoder import build_encoder, classifier_config
 from emopress.train.finetune import read_pretrained
-from emopress.train.pretrained import check_linked
+from emopress.train.published_classifier import check_linked
 from emopress.train.published_weights import files_of
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.transformer import build_transformer, classifier_config
 from emopress.train.vowel_signs import has_vowel_signs
 
 RUNTIME = {"runtime": "transformers"}
@@ -120,7 +120,7 @@ def write_base(
             for path in weight_files(pretrained):
                 linked_or_copied(path, folder / path.name)
         else:
-            model: Any = build_encoder(entry, **shape)
+            model: Any = build_transformer(entry, **shape)
             model.to(torch.bfloat16).save_pretrained(folder)
         config.save_pretrained(folder)
         save_file({"score.weight": head}, folder / HEAD)

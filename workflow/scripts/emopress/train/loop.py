@@ -15,17 +15,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from emopress.artifact import remove_folder
-from emopress.devices import pick_device as pick_device  # most trainings take these from here
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
 from emopress.train.bar import progress_bar
-from emopress.train.batches import Encoded, bucketed_batches
-from emopress.train.optimizer import adamw, rise_and_fall
+from emopress.train.batches import Encoded, bucketed_batches, logits_of
+from emopress.train.optimizer import adamw, checkpoint_gradients, rise_and_fall
+from emopress.train.overlap import macro_f1
 from emopress.train.ranks import Ranks
-from emopress.train.recompute import checkpoint_gradients as checkpoint_gradients
-from emopress.train.scores import logits_of as logits_of
-from emopress.train.scores import macro_f1
 from emopress.train.state import Progress, read_progress, save_progress
 from emopress.train.thresholds import MACRO_F1, thresholds_for, tuned
 from emopress.train.tracking import Untracked, run_name, tracked

@@ -1,9 +1,11 @@
-"""AdamW with a learning rate that rises and falls."""
+"""AdamW, a learning rate that rises and falls, and gradient checkpointing."""
 
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+
+from emopress.errors import UserError
 
 
 def adamw(model: torch.nn.Module, settings: dict[str, Any]) -> torch.optim.AdamW:
@@ -29,3 +31,18 @@ def rise_and_fall(optimizer: torch.optim.Optimizer, warmup: float, total: int) -
         return (step + 1) / rising if step < rising else (total - step) / max(1, total - rising)
 
     return LambdaLR(optimizer, factor)
+
+
+def checkpoint_gradients(model: torch.nn.Module) -> None:
+    """Have each layer of a transformer recompute its activations in the backward pass, in place.
+
+    (Chen et al. 2016, Training deep nets with sublinear memory cost.) The non-reentrant form, which
+    also works where the first trainable tensor stands behind frozen ones. UserError if `model` holds no
+    transformer.
+    """
+    for module in model.modules():
+        enable: Any = getattr(module, "activation_checkpointing_enable", None)
+        if enable:
+            enable({"use_reentrant": False})
+            return
+    raise UserError("gradient_checkpointing: this model has no transformer layers")

@@ -199,7 +199,8 @@ def _join(device: str, threads: int) -> None:
     import torch
     from torch import distributed
 
-    from emopress.train.loop import pick_device, set_threads
+    from emopress.devices import pick_device
+    from emopress.train.loop import set_threads
 
     set_threads(threads)
     backend = "gloo"

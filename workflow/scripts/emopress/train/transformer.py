@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from emopress.architectures import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
-from emopress.train.pretrained import load_classifier, usable_config
+from emopress.train.published_classifier import load_classifier, usable_config
 
 
 def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
@@ -65,7 +65,7 @@ def _scratch_decoder(init: dict[str, Any], common: dict[str, Any]) -> Any:
     )
 
 
-def build_encoder(
+def build_transformer(
     entry: dict[str, Any],
     *,
     labels: list[str],
@@ -104,7 +104,7 @@ def classifier_config(
     pad: int,
     pretrained: Path | None,
 ) -> Any:
-    """Return transformers' config of the classifier that `build_encoder` describes, with its errors.
+    """Return transformers' config of the classifier that `build_transformer` describes, with its errors.
 
     A decoder reads a text's class off the last token that is not `pad`, so its config names it.
     """
@@ -141,7 +141,7 @@ def classifier_config(
     return config
 
 
-def load_encoder(folder: Path, *, attention: str = "sdpa") -> nn.Module:
+def load_transformer(folder: Path, *, attention: str = "sdpa") -> nn.Module:
     """Return the classifier of a checkpoint folder, in evaluation mode.
 
     Layers that a pass has cut or factored have other shapes than config.json can say; the weights'
