@@ -328,7 +328,7 @@ def study():
 
 
 def told():
-    """Return what the config says, by the names of `view.Told`."""
+    """Return what the config says, by the names of `dataset_view.Config`."""
     entry = {"labels": LABELS, "language": "en", "split": {"method": "clean"}}
     return {
         "datasets": {

@@ -14,10 +14,10 @@ from scipy.stats import binomtest
 
 from command_line import STUCK_S
 from emopress.card.limits import limits
-from emopress.card.words import PASSES
+from emopress.card.steps import PASSES
 from emopress.cli import main
+from emopress.data import licences
 from emopress.recipe import PASSES as SORTS
-from emopress.report import licences
 from emopress.runtime.bundle import read_bundle
 
 

@@ -1,6 +1,6 @@
 """Right and wrong decisions per label, by hand, and in the report's table."""
 
-from emopress.report.decisions import label_counts, label_decisions
+from emopress.measure.details import label_decisions, predicted_counts
 from emopress.report.tables.scores import class_table
 
 # two labels, two seeds: [[TN, FP], [FN, TP]] each
@@ -37,6 +37,6 @@ def test_shares_of_few_texts_stand_with_their_exact_interval():
     table = class_table({"0": rows}, tested, {"labels": ["joy", "fear"]}, "d", "v").splitlines()
     assert table[2].startswith("| joy | 90.00 | 100.00 | 95.00 |")
     assert table[3].startswith("| fear | 100.00 (29.2 to 100.0) | 100.00 (29.2 to 100.0) |")
-    assert label_counts(SEEDS, ["joy", "fear"]) == [4.0, 1.0]  # 3 and 5, 0 and 2
+    assert predicted_counts(SEEDS, ["joy", "fear"]) == [4.0, 1.0]  # 3 and 5, 0 and 2
     wrong = {"confusion": [[1, 2], [0, 3]]}
-    assert label_counts({"0": wrong, "1": rows}, ["joy", "fear"]) == [18.5, 4.0]
+    assert predicted_counts({"0": wrong, "1": rows}, ["joy", "fear"]) == [18.5, 4.0]

@@ -13,14 +13,13 @@ from emopress.errors import UserError
 from emopress.measure.deciding import METRICS, Judge
 from emopress.report.figures.style import SORTS
 from emopress.report.page import page as page_module
-from emopress.report.page.answers import shown_answers
 from emopress.report.page.charts import IN_THE_DARK, SHAPES, config, look_of, specs
 from emopress.report.page.columns import COLUMNS, columns_of, noise_keys
-from emopress.report.page.data import page_data
+from emopress.report.page.data import page_data, shown_answers
+from emopress.report.page.html import html_of, inline_html_of, plain_text
 from emopress.report.page.page import MAX_BYTES, TEMPLATES, write_page
-from emopress.report.page.text import html_of, inline_html_of, plain_text
-from emopress.report.tables.markdown import Markdown, code, escape, points
-from emopress.report.words.contrasts import told_tests
+from emopress.report.words.contrasts import comparison_sentences
+from emopress.report.words.markup import Markdown, code, escape, points
 from page_example import BENGALI, HOSTILE, SVG, VARIANTS, example
 
 CSS = (TEMPLATES / "report.css").read_text("utf-8")
@@ -304,16 +303,16 @@ def test_paired_tests_in_words():
     }
     against = {"teacher": test, "reference": test, "linear": None}
     judge = Judge("single", "accuracy")
-    assert told_tests("teacher+kd", {"against": against}, judge, 200) == [
+    assert comparison_sentences("teacher+kd", {"against": against}, judge, 200) == [
         "Against its teacher teacher: −0.70 points of accuracy (95 % interval −1.6 to +0.1), not shown "
         "(McNemar's test, p = 0.34 after Holm). −0.20 points of macro F1 (95 % interval −2.0 to +1.6), not shown "
         "(paired bootstrap, p = 0.7 after Holm). 31 texts only this one has right, 45 only the other."
     ]
     sure = {**test, "shown": True, "mcnemar_p_holm": 1e-9, "variant": "linear"}
-    (told,) = told_tests("teacher+kd", {"against": {"linear": sure}}, judge, 200)
+    (told,) = comparison_sentences("teacher+kd", {"against": {"linear": sure}}, judge, 200)
     assert "the difference is shown (McNemar's test, p < 0.0001 after Holm)" in told
-    assert told_tests("teacher", {"against": {"reference": test}}, judge, 200) == []
-    assert told_tests("x", {}, judge, 200) == []
+    assert comparison_sentences("teacher", {"against": {"reference": test}}, judge, 200) == []
+    assert comparison_sentences("x", {}, judge, 200) == []
 
 
 def test_answers_are_joined_by_data_set_and_fold_only_what_comes_next():

@@ -5,9 +5,9 @@ import pytest
 
 from emopress.measure.recommend import recommend
 from emopress.report.tables.budgets import recommendation_table
-from emopress.report.tables.markdown import Markdown
 from emopress.report.words.answer import answer, cost
 from emopress.report.words.cautions import never_found
+from emopress.report.words.markup import Markdown
 
 SPLITS = ("train", "validation", "test")
 HOSTILE = "x|<script>alert(1)</script>`*"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emopress.report.tables.environment import command_of, environment
+from emopress.report.environment import command_of, environment
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from emopress.measure.deciding import Judge
+from emopress.measure.details import last_sorts
+from emopress.measure.results import rows_of as rows_of_summary
 from emopress.report.figures.scatter import pareto_figure
 from emopress.report.figures.style import SORTS, looks_of
-from emopress.report.results import last_sorts
-from emopress.report.results import rows_of as rows_of_summary
 from emopress.report.tables import scores as sections
 from emopress.report.tables.engines import other_engines_table
 from emopress.report.tables.passes import facts, findings_table, searches_table

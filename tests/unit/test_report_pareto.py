@@ -2,7 +2,7 @@
 
 import pytest
 
-from emopress.report.pareto import front_steps, pareto_front
+from emopress.measure.pareto import front_steps, pareto_front
 
 
 def test_front_by_hand():

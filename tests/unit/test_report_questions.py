@@ -5,7 +5,6 @@ import pytest
 from emopress.report.figures.bits import bits_figure, series
 from emopress.report.figures.cross_entropy import cross_entropy_figure
 from emopress.report.tables.lstms import choice, cost_table, levels_table, section
-from emopress.report.words.levels import listed, preferred
 from emopress.report.words.lstms import RULES, answers, compared, lost
 from emopress.report.words.verdicts import (
     GONE,
@@ -16,9 +15,11 @@ from emopress.report.words.verdicts import (
     YES,
     above_zero,
     hurts_more,
+    listed,
     loses_lead,
     more_robust,
     negative,
+    preferred,
 )
 
 

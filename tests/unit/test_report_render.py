@@ -13,13 +13,14 @@ import synthetic
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS
+from emopress.measure.results import checked_summary, recipe_order, rows_of
+from emopress.report.dataset_view import Config, Results
 from emopress.report.figures.names import figure_names
 from emopress.report.markdown import write_markdown
-from emopress.report.results import Results, Told, checked_summary, recipe_order, rows_of
 from emopress.report.tables import scores as sections
-from emopress.report.tables.contrasts import verdict
-from emopress.report.tables.markdown import ratio
 from emopress.report.view import report_view
+from emopress.report.words.contrasts import verdict
+from emopress.report.words.markup import ratio
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow" / "report" / "report.md.j2"
@@ -51,10 +52,10 @@ def inputs():
 
 def render(inputs, folder):
     """Write the report into a folder and return its text."""
-    fields = [{k: inputs[k] for k in part.__dataclass_fields__} for part in (Results, Told)]
+    fields = [{k: inputs[k] for k in part.__dataclass_fields__} for part in (Results, Config)]
     view = report_view(
         Results(**fields[0]),
-        Told(**fields[1]),
+        Config(**fields[1]),
         environment=ENVIRONMENT,
         rulegraph=inputs["rulegraph"],
         training_figures=inputs["training_figures"],

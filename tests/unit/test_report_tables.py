@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from emopress.report.tables import markdown as t
+from emopress.report.words import markup as t
 
 
 @pytest.mark.parametrize(

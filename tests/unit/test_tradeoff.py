@@ -7,11 +7,12 @@ from matplotlib.patches import Polygon
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS
+from emopress.measure.details import Trials, trials_of
+from emopress.measure.pareto import best_trade_off, layer_grid
 from emopress.report.figures.names import TRADE_OFF, figure_files
 from emopress.report.figures.style import save_figure
 from emopress.report.figures.trade_off import trade_off_figure
-from emopress.report.grid import best_trade_off, layer_grid
-from emopress.report.tables.trade_off import Trials, trade_off_told, trials_of
+from emopress.report.words.answer import trade_off_phrase
 
 SHAPES = {"flat": [], "w16": [16], "w64": [64], "w64-64": [64, 64]}
 SIZES = {"flat": 100_000, "w16": 110_000, "w64": 120_000, "w64-64": 900_000}
@@ -80,7 +81,7 @@ def test_trials_come_from_the_details(table):
 
 
 def test_the_answer_in_words(table):
-    told = trade_off_told(table, details(), list(SHAPES))
+    told = trade_off_phrase(table, details(), list(SHAPES))
     assert told.startswith(
         "Best on validation by macro F1 is `w64-64` (81.00 %); within one standard error"
     )

@@ -4,7 +4,7 @@ import yaml
 
 from emopress.study.published import PUBLISHED
 from emopress.report.figures.names import TRADE_OFF, figure_names
-from emopress.report.grid import layer_grid
+from emopress.measure.pareto import layer_grid
 from emopress.report.sbom import installed_folders
 
 CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine

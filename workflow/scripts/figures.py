@@ -9,9 +9,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
     with job(snakemake, folders=False):
         from emopress.artifact import read_json
+        from emopress.measure.results import read_logs
         from emopress.measure.summary import read_table
         from emopress.report.figures.draw import write_figures
-        from emopress.report.training_logs import read_logs
 
         given, params = snakemake.input, snakemake.params
         dataset, summary = snakemake.wildcards.dataset, read_table(given.summary)

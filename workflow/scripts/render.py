@@ -10,13 +10,13 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
     with job(snakemake, folders=False):
         from emopress.artifact import read_json
+        from emopress.measure.results import read_logs
         from emopress.measure.summary import read_table
+        from emopress.report.dataset_view import Config, Results
+        from emopress.report.environment import command_of, environment
         from emopress.report.markdown import write_markdown
         from emopress.report.page.data import page_data
         from emopress.report.page.page import write_page
-        from emopress.report.results import Results, Told
-        from emopress.report.tables.environment import command_of, environment
-        from emopress.report.training_logs import read_logs
         from emopress.report.view import report_view
         from emopress.study.published import load_published
 
@@ -36,7 +36,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         )
         view = report_view(
             results,
-            Told(
+            Config(
                 study={**study, "command": command},
                 datasets=dict(params.datasets),
                 models=dict(params.models),

@@ -10,12 +10,12 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     with job(snakemake):
         from emopress.artifact import read_json
         from emopress.measure.deciding import judge_of
+        from emopress.measure.details import trials_of
+        from emopress.measure.results import rows_of
         from emopress.measure.summary import read_table
         from emopress.report.figures.draw import figure_title
         from emopress.report.figures.style import save_figure
         from emopress.report.figures.trade_off import trade_off_figure
-        from emopress.report.results import rows_of
-        from emopress.report.tables.trade_off import trials_of
 
         dataset = snakemake.wildcards.dataset
         rows = rows_of(read_table(snakemake.input.summary), dataset)

@@ -9,7 +9,6 @@ from emopress.artifact import PROVENANCE, read_json
 from emopress.errors import UserError
 from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
 from emopress.runtime.normalise import METHODS
-from emopress.study.yaml_file import read_yaml
 
 if (
     TYPE_CHECKING
@@ -187,10 +186,12 @@ def _read_data_card(path: Path, labels: list[str]) -> dict[str, Any]:
 
 def _hub_data(card: dict[str, Any]) -> str | None:
     """Return the hub repository of a data set of the catalogue whose files are those of the card."""
+    import yaml
 
     if not CATALOGUE.is_file():
         return None
-    entry = read_yaml(CATALOGUE).get(card["dataset"])
+    catalogue = yaml.load(CATALOGUE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    entry = catalogue.get(card["dataset"])
     if entry is None or "hub" not in entry["source"]:
         return None
     wanted = {file["name"]: file.get("sha256") for file in entry["source"]["files"]}

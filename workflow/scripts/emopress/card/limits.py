@@ -2,8 +2,8 @@
 
 from emopress.card.facts import Facts
 from emopress.data.languages import language_name, primary_language
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 
 NEUTRAL = ("neutral", "none", "no emotion", "other", "others")
 IMBALANCED = 2.0  # largest over smallest share of a label among the training texts

@@ -3,10 +3,10 @@
 from typing import Any
 
 from emopress.card.facts import Facts
-from emopress.report.licences import ASK_THE_OWNER, Stated
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
-from emopress.report.words.phrases import told_split
+from emopress.data.licences import ASK_THE_OWNER, Stated
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
+from emopress.report.words.phrases import split_phrase
 
 SEVERAL = {
     "micro_f1": "Micro F1",
@@ -73,7 +73,7 @@ def data_view(data: dict[str, Any]) -> dict[str, Any]:
         "title": data["title"],
         "licence": t.link(data["licence"] or "not stated", data["licence_url"]),
         "citation": data["citation"] or "not stated",
-        "split": told_split(data),
+        "split": split_phrase(data),
         "counts": t.markdown_table(t.frame_of([*rows, total]), left=("Label",)),
     }
 

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if out and out.exists() and not arguments.force:
         raise UserError(f"{out}: is there already; --force replaces it")
     from emopress.card.facts import gather
-    from emopress.card.page import card_text, unknown_licences
+    from emopress.card.text import card_text, unknown_licences
 
     facts = gather(
         arguments.bundle,

@@ -88,8 +88,8 @@ def _of_label(place: int, points: list["Scored"], ends: tuple[float, float]) -> 
 
 def page(found: dict[str, Any]) -> str:
     """Return what `compared` gave, for reading."""
-    from emopress.report.tables.markdown import size
-    from emopress.report.words.phrases import told_p
+    from emopress.report.words.markup import size
+    from emopress.report.words.phrases import p_phrase
 
     a, b, change = found["a"], found["b"], found["b_minus_a"]
     titles = names_of(MULTI if "sample_f1" in a else SINGLE)
@@ -126,9 +126,9 @@ def page(found: dict[str, Any]) -> str:
             "",
             f"A alone is right on {change['only_a_right']:,} texts, B alone on "
             f"{change['only_b_right']:,}.",
-            f"{accuracy}: {verdict(change, 'accuracy')} (McNemar exact {told_p(change['accuracy_p'])})",
+            f"{accuracy}: {verdict(change, 'accuracy')} (McNemar exact {p_phrase(change['accuracy_p'])})",
             f"macro F1: {verdict(change, 'macro_f1')} "
-            f"({MACRO_F1.test(found['texts'])} {told_p(change['macro_f1_p'])})",
+            f"({MACRO_F1.test(found['texts'])} {p_phrase(change['macro_f1_p'])})",
             *([f"Without a text, and so 0 in macro F1: {', '.join(without)}."] if without else []),
         ]
     )

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.create_pr and arguments.revision not in (None, "main"):
         raise UserError("push: --create-pr opens a pull request against main; leave --revision out")
     from emopress.card.facts import gather
-    from emopress.card.page import card_text, licence_id, unknown_licences
+    from emopress.card.text import card_text, licence_id, unknown_licences
     from emopress.card.upload import Upload, check_repo, push, shipment
 
     check_repo(arguments.repo)

@@ -1,6 +1,7 @@
 """What both reports print of one data set, as escaped pieces of Markdown."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -8,24 +9,23 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.measure.deciding import FEW_TEXTS, judge_of
 from emopress.measure.exact import FEW_IN_CELL
+from emopress.measure.pareto import layer_grid
+from emopress.measure.results import rows_of
+from emopress.report.environment import flags_phrase, int8_phrase, versions_phrase
 from emopress.report.figures.names import figure_files
-from emopress.report.grid import layer_grid
-from emopress.report.results import Results, Told, rows_of
-from emopress.report.tables import contrasts as judged
+from emopress.report.tables import differences as judged
 from emopress.report.tables import lstms as question_tables
-from emopress.report.tables import markdown as t
 from emopress.report.tables import scores as sections
 from emopress.report.tables.budgets import recommendation_table
 from emopress.report.tables.data_card import card_view
 from emopress.report.tables.engines import engine_table, other_engines_table
-from emopress.report.tables.environment import told_flags, told_int8, told_versions
-from emopress.report.tables.markdown import Markdown
 from emopress.report.tables.passes import findings_table, searches_table
 from emopress.report.tables.published import published_table
 from emopress.report.tables.ranges import ranges_table
-from emopress.report.tables.trade_off import trade_off_told
-from emopress.report.words.answer import answer
+from emopress.report.words import markup as t
+from emopress.report.words.answer import answer, trade_off_phrase
 from emopress.report.words.cautions import never_found
+from emopress.report.words.markup import Markdown
 
 TIMING_KEYS = (
     "cpu",
@@ -39,8 +39,36 @@ TIMING_KEYS = (
 )
 
 
+@dataclass(frozen=True)
+class Results:
+    """The content of a study's result files; `statistics`, `timing` and `cards` by data set."""
+
+    summary: pd.DataFrame
+    details: Mapping[str, Any]
+    statistics: Mapping[str, Any]
+    recommendation: Mapping[str, Any]
+    timing: Mapping[str, Any]
+    cards: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the config says: entries by name, the budgets, and the published rows that it names.
+
+    `study` holds view.STUDY_KEYS (and `description`, which may be empty). `published`: the content of
+    config/published.yaml; `corresponding`: data set -> variant -> row and what differs.
+    """
+
+    study: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+    models: Mapping[str, Any]
+    passes: Mapping[str, Any]
+    published: Mapping[str, Any]
+    corresponding: Mapping[str, Any]
+
+
 def dataset_view(
-    name: str, table: pd.DataFrame, results: Results, told: Told, training: bool
+    name: str, table: pd.DataFrame, results: Results, told: Config, training: bool
 ) -> dict[str, Any]:
     """Return what the templates print of the data set `name`; `training`: it has a training figure.
 
@@ -120,14 +148,14 @@ def dataset_view(
         "searches_table": searches_table(details, list(rows.index), entry, judge),
         "timing": {
             **conditions,
-            "flags": told_flags(conditions["cpu_flags"]),
+            "flags": flags_phrase(conditions["cpu_flags"]),
             "int8": _told_int8(rows, conditions["x64quantprecision"]),
         },
         "threads": t.count(conditions["threads"][0]),
         "spread": t.share(spread),
-        "timed_with": told_versions(conditions["versions"]),
+        "timed_with": versions_phrase(conditions["versions"]),
         "figures": {kind: Markdown(f"figures/{file}") for kind, file in files.items()},
-        "trade_off": trade_off_told(rows, details, grid) if grid else "",
+        "trade_off": trade_off_phrase(rows, details, grid) if grid else "",
         "flips": Markdown(f"flips/{name}.csv"),
         "classes": [
             {
@@ -165,4 +193,4 @@ def _html(text: str) -> Markdown:
 
 def _told_int8(rows: pd.DataFrame, option: str) -> str:
     """Say what ONNX Runtime was told, nothing where it ran no variant."""
-    return told_int8(option) if (rows["runtime"] == "onnxruntime").any() else ""
+    return int8_phrase(option) if (rows["runtime"] == "onnxruntime").any() else ""

@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
-from emopress.report.tables import markdown as t
+from emopress.report.words import markup as t
 
 
 def write_markdown(view: Mapping[str, Any], *, template: Path | str, out: Path | str) -> None:

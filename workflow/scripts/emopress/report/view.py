@@ -7,12 +7,12 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
-from emopress.report.dataset_view import dataset_view
-from emopress.report.results import Results, Told, check_details, checked_summary
-from emopress.report.tables import markdown as t
+from emopress.measure.results import check_details, checked_summary
+from emopress.report.dataset_view import Config, Results, dataset_view
+from emopress.report.environment import flags_phrase, int8_phrase, versions_phrase
 from emopress.report.tables import scores as sections
-from emopress.report.tables.environment import told_flags, told_int8, told_versions
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 
 STUDY_KEYS = ("name", "seeds", "config_files", "config_text", "command")
 ENVIRONMENT_KEYS = (
@@ -30,7 +30,7 @@ ENVIRONMENT_KEYS = (
 
 def report_view(
     results: Results,
-    told: Told,
+    told: Config,
     *,
     environment: Mapping[str, Any],
     rulegraph: str,
@@ -78,9 +78,9 @@ def report_view(
             dataset_view(name, table, results, told, name in training_figures) for name in names
         ],
         "environment": environment,
-        "packages": told_versions(environment["packages"]),
-        "cpu_flags": told_flags(environment["cpu_flags"]),
-        "int8": told_int8(environment["x64quantprecision"]),
+        "packages": versions_phrase(environment["packages"]),
+        "cpu_flags": flags_phrase(environment["cpu_flags"]),
+        "int8": int8_phrase(environment["x64quantprecision"]),
         "rulegraph": _fenced(_mermaid(rulegraph), "report: rulegraph"),
     }
 

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from emopress.measure.deciding import judge_of
+from emopress.measure.results import speedup_claimed
 from emopress.report.figures.style import (
     GREY,
     add_axes,
@@ -23,7 +24,6 @@ from emopress.report.figures.style import (
     style_of,
     text_width,
 )
-from emopress.report.results import speedup_claimed
 
 BLUE, PALE, ORANGE = "#0072B2", "#CBDFEC", "#D55E00"
 ROW = 0.2  # inches between two bars

@@ -8,6 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from emopress.measure.results import recipe_order
 from emopress.report.figures.style import (
     GREY,
     add_axes,
@@ -20,7 +21,6 @@ from emopress.report.figures.style import (
     text_width,
     wrapped,
 )
-from emopress.report.results import recipe_order
 
 COLUMNS = 4
 CELL = 0.44  # inches

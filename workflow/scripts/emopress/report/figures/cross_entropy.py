@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from emopress.report.figures.style import add_axes, heading, new_figure, note, plain, style_of
-from emopress.report.words.levels import FIRST, listed
+from emopress.report.words.verdicts import FIRST, listed
 
 WIDTH = 0.8  # of the room of one variant, for its boxes together
 SHADES = ("#D55E00", "#E58B4D", "#F0B68D", "#F8DCC9")  # clean, then more and more noise

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
+from emopress.measure.details import last_sorts, test_texts
+from emopress.measure.results import check_details, checked_summary, rows_of
 from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure
 from emopress.report.figures.bits import bits_figure
 from emopress.report.figures.confusion import confusion_figure
@@ -21,13 +23,6 @@ from emopress.report.figures.reliability import reliability_figure
 from emopress.report.figures.scatter import pareto_figure
 from emopress.report.figures.style import save_figure
 from emopress.report.figures.training import training_figure
-from emopress.report.results import (
-    check_details,
-    checked_summary,
-    last_sorts,
-    rows_of,
-    test_texts,
-)
 
 STATISTICS = "results/statistics/{}.json"
 

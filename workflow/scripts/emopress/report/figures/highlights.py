@@ -3,7 +3,7 @@
 import pandas as pd
 
 from emopress.measure.deciding import judge_of
-from emopress.report.pareto import pareto_front
+from emopress.measure.pareto import pareto_front
 
 
 def highlighted(table: pd.DataFrame, limit: int) -> list[str]:

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
+from emopress.measure.pareto import front_steps, pareto_front
 from emopress.report.figures.marks import LINE, dot, interval_bar, legend, legend_height, name_list
 from emopress.report.figures.placement import place_labels
 from emopress.report.figures.style import (
@@ -26,7 +27,6 @@ from emopress.report.figures.style import (
     plain,
     style_of,
 )
-from emopress.report.pareto import front_steps, pareto_front
 
 COSTS = {
     "size": ("size_bytes", 1e-6, "Size of the shipped files, MB (log scale)"),

@@ -12,6 +12,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from emopress.measure.deciding import Metric
+from emopress.measure.details import SPLITS, Trials, trade_off_of
+from emopress.measure.pareto import TradeOff
 from emopress.report.figures.marks import dot
 from emopress.report.figures.placement import place_labels
 from emopress.report.figures.scatter import log_ticks
@@ -25,8 +27,6 @@ from emopress.report.figures.style import (
     plain,
     style_of,
 )
-from emopress.report.grid import TradeOff
-from emopress.report.tables.trade_off import SPLITS, Trials, trade_off_of
 
 MARKERS = ("o", "^", "s", "D", "P", "v", "X", "p", "h")  # by depth, from no hidden layer on
 REGION = "#DCEFE6"

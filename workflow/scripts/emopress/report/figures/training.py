@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from emopress.errors import UserError
+from emopress.measure.results import recipe_order
 from emopress.report.figures.style import (
     LINES,
     add_axes,
@@ -23,7 +24,6 @@ from emopress.report.figures.style import (
     plain,
     style_of,
 )
-from emopress.report.results import recipe_order
 
 PANELS = (
     ("loss", "Training loss, % of its first epoch's"),

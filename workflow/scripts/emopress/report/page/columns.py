@@ -8,7 +8,7 @@ import pandas as pd
 
 from emopress.measure.deciding import Judge, Metric, judge_of
 from emopress.measure.summary import claimed
-from emopress.report.tables import markdown as t
+from emopress.report.words import markup as t
 
 GROUPS = {
     "overview": "Overview",

@@ -8,17 +8,17 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge, judge_of
+from emopress.measure.details import label_decisions, last_sorts, passes_of, recipe_of
 from emopress.measure.exact import FEW_IN_CELL
-from emopress.report.decisions import label_decisions
+from emopress.measure.pareto import front_steps
+from emopress.measure.results import recipe_order
 from emopress.report.figures.style import looks_of
 from emopress.report.page.charts import look_of
 from emopress.report.page.columns import GROUPS, NEEDED, Column, columns_of, described
-from emopress.report.page.text import plain_text
-from emopress.report.pareto import front_steps
-from emopress.report.results import last_sorts, passes_of, recipe_of, recipe_order
-from emopress.report.tables import markdown as t
+from emopress.report.page.html import plain_text
 from emopress.report.tables.passes import facts
-from emopress.report.words.contrasts import told_tests
+from emopress.report.words import markup as t
+from emopress.report.words.contrasts import comparison_sentences
 
 Details = Mapping[str, Any]
 DIGITS = 8  # significant ones, those of the summary; figures need fewer
@@ -180,7 +180,7 @@ def _explained(
                 *(reliability.get(key, []) for key in ("confidence", "accuracy", "count")), strict=True
             )
         ],
-        "tests": told_tests(variant, tested, judge, n_test),
+        "tests": comparison_sentences(variant, tested, judge, n_test),
         "recipe": [_step(step) for step in recipe_of(seeds)],
         "findings": [
             [step["name"], plain_text(facts(found))]
@@ -244,3 +244,23 @@ def _first(cells: Any) -> str | None:
     if cells is None or not len(cells) or pd.isna(cells.iloc[0]):
         return None
     return str(cells.iloc[0])
+
+
+def shown_answers(context: Mapping[str, Any], data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the answer of each data set, with `more`, pairs (term, Markdown), and `link`.
+
+    `link` leads to the variant below, None where the page does not have it.
+    """
+    embedded = {dataset["name"]: dataset["variants"] for dataset in data["datasets"]}
+    found = []
+    for answer in (dataset["answer"] for dataset in context["datasets"]):
+        name, variant = answer["dataset"], answer["variant"]
+        more = [("Runner-up", answer["runner_up"]), ("Same family", answer["same_family"])]
+        found.append(
+            {
+                **answer,
+                "more": [(term, words) for term, words in more if words],
+                "link": f"#{name}/{variant}" if variant in embedded.get(name, {}) else None,
+            }
+        )
+    return found

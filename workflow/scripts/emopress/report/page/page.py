@@ -15,8 +15,8 @@ from emopress.artifact import replaced_file
 from emopress.errors import UserError
 from emopress.report.figures.names import TRADE_OFF
 from emopress.report.page import charts
-from emopress.report.page.answers import shown_answers
-from emopress.report.page.text import heading_of, html_of, inline_html_of
+from emopress.report.page.data import shown_answers
+from emopress.report.page.html import heading_of, html_of, inline_html_of
 
 TEMPLATES = Path(__file__).parents[4] / "report" / "page"
 MAX_BYTES = 3_000_000

@@ -5,14 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from emopress.measure.deciding import Judge, judge_of
-from emopress.report.tables import markdown as t
-from emopress.report.tables.contrasts import NO_TEST, compared
-from emopress.report.tables.markdown import Markdown
+from emopress.measure.deciding import judge_of
 from emopress.report.tables.scores import note_of
+from emopress.report.words import markup as t
+from emopress.report.words.contrasts import NO_TEST, compared
+from emopress.report.words.markup import Markdown
+from emopress.report.words.phrases import limits_phrase, misses_phrase, preference
 
 FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
-BEST = {"size": "smallest", "latency": "fastest"}
 
 
 def recommendation_table(
@@ -27,7 +27,7 @@ def recommendation_table(
             "Chosen": t.EMPTY if variant is None else t.code(variant),
             FITS: "yes"
             if item["met"]
-            else Markdown(f"**no**, over by {told_misses(item['misses'], judge)}"),
+            else Markdown(f"**no**, over by {misses_phrase(item['misses'], judge)}"),
         }
         if variant is None:
             line[FITS] = Markdown("**no**, nothing to choose from")
@@ -49,35 +49,8 @@ def recommendation_table(
         line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
         line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
         line["Wanted"] = Markdown(
-            f"{told_best(item, judge)}{', ' if item['limits'] else ''}{told_limits(item, judge)}"
+            f"{preference(item, judge)}{', ' if item['limits'] else ''}{limits_phrase(item, judge)}"
         )
         lines.append(line)
     left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
     return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
-
-
-def told_best(item: Mapping[str, Any], judge: Judge) -> str:
-    """Say what a budget prefers: smallest, best by accuracy."""
-    return BEST.get(item["prefer"], f"best by {judge.metric.name}")
-
-
-def told_limits(item: Mapping[str, Any], judge: Judge) -> str:
-    """Say what a budget allows, empty where it sets no limit."""
-    told = []
-    for key, limit in item["limits"].items():
-        if metric := judge.limited(key):
-            points = "point" if limit == 1 else "points"
-            base = t.code(item["baseline"] or item["reference"])
-            more = f", which beats {t.code(item['reference'])}," if item["baseline"] else ""
-            told.append(
-                f"at most {limit:g} {points} of {metric.name} below {base}{more} on validation texts"
-            )
-        else:
-            each = " a text" if key == "max_latency_ms" else ""
-            told.append(f"at most {limit:g} {judge.unit(key)}{each}")
-    return " and ".join(told)
-
-
-def told_misses(misses: Mapping[str, float], judge: Judge) -> str:
-    """Say by how much limits are missed, each in its unit."""
-    return " and ".join(f"{over:.3g} {judge.unit(key)}" for key, over in misses.items())

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from emopress.errors import UserError
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
 from emopress.report.tables.scores import note_of
-from emopress.report.words.phrases import told_split
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
+from emopress.report.words.phrases import split_phrase
 from emopress.report.words.text_cautions import SPLITS, cut_rows
 
 LEAKS = {
@@ -47,7 +47,7 @@ def card_view(
             ),
             "notes": [t.escape(note) for note in card["notes"]],
             "dropped": t.count(card["raw"]["dropped"]),
-            "split": told_split(card),
+            "split": split_phrase(card),
             "licence": t.link(card["licence"] or "not stated", card["licence_url"]),
             "citation": t.escape(card["citation"] or "not stated"),
         }

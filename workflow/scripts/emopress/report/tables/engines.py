@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.report.results import passes_of, recipe_of
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.measure.details import passes_of, recipe_of
 from emopress.report.tables.scores import note_of
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 
 NOT_STARTED = (float("nan"), float("nan"))
 ENGINES = {"pytorch": "PyTorch fp32 eager", "openvino-reference": "OpenVINO fp32"}

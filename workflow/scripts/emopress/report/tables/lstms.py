@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
 from emopress.report.tables.scores import note_of
-from emopress.report.words.levels import FIRST, SECOND, listed
+from emopress.report.words import markup as t
 from emopress.report.words.lstms import (
     PAPER,
     RULES,
@@ -15,7 +13,8 @@ from emopress.report.words.lstms import (
     answers,
     level_of,
 )
-from emopress.report.words.verdicts import Contrast
+from emopress.report.words.markup import Markdown
+from emopress.report.words.verdicts import FIRST, SECOND, Contrast, listed
 
 CLOSE = 0.01  # macro F1: a difference not worth a larger model
 

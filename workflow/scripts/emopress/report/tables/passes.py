@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from emopress.measure.deciding import Judge
-from emopress.report.results import passes_of
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.measure.details import passes_of
 from emopress.report.tables.scores import note_of
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 
 Format = Callable[[Any], Markdown]
 SCORE = ("score", "accuracy")  # what a search prefers that goes by the metric that decides

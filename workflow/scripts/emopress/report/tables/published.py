@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
 from emopress.report.tables.scores import note_of, speedup
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 
 SCORES = {"accuracy": "Accuracy %", "macro_f1": "Macro F1 %"}
 WORDS = {

@@ -7,12 +7,18 @@ import pandas as pd
 
 from emopress.errors import UserError
 from emopress.measure.deciding import Metric, judge_of
+from emopress.measure.details import (
+    label_decisions,
+    passes_of,
+    predicted_counts,
+    recipe_of,
+    sort_of,
+)
 from emopress.measure.exact import FEW_IN_CELL, proportion
-from emopress.report.decisions import label_counts, label_decisions
-from emopress.report.pareto import pareto_front
-from emopress.report.results import passes_of, recipe_of, sort_of, speedup_claimed
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.measure.pareto import pareto_front
+from emopress.measure.results import speedup_claimed
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 from emopress.tasks import MULTI
 
 SETS_NOTE = (
@@ -124,7 +130,7 @@ def class_table(
     """
     rows = []
     decisions = label_decisions(seeds)
-    given = label_counts(seeds, entry["labels"])
+    given = predicted_counts(seeds, entry["labels"])
     for place, label in enumerate(entry["labels"]):
         try:
             own = pd.DataFrame([seed["per_class"][label] for seed in seeds.values()])

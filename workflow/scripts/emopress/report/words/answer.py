@@ -1,19 +1,21 @@
 """The recommendation in plain words: what to ship, what it costs, how sure that is, what comes next."""
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 import pandas as pd
 
 from emopress.data.languages import language_name
 from emopress.measure.deciding import Metric, judge_of
+from emopress.measure.details import trade_off_of, trials_of
 from emopress.measure.summary import claimed
-from emopress.report.tables import markdown as t
-from emopress.report.tables.budgets import told_best, told_limits, told_misses
-from emopress.report.tables.contrasts import compared
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words import markup as t
 from emopress.report.words.cautions import cautions
 from emopress.report.words.certainty import caveats, sure
+from emopress.report.words.contrasts import compared
+from emopress.report.words.markup import Markdown
+from emopress.report.words.phrases import limits_phrase, misses_phrase, preference
 
 EQUAL = 5e-5  # a difference that two decimals of a percent do not show
 
@@ -79,16 +81,16 @@ def why(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
     """Say by what rule the variant was chosen, or what it misses."""
     judge = judge_of(rows)
     if not first["met"]:
-        over = told_misses(first["misses"], judge)
-        return Markdown(f"Wanted was {told_limits(first, judge)}; it is over by {over}.")
+        over = misses_phrase(first["misses"], judge)
+        return Markdown(f"Wanted was {limits_phrase(first, judge)}; it is over by {over}.")
     if first["tied"]:
         return Markdown(_of_the_fastest(first, rows))
-    best = told_best(first, judge)
+    best = preference(first, judge)
     if not first["limits"]:
         return Markdown(
             f"Of all {t.count(first['candidates'])} it is the {best} on validation texts."
         )
-    return Markdown(f"It is the {best} with {told_limits(first, judge)}.")
+    return Markdown(f"It is the {best} with {limits_phrase(first, judge)}.")
 
 
 def _of_the_fastest(first: Mapping[str, Any], rows: pd.DataFrame) -> str:
@@ -96,7 +98,7 @@ def _of_the_fastest(first: Mapping[str, Any], rows: pd.DataFrame) -> str:
     judge = judge_of(rows)
     scores = rows.loc[first["tied"], judge.metric.validation]
     spread = t.share(rows.loc[first["variant"], "timing_spread"])
-    limits = f" with {told_limits(first, judge)}" if first["limits"] else ""
+    limits = f" with {limits_phrase(first, judge)}" if first["limits"] else ""
     reason = f"the best {judge.metric.name} on validation texts"
     equals = int((scores == scores[first["variant"]]).sum())
     if equals > 1:
@@ -169,9 +171,9 @@ def runner_up(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
         return Markdown("")
     over, tail, judge = first["runner_up_misses"], "", judge_of(rows)
     if over and not first["met"]:
-        tail = f", over by {told_misses(over, judge)}"
+        tail = f", over by {misses_phrase(over, judge)}"
     elif over:
-        tail = f", which does not meet the limits: over by {told_misses(over, judge)}"
+        tail = f", which does not meet the limits: over by {misses_phrase(over, judge)}"
     elif first["runner_up"] in first["tied"]:
         scores = [
             f"{t.percent(rows.loc[name, judge.metric.validation])} %"
@@ -209,3 +211,25 @@ def _times(value: float, above: str, below: str, equal: str) -> str:
     if times < 1.005:
         return f"about {equal}"
     return f"{times:.{2 if times < 1.1 else 1}f}x {word}"
+
+
+def trade_off_phrase(
+    table: pd.DataFrame, details: Mapping[str, Any], models: Sequence[str]
+) -> Markdown:
+    """Say which models are the best trade-off; `models` as in `trials_of`."""
+    trials = trials_of(table, details, models)
+    found = trade_off_of(trials)
+    if found is None:
+        return Markdown(
+            "With one seed nothing tells what another would change: no trade-off is named."
+        )
+    metric = judge_of(table).metric
+    small, best = trials[found.smallest], trials[found.best]
+    told = (
+        f"Best on validation by {metric.name} is {t.code(found.best)} ({t.percent(mean(best.validation))} %); "
+        f"within one standard error of it: {t.join([t.code(name) for name in found.within])}. The smallest of these, "
+        f"{t.code(found.smallest)}, has {t.size(small.size_bytes)} and on test a {metric.name} of "
+        f"{t.percent(mean(small.test))} %"
+    )
+    other = "" if small is best else f", {t.code(found.best)} {t.percent(mean(best.test))} %"
+    return Markdown(f"{told}{other}.")

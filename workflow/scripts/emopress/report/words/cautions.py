@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from emopress.data.licences import checkpoint_licences, recognise
 from emopress.measure.choice import ROUNDING
 from emopress.measure.deciding import LOSSES, Metric, judge_of
-from emopress.report.licences import checkpoint_licences, recognise
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 from emopress.report.words.text_cautions import few_vectors, text_cautions
 
 # The name of an owner, google-research, restricts nothing.

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from emopress.measure.deciding import Judge, Metric, judge_of
-from emopress.report.tables import markdown as t
-from emopress.report.tables.contrasts import compared
-from emopress.report.tables.markdown import Markdown
-from emopress.report.words.phrases import told_p
+from emopress.report.words import markup as t
+from emopress.report.words.contrasts import compared
+from emopress.report.words.markup import Markdown
+from emopress.report.words.phrases import p_phrase
 from emopress.tasks import MULTI, SINGLE
 
 OF_INTERVALS = "they leave out the spread between trainings, and they are not corrected for the number of comparisons."
@@ -79,10 +79,10 @@ def tested(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[st
         what = "gain over" if test["difference"] > 0 else "loss against"
         span = f"{t.points_interval(test['low'], test['high'])} points"
         told.append(
-            f"In {metric.name} a {what} {name} is shown ({told_p(test['p'])}): {span} (95 % interval)."
+            f"In {metric.name} a {what} {name} is shown ({p_phrase(test['p'])}): {span} (95 % interval)."
         )
     told += [
-        f"The {metric.name} alone does not show it ({told_p(test['p'])})."
+        f"The {metric.name} alone does not show it ({p_phrase(test['p'])})."
         for metric, test in tests.items()
         if metric not in shown
     ]
@@ -91,7 +91,7 @@ def tested(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[st
 
 def _none_shown(name: str, tests: Mapping[Metric, Mapping[str, Any]], texts: int) -> str:
     """Say that no test shows a difference, and what could have been missed."""
-    by = [f"in {metric.name} ({told_p(test['p'])})" for metric, test in tests.items()]
+    by = [f"in {metric.name} ({p_phrase(test['p'])})" for metric, test in tests.items()]
     text = f"No difference to {name} is shown on {t.count(texts)} test texts"
     text += f"{', neither' * (len(by) > 1)} {' nor '.join(by)}"
     lost = {

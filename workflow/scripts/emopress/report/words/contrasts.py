@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from emopress.measure.deciding import Judge, Metric
-from emopress.report.tables import markdown as t
-from emopress.report.words.phrases import told_p
+from emopress.report.words import markup as t
+from emopress.report.words.phrases import p_phrase
 
 OTHERS = {
     "teacher": "its teacher",
@@ -14,7 +14,9 @@ OTHERS = {
 }
 
 
-def told_tests(variant: str, tested: Mapping[str, Any], judge: Judge, n_test: int) -> list[str]:
+def comparison_sentences(
+    variant: str, tested: Mapping[str, Any], judge: Judge, n_test: int
+) -> list[str]:
     """Return one sentence for each variant that `variant` was compared with on `n_test` texts, as bare text.
 
     `tested` is its entry in the data set's statistics. A variant that is compared twice with the same
@@ -46,5 +48,47 @@ def _told(metric: Metric, test: Mapping[str, Any], n_test: int) -> str:
     span = t.points_interval(test[f"{name}_low"], test[f"{name}_high"])
     return (
         f"{t.points(test[f'{name}_difference'])} points of {metric.name} (95 % interval {span}), {verdict} "
-        f"({metric.test(n_test)}, {told_p(test[p])} after Holm)."
+        f"({metric.test(n_test)}, {p_phrase(test[p])} after Holm)."
     )
+
+
+NOT_SHOWN = "no difference shown"
+
+
+NO_TEST: dict[str, Any] = dict.fromkeys(("difference", "low", "high", "p", "shown"))
+
+
+def compared(metric: Metric, row: Mapping[str, Any], base: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the paired comparison with the data set's reference `base`; untested, the plain difference."""
+    found = comparison_of(metric, row, "reference")
+    if t.missing(found["difference"]):
+        return {**NO_TEST, "difference": row[metric.column] - base[metric.column]}
+    return found
+
+
+def comparison_of(metric: Metric, row: Mapping[str, Any], other: str) -> dict[str, Any]:
+    """Return what a row of the summary tells of its comparison with `other`, by the keys of NO_TEST."""
+    return {key: row[metric.compared(other, key)] for key in NO_TEST}
+
+
+def verdict(tests: Mapping[Metric, Mapping[str, Any]]) -> str:
+    """Say in words what the paired tests found, of what decides first.
+
+    That nothing is shown is said where no test shows anything. An interval is not corrected for the number
+    of comparisons: it may leave zero out although nothing is shown.
+    """
+    words = {
+        metric: "better" if test["difference"] > 0 else "worse" for metric, test in tests.items()
+    }
+    shown = [metric for metric, test in tests.items() if test["shown"]]
+    if shown:
+        alone = len(shown) == len(tests) and len({words[metric] for metric in shown}) == 1
+        return ", ".join(
+            dict.fromkeys(words[m] if alone else f"{words[m]} in {m.name}" for m in shown)
+        )
+    apart = [
+        f"{words[metric]} in {metric.name}" if len(tests) > 1 else words[metric]
+        for metric, test in tests.items()
+        if test["low"] > 0 or test["high"] < 0
+    ]
+    return f"{NOT_SHOWN} (by itself {' and '.join(apart)})" if apart else NOT_SHOWN

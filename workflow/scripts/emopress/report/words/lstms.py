@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from emopress.measure.questions import COLLAPSED
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
-from emopress.report.words.levels import ASKED, FIRST, SECOND, preferred
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 from emopress.report.words.verdicts import (
+    ASKED,
+    FIRST,
     NO,
+    SECOND,
     UNTOLD,
     YES,
     Contrast,
@@ -18,6 +20,7 @@ from emopress.report.words.verdicts import (
     loses_lead,
     more_robust,
     negative,
+    preferred,
 )
 
 PAPER = Markdown(

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emopress.dense.vectors import MANY_WORDS
 from emopress.measure.deciding import FEW_TEXTS, Judge, Metric
-from emopress.report.tables import markdown as t
+from emopress.report.words import markup as t
 from emopress.tasks import MULTI
 
+MANY_WORDS = 0.5  # a smaller share of the words with a vector is told in the answer
 MANY_CUT = 0.05  # a larger share of a split's texts is told in the answer
 LISTED = 3  # variants that a sentence names
 SPLITS = ("train", "validation", "test")

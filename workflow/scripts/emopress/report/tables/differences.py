@@ -6,49 +6,10 @@ from typing import Any
 import pandas as pd
 
 from emopress.measure.deciding import Metric, judge_of
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
 from emopress.report.tables.scores import note_of
-
-NOT_SHOWN = "no difference shown"
-NO_TEST: dict[str, Any] = dict.fromkeys(("difference", "low", "high", "p", "shown"))
-
-
-def compared(metric: Metric, row: Mapping[str, Any], base: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the paired comparison with the data set's reference `base`; untested, the plain difference."""
-    found = told_of(metric, row, "reference")
-    if t.missing(found["difference"]):
-        return {**NO_TEST, "difference": row[metric.column] - base[metric.column]}
-    return found
-
-
-def told_of(metric: Metric, row: Mapping[str, Any], other: str) -> dict[str, Any]:
-    """Return what a row of the summary tells of its comparison with `other`, by the keys of NO_TEST."""
-    return {key: row[metric.compared(other, key)] for key in NO_TEST}
-
-
-def verdict(tests: Mapping[Metric, Mapping[str, Any]]) -> str:
-    """Say in words what the paired tests found, of what decides first.
-
-    That nothing is shown is said where no test shows anything. An interval is not corrected for the number
-    of comparisons: it may leave zero out although nothing is shown.
-    """
-    words = {
-        metric: "better" if test["difference"] > 0 else "worse" for metric, test in tests.items()
-    }
-    shown = [metric for metric, test in tests.items() if test["shown"]]
-    if shown:
-        alone = len(shown) == len(tests) and len({words[metric] for metric in shown}) == 1
-        return ", ".join(
-            dict.fromkeys(words[m] if alone else f"{words[m]} in {m.name}" for m in shown)
-        )
-    apart = [
-        f"{words[metric]} in {metric.name}" if len(tests) > 1 else words[metric]
-        for metric, test in tests.items()
-        if test["low"] > 0 or test["high"] < 0
-    ]
-    return f"{NOT_SHOWN} (by itself {' and '.join(apart)})" if apart else NOT_SHOWN
-
+from emopress.report.words import markup as t
+from emopress.report.words.contrasts import comparison_of, verdict
+from emopress.report.words.markup import Markdown
 
 AGAINST = {
     "teacher": "Against its own teacher",
@@ -88,7 +49,7 @@ def _tested(variant: str, row: pd.Series, other: str, told: Sequence[Metric]) ->
     if other == "teacher":
         line |= {"Against": t.code(row["teacher"]), "Agreement %": t.percent(row["agreement"])}
         line["Agreement, 95 %"] = t.interval(row["agreement_low"], row["agreement_high"])
-    tests = {metric: told_of(metric, row, other) for metric in told}
+    tests = {metric: comparison_of(metric, row, other) for metric in told}
     line["In words"] = verdict(tests)
     for metric, test in tests.items():
         line |= {

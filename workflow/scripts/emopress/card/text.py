@@ -4,6 +4,7 @@ from typing import Any
 
 from emopress.card.facts import RESAMPLES, Facts
 from emopress.card.limits import language_of, limits
+from emopress.card.steps import recipe_lines
 from emopress.card.tables import (
     accuracy_name,
     data_view,
@@ -13,11 +14,8 @@ from emopress.card.tables import (
     threshold_table,
 )
 from emopress.card.template import BODY
-from emopress.card.words import recipe_lines
 from emopress.data.languages import hub_language, primary_language
-from emopress.errors import UserError
-from emopress.measure.deciding import MACRO_F1, METRICS
-from emopress.report.licences import (
+from emopress.data.licences import (
     KNOWN,
     OTHER,
     Stated,
@@ -25,8 +23,10 @@ from emopress.report.licences import (
     deciding,
     recognise,
 )
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.errors import UserError
+from emopress.measure.deciding import MACRO_F1, METRICS
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 from emopress.runtime.decoder import ADAPTER
 from emopress.runtime.stored import stored_apart
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words.markup import Markdown
 
 _ALIGNED = {"text-align:left": "left", "text-align:right": "right", "text-align:center": "middle"}
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 
 SKIPPED = ("name", "kind", "method", "family", "student_model", "hub", "revision", "sha256", "init")
 PASSES = {

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from emopress.measure.machine import TELLING_FLAGS, cpu_facts
-from emopress.report.tables import markdown as t
-from emopress.report.tables.markdown import Markdown
+from emopress.report.words import markup as t
+from emopress.report.words.markup import Markdown
 from emopress.runtime.processor import OPTION, x64quantprecision
 
 PACKAGES = (
@@ -57,17 +57,17 @@ def environment(folder: Path) -> dict[str, Any]:
     }
 
 
-def told_versions(packages: Mapping[str, str]) -> Markdown:
+def versions_phrase(packages: Mapping[str, str]) -> Markdown:
     """List packages with their versions."""
     return t.join([Markdown(f"{t.escape(k)} {t.escape(v)}") for k, v in packages.items()])
 
 
-def told_flags(flags: Collection[str]) -> Markdown:
+def flags_phrase(flags: Collection[str]) -> Markdown:
     """Name those CPU flags that decide how fast int8 and bf16 run."""
     return t.join([t.code(flag) for flag in TELLING_FLAGS if flag in flags])
 
 
-def told_int8(option: str) -> Markdown:
+def int8_phrase(option: str) -> Markdown:
     """Say what ONNX Runtime was told for exact int8 products (`emopress.runtime.processor`)."""
     told = t.code(f"{OPTION}={option}")
     why = {

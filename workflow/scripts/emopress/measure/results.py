@@ -1,44 +1,17 @@
 """A study's results and config as the reports take them: checked, one row per variant, in the order of recipes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from emopress.artifact import check_files, read_json
 from emopress.errors import UserError
+from emopress.measure.details import DETAILS
 from emopress.measure.summary import NUMBERS, claimed, summary_errors
 
 SUMMARY = "results/summary.csv"
-DETAILS = "results/details.json"
-
-
-@dataclass(frozen=True)
-class Results:
-    """The content of a study's result files; `statistics`, `timing` and `cards` by data set."""
-
-    summary: pd.DataFrame
-    details: Mapping[str, Any]
-    statistics: Mapping[str, Any]
-    recommendation: Mapping[str, Any]
-    timing: Mapping[str, Any]
-    cards: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the config says: entries by name, the budgets, and the published rows that it names.
-
-    `study` holds view.STUDY_KEYS (and `description`, which may be empty). `published`: the content of
-    config/published.yaml; `corresponding`: data set -> variant -> row and what differs.
-    """
-
-    study: Mapping[str, Any]
-    datasets: Mapping[str, Any]
-    models: Mapping[str, Any]
-    passes: Mapping[str, Any]
-    published: Mapping[str, Any]
-    corresponding: Mapping[str, Any]
 
 
 def checked_summary(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> pd.DataFrame:
@@ -152,39 +125,16 @@ def speedup_claimed(row: pd.Series, column: str = "speedup") -> bool:
     return itself or bool(pd.isna(row[column])) or claimed(row[column], row["timing_spread"])
 
 
-def passes_of(recipe: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the passes of a recipe, in order: what has no family, as a model has.
-
-    They can be more than a variant's name says: a search adds the passes of what it chose.
-    """
-    return [step for step in recipe if "family" not in step]
+Log = list[dict[str, Any]]
 
 
-def recipe_of(seeds: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the recipe of a variant's first seed, given its details."""
-    return list(next(iter(seeds.values()))["recipe"])
-
-
-def sort_of(step: Mapping[str, Any]) -> str:
-    """Return what sort of pass a step is: its kind and, where it has one, its method."""
-    return " ".join(str(step[key]) for key in ("kind", "method") if key in step)
-
-
-def last_sorts(details: Mapping[str, Any], families: Mapping[str, str]) -> dict[str, str]:
-    """Return for each variant of one dataset the sort of its last pass, without one its family.
-
-    `details`: variant -> seed -> entry; `families`: variant -> family.
-    """
-    sorts = {}
-    for variant, family in families.items():
-        passes = passes_of(recipe_of(details[variant]))
-        sorts[variant] = sort_of(passes[-1]) if passes else family
-    return sorts
-
-
-def test_texts(seeds_of: Mapping[str, Any]) -> int:
-    """Return the number of test texts of one dataset's details; UserError if variants differ."""
-    sizes = {entry["n_test"] for seeds in seeds_of.values() for entry in seeds.values()}
-    if len(sizes) != 1:
-        raise UserError(f"{DETAILS}: n_test differs between variants: {sorted(sizes)}")
-    return int(sizes.pop())
+def read_logs(
+    curved: Sequence[Sequence[str]], manifests: Sequence[str]
+) -> dict[str, dict[str, Log]]:
+    """Return data set -> variant -> log; `curved` are (data set, variant) pairs, one per manifest."""
+    logs: dict[str, dict[str, Log]] = {}
+    for (dataset, variant), manifest in zip(curved, manifests, strict=True):
+        path = Path(manifest).with_name("training.json")
+        check_files(path.parent, {path.name: read_json(manifest)["files"][path.name]})
+        logs.setdefault(dataset, {})[variant] = read_json(path)
+    return logs
