@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 from bench import line  # noqa: E402
 from bench_shapes import MINILM, checkpoint, step  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
-from emopress.bundle.quantize import quantize_bundle  # noqa: E402
+from emopress.bundle.quantize import quantize  # noqa: E402
 from emopress.data.prepare import prepare_dataset  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
 from emopress.measure.timing import chosen_texts  # noqa: E402
@@ -68,7 +68,7 @@ def bundles(scratch: Path, train: Path) -> dict[str, Path]:
     export_transformer(scratch / "checkpoint", found["fp32"])
     for method in ("dynamic", "static"):
         found[method] = scratch / method
-        quantize_bundle(
+        quantize(
             parent=found["fp32"],
             step=step(method, kind="quantize", method=method),
             seed=0,

@@ -26,11 +26,11 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 from bench import line  # noqa: E402
 from emopress.artifact import read_json  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
-from emopress.bundle.quantize import quantize_bundle  # noqa: E402
+from emopress.bundle.quantize import quantize  # noqa: E402
 from emopress.checkpoint import library_versions, write_manifest  # noqa: E402
-from emopress.compress.lowrank import factor_checkpoint  # noqa: E402
-from emopress.compress.structured import prune_structured  # noqa: E402
-from emopress.compress.trim import trim_checkpoint  # noqa: E402
+from emopress.compress.low_rank import low_rank  # noqa: E402
+from emopress.compress.prune_structured import prune_structured  # noqa: E402
+from emopress.compress.trim import trim  # noqa: E402
 from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
 from emopress.runtime.encoder import pad_id  # noqa: E402
 from emopress.study.defaults import with_defaults  # noqa: E402
@@ -117,7 +117,7 @@ def tables(scratch: Path) -> None:
         bundles[name] = scratch / f"minilm-{name}"
         dynamic = step("dynamic", kind="quantize", method="dynamic", embeddings=embeddings)
         train = scratch / "words.parquet"
-        quantize_bundle(parent=whole, step=dynamic, seed=0, train=train, out=bundles[name])
+        quantize(parent=whole, step=dynamic, seed=0, train=train, out=bundles[name])
     ms = latencies(bundles, texts[:TEXTS])
     print("      MiniLM shape, 32 tokens, ms: " + ", ".join(f"{n} {v:.2f}" for n, v in ms.items()))
     cost = ms["int8"] / ms["fp32"]
@@ -138,19 +138,19 @@ def base_shape(scratch: Path) -> None:
     thin = step("low_rank", kind="low-rank", rank=128)
     prune_structured(step=half, out=scratch / "half", state=scratch / "state", **made)
     prune_structured(step=fewer, out=scratch / "fewer", state=scratch / "state", **made)
-    factor_checkpoint(step=thin, out=scratch / "thin", state=scratch / "state", **made)
+    low_rank(step=thin, out=scratch / "thin", state=scratch / "state", **made)
     bundles = {}
     for name in ("whole", "half", "fewer", "thin"):
         bundles[name] = scratch / f"{name}-bundle"
         export_transformer(scratch / name, bundles[name])
     bundles["int8"] = scratch / "int8-bundle"
     dynamic = step("dynamic", kind="quantize", method="dynamic")
-    quantize_bundle(parent=bundles["whole"], step=dynamic, seed=0, train=train, out=bundles["int8"])
+    quantize(parent=bundles["whole"], step=dynamic, seed=0, train=train, out=bundles["int8"])
     if find_spec("openvino"):
-        from emopress.bundle.openvino import to_openvino
+        from emopress.bundle.openvino import openvino
 
         bundles["openvino int8"] = scratch / "openvino-bundle"
-        to_openvino(
+        openvino(
             parent=bundles["whole"],
             step=step("openvino", kind="openvino", precision="int8", calibration={"texts": 30}),
             seed=0,
@@ -187,7 +187,7 @@ def multilingual_rows(scratch: Path, data: Path) -> None:
     words += [f"q{i}" for i in range(MULTILINGUAL_ROWS - len(words) - len(SPECIAL_TOKENS))]
     init = {**BERT_BASE, "layers": 1}  # the layers play no part
     whole = checkpoint(scratch / "multilingual", init, words)
-    trim_checkpoint(
+    trim(
         parent=whole,
         step=step("trim", kind="trim"),
         seed=0,

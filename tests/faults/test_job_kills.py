@@ -59,14 +59,14 @@ def linear(common, filled):
 
 @pytest.fixture
 def transformer(common, filled, training):
-    from emopress.train.finetune import train_encoder
+    from emopress.train.finetune import finetune
 
     train = training(epochs=6, batch_size=16, learning_rate=0.002, patience=6)
     shape = {"architecture": "bert", "layers": 1, "width": 16, "heads": 2, "ffn": 32}
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
     step = filled("transformer", init=shape, tokenizer=tokenizer, train=train)
     sources = {"pretrained": None, "pretrained_tokenizer": None}
-    return partial(train_encoder, entry=step, step=step, **sources, **common)
+    return partial(finetune, entry=step, step=step, **sources, **common)
 
 
 def job(make, ready):

@@ -74,40 +74,38 @@ def test_lstm(common, filled, diverging, kind):
 
 
 def test_transformer(common, filled, diverging):
-    from emopress.train.finetune import train_encoder
+    from emopress.train.finetune import finetune
 
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
     step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=diverging)
-    stopped(
-        train_encoder, entry=step, step=step, pretrained=None, pretrained_tokenizer=None, **common
-    )
+    stopped(finetune, entry=step, step=step, pretrained=None, pretrained_tokenizer=None, **common)
 
 
 @pytest.fixture
 def parent(common, filled, training, tmp_path):
     """A tiny trained transformer, for passes that train on."""
-    from emopress.train.finetune import train_encoder
+    from emopress.train.finetune import finetune
 
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
     step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=training(epochs=1))
     where = {"state": tmp_path / "parent-state", "out": tmp_path / "parent"}
     sources = {"pretrained": None, "pretrained_tokenizer": None}
-    train_encoder(entry=step, step=step, **sources, **{**common, **where})
+    finetune(entry=step, step=step, **sources, **{**common, **where})
     return where["out"]
 
 
 @pytest.mark.parametrize("kind", ["qat", "prune", "structured", "adapter"])
 def test_passes_that_train(parent, common, filled, diverging, kind):
     from emopress.compress.adapters import train_adapters
-    from emopress.compress.prune import prune_checkpoint
-    from emopress.compress.qat import train_qat
-    from emopress.compress.structured import prune_structured
+    from emopress.compress.prune_magnitude import prune_magnitude
+    from emopress.compress.prune_structured import prune_structured
+    from emopress.compress.qat import qat
 
     step, train = {
-        "qat": (filled("qat", kind="qat", train=diverging), train_qat),
+        "qat": (filled("qat", kind="qat", train=diverging), qat),
         "prune": (
             filled("magnitude", kind="prune", method="magnitude", amount=0.5, recover=diverging),
-            prune_checkpoint,
+            prune_magnitude,
         ),
         "structured": (
             filled("structured", kind="prune", method="structured", ffn=0.5, recover=diverging),

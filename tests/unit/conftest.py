@@ -61,13 +61,13 @@ def write_checkpoint(folder, architecture, corpus):
 def artifacts(tmp_path_factory, demo, few, filled, training):
     """`checkpoints` and `bundles` by name: three architectures, and every pass on BERT."""
     from emopress.bundle.export import export_transformer
-    from emopress.bundle.quantize import quantize_bundle
-    from emopress.compress.prune import prune_checkpoint
+    from emopress.bundle.quantize import quantize
+    from emopress.compress.prune_magnitude import prune_magnitude
     from emopress.dense.bundle import export_dense, quantize_dense
     from emopress.dense.train import train_dense
     from emopress.linear.bundle import export_linear, quantize_linear
     from emopress.linear.train import train_linear
-    from emopress.train.finetune import train_encoder
+    from emopress.train.finetune import finetune
     from emopress.train.logits import write_logits
 
     root, corpus = tmp_path_factory.mktemp("artifacts"), demo["en"]
@@ -76,7 +76,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         write_checkpoint(folder, name, corpus)
     job = {"seed": 0, "device": "cpu", "train": few.train, "validation": few.validation}
     checkpoints["pruned"] = root / "pruned" / "checkpoint"
-    prune_checkpoint(
+    prune_magnitude(
         parent=checkpoints["bert"],
         step=filled("prune", kind="prune", method="magnitude", amount=0.5),
         state=root / "state",
@@ -100,7 +100,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     }
     write_logits(bundles["bert"], few.train, root / "logits.safetensors", threads=1)
     checkpoints["distilled"] = root / "distilled" / "checkpoint"
-    train_encoder(
+    finetune(
         entry=student,
         step=filled("distill", kind="distill", student="micro", train=training(epochs=1)),
         data=few.data,
@@ -123,7 +123,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     ]:
         name = f"{parent}-{method}"
         bundles[name] = root / name / "bundle"
-        quantize_bundle(
+        quantize(
             parent=bundles[parent], step=steps[method], seed=0, train=few.train, out=bundles[name]
         )
     checkpoints["linear"] = root / "linear" / "checkpoint"

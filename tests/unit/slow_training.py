@@ -79,8 +79,8 @@ def findings():
 
 
 def train_slowly(*, told: Path, **arguments) -> None:
-    """Write this process's findings into folder `told`, then train as `train_encoder`, an hour an epoch."""
-    from emopress.train.finetune import train_encoder
+    """Write this process's findings into folder `told`, then train as `finetune`, an hour an epoch."""
+    from emopress.train.finetune import finetune
 
     ranks.BUCKET = 7  # several sums for one model
     found = findings()
@@ -92,7 +92,7 @@ def train_slowly(*, told: Path, **arguments) -> None:
         time.sleep(3600)  # it is killed meanwhile
 
     Trainer._record = slowly
-    train_encoder(**arguments)
+    finetune(**arguments)
 
 
 class Mean(torch.nn.Module):

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from emopress.bundle.block_writer import fitting_block, pack_nibbles, round_blocks
-from emopress.bundle.blocks import quantize_blocks, without_gemm, write_blocks
+from emopress.bundle.quantize_blocks import quantize_blocks, without_gemm, write_blocks
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 
@@ -364,7 +364,7 @@ def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
     from safetensors.torch import load_file, save_file
 
     from emopress.bundle.export import export_transformer
-    from emopress.bundle.quantize import quantize_bundle
+    from emopress.bundle.quantize import quantize
     from emopress.checkpoint import write_manifest
 
     checkpoint = copied("bert", "checkpoints")
@@ -395,7 +395,7 @@ def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
         if name == "int4":
             quantize_blocks(parent=tmp_path / "fp32", step=step, out=out)
         else:
-            quantize_bundle(parent=tmp_path / "fp32", step=step, seed=0, train=few.train, out=out)
+            quantize(parent=tmp_path / "fp32", step=step, seed=0, train=few.train, out=out)
         tensors = onnx.load(out / "model.onnx").graph.initializer
         whole = [t.name for t in tensors if t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
         assert all("scales" in each for each in whole), name  # no matrix is left in fp32

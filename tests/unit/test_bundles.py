@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from emopress.artifact import read_json, write_json
 from emopress.bundle.block_writer import quantize_tables
 from emopress.bundle.nodes import layer_of
-from emopress.bundle.quantize import named_by, quantize_bundle, session_threads
+from emopress.bundle.quantize import named_by, quantize, session_threads
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
@@ -295,7 +295,7 @@ def test_nothing_to_quantize(artifacts, copied, few, tmp_path, method, constant)
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "model.onnx")
     reseal(folder)
     with pytest.raises(UserError, match="nothing was quantized; the graph has no MatMul, Gemm"):
-        quantize_bundle(
+        quantize(
             parent=folder,
             step=artifacts.steps[method],
             seed=0,
@@ -366,7 +366,7 @@ def test_patterns_of_layers(pattern, named):
 def quantized(artifacts, few, filled, out, parent="bert", **changes):
     calibration = {"texts": 10, **changes.pop("calibration", {})}
     step = filled("quantize", kind="quantize", method="static", calibration=calibration, **changes)
-    quantize_bundle(parent=artifacts.bundles[parent], step=step, seed=0, train=few.train, out=out)
+    quantize(parent=artifacts.bundles[parent], step=step, seed=0, train=few.train, out=out)
     return onnx.load(out / "model.onnx"), read_bundle(out).facts["findings"]["a-name"]
 
 
@@ -471,7 +471,7 @@ def test_the_order_of_the_calibration_texts_plays_no_part(
     graphs = []
     for order in (frame, frame.iloc[::-1], frame.sample(frac=1, random_state=3)):
         order.to_parquet(tmp_path / "train.parquet")
-        quantize_bundle(
+        quantize(
             parent=artifacts.bundles["bert"],
             step=step,
             seed=0,
@@ -558,7 +558,7 @@ def test_rows_with_scales_of_their_own_bring_logits_nearer_to_fp32(
     for embeddings in (False, True):
         step = {**artifacts.steps["dynamic"], "embeddings": embeddings}
         out = tmp_path / f"out-{embeddings}"
-        quantize_bundle(parent=folder, step=step, seed=0, train=few.train, out=out)
+        quantize(parent=folder, step=step, seed=0, train=few.train, out=out)
         gaps[embeddings] = np.abs(load(out).predict_logits(texts) - expected).mean()
     step = np.abs(table).max() / 127
     words.CopyFrom(numpy_helper.from_array(np.round(table / step) * step, words.name))

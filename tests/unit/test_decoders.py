@@ -11,9 +11,9 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from conftest import write_checkpoint
 from emopress.architectures import DECODERS
-from emopress.bundle.blocks import quantize_blocks
 from emopress.bundle.export import export_transformer
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize
+from emopress.bundle.quantize_blocks import quantize_blocks
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.adapters import (
     add_adapters,
@@ -271,7 +271,7 @@ def test_their_graphs_can_be_quantized(
     parent, out = bundles[architecture], tmp_path / "bundle"
     if method == "dynamic":
         step = filled(method, kind="quantize", method=method, embeddings=False)
-        quantize_bundle(parent=parent, step=step, train=few.train, seed=0, out=out)
+        quantize(parent=parent, step=step, train=few.train, seed=0, out=out)
     else:
         step = filled(method, kind="quantize", method=method, embeddings="fp32")
         quantize_blocks(parent=parent, step=step, out=out)

@@ -4,10 +4,10 @@ import pytest
 
 from emopress.artifact import read_json
 from emopress.bundle.export import export_transformer
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize
 from emopress.linear.bundle import export_linear
 from emopress.linear.train import train_linear
-from emopress.train.finetune import train_encoder
+from emopress.train.finetune import finetune
 
 SHAPE = {"architecture": "distilbert", "layers": 1, "width": 32, "heads": 2, "ffn": 64}
 
@@ -19,7 +19,7 @@ def transformer(out, few, training, seed):
         "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
         "train": training(epochs=1, learning_rate=0.001),
     }
-    train_encoder(
+    finetune(
         entry=entry,
         step=entry,
         data=few.data,
@@ -57,7 +57,7 @@ def test_transformer(transformers, manifest):
 def test_quantized(transformers, few, filled):
     step = filled("quantize", kind="quantize", method="static", calibration={"texts": 10})
     for name in ("one", "two"):
-        quantize_bundle(
+        quantize(
             parent=transformers / name / "bundle",
             step=step,
             seed=3,

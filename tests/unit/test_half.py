@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from resealed import reseal
 
-from emopress.bundle.half import (
+from emopress.bundle.quantize_half import (
     bfloat16,
     count_floats,
     product_types,

@@ -9,19 +9,19 @@ from torch import nn
 
 from emopress.artifact import read_json
 from emopress.bundle.export import export_transformer
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize
 from emopress.compress.anatomy import layers_of
-from emopress.compress.lowrank import (
+from emopress.compress.low_rank import (
     energy_kept,
     energy_rank,
-    factor_checkpoint,
     factor_model,
     factors,
     largest_useful_rank,
+    low_rank,
     two_linears,
 )
-from emopress.compress.prune import linear_weights
-from emopress.compress.structured import prune_structured
+from emopress.compress.prune_magnitude import linear_weights
+from emopress.compress.prune_structured import prune_structured
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 from emopress.train.logits import write_logits
@@ -47,7 +47,7 @@ def factor(tmp_path, filled, job):
 
     def run(parent, name="factored", teacher_logits=None, **entry):
         out = tmp_path / name / "checkpoint"
-        factor_checkpoint(
+        low_rank(
             parent=parent,
             step=filled("low_rank", kind="low-rank", **entry),
             state=tmp_path / name / "state",
@@ -230,7 +230,7 @@ def test_structured_then_low_rank_then_int8(artifacts, filled, few, factor, job,
     assert [module.weight.shape for module in query] == [(8, 64), (32, 8)]
     export_transformer(out, tmp_path / "bundle")
     dynamic = filled("quantize", kind="quantize", method="dynamic")
-    quantize_bundle(
+    quantize(
         parent=tmp_path / "bundle", step=dynamic, seed=0, train=few.train, out=tmp_path / "int8"
     )
     assert np.isfinite(load(tmp_path / "int8").predict_proba(texts)).all()

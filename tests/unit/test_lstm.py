@@ -11,8 +11,8 @@ import torch
 from lstm_models import write_checkpoint
 
 from emopress.artifact import read_json, sha256_of
-from emopress.bundle.half import quantize_half
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize
+from emopress.bundle.quantize_half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.lstm.bundle import export_lstm
@@ -260,7 +260,7 @@ def test_alone_or_in_a_batch(trained, kind):
 def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind, exact_unasked):
     model = trained(kind)
     step = filled("quantize", kind="quantize", method="dynamic")
-    quantize_bundle(
+    quantize(
         parent=model.folder / "bundle",
         step=step,
         seed=0,
@@ -312,7 +312,7 @@ def graph_bytes(folder):
 @pytest.mark.parametrize("kind", KINDS)
 def test_int8_is_a_quarter(large, few, filled, tmp_path, kind):
     step = filled("quantize", kind="quantize", method="dynamic", embeddings=True)
-    quantize_bundle(parent=large[kind], step=step, seed=0, train=few.train, out=tmp_path / "int8")
+    quantize(parent=large[kind], step=step, seed=0, train=few.train, out=tmp_path / "int8")
     share = graph_bytes(tmp_path / "int8") / graph_bytes(large[kind])
     assert 0.25 < share < 0.28
 

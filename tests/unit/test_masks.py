@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emopress.compress.prune import magnitude_masks
+from emopress.compress.prune_magnitude import magnitude_masks
 
 SMALL = torch.tensor([[0.1, -0.2], [0.3, -0.4]])
 LARGE = torch.tensor([[1.0, -2.0], [3.0, -4.0], [0.05, 5.0]])
@@ -91,11 +91,11 @@ def test_pruned_weights_are_plus_zero(artifacts):
 
 
 def test_a_second_pruning_keeps_the_zeros_of_the_first(artifacts, few, filled, training, tmp_path):
-    from emopress.compress.prune import linear_weights, prune_checkpoint
+    from emopress.compress.prune_magnitude import linear_weights, prune_magnitude
     from emopress.train.transformer import load_transformer
 
     less = filled("magnitude", kind="prune", method="magnitude", amount=0.2)
-    prune_checkpoint(
+    prune_magnitude(
         parent=artifacts.checkpoints["pruned"],
         step={**less, "recover": training(epochs=1)},
         seed=0,

@@ -7,9 +7,9 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json, write_json
-from emopress.bundle.blocks import quantize_blocks
 from emopress.bundle.export import export_transformer
-from emopress.bundle.half import quantize_half
+from emopress.bundle.quantize_blocks import quantize_blocks
+from emopress.bundle.quantize_half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
 from emopress.compress.adapters import train_adapters
@@ -23,7 +23,7 @@ from emopress.measure.statistics import write_statistics
 from emopress.runtime.bundle import load, read_bundle
 from emopress.study.reserved import LABELS
 from emopress.tasks import label_array
-from emopress.train.finetune import train_encoder
+from emopress.train.finetune import finetune
 from emopress.train.logits import write_logits
 from emopress.train.sample import strata
 from emopress.train.thresholds import thresholds_for
@@ -54,7 +54,7 @@ def made(tmp_path_factory, sets, filled, training):
     settings = training(epochs=3, learning_rate=0.003, batch_size=16)
     entry = {**ENTRY, "train": settings}
     more = {"device": "cpu", "pretrained": None, "pretrained_tokenizer": None}
-    train_encoder(
+    finetune(
         entry=entry,
         step={"name": "tiny", **entry},
         state=root / "state",
@@ -64,7 +64,7 @@ def made(tmp_path_factory, sets, filled, training):
     )
     export_transformer(folders["tiny"] / "checkpoint", folders["tiny"] / "bundle")
     write_logits(folders["tiny"] / "bundle", files["train"], root / "logits", threads=1)
-    train_encoder(
+    finetune(
         entry=entry,
         step=filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
         teacher=folders["tiny"] / "bundle",
@@ -273,10 +273,10 @@ def as_qlora(root, filled, training, files, out):
 
 def as_openvino(root, filled, training, files, out):
     pytest.importorskip("nncf", reason="NOT TESTED: needs the extra: requirements-openvino.lock")
-    from emopress.bundle.openvino import to_openvino
+    from emopress.bundle.openvino import openvino
 
     step = filled("openvino", kind="openvino", precision="int8", calibration={"texts": 10})
-    to_openvino(parent=root / "tiny" / "bundle", step=step, train=files["train"], seed=0, out=out)
+    openvino(parent=root / "tiny" / "bundle", step=step, train=files["train"], seed=0, out=out)
 
 
 @pytest.mark.parametrize("store", [as_fp16, as_bf16, as_nf4, as_qlora, as_openvino])

@@ -57,9 +57,9 @@ def supported():
 
 
 def convert_from(folder, precision, out, *, train=None, seed=0):
-    from emopress.bundle.openvino import to_openvino
+    from emopress.bundle.openvino import openvino
 
-    to_openvino(parent=folder, step=step(precision), seed=seed, train=train, out=out)
+    openvino(parent=folder, step=step(precision), seed=seed, train=train, out=out)
 
 
 def convert(artifacts, few, parent, precision, out, seed=0):
@@ -113,8 +113,8 @@ def test_int8_stays_near_fp32_and_differs(converted, expected, texts, name):
 def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
     """Random weights have near ties; a model that has learned has few."""
     from emopress.bundle.export import export_transformer
-    from emopress.bundle.openvino import to_openvino
-    from emopress.train.finetune import train_encoder
+    from emopress.bundle.openvino import openvino
+    from emopress.train.finetune import finetune
 
     shape = {"architecture": "bert", "layers": 2, "width": 64, "heads": 2, "ffn": 128}
     entry = {
@@ -123,7 +123,7 @@ def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
         "tokenizer": {"train": "wordpiece", "vocab_size": 800, "lowercase": True},
         "train": training(epochs=6, learning_rate=2e-3),
     }
-    train_encoder(
+    finetune(
         entry=entry,
         step=entry,
         data=demo["en"].data,
@@ -137,7 +137,7 @@ def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
         out=tmp_path / "checkpoint",
     )
     export_transformer(tmp_path / "checkpoint", tmp_path / "bundle")
-    to_openvino(
+    openvino(
         parent=tmp_path / "bundle",
         step={**step("int8"), "calibration": {"texts": 100, "balanced": True}},
         seed=0,
@@ -328,14 +328,14 @@ def test_the_same_seed_gives_the_same_file(artifacts, converted, few, tmp_path):
 
 def test_the_order_of_the_calibration_texts_plays_no_part(artifacts, few, tmp_path):
     """NNCF averages over the texts: in another order biases were off by up to 0.05 %."""
-    from emopress.bundle.openvino import to_openvino
+    from emopress.bundle.openvino import openvino
 
     frame, files = pandas.read_parquet(few.train), []
     every = {**step("int8"), "calibration": {"texts": len(frame), "balanced": False}}
     for order in (frame, frame.iloc[::-1]):
         train = tmp_path / "train.parquet"
         order.to_parquet(train)
-        to_openvino(
+        openvino(
             parent=artifacts.bundles["bert"], step=every, seed=0, train=train, out=tmp_path / "out"
         )
         files.append((tmp_path / "out" / "model.bin").read_bytes())
@@ -344,7 +344,7 @@ def test_the_order_of_the_calibration_texts_plays_no_part(artifacts, few, tmp_pa
 
 def test_large_models_shrink_to_a_quarter(tmp_path, artifacts, few):
     """The graph's XML is of one size; beside the weights of a real model it does not count."""
-    from emopress.bundle.openvino import to_openvino
+    from emopress.bundle.openvino import openvino
 
     parent = shutil.copytree(artifacts.bundles["bert"], tmp_path / "wide")
     model = onnx.load(parent / "model.onnx")
@@ -354,7 +354,7 @@ def test_large_models_shrink_to_a_quarter(tmp_path, artifacts, few):
             tensor.CopyFrom(numpy_helper.from_array(rows, tensor.name))
     onnx.save(model, parent / "model.onnx")
     altered(parent)
-    to_openvino(parent=parent, step=step("int8"), seed=0, train=few.train, out=tmp_path / "out")
+    openvino(parent=parent, step=step("int8"), seed=0, train=few.train, out=tmp_path / "out")
     # a row of 64 has a scale of its own: 1 / 64 of the table (of 768: 0.1 %)
     share = read_bundle(tmp_path / "out").size_bytes / read_bundle(parent).size_bytes
     assert 0.25 < share <= 0.285
@@ -394,7 +394,7 @@ def test_a_missing_package_is_an_extra(artifacts, few, tmp_path, monkeypatch, pa
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match=r"extra: pip install -r requirements-openvino\.lock"):
-        module.to_openvino(
+        module.openvino(
             parent=artifacts.bundles["bert"],
             step=step("int8"),
             seed=0,

@@ -21,7 +21,7 @@ from command_line import STUCK_S
 from emopress.artifact import read_json
 from emopress.errors import UserError
 from emopress.train import parallel
-from emopress.train.finetune import train_encoder
+from emopress.train.finetune import finetune
 from emopress.train.parallel import launched, ordered
 from emopress.train.ranks import Ranks, _buckets
 
@@ -135,12 +135,12 @@ def trained(killed, machine, arguments, tmp_path_factory):
     """The same training by one process, and by two that go on where the killed ones stopped."""
     folder = tmp_path_factory.mktemp("trained")
     alone = {**arguments, "state": folder / "state", "out": folder / "alone"}
-    launched(train_encoder, alone, processes=1, threads=1)
+    launched(finetune, alone, processes=1, threads=1)
     left = read_json(arguments["state"] / "progress.json")["history"]
     out_before = arguments["out"].exists()
     with open(folder / "log", "w", encoding="utf-8") as log, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", log)
-        launched(train_encoder, arguments, processes=2, threads=2)
+        launched(finetune, arguments, processes=2, threads=2)
     return SimpleNamespace(
         alone=folder / "alone",
         together=arguments["out"],
@@ -284,7 +284,7 @@ def test_an_error_that_nobody_foresaw_is_in_the_log(monkeypatch, arguments, tmp_
     with open(tmp_path / "log", "w") as log, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", log)
         with pytest.raises(RuntimeError, match=message):
-            launched(train_encoder, arguments, processes=2, threads=2)
+            launched(finetune, arguments, processes=2, threads=2)
     assert (tmp_path / "log").read_text() == "Traceback of it\n"
 
 
@@ -293,7 +293,7 @@ def test_an_error_of_any_process_is_the_jobs(monkeypatch, arguments, capfd, code
     told = "open(sys.argv[1] + '/error-1.json', 'w').write('\"make room\"')"
     launcher(monkeypatch, f"import sys; {told}; sys.exit({code})")
     with pytest.raises(UserError, match=r"^make room$"):
-        launched(train_encoder, arguments, processes=2, threads=2)
+        launched(finetune, arguments, processes=2, threads=2)
 
 
 def test_an_interrupted_job_ends_its_launcher(tmp_path):
@@ -315,14 +315,14 @@ def test_an_interrupted_job_ends_its_launcher(tmp_path):
 
 
 def test_only_trainings_of_the_list_are_started(tmp_path):
-    with pytest.raises(ValueError, match="system is none of train_encoder, train_adapters"):
+    with pytest.raises(ValueError, match="system is none of finetune, train_adapters"):
         launched(os.system, {}, processes=2, threads=2)
 
-    def train_encoder():
+    def finetune():
         """Another function of the same name."""
 
     with pytest.raises(ValueError, match="is none of"):
-        launched(train_encoder, {}, processes=2, threads=2)
+        launched(finetune, {}, processes=2, threads=2)
     (tmp_path / parallel.ORDER).write_text('{"function": "system", "arguments": {}, "threads": 1}')
     with pytest.raises(KeyError, match="system"):
         ordered(tmp_path)
@@ -330,9 +330,9 @@ def test_only_trainings_of_the_list_are_started(tmp_path):
 
 def test_arguments_arrive_as_they_were(tmp_path, arguments):
     given = {**arguments, "teacher_logits": [Path("a/b"), Path("c")]}
-    order = {"function": "train_encoder", "arguments": given, "threads": 3}
+    order = {"function": "finetune", "arguments": given, "threads": 3}
     text = json.dumps(order, default=parallel._written)
     (tmp_path / parallel.ORDER).write_text(text, "utf-8")
-    assert ordered(tmp_path) == (train_encoder, given, 3)
+    assert ordered(tmp_path) == (finetune, given, 3)
     with pytest.raises(TypeError, match="no argument of a training"):
         json.dumps({"device": torch.device("cpu")}, default=parallel._written)

@@ -57,7 +57,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
     from emopress.bundle.export import export_transformer
     from emopress.runtime.bundle import load, read_bundle
     from emopress.tasks import decided, sigmoid
-    from emopress.train.finetune import train_encoder
+    from emopress.train.finetune import finetune
 
     files, data = sets
     entry = filled(
@@ -67,7 +67,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
         tokenizer={"train": "wordpiece", "vocab_size": 400, "lowercase": False},
         train=training(epochs=1),
     )
-    train_encoder(
+    finetune(
         entry=entry,
         step={"name": "tiny", **entry},
         data=data,

@@ -18,11 +18,11 @@ from emopress.bundle import convert_qat as conversion
 from emopress.bundle.convert_qat import convert_qat, input_ranges
 from emopress.bundle.export import export_transformer
 from emopress.bundle.nodes import layer_of
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import write_derived
 from emopress.compress.fakequant import RANGES, REFERENCE
-from emopress.compress.qat import FakeQuantization, input_groups, train_qat
+from emopress.compress.qat import FakeQuantization, input_groups, qat
 from emopress.errors import UserError
 from emopress.jobs import code as closure
 from emopress.runtime.bundle import load, read_bundle
@@ -76,7 +76,7 @@ def low_rank(tmp_path_factory, artifacts):
 
 
 @pytest.fixture(scope="module")
-def qat(filled, training, few, artifacts, low_rank):
+def make_qat(filled, training, few, artifacts, low_rank):
     """Return a function that trains a checkpoint and converts it: its folder, with both in it."""
 
     def run(folder, parent, convert=True, epochs=1, teacher_logits=None, seed=0, **changes):
@@ -87,7 +87,7 @@ def qat(filled, training, few, artifacts, low_rank):
             "low-rank": low_rank,
             "int4": artifacts.checkpoints["bert"],
         }
-        train_qat(
+        qat(
             parent=parents[parent],
             step=filled("qat", **{"kind": "qat", "train": settings, **changes}),
             seed=seed,
@@ -107,10 +107,10 @@ def qat(filled, training, few, artifacts, low_rank):
 
 
 @pytest.fixture(scope="module")
-def trained(qat, tmp_path_factory):
+def trained(make_qat, tmp_path_factory):
     """A trained and converted model per entry of STEPS."""
     root = tmp_path_factory.mktemp("qat")
-    return {name: qat(root / name, name, **changes) for name, changes in STEPS.items()}
+    return {name: make_qat(root / name, name, **changes) for name, changes in STEPS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def static(tmp_path_factory, trained, few, filled):
         folder = trained[name]
         export_transformer(folder / "checkpoint", root / name / "fp32")
         per_channel = STEPS[name].get("per_channel", True)
-        quantize_bundle(
+        quantize(
             parent=root / name / "fp32",
             step=filled("quantize", kind="quantize", method="static", per_channel=per_channel),
             seed=0,
@@ -295,7 +295,7 @@ def test_warm_start_takes_the_ranges_that_static_calibration_finds(
     case = prepared()
     texts = list(range(len(case.data.train.ids)))
     case.fake.begin(case.data.train, texts, CPU)
-    quantize_bundle(
+    quantize(
         parent=artifacts.bundles["bert"],
         step=filled("quantize", kind="quantize", method="static"),
         seed=0,
@@ -323,18 +323,18 @@ def test_fake_quantization_leaves_no_trace_when_it_is_taken_out(prepared, weight
     assert case.loss() == exact.item()
 
 
-def test_embeddings_are_left_alone_on_request(qat, tmp_path):
-    folder = qat(tmp_path / "fp32-embeddings", "bert", embeddings=False)
+def test_embeddings_are_left_alone_on_request(make_qat, tmp_path):
+    folder = make_qat(tmp_path / "fp32-embeddings", "bert", embeddings=False)
     kinds = {kind for _, kind, _ in integers(folder / "bundle")}
     assert kinds == {TensorProto.INT8, TensorProto.INT32}  # products and their biases
 
 
 def test_distillation_from_the_parent_changes_what_is_learned(
-    qat, trained, artifacts, few, tmp_path
+    make_qat, trained, artifacts, few, tmp_path
 ):
     write_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits", threads=1)
     soft = {"temperature": 2.0, "alpha": 1.0}
-    folder = qat(
+    folder = make_qat(
         tmp_path / "soft",
         "bert",
         teacher_logits=tmp_path / "logits",
@@ -347,15 +347,15 @@ def test_distillation_from_the_parent_changes_what_is_learned(
 
 
 @pytest.mark.parametrize("name", ["bert", "distilbert"])
-def test_the_same_seed_gives_the_same_files(qat, trained, tmp_path, name):
-    again = qat(tmp_path / "again", name, **STEPS[name])
+def test_the_same_seed_gives_the_same_files(make_qat, trained, tmp_path, name):
+    again = make_qat(tmp_path / "again", name, **STEPS[name])
     for manifest in ("checkpoint/checkpoint.json", "bundle/bundle.json"):
         assert (again / manifest).read_bytes() == (trained[name] / manifest).read_bytes()
 
 
 @pytest.mark.parametrize("ranges", ["learned", "observed"])
-def test_a_resumed_training_ends_like_an_unbroken_one(qat, tmp_path, monkeypatch, ranges):
-    unbroken = qat(tmp_path / "unbroken", "bert", convert=False, epochs=2, ranges=ranges)
+def test_a_resumed_training_ends_like_an_unbroken_one(make_qat, tmp_path, monkeypatch, ranges):
+    unbroken = make_qat(tmp_path / "unbroken", "bert", convert=False, epochs=2, ranges=ranges)
     original = Trainer._epoch
 
     def killed(self, epoch, *arguments):
@@ -365,16 +365,18 @@ def test_a_resumed_training_ends_like_an_unbroken_one(qat, tmp_path, monkeypatch
 
     monkeypatch.setattr(Trainer, "_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        qat(tmp_path / "killed", "bert", convert=False, epochs=2, ranges=ranges)
+        make_qat(tmp_path / "killed", "bert", convert=False, epochs=2, ranges=ranges)
     assert not (tmp_path / "killed" / "checkpoint").exists()
     monkeypatch.setattr(Trainer, "_epoch", original)
-    resumed = qat(tmp_path / "killed", "bert", convert=False, epochs=2, ranges=ranges)
+    resumed = make_qat(tmp_path / "killed", "bert", convert=False, epochs=2, ranges=ranges)
     for file in ("checkpoint.json", RANGES, REFERENCE, "model.safetensors"):
         one, other = ((f / "checkpoint" / file).read_bytes() for f in (unbroken, resumed))
         assert one == other
 
 
-def test_an_unfinished_training_goes_on_only_under_its_own_code(qat, tmp_path, monkeypatch, capsys):
+def test_an_unfinished_training_goes_on_only_under_its_own_code(
+    make_qat, tmp_path, monkeypatch, capsys
+):
     """Calibration is among that code, though no training module holds it; the report is not."""
     library = tmp_path / "scripts"
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
@@ -396,7 +398,7 @@ def test_an_unfinished_training_goes_on_only_under_its_own_code(qat, tmp_path, m
         epochs.clear()
         closure._imports.cache_clear()
         with pytest.raises(KeyboardInterrupt):
-            qat(tmp_path / "killed", "bert", convert=False, epochs=2)
+            make_qat(tmp_path / "killed", "bert", convert=False, epochs=2)
         return epochs, capsys.readouterr().err
 
     monkeypatch.setattr(Trainer, "_epoch", killed)

@@ -13,7 +13,7 @@ from emopress.errors import UserError
 from emopress.measure.choice import Choice, Trial, choose, misses, ranking, worst_excess
 from emopress.measure.deciding import Judge
 from emopress.measure.predict import predict_splits
-from emopress.measure.search import Candidate, copy_bundle, search_bundle, verdict
+from emopress.measure.search import Candidate, copy_bundle, search, verdict
 from emopress.runtime.bundle import load, read_bundle
 
 TIMING = {"rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4, "cold_starts": 3}
@@ -128,7 +128,7 @@ def test_what_timing_cannot_tell_from_the_fastest_goes_by_score_then_size():
 
 
 @pytest.fixture
-def search(tmp_path, artifacts, demo, few, filled):
+def searched(tmp_path, artifacts, demo, few, filled):
     """Return a function that searches among three bundles made of BERT; files to spoil beside it."""
     predictions = {}
     for variant, name in {"bert": "bert", **NAMES}.items():
@@ -144,7 +144,7 @@ def search(tmp_path, artifacts, demo, few, filled):
 
     def run(out="found", bundles=artifacts.bundles, **entry):
         folder = tmp_path / out
-        search_bundle(
+        search(
             parent=artifacts.bundles["bert"],
             parent_predictions=predictions["bert"],
             candidates=[Candidate(v, bundles[n], predictions[v]) for v, n in NAMES.items()],
@@ -164,9 +164,9 @@ def search(tmp_path, artifacts, demo, few, filled):
     return run
 
 
-def test_the_smallest_is_copied_whole_and_logged_with_all_trials(search, artifacts, caplog):
+def test_the_smallest_is_copied_whole_and_logged_with_all_trials(searched, artifacts, caplog):
     caplog.set_level("INFO")
-    out, trials = search(prefer="size", budget={"max_accuracy_loss": 100})
+    out, trials = searched(prefer="size", budget={"max_accuracy_loss": 100})
     smallest = min(NAMES, key=lambda v: read_bundle(artifacts.bundles[NAMES[v]]).size_bytes)
     source, copy = read_bundle(artifacts.bundles[NAMES[smallest]]), read_bundle(out)
     assert copy.facts["files"] == source.facts["files"]
@@ -192,9 +192,9 @@ def test_the_smallest_is_copied_whole_and_logged_with_all_trials(search, artifac
     assert all(variant in caplog.text for variant in NAMES)
 
 
-def test_a_budget_that_cannot_be_met_is_told_and_the_nearest_kept(search, artifacts, caplog):
+def test_a_budget_that_cannot_be_met_is_told_and_the_nearest_kept(searched, artifacts, caplog):
     caplog.set_level("INFO")
-    out, trials = search(budget={"max_size_mb": 0.01})
+    out, trials = searched(budget={"max_size_mb": 0.01})
     found = read_bundle(out).facts["findings"]["auto"]
     assert found["met"] is False and trials["met"] is False
     over = read_bundle(out).size_bytes / 1e6 - 0.01
@@ -204,9 +204,9 @@ def test_a_budget_that_cannot_be_met_is_told_and_the_nearest_kept(search, artifa
     assert "no trial meets the budget" in caplog.text
 
 
-def test_scores_are_those_of_validation_and_the_test_rows_are_never_looked_at(search, few):
-    _, before = search(budget={"max_size_mb": 9})
-    for path in search.predictions.values():
+def test_scores_are_those_of_validation_and_the_test_rows_are_never_looked_at(searched, few):
+    _, before = searched(budget={"max_size_mb": 9})
+    for path in searched.predictions.values():
         frame = pandas.read_parquet(path)
         held = frame["split"] == "validation"
         assert 0 < held.sum() < len(frame)
@@ -214,17 +214,17 @@ def test_scores_are_those_of_validation_and_the_test_rows_are_never_looked_at(se
         frame.loc[~held, "id"] = None
         frame["label"] = frame["label"].astype("Int64")
         frame.to_parquet(path, index=False)
-    _, after = search(out="again", budget={"max_size_mb": 9})
+    _, after = searched(out="again", budget={"max_size_mb": 9})
     scored = ("variant", "accuracy", "macro_f1", "accuracy_loss")
     for one, other in zip(before["rows"], after["rows"], strict=True):
         assert [one[key] for key in scored] == [other[key] for key in scored]
-        frame = pandas.read_parquet(search.predictions[one["variant"]])
+        frame = pandas.read_parquet(searched.predictions[one["variant"]])
         frame = frame[frame["split"] == "validation"]
         right = frame[few.labels].to_numpy().argmax(axis=1) == frame["label"].to_numpy(int)
         assert one["accuracy"] == pytest.approx(right.mean())
 
 
-def test_latency_is_measured_on_validation_texts(search, few, monkeypatch):
+def test_latency_is_measured_on_validation_texts(searched, few, monkeypatch):
     from emopress.runtime.classifier import Classifier
 
     asked, original = set(), Classifier.predict_proba
@@ -234,27 +234,27 @@ def test_latency_is_measured_on_validation_texts(search, few, monkeypatch):
         return original(self, texts, **options)
 
     monkeypatch.setattr(Classifier, "predict_proba", noting)
-    search(budget={"max_size_mb": 9})
+    searched(budget={"max_size_mb": 9})
     assert asked and asked <= set(pandas.read_parquet(few.validation)["text"])
 
 
-def test_predictions_of_other_texts_are_refused(search):
-    path = search.predictions["bert+dynamic"]
+def test_predictions_of_other_texts_are_refused(searched):
+    path = searched.predictions["bert+dynamic"]
     frame = pandas.read_parquet(path)
     frame[1:].to_parquet(path, index=False)
     with pytest.raises(UserError, match="validation rows are not the validation texts"):
-        search(budget={"max_size_mb": 9})
+        searched(budget={"max_size_mb": 9})
 
 
-def test_a_simulated_trial_is_refused(search, artifacts, tmp_path):
+def test_a_simulated_trial_is_refused(searched, artifacts, tmp_path):
     spoilt = shutil.copytree(artifacts.bundles["pruned"], tmp_path / "spoilt")
     write_json(spoilt / "bundle.json", {**read_json(spoilt / "bundle.json"), "simulated": True})
     with pytest.raises(UserError, match=r"bert\+mag50 is simulated"):
-        search(bundles={**artifacts.bundles, "pruned": spoilt}, budget={"max_size_mb": 9})
+        searched(bundles={**artifacts.bundles, "pruned": spoilt}, budget={"max_size_mb": 9})
 
 
-def test_the_copy_predicts_the_same_in_a_fresh_process(search, texts, python):
-    out, trials = search(prefer="score", budget={"max_accuracy_loss": 100})
+def test_the_copy_predicts_the_same_in_a_fresh_process(searched, texts, python):
+    out, trials = searched(prefer="score", budget={"max_accuracy_loss": 100})
     (chosen,) = (row["variant"] for row in trials["rows"] if row["chosen"])
     code = (
         "import json, sys; from emopress.runtime.bundle import load; "
@@ -262,7 +262,7 @@ def test_the_copy_predicts_the_same_in_a_fresh_process(search, texts, python):
         "assert 'torch' not in sys.modules"
     )
     found = np.array(json.loads(python(code, out, json.dumps(texts)).stdout))
-    parts = pandas.read_parquet(search.predictions[chosen]).query("split == 'test'")
+    parts = pandas.read_parquet(searched.predictions[chosen]).query("split == 'test'")
     assert (
         np.abs(found[:40] - parts.drop(columns=["id", "split", "noise", "label"])[:40])
         .to_numpy()
@@ -275,17 +275,15 @@ def test_the_copy_predicts_the_same_in_a_fresh_process(search, texts, python):
 def test_what_a_runtime_needs_to_know_goes_along(tmp_path, artifacts, texts, filled, passes):
     source = tmp_path / "source"
     if passes == "pack":
-        from emopress.bundle.pack import pack_bundle
+        from emopress.bundle.pack import pack
 
-        pack_bundle(
-            parent=artifacts.bundles["pruned"], step={"name": "pack", "kind": "pack"}, out=source
-        )
+        pack(parent=artifacts.bundles["pruned"], step={"name": "pack", "kind": "pack"}, out=source)
     else:
         pytest.importorskip("openvino")
-        from emopress.bundle.openvino import to_openvino
+        from emopress.bundle.openvino import openvino
 
         step = filled("openvino", kind="openvino", precision="fp32")
-        to_openvino(
+        openvino(
             parent=artifacts.bundles["bert"], step=step, seed=0, train=tmp_path / "none", out=source
         )
     copy_bundle(

@@ -11,7 +11,7 @@ from torch import nn
 
 from emopress.artifact import read_json
 from emopress.bundle.export import export_transformer
-from emopress.bundle.quantize import quantize_bundle
+from emopress.bundle.quantize import quantize
 from emopress.compress.anatomy import head_size, layers_of
 from emopress.compress.importance import (
     Scores,
@@ -26,9 +26,9 @@ from emopress.compress.importance import (
     taylor_scores,
     weight_effect,
 )
-from emopress.compress.lowrank import factor_checkpoint
-from emopress.compress.prune import prune_checkpoint
-from emopress.compress.structured import (
+from emopress.compress.low_rank import low_rank
+from emopress.compress.prune_magnitude import prune_magnitude
+from emopress.compress.prune_structured import (
     cut_layer,
     cut_linear,
     cut_model,
@@ -429,7 +429,7 @@ def test_structured_then_magnitude_then_structured_again_and_export(
     again = prune(cut, {**step(heads=0.5, ffn=0.5), "name": "again"}, "again")
     assert shapes_of(load_transformer(again)) == ([1, 1], [48, 48])
     zeroed = tmp_path / "zeroed" / "checkpoint"
-    prune_checkpoint(
+    prune_magnitude(
         parent=again,
         step=filled("prune", kind="prune", method="magnitude", amount=0.5, scope="layer"),
         seed=0,
@@ -445,7 +445,7 @@ def test_structured_then_magnitude_then_structured_again_and_export(
     assert "again" in manifest["findings"]
     export_transformer(zeroed, tmp_path / "bundle")
     static = filled("quantize", kind="quantize", method="dynamic")
-    quantize_bundle(
+    quantize(
         parent=tmp_path / "bundle", step=static, seed=0, train=few.train, out=tmp_path / "int8"
     )
     sizes = [read_bundle(tmp_path / name).size_bytes for name in ("bundle", "int8")]
@@ -455,7 +455,7 @@ def test_structured_then_magnitude_then_structured_again_and_export(
 
 def test_a_factored_parent_is_refused(artifacts, few, filled, prune, step, tmp_path):
     factored = tmp_path / "factored" / "checkpoint"
-    factor_checkpoint(
+    low_rank(
         parent=artifacts.checkpoints["bert"],
         step=filled("low_rank", kind="low-rank", rank=8),
         seed=0,

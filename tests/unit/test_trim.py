@@ -25,7 +25,7 @@ from emopress.compress.tokenizer_entries import (
 from emopress.compress.trim import (
     check_same_tokens,
     sample_logits,
-    trim_checkpoint,
+    trim,
     trim_embeddings,
     trim_tokenizer,
     unknown_share,
@@ -112,7 +112,7 @@ def unigram(texts):
 KINDS = [wordpiece, bpe, byte_level_bpe, ignoring_merges_bpe, byte_fallback_bpe, unigram]
 
 
-def trim(tokenizer, texts, *, also=(), characters="all", min_entries=0):
+def trim_to(tokenizer, texts, *, also=(), characters="all", min_entries=0):
     return trim_tokenizer(
         tokenizer,
         texts,
@@ -128,7 +128,7 @@ def trim(tokenizer, texts, *, also=(), characters="all", min_entries=0):
 def test_same_tokens_dense_ids_and_reload(build, language, demo, tmp_path, python):
     corpus = demo[language].frame["text"].tolist()
     before, texts = build(corpus), [*corpus[:20], "ৠ 😱😱 Ω", ""]
-    after, rows = trim(before, texts)
+    after, rows = trim_to(before, texts)
     assert after.get_vocab_size() < 0.9 * before.get_vocab_size()
     assert sorted(after.get_vocab().values()) == list(range(len(rows)))
     by_id = {index: entry for entry, index in before.get_vocab().items()}
@@ -150,7 +150,7 @@ def test_every_kept_entry_is_needed(build, demo):
     corpus = demo["en"].frame["text"].tolist()
     before = build(corpus)
     spec, texts = json.loads(before.to_str()), corpus[:100]
-    after, _ = trim(before, texts)
+    after, _ = trim_to(before, texts)
     used = {i for text in texts for i in before.encode(text).ids}
     needed = {e for e, i in before.get_vocab().items() if i in used} | single_characters(spec)
     needed |= {*SPECIALS, "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
@@ -168,7 +168,7 @@ def test_every_kept_entry_is_needed(build, demo):
 def test_an_unseen_text_is_still_spelt_from_single_characters(build, demo):
     corpus = demo["en"].frame["text"].tolist()
     before = build(corpus)
-    after, _ = trim(before, corpus[:5])
+    after, _ = trim_to(before, corpus[:5])
     assert unknown_share(before, corpus) < 0.01
     assert unknown_share(after, corpus) == unknown_share(before, corpus)
     longer = [len(after.encode(text).ids) - len(before.encode(text).ids) for text in corpus]
@@ -186,15 +186,15 @@ def test_unknown_share_by_hand():
 def test_min_entries_fills_up_with_the_lowest_ids(build, demo):
     corpus = demo["en"].frame["text"].tolist()
     before = build(corpus)
-    least, rows = trim(before, corpus[:5])
+    least, rows = trim_to(before, corpus[:5])
     wanted = len(rows) + 50
-    after, filled = trim(before, corpus[:5], min_entries=wanted)
+    after, filled = trim_to(before, corpus[:5], min_entries=wanted)
     assert wanted <= len(filled) <= wanted + 5 and set(rows) < set(filled)
     assert after.get_vocab_size() > least.get_vocab_size()
     new = sorted(set(filled) - set(rows))
     left_out = sorted(set(before.get_vocab().values()) - set(filled))
     assert new[0] < left_out[0]
-    all_of_it, everything = trim(before, corpus[:5], min_entries=10**6)
+    all_of_it, everything = trim_to(before, corpus[:5], min_entries=10**6)
     assert everything == list(range(before.get_vocab_size()))
     assert all_of_it.get_vocab() == before.get_vocab()
 
@@ -205,7 +205,7 @@ def test_a_word_that_failed_must_not_start_to_fit():
     before = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     before.pre_tokenizer = WhitespaceSplit()
     assert before.encode("abcd abcd").tokens == ["[UNK]", "[UNK]"]
-    after, rows = trim(before, ["abcd abcd", "abcd", "abcdbcd"], also={3})
+    after, rows = trim_to(before, ["abcd abcd", "abcd", "abcdbcd"], also={3})
     assert rows == [0, 1, 2, 3, 4]
     assert after.encode("abcd").tokens == ["[UNK]"]
     assert greedy_path("abcd", vocabulary, "##") == ["abc"]
@@ -217,7 +217,7 @@ def test_the_lowest_score_stays_since_unknown_characters_are_priced_by_it():
     """u + wxv + t = -60 beats uw + ? + vt while ? is -60 - 10; without zz it would be -20 - 10."""
     scores = {"<unk>": 0.0, "u": -20.0, "t": -20.0, "wxv": -20.0, "uw": -1.0, "vt": -1.0}
     vocabulary = [*scores.items(), ("zz", -60.0)]
-    after, rows = trim(Tokenizer(models.Unigram(vocabulary, unk_id=0)), ["uwxvt", "uw vt"])
+    after, rows = trim_to(Tokenizer(models.Unigram(vocabulary, unk_id=0)), ["uwxvt", "uw vt"])
     assert rows == [0, 1, 2, 3, 4, 5, 6]
     assert after.encode("uwxvt").tokens == ["u", "wxv", "t"]
     without = Tokenizer(models.Unigram(vocabulary[:-1], unk_id=0))
@@ -230,7 +230,7 @@ def test_merges_by_hand():
     vocabulary = {entry: index for index, entry in enumerate(entries)}
     merges = [("a", "b"), ("b", "c"), ("ab", "c"), ("a", "bc"), ("c", "d"), ("ab", "cd")]
     before = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>"))
-    after, rows = trim(before, ["abc"])
+    after, rows = trim_to(before, ["abc"])
     assert rows == [0, 1, 2, 3, 4, 5, 6, 7]
     assert json.loads(after.to_str())["model"]["merges"] == [list(merge) for merge in merges[:4]]
 
@@ -299,7 +299,7 @@ def test_added_tokens_beyond_the_vocabulary_move_behind_it():
     before = wordpiece(["one two three"] * 3)
     before.add_tokens(["[EMOTION]", "[OTHER]"])
     size = before.get_vocab_size()
-    after, rows = trim(before, ["one [OTHER]"])
+    after, rows = trim_to(before, ["one [OTHER]"])
     assert rows[-2:] == [size - 2, size - 1]
     assert after.encode("[EMOTION]").ids[1] == len(rows) - 2
     assert after.encode("one [OTHER]").tokens == before.encode("one [OTHER]").tokens
@@ -309,16 +309,16 @@ def test_a_frame_that_names_an_id_without_entry_is_refused():
     before = gapped()
     before.post_processor = processors.BertProcessing(("[SEP]", 4), ("[CLS]", 7))
     with pytest.raises(UserError, match="id 4, which no entry has"):
-        trim(before, ["aa"])
+        trim_to(before, ["aa"])
 
 
 def test_other_tokenizers_are_refused_by_name():
     words = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     with pytest.raises(UserError, match="a tokenizer: a WordLevel tokenizer; trim takes WordPiece"):
-        trim(words, ["a"])
+        trim_to(words, ["a"])
     loose = Tokenizer(models.BPE({"a": 0, "<unk>": 1}, [], unk_token="<unk>", dropout=0.5))
     with pytest.raises(UserError, match=r"dropout: 0\.5"):
-        trim(loose, ["a"])
+        trim_to(loose, ["a"])
 
 
 def test_other_tokens_or_other_rows_are_found():
@@ -373,7 +373,7 @@ def test_random_vocabularies_give_the_same_tokens(build):
             " ".join("".join(rng.choices("abcd", k=rng.randint(1, 8))) for _ in range(3))
             for _ in range(3)
         ]
-        after, rows = trim(before, texts)
+        after, rows = trim_to(before, texts)
         for text in texts:
             assert after.encode(text).tokens == before.encode(text).tokens
             assert [rows[index] for index in after.encode(text).ids] == before.encode(text).ids
@@ -388,9 +388,7 @@ def test_a_trimmed_checkpoint(architecture, artifacts, few, demo, tmp_path, pyth
     from emopress.runtime.bundle import load, read_bundle
 
     parent, out = artifacts.checkpoints[architecture], tmp_path / "checkpoint"
-    trim_checkpoint(
-        parent=parent, step=STEP, seed=0, train=few.train, test=demo["en"].test, out=out
-    )
+    trim(parent=parent, step=STEP, seed=0, train=few.train, test=demo["en"].test, out=out)
     before, after = load_transformer(parent), load_transformer(out)
     table, smaller = before.get_input_embeddings(), after.get_input_embeddings()
     assert smaller.num_embeddings < 0.7 * table.num_embeddings
@@ -439,7 +437,7 @@ def test_the_pass_obeys_min_entries_and_is_deterministic(artifacts, few, tmp_pat
     job = {"parent": artifacts.checkpoints["bert"], "train": few.train, "test": few.validation}
     for name in ("first", "second"):
         step = {**STEP, "min_entries": 640}
-        trim_checkpoint(step=step, seed=3, out=tmp_path / name, **job)
+        trim(step=step, seed=3, out=tmp_path / name, **job)
     first, second = (read_checkpoint(tmp_path / name).manifest for name in ("first", "second"))
     assert first["findings"]["trim"]["vocabulary_after"] == 640
     assert first["files"] == second["files"]
@@ -456,7 +454,7 @@ def test_the_pass_needs_an_embedding_row_for_every_id(copied, few, tmp_path):
     (folder / "checkpoint.json").unlink()
     write_manifest(folder, facts)
     with pytest.raises(UserError, match=r"tokenizer\.json: has ids up to .* the embeddings"):
-        trim_checkpoint(
+        trim(
             parent=folder,
             step=STEP,
             seed=0,
@@ -473,7 +471,7 @@ def test_texts_longer_than_the_model_reads_keep_their_tail(artifacts, few, tmp_p
     corpus = pandas.read_parquet(few.validation)["text"]
     frame.iloc[0, frame.columns.get_loc("text")] = "very " * 40 + " ".join(corpus)
     frame.to_parquet(tmp_path / "train.parquet")
-    trim_checkpoint(
+    trim(
         parent=artifacts.checkpoints["bert"],
         step=STEP,
         seed=0,
@@ -526,7 +524,7 @@ def test_characters_of_other_scripts_go_unless_all_are_wanted():
     spec = json.loads(before.to_str())
     assert single_characters(spec, {"LATIN"}) == {"a", "##a", "!", "7", "😱"}
     assert single_characters(spec) == {"a", "##a", "ক", "##ক", "漢", "!", "7", "😱"}
-    after, rows = trim(before, ["hello a"], characters="used-scripts")
+    after, rows = trim_to(before, ["hello a"], characters="used-scripts")
     assert sorted(after.get_vocab(), key=after.get_vocab().get) == [
         *(*SPECIAL_TOKENS, "hello", "a", "##a", "!", "7", "😱"),
     ]

@@ -11,17 +11,21 @@ from torch import nn
 
 from emopress.artifact import read_json, sha256_of
 from emopress.bundle.export import export_transformer
-from emopress.compress import whitebox
+from emopress.compress import distill_whitebox as whitebox
 from emopress.compress.anatomy import layer_pairs, renumbered, student_of_layers
 from emopress.compress.attention import UNDROPPED
-from emopress.compress.whitebox import WhiteBoxStudent, train_whitebox, white_box_objective
+from emopress.compress.distill_whitebox import (
+    WhiteBoxStudent,
+    distill_whitebox,
+    white_box_objective,
+)
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.encoder import pad_id
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
 from emopress.train.data import read_split
-from emopress.train.finetune import save_transformer, train_encoder
+from emopress.train.finetune import finetune, save_transformer
 from emopress.train.logits import write_logits
 from emopress.train.transformer import load_transformer, replace_module
 
@@ -207,7 +211,7 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
         write_logits(artifacts.bundles[name], few.train, path, threads=1)
 
     def run(out, name="bert", *, entry=None, teachers=(), seed=0, state=None, **changes):
-        train_whitebox(
+        distill_whitebox(
             entry=entry,
             step=filled_step(filled, training, **changes),
             data=few.data,
@@ -402,7 +406,7 @@ def test_further_teachers_and_the_schedule_reach_black_box_students(
     artifacts, teach, tmp_path, filled, training, few
 ):
     def student(out, *teachers, **changes):
-        train_encoder(
+        finetune(
             entry=SMALL,
             step=filled_step(filled, training, student="small", **changes),
             data=few.data,

@@ -232,7 +232,7 @@ rule quantize_lstm:
         "../scripts/quantize_lstm.py"
 
 
-rule to_openvino:
+rule openvino:
     input:
         bundle=parent_bundle,
         train="results/data/{dataset}/train.parquet",
@@ -240,7 +240,7 @@ rule to_openvino:
     output:
         bundle="results/{dataset}/{parent}+{step}/seed{seed}/bundle/bundle.json",
     log:
-        "results/logs/to_openvino/{dataset}/{parent}+{step}.seed{seed}.log",
+        "results/logs/openvino/{dataset}/{parent}+{step}.seed{seed}.log",
     wildcard_constraints:
         step=names_of("openvino"),
     conda:

@@ -160,7 +160,7 @@ def here(path):
 def code_of(*sources):
     """Return the input `code` of a rule, the file that stands for the library modules that its job needs.
 
-    `sources` are its makers ("emopress.compress.trim:trim_checkpoint"), or the name of its script. The Snakemake
+    `sources` are its makers ("emopress.compress.trim:trim"), or the name of its script. The Snakemake
     that the user started brings the file up to date, before it looks which files are there.
     """
     if workflow.is_main_process:

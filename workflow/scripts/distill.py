@@ -7,12 +7,12 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job, training_processes
 
     with job(snakemake) as threads:
-        from emopress.train.finetune import train_encoder
+        from emopress.train.finetune import finetune
         from emopress.train.parallel import launched
 
         arguments = {**distill_arguments(snakemake), **encoder_sources(snakemake)}
         launched(
-            train_encoder,
+            finetune,
             {**arguments, "entry": dict(snakemake.params.student)},
             processes=training_processes(snakemake),
             threads=threads,

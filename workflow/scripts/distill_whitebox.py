@@ -7,12 +7,12 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.compress.whitebox import train_whitebox
+        from emopress.compress.distill_whitebox import distill_whitebox
         from emopress.train.loop import set_threads
 
         set_threads(threads)
         student = snakemake.params.student  # None: the teacher's own layers
-        train_whitebox(
+        distill_whitebox(
             entry=student and dict(student),
             **encoder_sources(snakemake),
             **distill_arguments(snakemake),

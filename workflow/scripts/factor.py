@@ -7,11 +7,11 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.compress.lowrank import factor_checkpoint
+        from emopress.compress.low_rank import low_rank
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        factor_checkpoint(**pass_arguments(snakemake))
+        low_rank(**pass_arguments(snakemake))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             unused = ("step", "device", "state")
             write_base(**{name: arguments[name] for name in arguments if name not in unused})
         else:
-            from emopress.train.finetune import train_encoder
+            from emopress.train.finetune import finetune
 
-            launched(train_encoder, arguments, processes=processes, threads=threads)
+            launched(finetune, arguments, processes=processes, threads=threads)
 
     with job(snakemake) as threads:
         trained = snakemake.params.step.get("runtime") != "transformers"

@@ -8,9 +8,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake):
-        from emopress.bundle.pack import pack_bundle
+        from emopress.bundle.pack import pack
 
-        pack_bundle(
+        pack(
             parent=Path(snakemake.input.bundle).parent,
             step=dict(snakemake.params.step),
             out=Path(snakemake.output.bundle).parent,

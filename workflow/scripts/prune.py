@@ -7,11 +7,11 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.compress.prune import prune_checkpoint
+        from emopress.compress.prune_magnitude import prune_magnitude
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        prune_checkpoint(**pass_arguments(snakemake))
+        prune_magnitude(**pass_arguments(snakemake))
 
 
 if __name__ == "__main__":

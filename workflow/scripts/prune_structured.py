@@ -7,7 +7,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.compress.structured import prune_structured
+        from emopress.compress.prune_structured import prune_structured
         from emopress.train.loop import set_threads
 
         set_threads(threads)

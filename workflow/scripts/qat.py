@@ -7,11 +7,11 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.compress.qat import train_qat
+        from emopress.compress.qat import qat
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        train_qat(**pass_arguments(snakemake))
+        qat(**pass_arguments(snakemake))
 
 
 if __name__ == "__main__":

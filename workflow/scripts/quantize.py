@@ -8,9 +8,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.bundle.quantize import quantize_bundle
+        from emopress.bundle.quantize import quantize
 
-        quantize_bundle(
+        quantize(
             parent=Path(snakemake.input.bundle).parent,
             step=dict(snakemake.params.step),
             seed=int(snakemake.wildcards.seed),

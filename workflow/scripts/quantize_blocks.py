@@ -8,7 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake):
-        from emopress.bundle.blocks import quantize_blocks
+        from emopress.bundle.quantize_blocks import quantize_blocks
 
         quantize_blocks(
             parent=Path(snakemake.input.bundle).parent,

@@ -8,7 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.bundle.half import quantize_half
+        from emopress.bundle.quantize_half import quantize_half
 
         quantize_half(
             parent=Path(snakemake.input.bundle).parent,

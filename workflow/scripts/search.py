@@ -11,9 +11,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     with job(snakemake, threads=1):  # but for the engines, which are told their own number
         from emopress.measure.deciding import Judge
         from emopress.measure.machine import thread_counts, usable
-        from emopress.measure.search import Candidate, search_bundle
+        from emopress.measure.search import Candidate, search
 
-        search_bundle(
+        search(
             parent=Path(snakemake.input.parent).parent,
             parent_predictions=Path(snakemake.input.parent_predictions),
             candidates=[

@@ -1,4 +1,4 @@
-"""Rule to_openvino: an fp32 ONNX bundle for the OpenVINO runtime."""
+"""Rule openvino: an fp32 ONNX bundle for the OpenVINO runtime."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.bundle.openvino import to_openvino
+        from emopress.bundle.openvino import openvino
 
-        to_openvino(
+        openvino(
             parent=Path(snakemake.input.bundle).parent,
             step=dict(snakemake.params.step),
             seed=int(snakemake.wildcards.seed),

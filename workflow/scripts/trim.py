@@ -8,11 +8,11 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.compress.trim import trim_checkpoint
+        from emopress.compress.trim import trim
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        trim_checkpoint(
+        trim(
             parent=Path(snakemake.input.parent).parent,
             step=dict(snakemake.params.step),
             seed=int(snakemake.wildcards.seed),

@@ -13,12 +13,12 @@ from safetensors.numpy import load_file
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.activation_ranges import Range
-from emopress.bundle.blocks import write_blocks
 from emopress.bundle.export import export_transformer
 from emopress.bundle.manifest import exported
 from emopress.bundle.nodes import PRODUCTS, activation_products, layer_of
 from emopress.bundle.qdq import write_qdq
 from emopress.bundle.quantize import finish_int8, session_threads
+from emopress.bundle.quantize_blocks import write_blocks
 from emopress.checkpoint import Checkpoint, read_checkpoint
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.errors import UserError

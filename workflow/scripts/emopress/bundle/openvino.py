@@ -17,8 +17,8 @@ import numpy as np
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.calibration import calibration_feeds
-from emopress.bundle.half import bfloat16, demand_fp16
 from emopress.bundle.manifest import derived
+from emopress.bundle.quantize_half import bfloat16, demand_fp16
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
 from emopress.runtime.openvino import EXTRA, compile_model, import_openvino
@@ -47,22 +47,22 @@ def core_threads(threads: int) -> Iterator[None]:
 
     It offers no option for them, and by default each takes every core.
     """
-    openvino = import_openvino()
-    original = openvino.Core
+    ov = import_openvino()
+    original = ov.Core
 
     def limited() -> Any:
         core = original()
         core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads})
         return core
 
-    openvino.Core = limited
+    ov.Core = limited
     try:
         yield
     finally:
-        openvino.Core = original
+        ov.Core = original
 
 
-def to_openvino(
+def openvino(
     *, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path, threads: int = 1
 ) -> None:
     """Convert the fp32 bundle `parent` as config entry `step` says, and write it to `out`.
@@ -72,9 +72,9 @@ def to_openvino(
     quantized, if a weight is beyond fp16, if this CPU lacks the precision, or if openvino or nncf is
     not installed.
     """
-    openvino = import_openvino()
+    ov = import_openvino()
     source, precision = read_bundle(parent), step["precision"]
-    model = openvino.Core().read_model(str(parent / "model.onnx"))
+    model = ov.Core().read_model(str(parent / "model.onnx"))
     facts: dict[str, Any] = {}
     findings: dict[str, Any] = {"inference_precision": COMPUTED_IN[precision]}
     packages = ["openvino"]
@@ -102,7 +102,7 @@ def to_openvino(
     _name_by_place(model)
     with replaced_folder(out) as folder:
         path = folder / "model.xml"
-        openvino.save_model(model, str(path), compress_to_fp16=precision == "fp16")
+        ov.save_model(model, str(path), compress_to_fp16=precision == "fp16")
         compile_model(
             str(path), precision=COMPUTED_IN[precision], threads=threads, what=f"{out}: {precision}"
         )
@@ -170,7 +170,7 @@ def _store_in_bf16(model: Any, *, what: str) -> None:
     """Store the matrices of a model as bfloat16, each converted to fp32 where it is read, in place.
 
     `save_model` compresses to fp16 alone, and cuts what is beyond its range. Biases, layer norms and the
-    attention mask's lowest number stay fp32, as in `bundle.half`.
+    attention mask's lowest number stay fp32, as in `bundle.quantize_half`.
     """
     from openvino import Tensor, Type, opset13
 

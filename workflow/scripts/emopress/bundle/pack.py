@@ -52,7 +52,7 @@ def encode(array: np.ndarray) -> Packed:
     return Packed(np.packbits(kept), patterns[kept], fill)
 
 
-def pack_bundle(*, parent: Path, step: dict[str, Any], out: Path) -> None:
+def pack(*, parent: Path, step: dict[str, Any], out: Path) -> None:
     """Write the ONNX Runtime bundle `parent` to `out` with its zeros stored as a bitmask.
 
     Weights leave the graph one by one, where packing makes them smaller; the graph keeps their names

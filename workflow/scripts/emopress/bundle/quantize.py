@@ -50,7 +50,7 @@ def session_threads(threads: int) -> Iterator[None]:
         onnxruntime.SessionOptions = original
 
 
-def quantize_bundle(
+def quantize(
     *, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path, threads: int = 1
 ) -> None:
     """Quantize the fp32 bundle `parent` to int8 as config entry `step` says, and write it to `out`.

@@ -200,7 +200,7 @@ def reference_logits(
     return {name: value.cpu().contiguous() for name, value in found.items()}
 
 
-def train_qat(
+def qat(
     *,
     parent: Path,
     step: dict[str, Any],

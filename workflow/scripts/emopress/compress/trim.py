@@ -174,7 +174,7 @@ def sample_logits(
     return torch.cat(batches)
 
 
-def trim_checkpoint(
+def trim(
     *, parent: Path, step: dict[str, Any], seed: int, train: Path, test: Path, out: Path
 ) -> None:
     """Trim the vocabulary of checkpoint `parent` as config entry `step` says; write it to `out`.

@@ -4,7 +4,7 @@ Snakemake sees a change in a script but not in what the script imports (its resu
 every rule therefore has an input `code`: one file, the stamp, that lists the modules with their hashes.
 (Thirty modules as inputs of each job would make the planning of large studies half as slow again.)
 
-A source of code is a maker, the function that a job calls ("emopress.compress.trim:trim_checkpoint"),
+A source of code is a maker, the function that a job calls ("emopress.compress.trim:trim"),
 or a script of the rules ("figures.py"). What it needs are all modules that it imports, directly or not, in
 functions too, but for imports under `if TYPE_CHECKING:`. A module that imports importlib also needs the makers that
 it names in its texts. The room `jobs` is never among them: nothing in it shapes a result.
@@ -123,7 +123,7 @@ def running_code() -> dict[str, str]:
 def stamp_path(*sources: str) -> Path:
     """Return the file, relative to here, that stands for the library code of makers or scripts.
 
-    Its name is theirs: "finetune.txt", or "compress.trim.trim_checkpoint.txt".
+    Its name is theirs: "finetune.txt", or "compress.trim.trim.txt".
     """
     names = (source.removesuffix(".py").removeprefix(f"{PACKAGE}.") for source in sources)
     return STAMPS / f"{'+'.join(sorted(names)).replace(':', '.')}.txt"

@@ -88,7 +88,7 @@ def train_lstm(
     """Train the LSTM of config entry `entry` and write it as a checkpoint to `out`.
 
     `pretrained_tokenizer` is the folder that its tokenizer was fetched into, unless it is trained
-    here. The other arguments are those of `train_encoder`; a student is discriminative.
+    here. The other arguments are those of `finetune`; a student is discriminative.
     """
     torch.manual_seed(seed)
     source = read_pretrained(pretrained_tokenizer) if pretrained_tokenizer else None

@@ -38,7 +38,7 @@ class Candidate:
     predictions: Path
 
 
-def search_bundle(
+def search(
     *,
     parent: Path,
     parent_predictions: Path,

@@ -137,7 +137,7 @@ def write_trained(
     trainer.forget()
 
 
-def train_encoder(
+def finetune(
     *,
     entry: dict[str, Any],
     step: dict[str, Any],

@@ -28,7 +28,7 @@ from emopress.jobs.ledger import LOCKS_HELD
 
 # The trainings that may be started so: the module of each. Text, so that no rule hangs from the others' code.
 TRAININGS = {
-    "train_encoder": "emopress.train.finetune",
+    "finetune": "emopress.train.finetune",
     "train_adapters": "emopress.compress.adapters",
     "train_large_adapters": "emopress.compress.large_adapters",
 }

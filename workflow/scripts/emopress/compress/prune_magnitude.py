@@ -66,7 +66,7 @@ def apply_masks(model: nn.Module, masks: dict[str, Tensor]) -> None:
             parameters[name].masked_fill_(~mask.to(parameters[name].device), 0.0)
 
 
-def prune_checkpoint(
+def prune_magnitude(
     *,
     parent: Path,
     step: dict[str, Any],

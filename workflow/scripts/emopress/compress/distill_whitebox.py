@@ -148,7 +148,7 @@ def _new_student(
     return student
 
 
-def train_whitebox(
+def distill_whitebox(
     *,
     entry: dict[str, Any] | None,
     step: dict[str, Any],

@@ -85,7 +85,7 @@ def factor_model(model: nn.Module, step: dict[str, Any]) -> list[tuple[int, floa
     return done
 
 
-def factor_checkpoint(
+def low_rank(
     *,
     parent: Path,
     step: dict[str, Any],
