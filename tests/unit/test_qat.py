@@ -377,7 +377,7 @@ def test_a_resumed_training_ends_like_an_unbroken_one(make_qat, tmp_path, monkey
 def test_an_unfinished_training_goes_on_only_under_its_own_code(
     make_qat, tmp_path, monkeypatch, capsys
 ):
-    """Calibration is among that code, though no training module holds it; the report is not."""
+    """Calibration is among that code; the report is not."""
     library = tmp_path / "scripts"
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(closure, "SCRIPTS", library)
@@ -405,7 +405,7 @@ def test_an_unfinished_training_goes_on_only_under_its_own_code(
     assert trained_on("report/render.py")[0] == [1, 2]
     found, log = trained_on("report/render.py")
     assert found == [2] and "training: resumed after epoch 1" in log
-    for module in ("bundle/calibration.py", "train/loop.py", "../qat.py"):
+    for module in ("train/sample.py", "train/loop.py", "../qat.py"):
         found, log = trained_on(module)
         assert found == [1, 2] and "an unfinished run of something else (code, data or" in log
 
