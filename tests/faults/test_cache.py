@@ -11,7 +11,8 @@ from faultstudy import FaultStudy
 
 from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
 from emopress.jobs import cache
-from emopress.jobs.cache import VARIABLE, cached, key_of
+from emopress.jobs.cache import cached, key_of
+from emopress.jobs.context import Context
 
 TEACHER = "results/few/linear/seed0/checkpoint/checkpoint.json"
 WRITERS, ROUNDS = 4, 25
@@ -31,14 +32,15 @@ class Named(dict):
 def job(tmp_path, monkeypatch):
     """A job with a script, two library files, an input, params, a wildcard and a checkpoint as output."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     for name in ("train.py", "loop.py", "script.py", "train.parquet"):
         Path(name).write_text(name)
     return SimpleNamespace(
         rule="train",
         input=Named(code=["train.py", "loop.py"], train="train.parquet"),
         output=Named(checkpoint="results/few/tiny/seed0/checkpoint/checkpoint.json"),
-        params=Named(step={"name": "tiny", "epochs": 3}),
+        params=Named(
+            step={"name": "tiny", "epochs": 3}, context=Context(cache=str(tmp_path / "cache"))
+        ),
         wildcards=Named(dataset="few", seed="0"),
     )
 

@@ -14,7 +14,7 @@ from command_line import STUCK_S
 from emopress.artifact import remove_folder, remove_leftovers, replaced_file, replaced_folder
 from emopress.errors import UserError
 from emopress.jobs.code import STAMPS
-from emopress.jobs.job import told
+from emopress.jobs.job import error_line
 from emopress.jobs.ledger import guarded, only_maker, recorded
 
 CHECKPOINT = "results/few/tiny/seed0/checkpoint/checkpoint.json"
@@ -182,12 +182,12 @@ def test_what_is_made_is_no_older_than_what_the_workflow_made_it_of(tmp_path):
     ],
 )
 def test_what_a_machine_refuses_is_told_in_one_line(error):
-    assert "\n" not in told(error) and "type the same command again" in told(error)
+    assert "\n" not in error_line(error) and "type the same command again" in error_line(error)
 
 
 def test_an_error_that_nobody_foresaw_is_not():
-    assert told(FileNotFoundError(errno.ENOENT, "No such file", "a")) is None
-    assert told(RuntimeError("shapes differ")) is None
+    assert error_line(FileNotFoundError(errno.ENOENT, "No such file", "a")) is None
+    assert error_line(RuntimeError("shapes differ")) is None
 
 
 @pytest.mark.parametrize(

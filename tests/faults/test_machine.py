@@ -58,8 +58,10 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HUNGRY = """
 import resource, sys
 from types import SimpleNamespace
+from emopress.jobs.context import Context
 from emopress.jobs.job import job
-with job(SimpleNamespace(threads=1, input=[], output=[], log=[sys.argv[1]], rule="train")):
+params = SimpleNamespace(context=Context())
+with job(SimpleNamespace(threads=1, input=[], output=[], params=params, log=[sys.argv[1]], rule="train")):
     import numpy
     {torch}
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

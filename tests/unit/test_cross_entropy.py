@@ -5,7 +5,8 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json
-from emopress.measure.predict import distribution, predict_splits, scored
+from emopress.measure.cross_entropy import distribution, scored
+from emopress.measure.predict import predict_splits
 from emopress.runtime.classifier import Classifier
 
 

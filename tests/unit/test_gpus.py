@@ -22,7 +22,6 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setenv(gpus.LOCKS_VARIABLE, str(tmp_path / "locks"))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv(gpus.VISIBLE_VARIABLE, raising=False)
-    monkeypatch.delenv(gpus.SCHEDULER_VARIABLE, raising=False)
     monkeypatch.setattr(gpus, "WAIT_S", 0.01)
 
 
@@ -69,11 +68,11 @@ def test_how_many_a_training_asks_for_that_can_use_several(device, limit, schedu
 
 
 @pytest.mark.parametrize(
-    ("wanted", "limit", "scheduled"),
+    ("requested", "limit", "scheduled"),
     [(0, 0, False), (1, 0, False), (2, 2, False), (2, None, False), (2, 1, True)],
 )
-def test_enough_gpus(wanted, limit, scheduled):
-    demand_gpus(wanted, limit=limit, scheduled=scheduled)
+def test_enough_gpus(requested, limit, scheduled):
+    demand_gpus(requested, limit=limit, scheduled=scheduled)
 
 
 def test_fewer_gpus_than_a_training_takes():
@@ -82,7 +81,7 @@ def test_fewer_gpus_than_a_training_takes():
 
 
 @pytest.mark.parametrize(
-    ("device", "wanted", "visible", "expected"),
+    ("device", "requested", "visible", "expected"),
     [
         ("cuda", 2, "0,1", 2),
         ("auto", 2, "0,1,2,3", 2),  # a node that shows all it has
@@ -92,19 +91,18 @@ def test_fewer_gpus_than_a_training_takes():
         ("cpu", 2, "0,1", 1),
     ],
 )
-def test_a_process_for_each_gpu(monkeypatch, device, wanted, visible, expected):
+def test_a_process_for_each_gpu(monkeypatch, device, requested, visible, expected):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, visible)
-    resources = {} if wanted is None else {"gpu": wanted}
+    resources = {} if requested is None else {"gpu": requested}
     job = SimpleNamespace(resources=resources, params=SimpleNamespace(device=device))
     assert training_processes(job) == expected
 
 
-def test_a_scheduler_that_gives_fewer_is_told(monkeypatch):
-    monkeypatch.setenv(gpus.SCHEDULER_VARIABLE, "1")
+def test_a_scheduler_that_gives_fewer_is_one_line(monkeypatch):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
     with (
         pytest.raises(UserError, match=r"2 GPUs are asked for, .* the scheduler gave 1 \(0\)"),
-        held_gpus(2),
+        held_gpus(2, scheduled=True),
     ):
         pass
 
@@ -130,7 +128,7 @@ def test_devices_of_nvidia_smi(tmp_path):
     assert visible_devices() == ["0", "1"]
 
 
-def test_a_driver_that_fails_is_told(tmp_path):
+def test_a_driver_that_fails_is_one_line(tmp_path):
     nvidia_smi(tmp_path, "echo 'No devices were found'; exit 6")
     with pytest.raises(UserError, match="nvidia-smi failed: No devices were found"):
         visible_devices()
@@ -158,9 +156,9 @@ def test_a_job_stays_within_what_it_may_see(monkeypatch):
     assert seen() == "4,6"
 
 
-@pytest.mark.parametrize("wanted", [0, 1, 2])
-def test_without_a_gpu_nothing_is_assigned(wanted):
-    with held_gpus(wanted) as taken:
+@pytest.mark.parametrize("requested", [0, 1, 2])
+def test_without_a_gpu_nothing_is_assigned(requested):
+    with held_gpus(requested) as taken:
         assert taken == [] and seen() is None
 
 
@@ -179,9 +177,11 @@ def test_more_than_there_are_is_an_error(tmp_path):
 
 
 def test_a_scheduler_assigns_and_nothing_is_locked(monkeypatch, tmp_path):
-    monkeypatch.setenv(gpus.SCHEDULER_VARIABLE, "1")
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
-    with held_gpus(1) as first, held_gpus(1) as second:  # two jobs, each with a "0" of its own
+    with (  # two jobs, each with a "0" of its own
+        held_gpus(1, scheduled=True) as first,
+        held_gpus(1, scheduled=True) as second,
+    ):
         assert first == second == ["0"]
     assert not (tmp_path / "locks").exists()
 
@@ -193,17 +193,17 @@ def test_a_job_waits_for_a_device(monkeypatch):
     def hold_one():
         with held_gpus(1):
             barrier.wait()
-            told.wait(STUCK_S)
+            waiting.wait(STUCK_S)
             ends.append(time.monotonic())
 
     class Terminal(io.StringIO):
         """Lets the holder go when the other job has said that it waits."""
 
         def write(self, text):
-            told.set()
+            waiting.set()
             return super().write(text)
 
-    barrier, told, terminal = threading.Barrier(2), threading.Event(), Terminal()
+    barrier, waiting, terminal = threading.Barrier(2), threading.Event(), Terminal()
     holder = threading.Thread(target=hold_one)
     holder.start()
     barrier.wait()

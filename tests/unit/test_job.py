@@ -4,18 +4,16 @@ import os
 
 import pytest
 
-from emopress.jobs.job import (
-    MIRRORS_VARIABLE,
-    fair_threads,
-    mirrors,
-)
+from emopress.jobs.job import fair_threads
 
 SCRIPT = """
 import sys
 from types import SimpleNamespace
 from emopress.errors import UserError
+from emopress.jobs.context import Context
 from emopress.jobs.job import job
-with job(SimpleNamespace(threads=2, input=[], output=[], log=[sys.argv[1]], rule="prune")) as threads:
+params = SimpleNamespace(context=Context())
+with job(SimpleNamespace(threads=2, input=[], output=[], params=params, log=[sys.argv[1]], rule="prune")) as threads:
     import os
     print("to the log", threads == int(os.environ["OMP_NUM_THREADS"]))
     print("progress", file=sys.stderr)
@@ -24,7 +22,7 @@ with job(SimpleNamespace(threads=2, input=[], output=[], log=[sys.argv[1]], rule
 
 
 @pytest.mark.parametrize(
-    ("wanted", "cores", "processors", "expected"),
+    ("requested", "cores", "processors", "expected"),
     [
         (2, 2, 2, 2),  # as much as there is
         (2, 4, 2, 1),  # four cores promised on two processors: half of what was asked for
@@ -37,17 +35,17 @@ with job(SimpleNamespace(threads=2, input=[], output=[], log=[sys.argv[1]], rule
         (16, 16, 1, 1),
     ],
 )
-def test_fair_threads(wanted, cores, processors, expected):
-    assert fair_threads(wanted, cores, processors) == expected
+def test_fair_threads(requested, cores, processors, expected):
+    assert fair_threads(requested, cores, processors) == expected
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 64])
 @pytest.mark.parametrize("processors", [1, 2, 4, 16])
-@pytest.mark.parametrize("wanted", [1, 2, 4])
-def test_jobs_that_run_together_do_not_thrash(cores, processors, wanted):
-    wanted = min(wanted, cores)  # as Snakemake does
-    threads = fair_threads(wanted, cores, processors)
-    together = cores // wanted
+@pytest.mark.parametrize("requested", [1, 2, 4])
+def test_jobs_that_run_together_do_not_thrash(cores, processors, requested):
+    requested = min(requested, cores)  # as Snakemake does
+    threads = fair_threads(requested, cores, processors)
+    together = cores // requested
     assert together * threads <= max(processors, together)  # one thread each is the least
 
 
@@ -97,8 +95,9 @@ def test_threads_of_a_timing_job_are_its_own(python, tmp_path):
     python(code, tmp_path / "rule.log")
 
 
-def test_mirrors_come_from_the_environment(monkeypatch):
-    monkeypatch.setenv(MIRRORS_VARIABLE, "/one:/two")
-    assert [str(path) for path in mirrors()] == ["/one", "/two"]
-    monkeypatch.delenv(MIRRORS_VARIABLE)
-    assert mirrors() == []
+@pytest.mark.parametrize(("context", "threads"), [("cores=64", 1), ("cores=64, scheduled=True", 2)])
+def test_a_scheduled_job_shares_its_processors_with_nobody(python, tmp_path, context, threads):
+    code = SCRIPT.replace("Context()", f"Context({context})").replace(
+        "import sys", "import os, sys\nos.sched_getaffinity = lambda _: {{0, 1}}"
+    )
+    python(code.format(what=f"assert threads == {threads}"), tmp_path / "rule.log")

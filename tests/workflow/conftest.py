@@ -30,10 +30,6 @@ def plan(snakemake, tmp_path, monkeypatch):
     """
     types = snakemake.types
     for name in (
-        "EMOPRESS_CORES",
-        "EMOPRESS_GPU",
-        "EMOPRESS_SCHEDULER",
-        "EMOPRESS_MIRRORS",
         "EMOPRESS_STUDY",
         "EMOPRESS_TRACKING",
         "EMOPRESS_CONFIGFILES",

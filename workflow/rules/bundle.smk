@@ -15,6 +15,8 @@ rule export:
     resources:
         mem_mb=memory(6000),
         runtime=60,
+    params:
+        context=context_of,
     message:
         "{wildcards.dataset}: export {wildcards.encoder} (seed {wildcards.seed})"
     script:
@@ -35,6 +37,8 @@ rule export_linear:
     resources:
         mem_mb=memory(1000),
         runtime=30,
+    params:
+        context=context_of,
     message:
         "{wildcards.dataset}: export {wildcards.linear} (seed {wildcards.seed})"
     script:
@@ -57,6 +61,8 @@ rule export_dense:
     resources:
         mem_mb=memory(1000),
         runtime=30,
+    params:
+        context=context_of,
     message:
         "{wildcards.dataset}: export {wildcards.dense} (seed {wildcards.seed})"
     script:
@@ -79,6 +85,8 @@ rule export_lstm:
     resources:
         mem_mb=memory(2000),
         runtime=30,
+    params:
+        context=context_of,
     message:
         "{wildcards.dataset}: export {wildcards.lstm} (seed {wildcards.seed})"
     script:
@@ -103,6 +111,7 @@ rule quantize:
         mem_mb=memory(6000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -127,6 +136,7 @@ rule quantize_blocks:
         mem_mb=memory(6000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -151,6 +161,7 @@ rule quantize_half:
         mem_mb=memory(6000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: store in 16 bits {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -175,6 +186,7 @@ rule quantize_linear:
         mem_mb=memory(1000),
         runtime=30,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -200,6 +212,7 @@ rule quantize_dense:
         mem_mb=memory(2000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -225,6 +238,7 @@ rule quantize_lstm:
         mem_mb=memory(3000),
         runtime=240,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: quantize {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -250,6 +264,7 @@ rule openvino:
         mem_mb=memory(6000),
         runtime=120,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: convert for OpenVINO {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -275,6 +290,7 @@ rule pack:
         mem_mb=memory(4000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: pack {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -298,6 +314,8 @@ rule convert_qat:
     resources:
         mem_mb=memory(6000),
         runtime=60,
+    params:
+        context=context_of,
     message:
         "{wildcards.dataset}: convert {wildcards.parent}+{wildcards.step} to integers (seed {wildcards.seed})"
     script:
@@ -344,6 +362,7 @@ rule search:
         mem_mb=memory(6000),
         runtime=240,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         candidates=trials_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],

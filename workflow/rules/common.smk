@@ -5,17 +5,10 @@ import re
 
 from emopress.jobs import code as closure
 from emopress import recipe
-from emopress.jobs.cache import VARIABLE as CACHE_VARIABLE
-from emopress.jobs.context import context_of_run
+from emopress.jobs.context import context_of_run, gpu_limit
 from emopress.study.command_line import targets
 from emopress.errors import UserError
-from emopress.jobs.gpus import (
-    GPU_VARIABLE,
-    SCHEDULER_VARIABLE,
-    demand_gpus,
-    per_training,
-)
-from emopress.jobs.job import CORES_VARIABLE, MIRRORS_VARIABLE
+from emopress.jobs.gpus import demand_gpus
 from emopress.study.memory_plan import (
     check_checkpoints,
     free_gpu_bytes,
@@ -62,33 +55,9 @@ def context_of(wildcards, resources):
     return CONTEXT
 
 
-# Where a scheduler starts the jobs, each reads this file again, on a node and with other options: what
-# those decide is decided here, once, by the Snakemake that the user started. (Neither are these params,
-# since they do not say what to make. The number of threads changes the order of float sums, so a
-# training repeats bit by bit with the same --cores only.)
-if workflow.is_main_process:
-    # workflow.cores raises where no --cores is needed (--report, --rulegraph).
-    os.environ[CORES_VARIABLE] = str(workflow.resource_settings.cores or 1)
-    scheduled = workflow.resource_settings.nodes is not None  # --jobs: a scheduler's
-    os.environ[SCHEDULER_VARIABLE] = "1" if scheduled else ""
-    gpu_limit = workflow.global_resources.get("gpu")
-    os.environ[GPU_VARIABLE] = str(
-        per_training(
-            STUDY.device,
-            large=any(
-                STUDY.is_large(v)
-                for variants in STUDY.variants.values()
-                for v in variants
-            ),
-            limit=gpu_limit and gpu_limit.value,
-            scheduled=scheduled,
-            gpus=STUDY.gpus,
-        )
-    )
-CORES = int(os.environ[CORES_VARIABLE])
 # Of --resources gpu=N: how many a training takes that can use several, and any other that runs on a GPU.
 # None, for some executors take a 0 for a request.
-GPUS = int(os.environ[GPU_VARIABLE]) or None
+GPUS = CONTEXT.gpus or None
 GPU = GPUS and 1
 # GPUs of one training are those of one node. None: a scheduler decides.
 NODES = 1 if (GPUS or 1) > 1 else None
@@ -98,10 +67,10 @@ TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
 
 def enough_gpus():
     """Raise an error of one line if `--resources gpu=N` is less than the config's gpus."""
-    limit = workflow.global_resources.get("gpu")
-    scheduled = bool(os.environ[SCHEDULER_VARIABLE])
     try:
-        demand_gpus(GPUS or 0, limit=limit and limit.value, scheduled=scheduled)
+        demand_gpus(
+            CONTEXT.gpus, limit=gpu_limit(workflow), scheduled=CONTEXT.scheduled
+        )
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
@@ -111,32 +80,12 @@ if workflow.output_settings.dryrun:
     enough_gpus()
 
 # All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
-TIMING_THREADS = max([CORES, *(n for n in STUDY.timing["threads"] if n != "all")])
-
-# Nor are these params; jobs find them in the environment.
-os.environ[KIND_VARIABLE] = STUDY.tracking
-os.environ[STUDY_VARIABLE] = STUDY.name
-# Snakemake's --cache and $SNAKEMAKE_OUTPUT_CACHE, for the jobs of `emopress.jobs.cache` (where it is told why no rule
-# has Snakemake's own `cache:`). Nested snakemakes, which submitted jobs are, find it in the environment.
-if (
-    workflow.workflow_settings.cache is not None
-    and "SNAKEMAKE_OUTPUT_CACHE" in os.environ
-):
-    os.environ[CACHE_VARIABLE] = os.path.abspath(os.environ["SNAKEMAKE_OUTPUT_CACHE"])
-os.environ[MIRRORS_VARIABLE] = os.pathsep.join(
-    os.path.abspath(m) for m in STUDY.mirrors
+TIMING_THREADS = max(
+    [CONTEXT.cores, *(n for n in STUDY.timing["threads"] if n != "all")]
 )
 
-
-# Executors that do not hand on the whole environment hand on these.
-envvars:
-    CONFIGFILES_VARIABLE,
-    CORES_VARIABLE,
-    GPU_VARIABLE,
-    KIND_VARIABLE,
-    MIRRORS_VARIABLE,
-    SCHEDULER_VARIABLE,
-    STUDY_VARIABLE,
+os.environ[KIND_VARIABLE] = STUDY.tracking
+os.environ[STUDY_VARIABLE] = STUDY.name
 
 
 def check_targets():

@@ -44,6 +44,7 @@ rule trim:
         mem_mb=memory(6000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
     message:
         "{wildcards.dataset}: trim the vocabulary of {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed})"
@@ -74,6 +75,7 @@ rule distill:
         gpu=GPUS,
         nodes=NODES,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -106,6 +108,7 @@ rule distill_dense:
         runtime=240,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -138,6 +141,7 @@ rule distill_lstm:
         runtime=720,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -170,6 +174,7 @@ rule distill_whitebox:
         runtime=1440,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         student=lambda wildcards: student_of(wildcards.step),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
@@ -201,6 +206,7 @@ rule prune:
         runtime=1440,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
     message:
@@ -230,6 +236,7 @@ rule prune_structured:
         runtime=1440,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
     message:
@@ -259,6 +266,7 @@ rule factor:
         runtime=1440,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
     message:
@@ -297,6 +305,7 @@ rule adapt:
         gpu=GPUS,
         nodes=NODES,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
     message:
@@ -326,6 +335,7 @@ rule qat:
         runtime=1440,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.step),
         device=STUDY.device,
     message:

@@ -4,7 +4,6 @@ from emopress.data.formats import KEYS
 from emopress.data.labels import file_labels
 from emopress.data.pretrained import check_source, mirrored_files
 from emopress.data.sources import WORD_VECTORS, check_places, data_set, with_hashes
-from emopress.jobs.job import mirrors
 
 DESCRIBED = (
     "title",
@@ -54,8 +53,10 @@ def hashed(owner, source, dest):
     One line if a file is in no mirror, or nowhere at all: a dry run tells it.
     """
     try:
-        check_places(owner, source, mirrors=mirrors(), dest=Path(dest))
-        return with_hashes(owner, source, mirrors=mirrors(), root=ROOT, dest=Path(dest))
+        check_places(owner, source, mirrors=CONTEXT.mirror_paths, dest=Path(dest))
+        return with_hashes(
+            owner, source, mirrors=CONTEXT.mirror_paths, root=ROOT, dest=Path(dest)
+        )
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
@@ -69,11 +70,15 @@ def hub_of(kind, entry, name, dest):
     if "hub" in entry:
         found |= {"repo": entry["hub"], "revision": entry.get("revision", "main")}
     try:
-        check_source(kind, name, found, mirrors=mirrors(), dest=Path(dest))
+        check_source(kind, name, found, mirrors=CONTEXT.mirror_paths, dest=Path(dest))
     except UserError as error:
         raise WorkflowError(str(error)) from None
     files = mirrored_files(
-        kind, name, mirrors=mirrors(), dest=Path(dest), stated=entry.get("sha256")
+        kind,
+        name,
+        mirrors=CONTEXT.mirror_paths,
+        dest=Path(dest),
+        stated=entry.get("sha256"),
     )
     return found | ({"mirrored": files} if files else {})
 
@@ -93,6 +98,7 @@ rule fetch_data:
         mem_mb=memory(1000),
         runtime=120,
     params:
+        context=context_of,
         source=lambda wildcards: hashed(
             data_set(wildcards.dataset),
             fetched(wildcards.dataset),
@@ -126,6 +132,7 @@ rule prepare_data:
         mem_mb=memory(2000),
         runtime=60,
     params:
+        context=context_of,
         dataset=lambda wildcards: prepared(wildcards.dataset),
     message:
         "{wildcards.dataset}: split and normalise"
@@ -153,6 +160,7 @@ rule describe_data:
         mem_mb=memory(1000),
         runtime=30,
     params:
+        context=context_of,
         described=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED),
     message:
         "{wildcards.dataset}: data card"
@@ -190,6 +198,7 @@ rule fetch_vectors:
         mem_mb=memory(1000),
         runtime=240,
     params:
+        context=context_of,
         file=lambda wildcards: hashed(
             WORD_VECTORS,
             {"files": [VECTOR_FILES[wildcards.file]]},
@@ -224,6 +233,7 @@ rule fetch_model:
         mem_mb=memory(1000),
         runtime=240,
     params:
+        context=context_of,
         source=lambda wildcards: hub_of(
             "model",
             STUDY.models[wildcards.model],
@@ -253,6 +263,7 @@ rule fetch_tokenizer:
         mem_mb=memory(1000),
         runtime=60,
     params:
+        context=context_of,
         source=lambda wildcards: hub_of(
             "tokenizer",
             STUDY.models[wildcards.model]["tokenizer"],

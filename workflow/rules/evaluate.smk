@@ -54,6 +54,7 @@ rule noise:
         mem_mb=memory(1000),
         runtime=30,
     params:
+        context=context_of,
         shares=STUDY.evaluate["noise"],
     message:
         "{wildcards.dataset}: noisy test texts"
@@ -86,6 +87,7 @@ rule predict:
         runtime=120,
         gpu=prediction_gpu,
     params:
+        context=context_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],
         device=prediction_device,
@@ -115,6 +117,7 @@ use rule predict as predict_generative with:
         runtime=120,
         gpu=None,
     params:
+        context=context_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate["batch_size"],
         device="cpu",
@@ -145,11 +148,12 @@ rule time:
         ),
         runtime=720,
     params:
+        context=context_of,
         candidates=lambda wildcards: [
             list(entry[:3]) for entry in timed(wildcards.dataset)
         ],
         settings=STUDY.timing,
-        cores=CORES,
+        cores=CONTEXT.cores,
     message:
         "{wildcards.dataset}: time all bundles side by side, alone on the machine, progress in {log}"
     script:
@@ -189,6 +193,7 @@ rule judge:
         mem_mb=memory(3000),
         runtime=120,
     params:
+        context=context_of,
         bundles=lambda wildcards: [
             [variant, seed]
             for variant in STUDY.variants[wildcards.dataset]

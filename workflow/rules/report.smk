@@ -82,6 +82,7 @@ rule aggregate:
         mem_mb=memory(2000),
         runtime=60,
     params:
+        context=context_of,
         entries=[
             [dataset, variant, seed, STUDY.reference(dataset, variant)]
             for dataset, variant, seed in BUNDLES
@@ -154,6 +155,8 @@ rule draw_rules:
     resources:
         mem_mb=memory(1000),
         runtime=30,
+    params:
+        context=context_of,
     message:
         "draw the rules"
     script:
@@ -184,6 +187,7 @@ rule figures:
         mem_mb=memory(2000),
         runtime=60,
     params:
+        context=context_of,
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         curved=lambda wildcards: [
             list(pair) for pair in CURVED if pair[0] == wildcards.dataset
@@ -221,6 +225,7 @@ rule trade_off:
         mem_mb=memory(2000),
         runtime=30,
     params:
+        context=context_of,
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
         models=lambda wildcards: GRIDS[wildcards.dataset],
     message:
@@ -243,6 +248,7 @@ rule sbom:
         mem_mb=memory(1000),
         runtime=30,
     params:
+        context=context_of,
         installed=lambda wildcards: installed_folders(),
     message:
         "list what is installed in {output.sbom}"
@@ -292,6 +298,7 @@ rule render:
         mem_mb=memory(2000),
         runtime=60,
     params:
+        context=context_of,
         study={
             "name": STUDY.name,
             "description": STUDY.description,

@@ -17,6 +17,7 @@ rule train_linear:
         mem_mb=memory(4000),
         runtime=60,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.linear),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
     message:
@@ -43,6 +44,7 @@ rule train_dense:
         runtime=240,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.dense),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
         device=STUDY.device,
@@ -70,6 +72,7 @@ rule train_lstm:
         runtime=720,
         gpu=GPU,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.lstm),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
         device=STUDY.device,
@@ -98,6 +101,7 @@ rule finetune:
         gpu=GPUS,
         nodes=NODES,
     params:
+        context=context_of,
         step=lambda wildcards: step_of(wildcards.model),
         data=lambda wildcards: STUDY.data_params(wildcards.dataset),
         device=STUDY.device,
@@ -128,6 +132,7 @@ rule teacher_logits:
         runtime=240,
         gpu=prediction_gpu,
     params:
+        context=context_of,
         device=prediction_device,
     message:
         "{wildcards.dataset}: logits of teacher {wildcards.variant} (seed {wildcards.seed})"

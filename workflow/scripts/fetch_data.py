@@ -8,9 +8,10 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.data.fetch import fetch_files
     from emopress.data.sources import data_set, is_pinned, origins
     from emopress.jobs.cache import cached
-    from emopress.jobs.job import job, mirrors
+    from emopress.jobs.job import job
 
     source = dict(snakemake.params.source)
+    mirrors = snakemake.params.context.mirror_paths
 
     def make() -> None:
         fetch_files(
@@ -18,7 +19,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             source,
             labels=list(snakemake.params.labels),
             separator=snakemake.params.separator,
-            mirrors=mirrors(),
+            mirrors=mirrors,
             root=Path(__file__).parents[2],
             dest=Path(snakemake.output.manifest).parent,
         )
@@ -28,7 +29,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             snakemake,
             make,
             script=__file__,
-            facts=origins(mirrors()),
+            facts=origins(mirrors),
             pinned=is_pinned(source),
         )
 

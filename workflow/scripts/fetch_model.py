@@ -7,20 +7,21 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.data.pretrained import fetch_model, is_pinned
     from emopress.jobs.cache import cached
-    from emopress.jobs.job import job, mirrors
+    from emopress.jobs.job import job
 
     source = dict(snakemake.params.source)
+    mirrors = snakemake.params.context.mirror_paths
 
     def make() -> None:
         fetch_model(
             snakemake.params.mirrored_as,
             source,
-            mirrors=mirrors(),
+            mirrors=mirrors,
             dest=Path(snakemake.output.manifest).parent,
         )
 
     with job(snakemake):
-        cached(snakemake, make, script=__file__, pinned=is_pinned(source, mirrors()))
+        cached(snakemake, make, script=__file__, pinned=is_pinned(source, mirrors))
 
 
 if __name__ == "__main__":

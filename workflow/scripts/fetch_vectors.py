@@ -8,15 +8,16 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.data.fetch import fetch_files
     from emopress.data.sources import WORD_VECTORS, is_pinned, origins
     from emopress.jobs.cache import cached
-    from emopress.jobs.job import job, mirrors
+    from emopress.jobs.job import job
 
     source = {"files": [dict(snakemake.params.file)]}
+    mirrors = snakemake.params.context.mirror_paths
 
     def make() -> None:
         fetch_files(
             WORD_VECTORS,
             source,
-            mirrors=mirrors(),
+            mirrors=mirrors,
             root=Path(__file__).parents[2],
             dest=Path(snakemake.output.manifest).parent,
         )
@@ -26,7 +27,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             snakemake,
             make,
             script=__file__,
-            facts=origins(mirrors()),
+            facts=origins(mirrors),
             pinned=is_pinned(source),
         )
 

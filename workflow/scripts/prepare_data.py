@@ -6,7 +6,7 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.jobs.cache import cached
-    from emopress.jobs.job import job, tell
+    from emopress.jobs.job import job, warn
 
     def make() -> None:
         from emopress.data.prepare import prepare_dataset
@@ -16,7 +16,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             dict(snakemake.params.dataset),
             Path(snakemake.input.manifest).parent,
             Path(snakemake.output.counts).parent,
-            tell,
+            warn,
         )
 
     with job(snakemake):

@@ -1,12 +1,11 @@
 """Rule render: results/report.md and results/report.html."""
 
-import os
 from pathlib import Path
 
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.jobs.job import CORES_VARIABLE, job, mirrors
+    from emopress.jobs.job import job
 
     with job(snakemake, folders=False):
         from emopress.artifact import read_json
@@ -22,8 +21,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
         given, params = snakemake.input, snakemake.params
         study = dict(params.study)
+        context = params.context
         command = command_of(
-            study["config_files"], os.environ.get(CORES_VARIABLE, "1"), mirror=bool(mirrors())
+            study["config_files"], str(context.cores), mirror=bool(context.mirrors)
         )
         curves = read_logs(params.curved, given.checkpoints)
         results = Results(

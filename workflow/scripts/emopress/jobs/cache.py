@@ -27,10 +27,9 @@ from emopress.artifact import (
     write_json,
 )
 from emopress.errors import UserError
-from emopress.jobs.job import tell
+from emopress.jobs.job import warn
 from emopress.jobs.ledger import STATE, TABLES
 
-VARIABLE = "EMOPRESS_CACHE"  # the folder; set by common.smk where --cache is given
 FORMAT = 1  # of the key and of an entry
 ENTRY = "entry.json"  # the manifest of an entry, hash table of all its files
 LIBRARIES = (  # whose version can change what a job makes
@@ -62,7 +61,7 @@ def key_of(snakemake: Any, script: Path, threads: int, facts: dict[str, Any]) ->
             for name, paths in snakemake.input.items()
             if name != "code"
         },
-        "params": dict(snakemake.params.items()),
+        "params": {name: value for name, value in snakemake.params.items() if name != "context"},
         "wildcards": dict(snakemake.wildcards.items()),
         "threads": threads,
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -89,7 +88,7 @@ def cached(
     comes from the cache is checked by its hashes; a damaged entry is told, thrown away and made again.
     A cache that cannot be written is told, and fails no job.
     """
-    root = os.environ.get(VARIABLE)
+    root = snakemake.params.context.cache
     if not root or not pinned:
         make()
         return
@@ -103,23 +102,23 @@ def cached(
                 if place.is_dir():
                     remove_folder(place.with_name(STATE))
         except UserError as error:
-            tell(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
+            warn(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
             try:
                 _discard(entry)
             except OSError as refused:
-                tell(f"{snakemake.rule}: it stays in the cache {root}: {refused.strerror}")
+                warn(f"{snakemake.rule}: it stays in the cache {root}: {refused.strerror}")
         except OSError:
             if entry.is_dir():
                 raise
-            tell(f"{snakemake.rule}: another job threw the cache's copy away; made again")
+            warn(f"{snakemake.rule}: another job threw the cache's copy away; made again")
         else:
-            tell(f"{snakemake.rule}: from the cache, {entry.name}")
+            warn(f"{snakemake.rule}: from the cache, {entry.name}")
             return
     make()
     try:
         _store(entry, artifacts)
     except OSError as error:
-        tell(f"{snakemake.rule}: not kept in the cache {root}: {error.strerror or error}")
+        warn(f"{snakemake.rule}: not kept in the cache {root}: {error.strerror or error}")
 
 
 def _artifacts(output: Any) -> dict[str, Path]:

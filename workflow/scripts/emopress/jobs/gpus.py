@@ -21,8 +21,6 @@ from typing import IO
 from emopress.errors import UserError
 
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
-GPU_VARIABLE = "EMOPRESS_GPU"  # what `per_training` returned; set by common.smk, as is
-SCHEDULER_VARIABLE = "EMOPRESS_SCHEDULER"  # "1" where a scheduler starts the jobs
 LOCKS_VARIABLE = "EMOPRESS_GPU_LOCKS"  # a folder for the lock files instead of the usual one
 WAIT_S = 1.0
 
@@ -43,17 +41,17 @@ def per_training(
     return int(large or (scheduled and device == "cuda") or (not scheduled and (limit or 0) > 1))
 
 
-def demand_gpus(wanted: int, *, limit: int | None, scheduled: bool) -> None:
-    """Raise UserError if Snakemake would give a job on this machine fewer GPUs than the `wanted` ones.
+def demand_gpus(requested: int, *, limit: int | None, scheduled: bool) -> None:
+    """Raise UserError if Snakemake would give a job on this machine fewer GPUs than it requests.
 
     It would cut the job's request to `limit`, of `--resources gpu=N`, and say nothing.
     """
-    if not scheduled and wanted > 1 and limit is not None and limit < wanted:
+    if not scheduled and requested > 1 and limit is not None and limit < requested:
         default = ", which is what profiles/default says" if limit == 1 else ""
         raise UserError(
-            f"config: gpus: {wanted} GPUs for each training, and Snakemake may give out {limit} "
+            f"config: gpus: {requested} GPUs for each training, and Snakemake may give out {limit} "
             f"(--resources gpu={limit}{default}); "
-            f"call it with --resources gpu={wanted} or more, or lower gpus"
+            f"call it with --resources gpu={requested} or more, or lower gpus"
         )
 
 
@@ -63,9 +61,9 @@ def visible_devices() -> list[str]:
     Those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi lists; [] without any.
     UserError if nvidia-smi is there and fails.
     """
-    given = os.environ.get(VISIBLE_VARIABLE)
-    if given is not None:
-        return [part.strip() for part in given.split(",") if part.strip()]
+    visible = os.environ.get(VISIBLE_VARIABLE)
+    if visible is not None:
+        return [part.strip() for part in visible.split(",") if part.strip()]
     if not shutil.which("nvidia-smi"):
         return []
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
@@ -80,8 +78,8 @@ def visible_devices() -> list[str]:
 
 def lock_folder() -> Path:
     """Return the folder of this user's lock files, on this machine's own disk."""
-    given = os.environ.get(LOCKS_VARIABLE)
-    return Path(given or Path(tempfile.gettempdir()) / f"emopress-gpus-{getpass.getuser()}")
+    folder = os.environ.get(LOCKS_VARIABLE)
+    return Path(folder or Path(tempfile.gettempdir()) / f"emopress-gpus-{getpass.getuser()}")
 
 
 def _locked(path: Path) -> IO[str] | None:
@@ -95,57 +93,58 @@ def _locked(path: Path) -> IO[str] | None:
     return stream
 
 
-def _take(devices: Sequence[str], wanted: int, folder: Path, held: ExitStack) -> list[str]:
-    """Return `wanted` devices whose locks `held` now has, [] (and no lock) if not as many are free."""
+def _take(devices: Sequence[str], requested: int, folder: Path, held: ExitStack) -> list[str]:
+    """Return `requested` devices whose locks `held` now has, [] (and no lock) if fewer are free."""
     taken: list[str] = []
     for device in devices:
         stream = _locked(folder / f"{device.replace(os.sep, '_')}.lock")
         if stream:
             held.enter_context(stream)
             taken.append(device)
-        if len(taken) == wanted:
+        if len(taken) == requested:
             return taken
-    held.close()  # all or none: two jobs that each hold one and want two would wait for ever
+    held.close()  # all or none: two jobs that each hold one and need two would wait for ever
     return []
 
 
 @contextmanager
-def held_gpus(wanted: int) -> Iterator[list[str]]:
-    """Hold `wanted` GPUs for a block, in CUDA_VISIBLE_DEVICES, and yield their ids.
+def held_gpus(requested: int, *, scheduled: bool = False) -> Iterator[list[str]]:
+    """Hold `requested` GPUs for a block, in CUDA_VISIBLE_DEVICES, and yield their ids.
 
-    Waits until as many are free. Under a scheduler they are those that it has put there; on a
-    machine without a GPU, and where none is wanted, there are none. UserError if the machine has fewer.
+    Waits until as many are free. Where a scheduler starts the jobs (`scheduled`) they are those that it has
+    put there; on a machine without a GPU, and where none is requested, there are none. UserError if the
+    machine has fewer.
     """
-    devices = visible_devices() if wanted else []
+    devices = visible_devices() if requested else []
     if not devices:
         yield []
         return
-    if os.environ.get(SCHEDULER_VARIABLE):
-        if wanted > len(devices):
+    if scheduled:
+        if requested > len(devices):
             raise UserError(
-                f"{wanted} GPUs are asked for, and on this node the scheduler gave {len(devices)} "
+                f"{requested} GPUs are asked for, and on this node the scheduler gave {len(devices)} "
                 f"({', '.join(devices)}); ask for fewer in `gpus`, or for all on one node"
             )
-        print(f"GPU {', '.join(devices)} of the scheduler's", file=sys.stderr)
+        print(f"using GPU {', '.join(devices)}, assigned by the scheduler", file=sys.stderr)
         yield devices
         return
-    if wanted > len(devices):
+    if requested > len(devices):
         raise UserError(
-            f"{wanted} GPUs are asked for, and this machine shows {len(devices)} "
+            f"{requested} GPUs are asked for, and this machine shows {len(devices)} "
             f"({', '.join(devices)}); ask for fewer in `gpus`, or set {VISIBLE_VARIABLE}"
         )
     folder = lock_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        told = False
-        while not (taken := _take(devices, wanted, folder, held)):
-            if not told:
-                print(f"waiting for {wanted} of the GPUs {', '.join(devices)}", file=sys.stderr)
-                told = True
+        waiting = False
+        while not (taken := _take(devices, requested, folder, held)):
+            if not waiting:
+                print(f"waiting for {requested} of the GPUs {', '.join(devices)}", file=sys.stderr)
+                waiting = True
             time.sleep(WAIT_S)
         before = os.environ.get(VISIBLE_VARIABLE)
         os.environ[VISIBLE_VARIABLE] = ",".join(taken)
-        print(f"GPU {', '.join(taken)} is this job's own", file=sys.stderr)
+        print(f"using GPU {', '.join(taken)}", file=sys.stderr)
         try:
             yield taken
         finally:

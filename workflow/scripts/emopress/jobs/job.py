@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from emopress.errors import UserError
 from emopress.jobs.code import STAMP_VARIABLE
-from emopress.jobs.gpus import SCHEDULER_VARIABLE, held_gpus, visible_devices
+from emopress.jobs.context import Context
+from emopress.jobs.gpus import held_gpus, visible_devices
 from emopress.jobs.ledger import guarded
 
 THREAD_VARIABLES = (
@@ -21,7 +21,6 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "RAYON_NUM_THREADS",
 )
-CORES_VARIABLE = "EMOPRESS_CORES"  # what --cores said; set by common.smk, as is
 # What to do about a file that cannot be written.
 UNWRITABLE = {
     errno.ENOSPC: "make room on the disk",
@@ -33,34 +32,28 @@ UNWRITABLE = {
 OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|bad.?alloc|not enough memory", re.I
 )
-MIRRORS_VARIABLE = "EMOPRESS_MIRRORS"  # the config's mirror folders, joined by os.pathsep
-
-
-def mirrors() -> list[Path]:
-    """Return the mirror folders of the study, in the order in which they are searched."""
-    return [Path(part) for part in os.environ.get(MIRRORS_VARIABLE, "").split(os.pathsep) if part]
 
 
 def training_processes(snakemake: Any) -> int:
     """Return in how many processes a job trains: one for each GPU that it asked for and has, else one."""
-    wanted = int((getattr(snakemake, "resources", None) or {}).get("gpu", 0))
-    if wanted <= 1 or snakemake.params.device == "cpu":
+    requested = int((getattr(snakemake, "resources", None) or {}).get("gpu", 0))
+    if requested <= 1 or snakemake.params.device == "cpu":
         return 1
-    return max(1, min(wanted, len(visible_devices())))
+    return max(1, min(requested, len(visible_devices())))
 
 
-def fair_threads(wanted: int, cores: int, processors: int) -> int:
-    """Return the threads a job may really start.
+def fair_threads(requested: int, cores: int, processors: int) -> int:
+    """Return the threads that a job may really start.
 
     `snakemake --cores 4` on 2 processors runs jobs for 4; each then gets its share of what is there.
     """
-    return max(1, min(wanted, wanted * processors // max(cores, processors)))
+    return max(1, min(requested, requested * processors // max(cores, processors)))
 
 
-def told(error: BaseException, place: str = "an output") -> str | None:
-    """Return the one line that an error is told in; None for one that nobody foresaw.
+def error_line(error: BaseException, place: str = "an output") -> str | None:
+    """Return the one line that reports an error; None for one that nobody foresaw.
 
-    `place` is what was written, for libraries that do not tell which file they could not write.
+    `place` is what was written, for libraries that do not name the file that they could not write.
     """
     if isinstance(error, UserError):
         return str(error)
@@ -68,7 +61,7 @@ def told(error: BaseException, place: str = "an output") -> str | None:
     code = getattr(error, "errno", None)
     rust = re.search(
         r"\(os error (\d+)\)", text
-    )  # safetensors and tokenizers tell it in their text
+    )  # safetensors and tokenizers have it in their text only
     code = int(rust[1]) if rust else code
     if code in UNWRITABLE:
         place = getattr(error, "filename", None) or place
@@ -81,7 +74,7 @@ def told(error: BaseException, place: str = "an output") -> str | None:
     return None
 
 
-def tell(line: str) -> None:
+def warn(line: str) -> None:
     """Write a line to the job's log, as a warning, and to the terminal."""
     logging.warning(line)
     print(line, file=sys.__stderr__)
@@ -99,11 +92,11 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     processors = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     )
-    cores = int(os.environ.get(CORES_VARIABLE, "1"))
-    if os.environ.get(SCHEDULER_VARIABLE):  # which gave this job its own CPUs: nobody to share with
+    context: Context = snakemake.params.context
+    if context.scheduled:  # the job has its CPUs to itself
         threads = threads or min(snakemake.threads, processors or 1)
     else:
-        threads = threads or fair_threads(snakemake.threads, cores, processors or 1)
+        threads = threads or fair_threads(snakemake.threads, context.cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
     if stamp := getattr(snakemake.input, "code", None):
         os.environ[STAMP_VARIABLE] = os.path.abspath(stamp if isinstance(stamp, str) else stamp[0])
@@ -112,7 +105,7 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     try:
         log = open(snakemake.log[0], "w", encoding="utf-8", buffering=1)  # noqa: SIM115
     except OSError as error:
-        print(f"error in rule {snakemake.rule}: {told(error) or error}", file=terminal)
+        print(f"error in rule {snakemake.rule}: {error_line(error) or error}", file=terminal)
         sys.exit(1)
     sys.stdout = sys.stderr = log
     logging.basicConfig(
@@ -122,11 +115,11 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     try:
         with (
             guarded(snakemake.input, snakemake.output, folders=folders),
-            held_gpus(int(resources.get("gpu", 0))),
+            held_gpus(int(resources.get("gpu", 0)), scheduled=context.scheduled),
         ):
             yield threads
     except Exception as error:
-        line = told(error, str(next(iter(snakemake.output), "an output")))
+        line = error_line(error, str(next(iter(snakemake.output), "an output")))
         if not isinstance(error, UserError):
             logging.exception("rule %s failed", snakemake.rule)
         if line is None:

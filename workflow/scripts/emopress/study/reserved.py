@@ -5,8 +5,9 @@ A test compares them with the outputs and logs of all rules, and with the column
 
 from collections.abc import Iterator, Sequence
 
-from emopress.measure.columns import PREDICTED, PREDICTION_COLUMNS
-
+# The columns of predictions.parquet before those of the labels; the last where texts have several labels.
+PREDICTION_COLUMNS = ("id", "split", "noise", "label")
+PREDICTED = "predicted"
 LABELS = (*PREDICTION_COLUMNS, PREDICTED)
 # What stands directly below results/ beside the data sets' own folders.
 DATASETS = (

@@ -23,7 +23,7 @@ from typing import Any
 
 from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
-from emopress.jobs.job import THREAD_VARIABLES, told
+from emopress.jobs.job import THREAD_VARIABLES, error_line
 from emopress.jobs.ledger import LOCKS_HELD
 
 # The trainings that may be started so: the module of each. Text, so that no rule hangs from the others' code.
@@ -186,7 +186,7 @@ def main(folder: Path) -> int:
         function(**arguments)
         return 0
     except Exception as error:
-        line = told(error, str(arguments.get("out", "an output")))
+        line = error_line(error, str(arguments.get("out", "an output")))
         if not isinstance(error, UserError):
             logging.exception("training process %s failed", rank)
         if line is not None:
