@@ -1,51 +1,32 @@
 """Writes `bundle.json`, which a runtime reads, and `provenance.json`, which tells how the bundle was made."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from emopress.artifact import PROVENANCE, short_hash, short_hashes, write_json
+from emopress.checkpoint import MANIFEST as CHECKPOINT
 from emopress.checkpoint import (
-    DATA_KEYS,
     Checkpoint,
     library_versions,
     parent_facts,
     with_findings,
 )
-from emopress.checkpoint import MANIFEST as CHECKPOINT
 from emopress.runtime.bundle import FORMAT, MANIFEST, Bundle, prediction_keys
 
-KEPT = (
-    "family",
-    "kind",
-    *DATA_KEYS,
-    "task",
-    "judge_by",
-    "thresholds",
-    "recipe",
-    "findings",
-    "seed",
-    "base",
-    "licences",
-    "data_sha256",
-    "params",
-    "nonzero_params",
-    "analyzer",
-    "ngrams",
-    "pooling",
-    "buckets",
-    "pad_id",
-    "runtime",
-    "weight_bits",
-    "simulated",
-)
+# What a manifest says of its own artifact alone; a child takes over all the rest.
+OWN = ("format", "parent", "versions", "files", "provenance", "trained_on")
+
+
+def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a child's manifest takes over from its parent's `facts`: all but OWN."""
+    return {key: value for key, value in facts.items() if key not in OWN}
 
 
 def exported(folder: Path, checkpoint: Checkpoint, packages: tuple[str, ...], **facts: Any) -> None:
     """Complete the bundle `folder` made from `checkpoint`; `facts` add to what the checkpoint says."""
-    kept = {key: checkpoint.manifest[key] for key in KEPT if key in checkpoint.manifest}
-    _write(
-        folder, {**kept, **facts, "parent": parent_facts(checkpoint.folder / CHECKPOINT)}, packages
-    )
+    origin = parent_facts(checkpoint.folder / CHECKPOINT)
+    _write(folder, {**inherited(checkpoint.manifest), **facts, "parent": origin}, packages)
 
 
 def derived(
@@ -59,12 +40,16 @@ def derived(
 ) -> None:
     """Complete the bundle `folder` made from the bundle `parent` by the pass `step`.
 
-    `findings` is what the pass found or did, for the report: names with units -> plain values.
+    `findings` is what the pass measured or did, for the report: names with units -> plain values.
+    `facts` replace what the parent's manifest says.
     """
-    kept = {key: parent.facts[key] for key in KEPT if key in parent.facts}
-    kept["recipe"] = [*kept["recipe"], step]
-    kept["findings"] = with_findings(kept.get("findings", {}), step["name"], findings)
-    _write(folder, {**kept, **facts, "parent": parent_facts(parent.folder / MANIFEST)}, packages)
+    changed = {
+        "recipe": [*parent.facts["recipe"], step],
+        "findings": with_findings(parent.facts.get("findings", {}), step["name"], findings),
+        **facts,
+        "parent": parent_facts(parent.folder / MANIFEST),
+    }
+    _write(folder, {**inherited(parent.facts), **changed}, packages)
 
 
 def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:

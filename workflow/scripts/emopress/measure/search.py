@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from emopress.artifact import read_json, replaced_folder, write_json
-from emopress.bundle.manifest import KEPT, derived
+from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.measure.choice import Choice, Trial, choose, losses_of, misses
 from emopress.measure.deciding import Judge
@@ -19,14 +19,6 @@ from emopress.measure.predictions import checked_parts
 from emopress.measure.timing import Candidate as Timed
 from emopress.measure.timing import time_bundles
 from emopress.runtime.bundle import Bundle, read_bundle
-
-OWN = (
-    "format",
-    "parent",
-    "versions",
-    "files",
-    "provenance",
-)  # of a manifest, written anew for the copy
 
 
 @dataclass(frozen=True)
@@ -185,15 +177,13 @@ def verdict(name: str, variant: str, choice: Choice, budget: dict[str, float], j
 def copy_bundle(source: Path, step: dict[str, Any], *, findings: dict[str, Any], out: Path) -> None:
     """Copy the bundle `source` to `out` as what pass `step` made of it.
 
-    All that its manifest says of how to run it goes along, and the libraries that made it are named
-    with it.
+    The libraries that made it are named with it.
     """
     bundle = read_bundle(source)
-    facts = {k: v for k, v in bundle.facts.items() if k not in (*KEPT, *OWN)}
     packages = tuple(name for name in bundle.facts["versions"] if name != "python")
     with replaced_folder(out) as folder:
         for name in bundle.manifest["files"]:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target)
-        derived(folder, bundle, step, packages, findings=findings, **facts)
+        derived(folder, bundle, step, packages, findings=findings)
