@@ -10,11 +10,10 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from conftest import write_checkpoint
-from emopress.architectures import DECODERS
 from emopress.bundle.export import export_transformer
 from emopress.bundle.quantize import quantize
 from emopress.bundle.quantize_blocks import quantize_blocks
-from emopress.checkpoint import read_checkpoint
+from emopress.checkpoint import DECODERS, read_checkpoint
 from emopress.compress.adapters import (
     add_adapters,
     encoder_linears,

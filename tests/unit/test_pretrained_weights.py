@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bad_hub import CLASSIFIERS, MISFITS
-from emopress.architectures import ARCHITECTURES, DECODERS
+from emopress.checkpoint import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
 from emopress.train.head import head_of, stated_labels
 from emopress.train.published_classifier import check_linked

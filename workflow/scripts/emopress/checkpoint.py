@@ -9,6 +9,12 @@ from typing import Any
 from emopress.artifact import check_files, file_table, read_json, sha256_of, write_json
 
 MANIFEST = "checkpoint.json"
+# Published checkpoints that there is code for: transformers' names of their model types, and of their weights.
+ENCODERS = ("bert", "distilbert", "electra")
+DECODERS = ("gemma", "mistral", "llama")  # they read a text's class off its last token
+ARCHITECTURES = (*ENCODERS, *DECODERS)
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"  # of weights in shards: which tensor is in which file
 DATA_KEYS = ("labels", "language", "max_length", "normalise")  # what a model knows of its data set
 
 

@@ -1,6 +1,6 @@
 """The recipe grammar: a variant's name is a model and the passes applied to it, joined by `+`.
 
-`PASSES` is the one table of what may follow what.
+What may follow what, each row of `emopress.passes` says of its sort of pass.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from emopress.architectures import DECODERS
+from emopress.checkpoint import DECODERS
+from emopress.families import FAMILIES
+from emopress.passes import PASSES
 
 Entries = Mapping[str, Mapping[str, Any]]
 
@@ -21,92 +23,15 @@ class Recipe:
     passes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class PassRule:
-    """What a sort of pass may be applied to and what it leaves."""
-
-    reads: str  # checkpoint, fp32 bundle, or onnx bundle (fp32 or quantized): what it must find
-    leaves: str  # checkpoint, quantized bundle or final bundle
-    families: tuple[str, ...] = ("transformer",)
-    not_after: tuple[str, ...] = ()  # sorts whose work it would undo or cannot read
-    why_not: str = ""
-    needs: str = ""  # a sort that must have come before
-    decoders: bool = True  # whether it knows the layers of decoders too
-
-
-TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
-PASSES = {
-    "trim": PassRule("checkpoint", "checkpoint"),
-    "distill": PassRule(
-        "fp32 bundle", "checkpoint", families=("transformer", "linear", "dense", "lstm")
-    ),
-    "distill layers": PassRule(
-        "checkpoint",
-        "checkpoint",
-        not_after=("prune magnitude",),
-        why_not=TRAINS_ZEROS_AWAY,
-        decoders=False,
-    ),
-    "distill hidden": PassRule(
-        "checkpoint",
-        "checkpoint",
-        not_after=("trim",),
-        why_not="hidden states are compared token by token, and its student has the whole vocabulary",
-        decoders=False,
-    ),
-    "prune magnitude": PassRule("checkpoint", "checkpoint"),
-    "prune structured": PassRule(
-        "checkpoint",
-        "checkpoint",
-        not_after=("prune magnitude", "low-rank"),
-        why_not="it cuts dense layers, and its training would fill zeros up again",
-        decoders=False,
-    ),
-    "low-rank": PassRule(
-        "checkpoint",
-        "checkpoint",
-        not_after=("prune magnitude", "low-rank"),
-        why_not="it factors dense layers once, and has no zeros to keep",
-        decoders=False,
-    ),
-    "adapt lora": PassRule(
-        "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
-    ),
-    "adapt qlora": PassRule(
-        "checkpoint", "checkpoint", not_after=("prune magnitude",), why_not=TRAINS_ZEROS_AWAY
-    ),
-    "qat": PassRule(
-        "checkpoint",
-        "quantized bundle",
-        not_after=("prune magnitude",),
-        why_not=TRAINS_ZEROS_AWAY,
-        decoders=False,
-    ),
-    "quantize static": PassRule("fp32 bundle", "quantized bundle"),
-    "quantize dynamic": PassRule(
-        "fp32 bundle", "quantized bundle", families=("transformer", "lstm")
-    ),
-    "quantize int4": PassRule("fp32 bundle", "final bundle"),
-    "quantize nf4": PassRule("fp32 bundle", "final bundle"),
-    "quantize fp16": PassRule("fp32 bundle", "final bundle", families=("transformer", "lstm")),
-    "quantize bf16": PassRule("fp32 bundle", "final bundle", families=("transformer", "lstm")),
-    "quantize weight-only": PassRule("fp32 bundle", "final bundle", families=("linear",)),
-    "quantize affine": PassRule("fp32 bundle", "final bundle", families=("dense",)),
-    "quantize rtn": PassRule("checkpoint", "final bundle", families=("lstm",)),
-    "quantize gpfq": PassRule("checkpoint", "final bundle", families=("lstm",)),
-    "openvino": PassRule("fp32 bundle", "final bundle"),
-    "pack": PassRule("onnx bundle", "final bundle", needs="prune magnitude"),
-    "search": PassRule("fp32 bundle", "final bundle"),
-}
 FOUND_IN = {  # what a pass can read of what the one before it left
     "checkpoint": ("checkpoint",),
     "fp32 bundle": ("checkpoint",),  # a checkpoint's export
     "onnx bundle": ("checkpoint", "quantized bundle"),
 }
 # Families that a model of another one can be distilled into.
-STUDENTS = ("transformer", "dense", "lstm")
+STUDENTS = tuple(name for name, row in FAMILIES.items() if row.distill)
 LONGEST = 240  # characters of a variant, whose log is called <variant>.seed<n>.log: file systems allow 255
-LARGE_PASSES = ("adapt lora", "adapt qlora", "distill")  # of a model with runtime: transformers
+LARGE_PASSES = sorted(sort for sort, row in PASSES.items() if row.large)
 WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 
 

@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
-from emopress.architectures import INDEX, WEIGHTS
+from emopress.checkpoint import INDEX, WEIGHTS
 from emopress.errors import UserError
 
 TOKENIZER_FILES = [

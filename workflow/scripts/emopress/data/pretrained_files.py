@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emopress.architectures import ARCHITECTURES, INDEX, WEIGHTS
+from emopress.checkpoint import ARCHITECTURES, INDEX, WEIGHTS
 from emopress.data.mirrors import ADAPTERS, mirror_hint
 from emopress.errors import UserError, kind_and_text
 

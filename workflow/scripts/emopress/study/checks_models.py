@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emopress.architectures import DECODERS
+from emopress.checkpoint import DECODERS
 
 TOKENIZER_SOURCES = ("train", "model", "hub", "from_mirror")
 TOKENIZER_CHANGES = ("lowercase", "strip_accents", "as_stored")  # of a published one

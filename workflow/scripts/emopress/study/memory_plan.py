@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress import recipe
-from emopress.architectures import DECODERS
+from emopress.checkpoint import DECODERS
 from emopress.errors import UserError
 from emopress.study.study import Study
 from emopress.train.memory import (

@@ -15,9 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from emopress.architectures import DECODERS, INDEX, WEIGHTS
 from emopress.artifact import linked_or_copied, replaced_folder, write_json
-from emopress.checkpoint import library_versions, write_manifest
+from emopress.checkpoint import DECODERS, INDEX, WEIGHTS, library_versions, write_manifest
 from emopress.errors import UserError
 from emopress.runtime.decoder import HEAD
 from emopress.runtime.encoder import pad_id

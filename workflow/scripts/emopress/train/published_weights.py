@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from emopress.architectures import INDEX, WEIGHTS
 from emopress.artifact import read_json
+from emopress.checkpoint import INDEX, WEIGHTS
 from emopress.errors import UserError
 
 # Put into names by torch.compile, checkpointing and sharding, at any place.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emopress.architectures import DECODERS
+from emopress.checkpoint import DECODERS
 from emopress.errors import UserError
 
 EVALUATION_BATCH = 128  # texts that are predicted at once while training is judged

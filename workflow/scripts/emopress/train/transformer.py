@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from emopress.architectures import ARCHITECTURES, DECODERS
+from emopress.checkpoint import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
 from emopress.train.published_classifier import load_classifier, usable_config
 

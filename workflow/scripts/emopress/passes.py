@@ -1,0 +1,379 @@
+"""The one table of passes: what each sort reads and leaves, which rule and function make it, its cost, look and words.
+
+A row is found by its key, a pass's kind and method ("prune magnitude"). To add a pass: its module, its entry type in
+`emopress.entries`, its row here, its test. No module that trains or compresses imports this table, so that a new row
+makes no model again.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job takes: main memory and minutes, threads, and whether it trains on a GPU (or on several at once)."""
+
+    mem_mb: int
+    runtime: int
+    threads: int = 1
+    gpu: bool = False
+    several_gpus: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A rule: the function that makes its output ("module:function"), its message's verb, its cost and its inputs.
+
+    `inputs`, beside what it works on: names of splits, `teacher_logits`, `pretrained` (checkpoint and tokenizer that
+    a model starts from), `vectors`. `cached`: the shared cache keeps its outputs.
+    """
+
+    rule: str
+    maker: str
+    doing: str
+    cost: Cost
+    inputs: tuple[str, ...] = ()
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """How figures draw a sort: its colour, its marker and its words in the legend."""
+
+    colour: str
+    marker: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A sort of pass: what it may be applied to, what it leaves, and how it is made, drawn and told of."""
+
+    reads: str  # checkpoint, fp32 bundle, or onnx bundle (fp32 or quantized)
+    leaves: str  # checkpoint, quantized bundle or final bundle
+    job: Job | None  # None: the job is that of the student's family (`emopress.families`)
+    look: Look
+    does: str  # one sentence without its subject, for reports and cards
+    families: tuple[str, ...] = ("transformer",)
+    not_after: tuple[str, ...] = ()  # sorts whose work it would undo or cannot read
+    why_not: str = ""
+    needs: str = ""  # a sort that must have come before
+    decoders: bool = True  # whether it knows the layers of decoders too
+    large: bool = (
+        False  # whether it takes models with runtime: transformers, whose weights are never trained
+    )
+    export: Job | None = None  # of what it leaves, where that is not its family's
+
+
+TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
+SPLITS = ("train", "validation")
+RECOVERS = (*SPLITS, "teacher_logits")  # its recovery training may distil from the model before it
+TRAINS = Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True)
+REWRITES = Cost(mem_mb=6000, runtime=60)
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, and shades of them. Sorts that do nearly the same
+# share a look and a job.
+DISTILLED = Look("#0072B2", "^", "distill")
+ADAPTERS = Look("#CC79A7", ">", "adapters (LoRA, QLoRA)")
+INT8 = Look("#D55E00", "v", "quantize, 8 bit")
+INT4 = Look("#7F2704", "X", "quantize, 4 bit")
+HALF = Look("#F5A15B", "s", "quantize, 16 bit")
+
+DISTILL_WHITEBOX = Job(
+    rule="distill_whitebox",
+    maker="emopress.compress.distill_whitebox:distill_whitebox",
+    doing="distil",
+    cost=TRAINS,
+    inputs=(*RECOVERS, "pretrained"),
+)
+ADAPT = Job(
+    rule="adapt",
+    maker="emopress.compress.adapt:adapt",
+    doing="train adapters on",
+    cost=Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_gpus=True),
+    inputs=SPLITS,
+)
+QUANTIZE = Job(
+    rule="quantize",
+    maker="emopress.bundle.quantize:quantize",
+    doing="quantize",
+    cost=REWRITES,
+    inputs=("train",),
+)
+QUANTIZE_BLOCKS = Job(
+    rule="quantize_blocks",
+    maker="emopress.bundle.quantize_blocks:quantize_blocks",
+    doing="quantize",
+    cost=REWRITES,
+)
+QUANTIZE_HALF = Job(
+    rule="quantize_half",
+    maker="emopress.bundle.quantize_half:quantize_half",
+    doing="store in 16 bits",
+    cost=REWRITES,
+)
+QUANTIZE_LSTM = Job(
+    rule="quantize_lstm",
+    maker="emopress.lstm.quantize:quantize_lstm",
+    doing="quantize",
+    cost=Cost(mem_mb=3000, runtime=240),
+    inputs=("train",),
+)
+
+PASSES = {
+    "trim": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=Job(
+            rule="trim",
+            maker="emopress.compress.trim:trim",
+            doing="trim the vocabulary of",
+            cost=REWRITES,
+            inputs=("train", "test"),  # test: to count its unknown words, no more
+        ),
+        look=Look("#0072B2", "<", "trim vocabulary"),
+        does="keeps only the vocabulary that the training texts use",
+    ),
+    "distill": Pass(
+        reads="fp32 bundle",
+        leaves="checkpoint",
+        job=None,
+        look=DISTILLED,
+        does="trains a student on its teacher's softened outputs and on the labels",
+        families=("transformer", "linear", "dense", "lstm"),
+        large=True,
+    ),
+    "distill layers": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=DISTILL_WHITEBOX,
+        look=DISTILLED,
+        does="trains a student made of its teacher's layers on the teacher's softened outputs and on the labels",
+        not_after=("prune magnitude",),
+        why_not=TRAINS_ZEROS_AWAY,
+        decoders=False,
+    ),
+    "distill hidden": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=DISTILL_WHITEBOX,
+        look=DISTILLED,
+        does="trains a student on its teacher's softened outputs and hidden states, and on the labels",
+        not_after=("trim",),
+        why_not="hidden states are compared token by token, and its student has the whole vocabulary",
+        decoders=False,
+    ),
+    "prune magnitude": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=Job(
+            rule="prune_magnitude",
+            maker="emopress.compress.prune_magnitude:prune_magnitude",
+            doing="prune",
+            cost=TRAINS,
+            inputs=RECOVERS,
+        ),
+        look=Look("#009E73", "D", "prune, magnitude"),
+        does="sets the smallest weights of the linear layers to zero",
+    ),
+    "prune structured": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=Job(
+            rule="prune_structured",
+            maker="emopress.compress.prune_structured:prune_structured",
+            doing="cut",
+            cost=TRAINS,
+            inputs=RECOVERS,
+        ),
+        look=Look("#009E73", "P", "prune, structured"),
+        does="cuts whole attention heads, feed-forward neurons or layers out",
+        not_after=("prune magnitude", "low-rank"),
+        why_not="it cuts dense layers, and its training would fill zeros up again",
+        decoders=False,
+    ),
+    "low-rank": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=Job(
+            rule="low_rank",
+            maker="emopress.compress.low_rank:low_rank",
+            doing="factor",
+            cost=TRAINS,
+            inputs=RECOVERS,
+        ),
+        look=Look("#009E73", "p", "low-rank"),
+        does="replaces each linear layer by two thin ones (truncated SVD)",
+        not_after=("prune magnitude", "low-rank"),
+        why_not="it factors dense layers once, and has no zeros to keep",
+        decoders=False,
+    ),
+    "adapt lora": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=ADAPT,
+        look=ADAPTERS,
+        does="trains low-rank adapters and merges them into the weights (LoRA)",
+        not_after=("prune magnitude",),
+        why_not=TRAINS_ZEROS_AWAY,
+        large=True,
+    ),
+    "adapt qlora": Pass(
+        reads="checkpoint",
+        leaves="checkpoint",
+        job=ADAPT,
+        look=ADAPTERS,
+        does="trains low-rank adapters on 4-bit weights and merges them (QLoRA)",
+        not_after=("prune magnitude",),
+        why_not=TRAINS_ZEROS_AWAY,
+        large=True,
+    ),
+    "qat": Pass(
+        reads="checkpoint",
+        leaves="quantized bundle",
+        job=Job(
+            rule="qat",
+            maker="emopress.compress.qat:qat",
+            doing="quantization-aware training of",
+            cost=TRAINS,
+            inputs=RECOVERS,
+        ),
+        look=Look("#882255", "o", "qat"),
+        does="trains with weights and activations rounded, then stores them so",
+        not_after=("prune magnitude",),
+        why_not=TRAINS_ZEROS_AWAY,
+        decoders=False,
+        export=Job(
+            rule="convert_qat",
+            maker="emopress.bundle.convert_qat:convert_qat",
+            doing="convert to integers",
+            cost=REWRITES,
+        ),
+    ),
+    "quantize static": Pass(
+        reads="fp32 bundle",
+        leaves="quantized bundle",
+        job=QUANTIZE,
+        look=INT8,
+        does="stores int8 weights, with calibrated ranges of the activations",
+    ),
+    "quantize dynamic": Pass(
+        reads="fp32 bundle",
+        leaves="quantized bundle",
+        job=QUANTIZE,
+        look=INT8,
+        does="stores int8 weights; ranges of activations are found at run time",
+        families=("transformer", "lstm"),
+    ),
+    "quantize int4": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=QUANTIZE_BLOCKS,
+        look=INT4,
+        does="stores weights as blocks of 4-bit integers",
+    ),
+    "quantize nf4": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=QUANTIZE_BLOCKS,
+        look=INT4,
+        does="stores weights as blocks of 4-bit normal floats",
+    ),
+    "quantize fp16": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=QUANTIZE_HALF,
+        look=HALF,
+        does="stores weights in half precision",
+        families=("transformer", "lstm"),
+    ),
+    "quantize bf16": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=QUANTIZE_HALF,
+        look=HALF,
+        does="stores weights in bfloat16",
+        families=("transformer", "lstm"),
+    ),
+    "quantize weight-only": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=Job(
+            rule="quantize_linear",
+            maker="emopress.linear.quantize:quantize_linear",
+            doing="quantize",
+            cost=Cost(mem_mb=1000, runtime=30),
+        ),
+        look=INT8,
+        does="stores the weights of the linear model in int8",
+        families=("linear",),
+    ),
+    "quantize affine": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=Job(
+            rule="quantize_dense",
+            maker="emopress.dense.quantize:quantize_dense",
+            doing="quantize",
+            cost=Cost(mem_mb=2000, runtime=60),
+            inputs=("validation",),
+        ),
+        look=Look("#B8651B", "d", "quantize, 2 to 8 bit"),
+        does="stores vectors and matrices as packed integers of a few bits, rounded layer by layer",
+        families=("dense",),
+    ),
+    "quantize rtn": Pass(
+        reads="checkpoint",
+        leaves="final bundle",
+        job=QUANTIZE_LSTM,
+        look=Look("#B8651B", "<", "quantize LSTM, to nearest"),
+        does="rounds weights and activations to integers of a few bits, to the nearest",
+        families=("lstm",),
+    ),
+    "quantize gpfq": Pass(
+        reads="checkpoint",
+        leaves="final bundle",
+        job=QUANTIZE_LSTM,
+        look=Look("#B8651B", ">", "quantize LSTM, path-following"),
+        does="rounds weights and activations to integers of a few bits by greedy path-following (GPFQ)",
+        families=("lstm",),
+    ),
+    "openvino": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=Job(
+            rule="openvino",
+            maker="emopress.bundle.openvino:openvino",
+            doing="convert for OpenVINO",
+            cost=Cost(mem_mb=6000, runtime=120),
+            inputs=("train",),
+        ),
+        look=Look("#56B4E9", "H", "to OpenVINO"),
+        does="converts for the OpenVINO runtime",
+    ),
+    "pack": Pass(
+        reads="onnx bundle",
+        leaves="final bundle",
+        job=Job(
+            rule="pack",
+            maker="emopress.bundle.pack:pack",
+            doing="pack",
+            cost=Cost(mem_mb=4000, runtime=60),
+        ),
+        look=Look("#004D38", "d", "pack"),
+        does="stores the zeros of pruned weights as one bit each",
+        needs="prune magnitude",
+    ),
+    "search": Pass(
+        reads="fp32 bundle",
+        leaves="final bundle",
+        job=Job(
+            rule="search",
+            maker="emopress.measure.search:search",
+            doing="search",
+            cost=Cost(mem_mb=6000, runtime=240),
+            inputs=("validation",),  # and every candidate, with its predictions
+        ),
+        look=Look("#E8C400", "*", "search"),
+        does="chose the passes after it, on the validation texts",
+    ),
+}
