@@ -11,7 +11,7 @@ import yaml
 from conftest import Project
 from emopress.artifact import read_json
 from emopress.measure.summary import summary_errors
-from emopress.runtime.words import words_of
+from emopress.runtime.lexicon import words_of
 
 DIMENSION = 12
 TRAIN = {"epochs": 3, "batch_size": 32, "learning_rate": 0.02}

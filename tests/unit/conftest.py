@@ -15,7 +15,7 @@ def write_checkpoint(folder, architecture, corpus):
     import torch
 
     from emopress.checkpoint import library_versions, write_manifest
-    from emopress.runtime.encoder import pad_id
+    from emopress.runtime.tokens import pad_id
     from emopress.train.data import read_split
     from emopress.train.finetune import PACKAGES, save_transformer
     from emopress.train.tokenizer import train_wordpiece
@@ -63,9 +63,11 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     from emopress.bundle.export import export_transformer
     from emopress.bundle.quantize import quantize
     from emopress.compress.prune_magnitude import prune_magnitude
-    from emopress.dense.bundle import export_dense, quantize_dense
+    from emopress.dense.export import export_dense
+    from emopress.dense.quantize import quantize_dense
     from emopress.dense.train import train_dense
-    from emopress.linear.bundle import export_linear, quantize_linear
+    from emopress.linear.export import export_linear
+    from emopress.linear.quantize import quantize_linear
     from emopress.linear.train import train_linear
     from emopress.train.finetune import finetune
     from emopress.train.logits import write_logits

@@ -11,7 +11,7 @@ from tokenizers.processors import TemplateProcessing
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.weights import GENERATIVE, LstmWeights
-from emopress.runtime.encoder import session_options
+from emopress.runtime.onnxruntime import session_options
 
 ROWS, WIDTH, STATE, LABEL_WIDTH, LABELS = 60, 10, 12, 4, 3
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
 from emopress.train.batches import Encoded, bucketed_batches, encode, in_order_batches
 from emopress.train.tokenizer import train_wordpiece
 

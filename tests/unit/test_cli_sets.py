@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json
 from emopress.cli import main
-from emopress.linear.bundle import export_linear
+from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.predict import predict_splits
 from emopress.runtime.bundle import load

@@ -7,7 +7,7 @@ import pytest
 
 from emopress.errors import UserError
 from emopress.runtime.codes import dequantize, pack, unpack
-from emopress.runtime.layers import OUTPUT, VECTORS, Layer, read_model, write_model
+from emopress.runtime.dense import OUTPUT, VECTORS, Layer, read_model, write_model
 
 RNG = np.random.default_rng(0)
 

@@ -5,8 +5,7 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json
-from emopress.measure.cross_entropy import distribution, scored
-from emopress.measure.predict import predict_splits
+from emopress.measure.predict import distribution, predict_splits, scored
 from emopress.runtime.classifier import Classifier
 
 

@@ -22,8 +22,8 @@ from emopress.compress.adapters import (
 )
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
-from emopress.runtime.encoder import pad_id
 from emopress.runtime.four_bits import Linear4bit
+from emopress.runtime.tokens import pad_id
 from emopress.train.batches import encode, logits_of
 from emopress.train.optimizer import checkpoint_gradients
 from emopress.train.transformer import build_transformer, count_parameters, load_transformer

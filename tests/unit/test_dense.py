@@ -11,21 +11,21 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json, sha256_of, write_json
+from emopress.bundle.affine import weight_range
 from emopress.checkpoint import read_checkpoint
-from emopress.dense.bundle import export_dense, quantize_dense
+from emopress.dense.export import export_dense
 from emopress.dense.model import DenseModel
-from emopress.dense.quantization import weight_range
+from emopress.dense.quantize import quantize_dense
 from emopress.dense.table import first_vectors
 from emopress.dense.train import Entries, train_dense
 from emopress.errors import UserError
-from emopress.linear.bundle import export_linear
+from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.report.tables import passes as findings
 from emopress.runtime.bundle import load, read_bundle
-from emopress.runtime.dense import pooled
-from emopress.runtime.layers import VECTORS, Layer, read_model
+from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
+from emopress.runtime.lexicon import Lexicon, words_of
 from emopress.runtime.normalise import normalise_text
-from emopress.runtime.words import Lexicon, words_of
 from emopress.train.data import Split, read_split
 from emopress.train.lesson import read_teachers
 from emopress.train.logits import write_logits

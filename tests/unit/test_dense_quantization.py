@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from emopress.dense.percentiles import Loss, coded, divergence, search_layers
-from emopress.dense.quantization import next_half, quantize, told, weight_range
+from emopress.bundle.affine import next_half, quantize, told, weight_range
+from emopress.dense.quantize import Loss, coded, divergence, search_layers
 from emopress.errors import UserError
-from emopress.runtime.layers import OUTPUT, VECTORS, Layer
+from emopress.runtime.dense import OUTPUT, VECTORS, Layer
 
 WEIGHTS = np.array([-4.0, -1.0, 0.0, 1.0, 2.0], dtype=np.float32)
 MANY = np.random.default_rng(0).normal(0.1, 1, (100, 50)).astype(np.float32)

@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from emopress.dense.table import frequent_words
 from emopress.dense.vectors import read_vectors
-from emopress.dense.vocabulary import frequent_words
 from emopress.errors import UserError
 
 PEAK = """

@@ -5,7 +5,7 @@ import pytest
 from emopress.artifact import read_json
 from emopress.bundle.export import export_transformer
 from emopress.bundle.quantize import quantize
-from emopress.linear.bundle import export_linear
+from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.train.finetune import finetune
 

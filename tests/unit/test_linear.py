@@ -11,7 +11,8 @@ from sklearn.svm import LinearSVC
 
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
-from emopress.linear.bundle import export_linear, int8_per_class, quantize_linear
+from emopress.linear.export import export_linear
+from emopress.linear.quantize import int8_per_class, quantize_linear
 from emopress.linear.train import fit_scale, negative_log_likelihood, train_linear
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.normalise import normalise_text

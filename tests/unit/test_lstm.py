@@ -15,8 +15,8 @@ from emopress.bundle.quantize import quantize
 from emopress.bundle.quantize_half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
-from emopress.lstm.bundle import export_lstm
-from emopress.lstm.graph import lstm_graph
+from emopress.lstm.export import export_lstm
+from emopress.lstm.float_graph import lstm_graph
 from emopress.lstm.model import model_of
 from emopress.lstm.nodes import onnx_gates
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm

@@ -14,7 +14,7 @@ from resealed import alone
 from emopress.errors import UserError
 from emopress.lstm import forward, post_training
 from emopress.lstm.integer_graph import integer_graph
-from emopress.lstm.quantize import quantize_lstm_checkpoint
+from emopress.lstm.quantize import quantize_lstm
 from emopress.lstm.weights import read_weights
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.codes import read_codes, write_codes
@@ -56,9 +56,7 @@ def made(tmp_path_factory, train, filled):
         settings = {"calibration": {"texts": 30}, **changes}
         step = filled(method, name="q", kind="quantize", method=method, **settings)
         out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}{place}"
-        quantize_lstm_checkpoint(
-            checkpoint=checkpoints[kind], step=step, seed=seed, train=train, out=out
-        )
+        quantize_lstm(checkpoint=checkpoints[kind], step=step, seed=seed, train=train, out=out)
         return checkpoints[kind], out
 
     return make
@@ -145,9 +143,9 @@ def test_the_seed_chooses_the_texts_and_balanced_their_labels(made, monkeypatch)
 
     def spy(weights, ids, mask, labels, *rest, **more):
         seen.append(np.bincount(labels).tolist())
-        return post_training.quantize_lstm(weights, ids, mask, labels, *rest, **more)
+        return post_training.quantized_network(weights, ids, mask, labels, *rest, **more)
 
-    monkeypatch.setattr("emopress.lstm.quantize.quantize_lstm", spy)
+    monkeypatch.setattr("emopress.lstm.quantize.quantized_network", spy)
     same, other = (made("generative", bits=3, seed=seed, place="-labels")[1] for seed in (0, 1))
     assert (same / "codes.npz").read_bytes() != (other / "codes.npz").read_bytes()
     again = made("generative", bits=3, seed=0, place="-again")[1]

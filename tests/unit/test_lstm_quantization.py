@@ -5,9 +5,7 @@ import pytest
 from lstm_models import LABELS, sentences, session, weights_of
 
 from emopress.lstm import forward
-from emopress.lstm.path_following import path_following
-from emopress.lstm.post_training import Settings, quantize_lstm
-from emopress.lstm.quantization import (
+from emopress.lstm.integers import (
     Activation,
     activation_of,
     column_scales,
@@ -17,6 +15,8 @@ from emopress.lstm.quantization import (
     told_activations,
     told_weights,
 )
+from emopress.lstm.path_following import path_following
+from emopress.lstm.post_training import Settings, quantized_network
 
 MIN_MAX = {"percentile": 100}
 
@@ -57,7 +57,7 @@ def test_a_large_row_costs_no_other(kind):
     ids, mask, labels = sentences(24)
     ids[ids == 5] = 6
     expected = forward.logits(forward.network_of(weights), ids, mask)
-    model, _ = quantize_lstm(weights, ids, mask, labels, settings("rtn", 8), seed=0)
+    model, _ = quantized_network(weights, ids, mask, labels, settings("rtn", 8), seed=0)
     table = model.matrices["embedding"].weights
     error = np.linalg.norm(table - weights.embedding, axis=1)
     assert (error < 0.01 * np.linalg.norm(weights.embedding, axis=1)).all()
@@ -70,9 +70,9 @@ def test_a_large_row_costs_no_other(kind):
 def test_the_order_of_the_calibration_texts_plays_no_part(kind, method):
     """Ranges are the same; path-following goes through weights one by one, but sums over the texts."""
     weights, (ids, mask, labels) = weights_of(kind), sentences(24)
-    first, _ = quantize_lstm(weights, ids, mask, labels, settings(method, 4), seed=0)
+    first, _ = quantized_network(weights, ids, mask, labels, settings(method, 4), seed=0)
     for order in (np.arange(24)[::-1], np.random.default_rng(0).permutation(24)):
-        again, _ = quantize_lstm(
+        again, _ = quantized_network(
             weights, ids[order], mask[order], labels[order], settings(method, 4), seed=0
         )
         for name, how in first.activations.items():
@@ -83,7 +83,7 @@ def test_the_order_of_the_calibration_texts_plays_no_part(kind, method):
             assert np.array_equal(again.matrices[name].codes, matrix.codes)
             assert np.array_equal(again.matrices[name].scales, matrix.scales)
     wide = np.pad(ids, ((0, 0), (0, 5))), np.pad(mask, ((0, 0), (0, 5)))
-    padded, _ = quantize_lstm(weights, *wide, labels, settings(method, 4), seed=0)
+    padded, _ = quantized_network(weights, *wide, labels, settings(method, 4), seed=0)
     for name, how in first.activations.items():
         assert padded.activations[name].scale == pytest.approx(how.scale, rel=1e-6)
 
@@ -198,7 +198,7 @@ def settings(method="rtn", bits=8, activation_bits=None):
 def test_the_graph_computes_what_the_simulation_does(kind, bits, activation_bits):
     weights = weights_of(kind)
     ids, mask, labels = sentences(24)
-    model, _ = quantize_lstm(
+    model, _ = quantized_network(
         weights, ids, mask, labels, settings("gpfq", bits, activation_bits), seed=0
     )
     run = session(model)
@@ -223,7 +223,7 @@ def test_the_more_bits_the_nearer_to_fp32(kind):
     expected = forward.logits(forward.network_of(weights), ids, mask)
     gaps = []
     for bits in (8, 5, 3):
-        model, _ = quantize_lstm(weights, ids, mask, labels, settings("rtn", bits), seed=0)
+        model, _ = quantized_network(weights, ids, mask, labels, settings("rtn", bits), seed=0)
         gaps.append(np.abs(forward.logits(model.network, ids, mask) - expected).mean())
     assert gaps[0] < gaps[1] < gaps[2]
     assert gaps[0] < 0.05 * expected.std()
@@ -233,7 +233,7 @@ def test_the_more_bits_the_nearer_to_fp32(kind):
 def test_every_matrix_and_activation_is_told(kind):
     weights = weights_of(kind)
     ids, mask, labels = sentences(24)
-    model, told = quantize_lstm(weights, ids, mask, labels, settings("gpfq", 4), seed=0)
+    model, told = quantized_network(weights, ids, mask, labels, settings("gpfq", 4), seed=0)
     own = ["label_embedding"] if kind == "generative" else []
     acts = ["input", "state", *([] if kind == "generative" else ["mean_state"])]
     assert list(told) == [
@@ -244,7 +244,7 @@ def test_every_matrix_and_activation_is_told(kind):
         assert 0 < entry["kolmogorov_smirnov"] < 1 and entry["mean_squared_error"] > 0
         assert entry["bits"] == 4 and 0 <= entry["clipped_share"] < 0.5
     assert told["embedding"]["clipped_share"] == 0  # min-max
-    again, _ = quantize_lstm(weights, ids, mask, labels, settings("gpfq", 4), seed=0)
+    again, _ = quantized_network(weights, ids, mask, labels, settings("gpfq", 4), seed=0)
     for name, matrix in model.matrices.items():
         assert np.array_equal(matrix.codes, again.matrices[name].codes)
 

@@ -14,7 +14,7 @@ from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
 from emopress.compress.adapters import train_adapters
 from emopress.errors import UserError
-from emopress.linear.bundle import export_linear
+from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.deciding import Judge
 from emopress.measure.metrics import read_scores

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emopress.card.template import BODY
 from emopress.runtime import processor
-from emopress.runtime.encoder import session_options
+from emopress.runtime.onnxruntime import session_options
 
 ROOT = Path(__file__).parents[2]
 SKYLAKE = "sse4_2 avx2 avx512f avx512dq avx512cd avx512bw avx512vl"

@@ -11,7 +11,7 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import NFD, BertNormalizer, Lowercase, Sequence, StripAccents
 
 from emopress.errors import UserError
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
 from emopress.train.tokenizer import (
     SPECIAL_TOKENS,
     model_tokenizer,

@@ -21,7 +21,7 @@ from emopress.compress.distill_whitebox import (
 )
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
 from emopress.train.data import read_split

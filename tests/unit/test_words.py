@@ -5,7 +5,7 @@ import random
 import pytest
 import regex
 
-from emopress.runtime.words import Lexicon, characters, fnv1a, ngram_buckets, words_of
+from emopress.runtime.lexicon import Lexicon, characters, fnv1a, ngram_buckets, words_of
 
 WORDS = {
     "It's OK!": ["it", "'s", "ok", "!"],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
-    from emopress.dense.bundle import export_dense
+    from emopress.dense.export import export_dense
     from emopress.jobs.job import job
 
     with job(snakemake):

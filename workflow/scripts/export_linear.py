@@ -6,7 +6,7 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.jobs.job import job
-    from emopress.linear.bundle import export_linear
+    from emopress.linear.export import export_linear
 
     with job(snakemake):
         export_linear(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)

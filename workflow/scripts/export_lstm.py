@@ -8,7 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.lstm.bundle import export_lstm
+        from emopress.lstm.export import export_lstm
         from emopress.train.loop import set_threads
 
         set_threads(threads)

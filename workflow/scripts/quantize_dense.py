@@ -8,7 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake):
-        from emopress.dense.bundle import quantize_dense
+        from emopress.dense.quantize import quantize_dense
 
         quantize_dense(
             parent=Path(snakemake.input.bundle).parent,

@@ -6,7 +6,7 @@ from pathlib import Path
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Unpack the job and call the library."""
     from emopress.jobs.job import job
-    from emopress.linear.bundle import quantize_linear
+    from emopress.linear.quantize import quantize_linear
 
     with job(snakemake):
         quantize_linear(

@@ -8,9 +8,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake):
-        from emopress.lstm.quantize import quantize_lstm_checkpoint
+        from emopress.lstm.quantize import quantize_lstm
 
-        quantize_lstm_checkpoint(
+        quantize_lstm(
             checkpoint=Path(snakemake.input.checkpoint).parent,
             step=dict(snakemake.params.step),
             seed=int(snakemake.wildcards.seed),

@@ -23,7 +23,7 @@ from emopress.checkpoint import Checkpoint, read_checkpoint
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
-from emopress.runtime.encoder import session_options
+from emopress.runtime.onnxruntime import session_options
 
 LARGEST_ERROR = 0.02  # mean absolute difference of logits, as a share of their standard deviation
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "numpy")

@@ -9,7 +9,7 @@ from emopress.artifact import linked_or_copied, replaced_folder
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
-from emopress.runtime.decoder import ADAPTER, HEAD
+from emopress.runtime.transformers import ADAPTER, HEAD
 
 OPSET = 17
 SHIPPED = ("config.json", HEAD, "tokenizer*.json", "model*.safetensors", "model*.index.json")
@@ -27,7 +27,7 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     from tokenizers import Tokenizer
 
     from emopress.bundle.nodes import read_weights_themselves
-    from emopress.runtime.encoder import pad_id
+    from emopress.runtime.tokens import pad_id
     from emopress.train.tokenizer import copy_tokenizer
     from emopress.train.transformer import load_transformer
 
@@ -108,7 +108,7 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
     """
     import tokenizers
 
-    from emopress.runtime.encoder import pad_id
+    from emopress.runtime.tokens import pad_id
 
     source = read_checkpoint(checkpoint)
     padding = pad_id(tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")))

@@ -21,7 +21,7 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
-from emopress.runtime.encoder import session_options
+from emopress.runtime.onnxruntime import session_options
 
 LARGEST_FP16 = 65504.0
 HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)

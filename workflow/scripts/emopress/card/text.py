@@ -27,8 +27,8 @@ from emopress.errors import UserError
 from emopress.measure.deciding import MACRO_F1, METRICS
 from emopress.report.words import markup as t
 from emopress.report.words.markup import Markdown
-from emopress.runtime.decoder import ADAPTER
 from emopress.runtime.stored import stored_apart
+from emopress.runtime.transformers import ADAPTER
 
 LIBRARIES = {
     "onnxruntime": "onnx",

@@ -28,7 +28,7 @@ from emopress.compress.adapters import (
     save_adapters,
 )
 from emopress.devices import pick_device, uses_bf16
-from emopress.runtime.decoder import ADAPTER, load_decoder
+from emopress.runtime.transformers import ADAPTER, load_decoder
 from emopress.train.batches import Encoded, logits_of
 from emopress.train.data import training_identity
 from emopress.train.finetune import encode_data

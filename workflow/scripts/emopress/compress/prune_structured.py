@@ -23,7 +23,7 @@ from emopress.compress.importance import (
 )
 from emopress.devices import pick_device
 from emopress.errors import UserError
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import read_split

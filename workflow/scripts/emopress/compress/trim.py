@@ -25,7 +25,7 @@ from emopress.compress.tokenizer_entries import (
     unknown_id,
 )
 from emopress.errors import UserError
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
 from emopress.train.batches import encode
 from emopress.train.data import read_split
 from emopress.train.tokenizer import embedding_rows

@@ -1,6 +1,8 @@
 """The table of vectors before training: those that a file has of the training texts' words, and random ones."""
 
 import logging
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,8 +11,8 @@ import torch
 
 from emopress.artifact import sha256_of
 from emopress.dense.vectors import FIRST_WORDS, MANY_WORDS, Found, read_vectors
-from emopress.dense.vocabulary import frequent_words
 from emopress.errors import UserError
+from emopress.runtime.lexicon import words_of
 
 SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
 
@@ -21,6 +23,19 @@ class Vectors(NamedTuple):
     words: list[str]
     table: torch.Tensor
     findings: dict[str, Any]
+
+
+def frequent_words(texts: Iterable[str], *, min_count: int, max_words: int) -> list[str]:
+    """Return the words that stand in at least `min_count` texts, the most frequent `max_words`, sorted.
+
+    Of words in equally many texts the first in the order of their code points stay.
+    """
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(set(words_of(text)))
+    frequent = [word for word, count in counts.items() if count >= min_count]
+    frequent.sort(key=lambda word: (-counts[word], word))
+    return sorted(frequent[:max_words])
 
 
 def first_vectors(

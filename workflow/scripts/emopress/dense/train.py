@@ -12,7 +12,7 @@ from emopress.dense.model import DenseModel
 from emopress.dense.table import first_vectors
 from emopress.devices import pick_device
 from emopress.runtime.dense import FLATTEN
-from emopress.runtime.words import Lexicon
+from emopress.runtime.lexicon import Lexicon
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, label_tensor
 from emopress.train.data import Split, data_hash, read_split, training_identity

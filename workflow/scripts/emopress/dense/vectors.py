@@ -14,8 +14,8 @@ import numpy as np
 
 from emopress.data.limits import check_zip
 from emopress.errors import UserError
+from emopress.runtime.lexicon import folded
 from emopress.runtime.normalise import normalise_text
-from emopress.runtime.words import folded
 
 LONGEST_WORD = 4096  # bytes; what is longer is no line of words and numbers
 LONGEST_NUMBER = 32

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emopress.lstm.quantization import Activation, Columns
+from emopress.lstm.integers import Activation, Columns
 from emopress.lstm.weights import GENERATIVE, LstmWeights
 
 

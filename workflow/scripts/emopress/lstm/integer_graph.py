@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from emopress.lstm.integers import Activation, Columns
 from emopress.lstm.nodes import IR_VERSION, OPSET, Nodes, onnx_gates
 from emopress.lstm.post_training import QuantizedLstm
-from emopress.lstm.quantization import Activation, Columns
 from emopress.runtime.stored import NOWHERE
 
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64

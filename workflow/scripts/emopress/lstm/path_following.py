@@ -7,7 +7,7 @@ iteration for q_t and u_t, with the inputs of the original and of the quantized 
 
 import numpy as np
 
-from emopress.lstm.quantization import Columns, as_columns, column_scales, steps
+from emopress.lstm.integers import Columns, as_columns, column_scales, steps
 
 
 def path_following(

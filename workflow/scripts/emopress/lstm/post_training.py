@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from emopress.lstm.forward import Network, Product, Trace, network_of, trace
-from emopress.lstm.path_following import path_following
-from emopress.lstm.quantization import (
+from emopress.lstm.integers import (
     Activation,
     Columns,
     activation_of,
@@ -17,6 +16,7 @@ from emopress.lstm.quantization import (
     told_activations,
     told_weights,
 )
+from emopress.lstm.path_following import path_following
 from emopress.lstm.weights import GENERATIVE, LstmWeights
 
 RTN, GPFQ = "rtn", "gpfq"
@@ -25,7 +25,7 @@ LARGEST_SAMPLE = 100_000  # rows of activations that distributions are compared 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to quantize: `method` rtn or gpfq; percentiles as in `lstm.quantization`, 100 is min-max."""
+    """How to quantize: `method` rtn or gpfq; percentiles as in `lstm.integers`, 100 is min-max."""
 
     method: str
     bits: int
@@ -47,7 +47,7 @@ class QuantizedLstm:
     network: Network
 
 
-def quantize_lstm(
+def quantized_network(
     weights: LstmWeights,
     ids: np.ndarray,
     mask: np.ndarray,

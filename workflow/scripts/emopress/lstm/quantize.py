@@ -13,10 +13,11 @@ from emopress.checkpoint import read_checkpoint, with_findings
 from emopress.errors import UserError
 from emopress.lstm import forward
 from emopress.lstm.integer_graph import integer_graph
-from emopress.lstm.post_training import QuantizedLstm, Settings, quantize_lstm
+from emopress.lstm.post_training import QuantizedLstm, Settings, quantized_network
 from emopress.lstm.weights import LstmWeights, read_weights
 from emopress.runtime.codes import FILE, read_codes, write_codes
-from emopress.runtime.encoder import Encoder, pad_id, session_options
+from emopress.runtime.onnxruntime import session_options
+from emopress.runtime.tokens import Encoder, pad_id
 from emopress.tasks import label_array
 from emopress.train.data import read_split
 from emopress.train.sample import calibration_rows
@@ -40,7 +41,7 @@ def settings_of(step: dict[str, Any]) -> Settings:
     )
 
 
-def quantize_lstm_checkpoint(
+def quantize_lstm(
     *, checkpoint: Path, step: dict[str, Any], seed: int, train: Path, out: Path
 ) -> None:
     """Quantize an LSTM checkpoint as `step` says and write it as a bundle to `out`.
@@ -54,7 +55,7 @@ def quantize_lstm_checkpoint(
     labels = label_array(split.labels, len(source.labels))
     rows = in_own_order(calibration_rows(labels, step["calibration"], seed), split)
     feed = encoder([split.texts[row] for row in rows])
-    model, layers = quantize_lstm(
+    model, layers = quantized_network(
         weights,
         feed["input_ids"],
         feed["attention_mask"],

@@ -1,20 +1,25 @@
-"""Writes a bundle's predictions, from which every statistic of the report is computed."""
+"""Writes a bundle's predictions, from which every statistic of the report is computed, and its cross-entropy."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
 
 from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
-from emopress.measure.cross_entropy import UNIT, distribution, scored
+from emopress.measure.columns import PREDICTED
 from emopress.measure.cut import count_cut
 from emopress.runtime.bundle import load
-from emopress.runtime.encoder import OnnxClassifier
-from emopress.study.reserved import PREDICTED
+from emopress.runtime.onnxruntime import OnnxClassifier
 from emopress.tasks import MULTI, decided, probabilities
+
+# The cross-entropy of a token is -log p(token | true label, tokens before it). Only models with the same
+# tokenizer can be compared by it.
+QUANTILES = (5, 25, 50, 75, 95)  # per cent
+UNIT = "nats per token"
 
 
 def predict_splits(
@@ -95,3 +100,28 @@ def noisy_tables(path: Path, test: pandas.DataFrame) -> Iterator[tuple[float, pa
         if rows["id"].tolist() != test["id"].tolist():
             raise UserError(f"{path}: the texts at noise {share:g} are not the test texts")
         yield float(share), test.assign(text=rows["text"].tolist())
+
+
+def scored(
+    classifier: OnnxClassifier, texts: list[str], truth: Sequence[int], *, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logits [N, C] of raw texts, and the cross-entropy of all their tokens under their labels.
+
+    truth: class indices [N]. The logits are those of `predict_logits`, in the same batches.
+    """
+    logits = np.empty((len(texts), len(classifier.labels)), dtype=np.float32)
+    nats: list[np.ndarray] = []
+    for indices, batch in classifier.batches(texts, batch_size=batch_size, progress=True):
+        logits[indices], tokens = classifier.token_scores(batch)
+        nats += [-rows[truth[i]] for i, rows in zip(indices, tokens, strict=True)]
+    return logits, np.concatenate(nats)
+
+
+def distribution(nats: np.ndarray) -> dict[str, Any]:
+    """Return mean and quantiles (linear interpolation) of the cross-entropies of some tokens [M]."""
+    found = np.percentile(nats, QUANTILES)
+    return {
+        "tokens": len(nats),
+        "mean": float(nats.mean(dtype=np.float64)),
+        "quantiles": {str(q): float(v) for q, v in zip(QUANTILES, found, strict=True)},
+    }

@@ -7,8 +7,8 @@ import torch
 from tokenizers import Tokenizer
 
 from emopress.checkpoint import read_checkpoint
-from emopress.runtime.encoder import Encoder, TokenClassifier, pad_id
 from emopress.runtime.normalise import normalise_text
+from emopress.runtime.tokens import Encoder, TokenClassifier, pad_id
 from emopress.train.transformer import load_transformer
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 from jsonschema import Draft202012Validator
 
-from emopress.artifact import replaced_file
+from emopress.artifact import read_yaml, replaced_file
 from emopress.errors import UserError
 from emopress.measure.deciding import COLUMNS, METRICS, Judge
 from emopress.measure.sets import SET_SCORES
-from emopress.study.yaml_file import read_yaml
 
 SCHEMA_PATH = Path(__file__).parents[3] / "schemas" / "summary.schema.yaml"
 SCORES = ("accuracy", "macro_f1", "micro_f1")

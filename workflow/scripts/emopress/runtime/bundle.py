@@ -14,7 +14,7 @@ from emopress.runtime.normalise import normalise_text
 from emopress.tasks import MULTI, SINGLE, task_of
 
 if TYPE_CHECKING:  # a linear bundle needs no tokenizers
-    from emopress.runtime.encoder import Encoder
+    from emopress.runtime.tokens import Encoder
 
 MANIFEST = "bundle.json"
 FORMAT = 2  # of the manifest; a newer emopress may write what this one cannot read
@@ -156,7 +156,7 @@ def _check_manifest(path: Path, manifest: Any) -> None:
 
 def encoder_of(bundle: Bundle) -> "Encoder":
     """Return what turns texts into the token ids of a transformer bundle."""
-    from emopress.runtime.encoder import Encoder
+    from emopress.runtime.tokens import Encoder
 
     facts = bundle.manifest
     return Encoder(
@@ -183,7 +183,7 @@ def _opened(bundle: Bundle, threads: int, device: str) -> Classifier:
     labels, normalise = facts["labels"], partial(normalise_text, method=facts["normalise"])
     match facts["runtime"]:
         case "onnxruntime":
-            from emopress.runtime.encoder import OnnxClassifier
+            from emopress.runtime.onnxruntime import OnnxClassifier
             from emopress.runtime.stored import read_stored
 
             return OnnxClassifier(
@@ -206,7 +206,7 @@ def _opened(bundle: Bundle, threads: int, device: str) -> Classifier:
                 precision=facts["inference_precision"],
             )
         case "transformers":
-            from emopress.runtime.decoder import DecoderClassifier
+            from emopress.runtime.transformers import DecoderClassifier
 
             return DecoderClassifier(
                 bundle.folder,

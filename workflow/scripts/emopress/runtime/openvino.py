@@ -11,9 +11,9 @@ import numpy as np
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, encoder_of, read_bundle
 from emopress.runtime.classifier import Normaliser
-from emopress.runtime.encoder import Encoder, TokenClassifier
 from emopress.runtime.normalise import normalise_text
 from emopress.runtime.stored import stored_apart
+from emopress.runtime.tokens import Encoder, TokenClassifier
 
 EXTRA = "runtime openvino is an extra: pip install -r requirements-openvino.lock"
 STEP = 8  # tokens

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from emopress.artifact import read_yaml
 from emopress.errors import UserError
-from emopress.study.yaml_file import read_yaml
 
 PUBLISHED = Path("config") / "published.yaml"
 FIGURES = (  # as printed, in the unit of the name; speedup and compression against the row's teacher

@@ -5,9 +5,8 @@ A test compares them with the outputs and logs of all rules, and with the column
 
 from collections.abc import Iterator, Sequence
 
-# The columns of predictions.parquet before those of the labels; the last where texts have several labels.
-PREDICTION_COLUMNS = ("id", "split", "noise", "label")
-PREDICTED = "predicted"
+from emopress.measure.columns import PREDICTED, PREDICTION_COLUMNS
+
 LABELS = (*PREDICTION_COLUMNS, PREDICTED)
 # What stands directly below results/ beside the data sets' own folders.
 DATASETS = (

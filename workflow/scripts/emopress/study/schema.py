@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from emopress.study.yaml_file import read_yaml
+from emopress.artifact import read_yaml
 
 FREE_TEXTS = (
     "description",

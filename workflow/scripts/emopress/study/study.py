@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress import recipe
+from emopress.artifact import read_yaml
 from emopress.checkpoint import DATA_KEYS
 from emopress.errors import UserError
 from emopress.measure.deciding import DECIDING, Judge
@@ -21,7 +22,6 @@ from emopress.study.defaults import (
 from emopress.study.published import PUBLISHED, load_published
 from emopress.study.schema import schema, schema_errors
 from emopress.study.sound import sound_part
-from emopress.study.yaml_file import read_yaml
 from emopress.tasks import task_facts, task_of
 
 CATALOGUE = Path("config") / "datasets.yaml"

@@ -11,7 +11,7 @@ from torch import nn
 from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.devices import pick_device
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split, training_identity

@@ -18,8 +18,8 @@ from tokenizers import Tokenizer
 from emopress.artifact import linked_or_copied, replaced_folder, write_json
 from emopress.checkpoint import DECODERS, INDEX, WEIGHTS, library_versions, write_manifest
 from emopress.errors import UserError
-from emopress.runtime.decoder import HEAD
-from emopress.runtime.encoder import pad_id
+from emopress.runtime.tokens import pad_id
+from emopress.runtime.transformers import HEAD
 from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.finetune import read_pretrained

@@ -16,7 +16,7 @@ from tokenizers.trainers import WordLevelTrainer, WordPieceTrainer
 
 from emopress.artifact import write_json
 from emopress.errors import UserError
-from emopress.runtime.encoder import PAD_TOKENS
+from emopress.runtime.tokens import PAD_TOKENS
 from emopress.train.published_tokenizer import read_tokenizer
 from emopress.train.vowel_signs import VOWEL_SIGNS
 

@@ -9,9 +9,10 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
-from emopress.lstm.graph import lstm_graph
+from emopress.lstm.float_graph import lstm_graph
 from emopress.lstm.weights import LstmWeights, read_weights
-from emopress.runtime.encoder import pad_id, session_options
+from emopress.runtime.onnxruntime import session_options
+from emopress.runtime.tokens import pad_id
 from emopress.train.tokenizer import copy_tokenizer
 
 LARGEST_GAP = 1e-3  # of a logit; those of a generative model are sums over all tokens of a text

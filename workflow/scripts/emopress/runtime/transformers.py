@@ -12,7 +12,7 @@ import numpy as np
 from emopress.devices import pick_device, uses_bf16
 from emopress.errors import UserError
 from emopress.runtime.classifier import Normaliser
-from emopress.runtime.encoder import Encoder, TokenClassifier
+from emopress.runtime.tokens import Encoder, TokenClassifier
 
 HEAD = "head.safetensors"  # the output layer [labels, width] of a published base, in fp32
 HEAD_WEIGHT = "score.weight"

@@ -1,23 +1,13 @@
-"""Bundles of linear checkpoints: as they are, or with int8 weights."""
+"""Int8 weights for linear bundles."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emopress.artifact import replaced_folder
-from emopress.bundle.manifest import derived, exported
-from emopress.checkpoint import read_checkpoint
+from emopress.bundle.manifest import derived
 from emopress.runtime.bundle import read_bundle
-
-
-def export_linear(checkpoint: Path, out: Path) -> None:
-    """Write the bundle of a linear checkpoint: the same arrays, fp32 weights."""
-    source = read_checkpoint(checkpoint)
-    with replaced_folder(out) as folder:
-        shutil.copyfile(checkpoint / "model.npz", folder / "model.npz")
-        exported(folder, source, ("numpy",), runtime="linear", weight_bits=32)
 
 
 def int8_per_class(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from emopress.dense.quantization import moved, next_half, weight_range
+from emopress.bundle.affine import moved, next_half, weight_range
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def kolmogorov_smirnov(before: np.ndarray, after: np.ndarray) -> float:
 def compared(
     before: np.ndarray, after: np.ndarray, *, bits: int, percentile: float, clipped: float
 ) -> dict[str, Any]:
-    """Return what quantization did to a tensor, in the shape of `dense.quantization.told`.
+    """Return what quantization did to a tensor, in the shape of `bundle.affine.told`.
 
     `clipped`: the share of values beyond the range of the codes. `kolmogorov_smirnov` compares the
     two distributions: 0 the same, 1 apart.

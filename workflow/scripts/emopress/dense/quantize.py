@@ -1,4 +1,4 @@
-"""Quantizes the layers of a dense bundle, each to a given percentile or to the one that loses least."""
+"""Quantizes a dense bundle to 2 to 8 bits, each layer to a given percentile or to the one that loses least."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -9,11 +9,21 @@ import numpy as np
 import pandas
 from sklearn.metrics import f1_score
 
-from emopress.dense.quantization import quantize, told, weight_range
+from emopress.artifact import replaced_folder
+from emopress.bundle.affine import quantize, told, weight_range
+from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle import load
-from emopress.runtime.dense import DenseClassifier, forward, pooled
-from emopress.runtime.layers import VECTORS, Layer
+from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.dense import (
+    MODEL,
+    VECTORS,
+    DenseClassifier,
+    Layer,
+    forward,
+    pooled,
+    read_model,
+    write_model,
+)
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities
 
 
@@ -155,3 +165,25 @@ def quantized_layers(
         "validation_macro_f1_after": 1 - loss(found).macro_f1_error,
         "quantized_layers": by_layer,
     }
+
+
+def quantize_dense(*, parent: Path, step: dict[str, Any], validation: Path, out: Path) -> None:
+    """Quantize the vectors and the matrices of bundle `parent` as `step` says, and write it to `out`.
+
+    Biases stay fp32. With `search` in `step` the percentile of each layer is chosen on the texts of
+    the file `validation`; else that file is not read.
+    """
+    source = read_bundle(parent)
+    words, full = read_model(parent / MODEL)
+    layers, findings = quantized_layers(full, parent, step, validation)
+    with replaced_folder(out) as folder:
+        write_model(folder / MODEL, words, layers)
+        derived(
+            folder,
+            source,
+            step,
+            ("numpy",),
+            findings=findings,
+            nonzero_params=sum(layer.nonzero_params for layer in layers),
+            weight_bits=step["bits"],
+        )
