@@ -1,0 +1,30 @@
+"""The library's rooms: an import goes down only, and each says in one sentence what is in it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "workflow" / "scripts" / "emopress"
+ROOMS = sorted(path.parent for path in LIBRARY.rglob("__init__.py"))
+
+
+def test_imports_go_down(capsys):
+    """The layers stand in pyproject.toml; `lint-imports` shows the same."""
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_every_folder_of_modules_is_a_room():
+    assert {path.parent for path in LIBRARY.rglob("*.py")} == set(ROOMS)
+
+
+# The package cli is what `python -m emopress` runs, so it holds its commands' table.
+@pytest.mark.parametrize("room", [r for r in ROOMS if r.name != "cli"], ids=lambda room: room.name)
+def test_a_room_says_in_one_sentence_what_is_in_it(room):
+    (sentence,) = ast.parse((room / "__init__.py").read_text(encoding="utf-8")).body
+    assert isinstance(sentence, ast.Expr) and isinstance(sentence.value, ast.Constant)
+    text = sentence.value.value
+    assert isinstance(text, str) and text.endswith(".") and "\n" not in text
