@@ -59,13 +59,13 @@ class Activations:
             self.feeds, desc=f"calibration: {what}", unit="text", file=sys.stderr, mininterval=2.0
         )
         for feed in bar:
-            found = dict(zip(self.tensors, self.session.run(self.tensors, feed), strict=True))
-            for name, values in found.items():
+            activations = dict(zip(self.tensors, self.session.run(self.tensors, feed), strict=True))
+            for name, values in activations.items():
                 if not np.isfinite(values).all():
                     raise UserError(
                         f"calibration: {name} is not finite on a text; is the parent in order?"
                     )
-            yield {name: np.ravel(values) for name, values in found.items()}
+            yield {name: np.ravel(values) for name, values in activations.items()}
 
 
 def activation_ranges(
@@ -78,29 +78,29 @@ def activation_ranges(
     that `least_divergence` finds. Symmetric: the same of the magnitudes, on either side of 0.
     """
     if calibration["method"] == "minmax":
-        found = extremes(seen)
+        ranges = extremes(seen)
     elif calibration["method"] == "percentile":
         percentile = calibration["percentile"]
         tail = (100 - percentile) / 2
         shares = [percentile / 100] if symmetric else [tail / 100, (100 - tail) / 100]
         quantiles = exact_quantiles(seen, shares, magnitudes=symmetric)
-        found = {name: (values[0], values[-1]) for name, values in quantiles.items()}
+        ranges = {name: (values[0], values[-1]) for name, values in quantiles.items()}
     else:
-        found = _entropy(seen, symmetric=symmetric)
+        ranges = _entropy(seen, symmetric=symmetric)
     if symmetric:
-        reach = {name: max(abs(low), abs(high)) for name, (low, high) in found.items()}
+        reach = {name: max(abs(low), abs(high)) for name, (low, high) in ranges.items()}
         return {name: (-most, most) for name, most in reach.items()}
-    return {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in found.items()}
+    return {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in ranges.items()}
 
 
 def extremes(seen: Activations) -> dict[str, Range]:
     """Return the smallest and the largest value of each tensor."""
-    found = {name: (np.inf, -np.inf) for name in seen.tensors}
+    bounds = {name: (np.inf, -np.inf) for name in seen.tensors}
     for text in seen.text_by_text("extremes"):
         for name, values in text.items():
-            low, high = found[name]
-            found[name] = min(low, float(values.min())), max(high, float(values.max()))
-    return found
+            low, high = bounds[name]
+            bounds[name] = min(low, float(values.min())), max(high, float(values.max()))
+    return bounds
 
 
 def exact_quantiles(
@@ -122,10 +122,10 @@ def exact_quantiles(
     fine = {
         name: {
             int(np.searchsorted(ends[name], rank, side="right")): np.zeros(2**HALF, dtype=np.int64)
-            for lower, upper, _ in wanted
+            for lower, upper, _ in ranks
             for rank in (lower, upper)
         }
-        for name, wanted in places.items()
+        for name, ranks in places.items()
     }
     for text in seen.text_by_text("percentile, 2 of 2"):
         for name, values in text.items():
@@ -143,9 +143,9 @@ def exact_quantiles(
     return {
         name: [
             float(value(name, lower) * (1 - part) + value(name, upper) * part)
-            for lower, upper, part in wanted
+            for lower, upper, part in ranks
         ]
-        for name, wanted in places.items()
+        for name, ranks in places.items()
     }
 
 

@@ -107,16 +107,16 @@ class BlockWriter:
             return self.names[name, use]
         array = numpy_helper.to_array(self.weights[name])
         rows = array.T if use == "product" else array
-        found = round_blocks(rows, bits=bits, block_size=block_size, symmetric=self.symmetric)
-        codes, zeros = found.codes, found.zero_points
+        blocks = round_blocks(rows, bits=bits, block_size=block_size, symmetric=self.symmetric)
+        codes, zeros = blocks.codes, blocks.zero_points
         if use == "table":  # without the filling, which only products read
             codes = codes.reshape(len(rows), -1)[:, : rows.shape[1]]
         if bits == 4:
             codes, zeros = pack_nibbles(codes), pack_nibbles(zeros)
-        arrays = {"codes": codes, "scales": found.scales}
+        arrays = {"codes": codes, "scales": blocks.scales}
         if not self.symmetric:
             arrays["zero_points"] = zeros
-        return self.store(name, use, bits, arrays, found.nonzero)
+        return self.store(name, use, bits, arrays, blocks.nonzero)
 
     def store(
         self, name: str, use: str, bits: int, arrays: dict[str, np.ndarray], nonzero: int

@@ -36,7 +36,7 @@ def input_ranges(model: onnx.ModelProto, ranges: dict[str, np.ndarray]) -> dict[
     product, or a tensor two different ones: the graph is not the model that was trained.
     """
     activations = set(activation_products(model))
-    found: dict[str, Range] = {}
+    by_tensor: dict[str, Range] = {}
     waiting = set(ranges)
     for node in model.graph.node:
         if node.op_type not in PRODUCTS or node.name in activations:
@@ -45,12 +45,12 @@ def input_ranges(model: onnx.ModelProto, ranges: dict[str, np.ndarray]) -> dict[
         if layer not in ranges:
             raise ValueError(f"no trained range for the layer {layer} of node {node.name}")
         pair = (float(ranges[layer][0]), float(ranges[layer][1]))
-        if found.setdefault(node.input[0], pair) != pair:
+        if by_tensor.setdefault(node.input[0], pair) != pair:
             raise ValueError(f"two trained ranges for {node.input[0]}, which {node.name} reads")
         waiting.discard(layer)
     if waiting:
         raise ValueError(f"no node for the trained ranges of {', '.join(sorted(waiting))}")
-    return found
+    return by_tensor
 
 
 def convert_qat(*, checkpoint: Path, out: Path, threads: int) -> None:
@@ -98,8 +98,8 @@ def logit_error(model: Path, reference: Path, *, threads: int) -> float:
     options = session_options(threads)
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     expected = tensors.pop("logits")
-    found = np.asarray(session.run(["logits"], tensors)[0])
-    return float(np.abs(found - expected).mean() / expected.std())
+    logits = np.asarray(session.run(["logits"], tensors)[0])
+    return float(np.abs(logits - expected).mean() / expected.std())
 
 
 def _to_int8(

@@ -95,8 +95,8 @@ def _check_export(model, path: Path, vocab_size: int) -> None:  # type: ignore[n
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    found = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
-    gap = float(np.abs(found - expected).max())
+    logits = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+    gap = float(np.abs(logits - expected).max())
     if not gap < 1e-3:
         raise UserError(f"{path}: exported logits differ from PyTorch's by {gap:.2g}")
 

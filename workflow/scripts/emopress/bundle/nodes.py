@@ -93,11 +93,11 @@ def give_readers_copies(model: onnx.ModelProto) -> None:
     for node in list(model.graph.node):  # in static graphs products share what gives the weight
         for place, name in enumerate(node.input):
             if name in scaled and name in read:
-                own = onnx.NodeProto()
-                own.CopyFrom(scaled[name])
-                own.name, own.output[0] = f"{own.name}_{len(read)}", f"{name}_{len(read)}"
-                node.input[place] = own.output[0]
-                model.graph.node.insert(0, own)  # it reads constants alone
+                copy = onnx.NodeProto()
+                copy.CopyFrom(scaled[name])
+                copy.name, copy.output[0] = f"{copy.name}_{len(read)}", f"{name}_{len(read)}"
+                node.input[place] = copy.output[0]
+                model.graph.node.insert(0, copy)  # it reads constants alone
             read.add(node.input[place])
     read = set()
     for node in model.graph.node:

@@ -146,15 +146,15 @@ def weights_by_use(model: Any, stored: str = "f32") -> WeightsByUse:
     int8 weights reach that node through Convert and Multiply. NNCF keeps the names of nodes, so the
     same key finds a weight before and after quantization.
     """
-    found: WeightsByUse = {}
+    weights: WeightsByUse = {}
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Constant" or node.get_element_type().to_string() != stored:
             continue
         for use in node.output(0).get_target_inputs():
             while stored == "i8" and use.get_node().get_type_name() in ("Convert", "Multiply"):
                 (use,) = use.get_node().output(0).get_target_inputs()
-            found[use.get_node().get_friendly_name(), use.get_index()] = node.data
-    return found
+            weights[use.get_node().get_friendly_name(), use.get_index()] = node.data
+    return weights
 
 
 def _floats(model: Any) -> list[Any]:

@@ -77,8 +77,8 @@ def target_layers(names: list[str], targets: list[str]) -> list[str]:
         if not any(f".{name}".endswith(f".{target}") for name in plain.values()):
             allowed = ", ".join(dict.fromkeys(LAYER.split(name)[-1] for name in plain.values()))
             raise UserError(f"targets: no linear layer is called {target!r}; there are {allowed}")
-    wanted = [n for n in names if any(f".{plain[n]}".endswith(f".{t}") for t in targets)]
-    return wanted if targets else names
+    chosen = [n for n in names if any(f".{plain[n]}".endswith(f".{t}") for t in targets)]
+    return chosen if targets else names
 
 
 def quantize_base(model: nn.Module) -> None:

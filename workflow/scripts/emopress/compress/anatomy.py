@@ -134,11 +134,11 @@ def renumbered(weights: dict[str, Tensor], layers: Sequence[int]) -> dict[str, T
     places = {layer: place for place, layer in enumerate(layers)}
     result = {}
     for name, value in weights.items():
-        found = NUMBERED.match(name)
-        if not found:
+        match = NUMBERED.match(name)
+        if not match:
             result[name] = value
-        elif int(found[2]) in places:
-            result[f"{found[1]}{places[int(found[2])]}{found[3]}"] = value
+        elif int(match[2]) in places:
+            result[f"{match[1]}{places[int(match[2])]}{match[3]}"] = value
     return result
 
 

@@ -134,16 +134,16 @@ def taylor_scores(model: Any, sample: Encoded, device: torch.device) -> Scores:
             logits = model(**sample.batch(indices, device)).logits.float()
         labels = sample.labels[indices].to(device)
         loss = hard_loss(logits, labels, kind="cross_entropy", weights=None)
-        wanted = [*seen.values(), *chain.from_iterable(parameters.values())]
-        gradients = iter(torch.autograd.grad(loss, wanted))
+        leaves = [*seen.values(), *chain.from_iterable(parameters.values())]
+        gradients = iter(torch.autograd.grad(loss, leaves))
         for name, value in seen.items():
             # The loss is the batch's mean; times its size, a text's gradient is its own loss's.
             gradient = next(gradients) * len(indices)
             effect = first_order_effect(value.detach(), gradient, widths[name]).double().cpu()
             sums[name] = sums.get(name, torch.zeros_like(effect)) + effect
-        for place, own in enumerate(parameters.values()):
-            weights = [weight.detach() for weight in own]
-            totals[place] += weight_effect(weights, [next(gradients) for _ in own])
+        for place, of_layer in enumerate(parameters.values()):
+            weights = [weight.detach() for weight in of_layer]
+            totals[place] += weight_effect(weights, [next(gradients) for _ in of_layer])
     return Scores(
         [sums[layer.attention_output] / len(sample.ids) for layer in layers],
         [sums[layer.ffn_out] / len(sample.ids) for layer in layers],

@@ -110,7 +110,7 @@ def low_rank(
     done = factor_model(model, step)
     factored = [one for one in done if one is not None]
     if not factored:
-        wanted = f"rank {step['rank']}" if "rank" in step else f"energy {step['energy']}"
+        setting = f"rank {step['rank']}" if "rank" in step else f"energy {step['energy']}"
         shapes = [
             model.get_parameter(f"{name}.weight").shape
             for layer in layers_of(model)
@@ -118,7 +118,7 @@ def low_rank(
         ]
         most = max(largest_useful_rank(*shape) for shape in shapes)
         raise UserError(
-            f"pass {step['name']!r}: no layer gets smaller with {wanted}; ranks up to {most} save"
+            f"pass {step['name']!r}: no layer gets smaller with {setting}; ranks up to {most} save"
         )
     after, _ = count_parameters(model)
     trainer = recovery(

@@ -113,7 +113,7 @@ class FakeQuantization:
 
     def findings(self) -> dict[str, Any]:
         """Return what is rounded, and how far the ranges have moved, for the report."""
-        found: dict[str, Any] = {"fake_quantized_layers": len(self.layers)}
+        result: dict[str, Any] = {"fake_quantized_layers": len(self.layers)}
         if self.quantizers:
             with torch.no_grad():
                 change = [
@@ -121,11 +121,11 @@ class FakeQuantization:
                     for quantizer in self._ranges()
                     for lower, upper in [quantizer.range()]
                 ]
-            found |= {
+            result |= {
                 "activation_ranges": len(change),
                 "range_width_to_calibrated_median": round(float(np.median(change)), 4),
             }
-        return found
+        return result
 
     def remove(self) -> None:
         """Take everything out of the model again but what the training did to the weights."""
@@ -179,8 +179,8 @@ class FakeQuantization:
             rows = output.reshape(-1, output.shape[-1])
             whole = self.step["weights"] == "int8"  # a scale per row
             size = rows.shape[1] if whole else self.step["block_size"]
-            found = round_blocks(rows, bits=8 if whole else 4, block_size=size)
-            return straight_through(output, found.view_as(output))
+            rounded_rows = round_blocks(rows, bits=8 if whole else 4, block_size=size)
+            return straight_through(output, rounded_rows.view_as(output))
 
         for module in self.model.modules():
             if isinstance(module, nn.Embedding):
@@ -196,8 +196,8 @@ def reference_logits(
     chosen = np.random.default_rng(seed).choice(len(texts.ids), size=size, replace=False)
     inputs = texts.batch([int(i) for i in np.sort(chosen)], device)
     model.eval()
-    found = {**inputs, "logits": model(**inputs).logits.float()}
-    return {name: value.cpu().contiguous() for name, value in found.items()}
+    tensors = {**inputs, "logits": model(**inputs).logits.float()}
+    return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
 
 def qat(

@@ -105,14 +105,16 @@ def single_characters(spec: Spec, scripts: Collection[str] | None = None) -> set
         entry = entry if entry == suffix else entry.removesuffix(suffix)
         return entry.removeprefix(marks) if len(entry) > 1 else entry
 
-    def wanted(character: str) -> bool:
+    def in_scripts(character: str) -> bool:
         if scripts is None or model["type"] == "BPE":
             return True
         return script_of(character) in (None, *scripts)
 
     entries = [(entry, bare(entry)) for entry, _ in model_entries(spec)]
-    found = {entry for entry, character in entries if len(character) == 1 and wanted(character)}
-    return found | {entry for entry, _ in entries if BYTE.fullmatch(entry)}
+    single = {
+        entry for entry, character in entries if len(character) == 1 and in_scripts(character)
+    }
+    return single | {entry for entry, _ in entries if BYTE.fullmatch(entry)}
 
 
 def greedy_path(word: str, vocabulary: Collection[str], prefix: str) -> list[str]:
@@ -161,14 +163,14 @@ def _renumbered(processor: Any, number: Callable[[int], int]) -> Any:
 
 def _framing_ids(spec: Spec) -> set[int]:
     """Return the ids that the post-processor and the padding settings give out."""
-    found: set[int] = {spec["padding"]["pad_id"]} if spec.get("padding") else set()
+    ids: set[int] = {spec["padding"]["pad_id"]} if spec.get("padding") else set()
 
     def note(index: int) -> int:
-        found.add(index)
+        ids.add(index)
         return index
 
     _renumbered(spec["post_processor"], note)
-    return found
+    return ids
 
 
 def entries_to_keep(
@@ -189,15 +191,15 @@ def entries_to_keep(
     """
     entries, model = model_entries(spec), spec["model"]
     ids = {*used, *_framing_ids(spec), unknown_id(spec)}
-    wanted = {
+    needed = {
         *SPECIALS,
         *characters,
         *pieces,
         *(token["content"] for token in spec["added_tokens"]),
     }
-    wanted = {entry for entry, index in entries if index in ids or entry in wanted}
+    needed = {entry for entry, index in entries if index in ids or entry in needed}
     if model["type"] == "Unigram":
-        wanted.add(min(model["vocab"], key=lambda pair: pair[1])[0])
+        needed.add(min(model["vocab"], key=lambda pair: pair[1])[0])
     parts, kept = _merge_parts(model), set[str]()
 
     def keep(new: Collection[str]) -> None:
@@ -208,7 +210,7 @@ def entries_to_keep(
                 kept.add(entry)
                 waiting += parts.get(entry, ())
 
-    keep(wanted)
+    keep(needed)
     fill, outside = iter(entries), len(added_entries(spec))
     while len(kept) + outside < min_entries and (pair := next(fill, None)):
         keep([pair[0]])

@@ -50,8 +50,8 @@ def encodings(
     with tqdm(total=len(texts), desc=doing, unit="text", file=sys.stderr, mininterval=2.0) as bar:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
-            found = [tokenizer.encode_batch(chunk) for tokenizer in tokenizers]
-            for text, *encoded in zip(chunk, *found, strict=True):
+            encoded_chunks = [tokenizer.encode_batch(chunk) for tokenizer in tokenizers]
+            for text, *encoded in zip(chunk, *encoded_chunks, strict=True):
                 yield text, encoded
             bar.update(len(chunk))
 
@@ -123,12 +123,12 @@ def check_same_tokens(
 
 def unknown_share(tokenizer: Tokenizer, texts: list[str]) -> float:
     """Return the share of unknown tokens among the tokens of `texts`, frames left out."""
-    unknown, found, total = unknown_id(json.loads(tokenizer.to_str())), 0, 0
+    unknown, unknown_tokens, total = unknown_id(json.loads(tokenizer.to_str())), 0, 0
     for _, (encoding,) in encodings(texts, "counting unknown tokens", tokenizer):
         framed = sum(encoding.special_tokens_mask)
         total += len(encoding.ids) - framed
-        found += encoding.ids.count(unknown) if unknown is not None else 0
-    return found / max(total, 1)
+        unknown_tokens += encoding.ids.count(unknown) if unknown is not None else 0
+    return unknown_tokens / max(total, 1)
 
 
 def trim_embeddings(model: nn.Module, rows: list[int]) -> None:

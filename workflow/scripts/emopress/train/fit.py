@@ -49,7 +49,9 @@ def check_fit(
         lacking += sorted(new)
     if as_is:
         left_over += [name for name in unused if not name.startswith(OTHER_HEADS)]
-    shapes = [f"{n} {_shape(there)} for {_shape(wanted)}" for n, there, wanted in sorted(reshaped)]
+    shapes = [
+        f"{n} {_shape(there)} for {_shape(expected)}" for n, there, expected in sorted(reshaped)
+    ]
     faults = [
         f"{what} {len(names)}: {shown(names, TOLD)}"
         for what, names in (

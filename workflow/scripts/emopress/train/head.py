@@ -28,17 +28,17 @@ def stated_labels(config: Mapping[str, Any]) -> list[str] | None:
     neither are two that contradict each other.
     """
     forward, backward = config.get("id2label"), config.get("label2id")
-    named, said = [], set()
+    named, statements = [], set()
     if isinstance(forward, Mapping):
         named.append({str(index): str(name) for index, name in forward.items()})
     if isinstance(backward, Mapping):
         named.append({str(index): str(name) for name, index in backward.items()})
     for names in named:
         ordered = [names.get(str(index)) for index in range(len(names))]
-        found = [name for name in ordered if name is not None]
-        if found and len(found) == len(names) and not all(map(UNNAMED.fullmatch, found)):
-            said.add(tuple(found))
-    return list(said.pop()) if len(said) == 1 else None
+        present = [name for name in ordered if name is not None]
+        if present and len(present) == len(names) and not all(map(UNNAMED.fullmatch, present)):
+            statements.add(tuple(present))
+    return list(statements.pop()) if len(statements) == 1 else None
 
 
 def head_of(
@@ -70,9 +70,9 @@ def head_of(
         return Head(None, f"a classifier of {rows} labels{named}, {ours}; {FINE_TUNE}")
     for form in (str, _plain):
         places = {form(name): row for row, name in enumerate(theirs)}
-        wanted = [form(name) for name in labels]
-        if len(places) == rows == len(set(wanted)) and set(wanted) == set(places):
-            return Head([places[name] for name in wanted])
+        normalised = [form(name) for name in labels]
+        if len(places) == rows == len(set(normalised)) and set(normalised) == set(places):
+            return Head([places[name] for name in normalised])
     way = "or give the data set its labels"
     if rows == len(labels):
         way += (

@@ -39,8 +39,8 @@ UNUSED = (
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the files of a Hugging Face folder that transformers reads its weights from, with their index."""
-    found = files_of(folder)
-    return found if found == [folder / WEIGHTS] else [*found, folder / INDEX]
+    files = files_of(folder)
+    return files if files == [folder / WEIGHTS] else [*files, folder / INDEX]
 
 
 def count_weights(folder: Path, head: int) -> tuple[int, int]:

@@ -96,10 +96,12 @@ def evaluation_bytes(
     input, B A x and the sum with W x too; the widest target counts.
     """
     inner = (4 if shape.decoder else 2) * shape.ffn
-    found = size * (2 * shape.width + inner)
+    per_token = size * (2 * shape.width + inner)
     if adapted is not None:
-        found += FP32 * max(rows + 2 * columns for rows, columns in adapted_layers(shape, adapted))
-    return tokens * EVALUATION_BATCH * found
+        per_token += FP32 * max(
+            rows + 2 * columns for rows, columns in adapted_layers(shape, adapted)
+        )
+    return tokens * EVALUATION_BATCH * per_token
 
 
 @dataclass(frozen=True)

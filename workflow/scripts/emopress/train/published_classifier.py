@@ -115,7 +115,7 @@ def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
     """Return the model with these weights and what transformers has to say, which `check_fit` reads."""
     from transformers.utils import logging as chatter
 
-    told = chatter.get_verbosity()
+    verbosity = chatter.get_verbosity()
     chatter.set_verbosity_error()
     try:
         return kind.from_pretrained(
@@ -129,7 +129,7 @@ def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
             dtype=torch.float32,
         )
     finally:
-        chatter.set_verbosity(told)
+        chatter.set_verbosity(verbosity)
 
 
 def check_linked(
@@ -144,25 +144,25 @@ def check_linked(
     model = _empty(folder, config)
     shapes, base = stored_shapes(folder), f"{model.base_model_prefix}."
     parts = tuple(f"{name}." for name, _ in model.base_model.named_children())
-    found = {base + n if n.startswith(parts) else n: shape for n, shape in shapes.items()}
-    wanted = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    stored = {base + n if n.startswith(parts) else n: shape for n, shape in shapes.items()}
+    expected = {name: tuple(value.shape) for name, value in model.named_parameters()}
     output = f"{OUTPUT[config.model_type]}.weight"
-    head, as_is = _decide_head(folder, found, entry, labels, config.model_type)
+    head, as_is = _decide_head(folder, stored, entry, labels, config.model_type)
     layer = None
     if head.order is not None:
         layer = read_tensor(folder, output).float()[head.order]
-    elif output in found:
-        del found[output]
+    elif output in stored:
+        del stored[output]
     unread = re.compile(r"\.(inv_freq|position_ids)$")
     check_fit(
         folder,
         model,
-        missing=set(wanted) - set(found),
-        surplus={name for name in set(found) - set(wanted) if not unread.search(name)},
+        missing=set(expected) - set(stored),
+        surplus={name for name in set(stored) - set(expected) if not unread.search(name)},
         reshaped=[
-            (name, found[name], wanted[name])
-            for name in sorted(set(wanted) & set(found))
-            if found[name] != wanted[name]
+            (name, stored[name], expected[name])
+            for name in sorted(set(expected) & set(stored))
+            if stored[name] != expected[name]
         ],
         as_is=as_is,
         head=head,

@@ -85,21 +85,23 @@ def _by_transformers(folder: Path) -> Tokenizer:
     if unknown and not (folder / FILE).is_file():
         kind, more = BertTokenizer, {"do_lower_case": settings.get("do_lower_case", False)}
     try:
-        found = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
+        loaded = kind.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, **more
+        )
     except Exception as error:  # classes of many kinds raise as many kinds, and none is swallowed
         raise UserError(
             f"{folder}: transformers {version('transformers')} makes no tokenizer of it ({kind_and_text(error, 160)})"
         ) from None
-    backend = getattr(found, "backend_tokenizer", None)
+    backend = getattr(loaded, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
         raise UserError(
-            f"{folder}: a {type(found).__name__}, which has no {FILE} that the runtime could read"
+            f"{folder}: a {type(loaded).__name__}, which has no {FILE} that the runtime could read"
         )
-    _check_vocabulary(folder, found, backend)
+    _check_vocabulary(folder, loaded, backend)
     return _bare(Tokenizer.from_str(backend.to_str()))
 
 
-def _check_vocabulary(folder: Path, found: Any, backend: Tokenizer) -> None:
+def _check_vocabulary(folder: Path, loaded: Any, backend: Tokenizer) -> None:
     """Raise UserError for a vocab.txt that the class does not read, or without the class's special tokens."""
     if (folder / FILE).is_file():
         return
@@ -108,11 +110,11 @@ def _check_vocabulary(folder: Path, found: Any, backend: Tokenizer) -> None:
     unread = [word for word in listed if backend.token_to_id(word) is None]
     if unread:
         raise UserError(
-            f"{path}: not the vocabulary of a {type(found).__name__}; entries are not read"
+            f"{path}: not the vocabulary of a {type(loaded).__name__}; entries are not read"
         )
     added = folder / "added_tokens.json"
     listed |= set(read_json(added)) if added.is_file() else set()
-    roles = [found.special_tokens_map.get(f"{role}_token") for role in SPECIAL]
+    roles = [loaded.special_tokens_map.get(f"{role}_token") for role in SPECIAL]
     absent = sorted({token for token in roles if token} - listed)
     if absent:
         raise UserError(f"{path}: no entry {', '.join(absent)}; not a BERT vocabulary")
@@ -120,18 +122,18 @@ def _check_vocabulary(folder: Path, found: Any, backend: Tokenizer) -> None:
 
 def _changed(tokenizer: Tokenizer, spec: Mapping[str, Any], folder: Path) -> Tokenizer:
     """Return the tokenizer with what the config says in the place of its normaliser's settings."""
-    wanted = {key: spec[key] for key in OVERRIDES if key in spec}
-    if not wanted:
+    overrides = {key: spec[key] for key in OVERRIDES if key in spec}
+    if not overrides:
         return tokenizer
     normalizer = json.loads(tokenizer.to_str())["normalizer"] or {}
     if normalizer.get("type") != "BertNormalizer":
         kind = normalizer.get("type", "none")
         raise UserError(
-            f"{folder}: tokenizer.{next(iter(wanted))} is for a BertNormalizer, which this tokenizer does not have "
+            f"{folder}: tokenizer.{next(iter(overrides))} is for a BertNormalizer, which this tokenizer does not have "
             f"({kind}); leave it out"
         )
     options = {key: value for key, value in normalizer.items() if key != "type"}
-    tokenizer.normalizer = BertNormalizer(**{**options, **wanted})
+    tokenizer.normalizer = BertNormalizer(**{**options, **overrides})
     return tokenizer
 
 

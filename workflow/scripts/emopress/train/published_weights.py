@@ -62,16 +62,16 @@ def without_wrappers(names: Iterable[str], model: Any) -> dict[str, str]:
     base = f"{model.base_model_prefix}."
     table = model.get_input_embeddings().weight
     anchor = next(name for name, value in model.base_model.named_parameters() if value is table)
-    found = {
+    prefixes = {
         name.removesuffix(anchor)
         for name in plain.values()
         if name == anchor or name.endswith(f".{anchor}")
     }
-    if len(found) != 1 or found & {"", base}:
+    if len(prefixes) != 1 or prefixes & {"", base}:
         return (
             plain  # as transformers writes it; or none, or several, and then much will be missing
         )
-    wrapped = found.pop()
+    wrapped = prefixes.pop()
     outer = wrapped.removesuffix(base)
 
     def known(name: str) -> str:

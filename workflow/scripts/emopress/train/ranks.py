@@ -45,18 +45,18 @@ class Ranks:
         """Return this process's texts of a batch, [] if there are fewer texts than processes."""
         return indices[self.rank :: self.world]
 
-    def whole(self, own: Tensor, count: int) -> Tensor:
-        """Return the logits [count, C] of a batch from those of this process's share, `own` [n, C].
+    def whole(self, logits: Tensor, count: int) -> Tensor:
+        """Return the logits [count, C] of a batch from those of this process's share, `logits` [n, C].
 
         Those of the other processes are constants, so that the gradient of any loss on the result is, summed over
         the processes, the gradient of that loss on the whole batch.
         """
         most = -(-count // self.world)
-        padded = F.pad(own.detach(), (0, 0, 0, most - len(own))).contiguous()
+        padded = F.pad(logits.detach(), (0, 0, 0, most - len(logits))).contiguous()
         parts = [torch.empty_like(padded) for _ in range(self.world)]
         distributed.all_gather(parts, padded)
-        parts[self.rank] = own
-        result = own.new_empty(count, own.shape[1])
+        parts[self.rank] = logits
+        result = logits.new_empty(count, logits.shape[1])
         for rank, part in enumerate(parts):
             result[rank :: self.world] = part[: len(range(rank, count, self.world))]
         return result

@@ -13,15 +13,15 @@ def calibration_sample(labels: list[int], texts: int, seed: int, balanced: bool)
     give is shared among the others, and what does not divide evenly goes to the first classes.
     """
     rng = np.random.default_rng(seed)
-    wanted = min(texts, len(labels))
+    size = min(texts, len(labels))
     if not balanced:
-        return sorted(rng.choice(len(labels), size=wanted, replace=False).tolist())
+        return sorted(rng.choice(len(labels), size=size, replace=False).tolist())
     seen: Counter[int] = Counter()
     draws = []  # (how many of its class were drawn before it, class, index)
     for index in rng.permutation(len(labels)).tolist():
         draws.append((seen[labels[index]], labels[index], index))
         seen[labels[index]] += 1
-    return sorted(index for _, _, index in sorted(draws)[:wanted])
+    return sorted(index for _, _, index in sorted(draws)[:size])
 
 
 def strata(labels: np.ndarray) -> list[int]:

@@ -36,7 +36,7 @@ class Shape:
     def linears(self) -> dict[str, tuple[int, int]]:
         """The linear layers of one layer: (inputs, outputs) by decoders' names for them."""
         queries, values = self.heads * self.head_size, self.kv_heads * self.head_size
-        found = {
+        layers = {
             "q_proj": (self.width, queries),
             "k_proj": (self.width, values),
             "v_proj": (self.width, values),
@@ -44,7 +44,7 @@ class Shape:
             "up_proj": (self.width, self.ffn),
             "down_proj": (self.ffn, self.width),
         }
-        return {**found, "gate_proj": (self.width, self.ffn)} if self.decoder else found
+        return {**layers, "gate_proj": (self.width, self.ffn)} if self.decoder else layers
 
 
 def shape_of_entry(entry: Mapping[str, Any], vocabulary: int = 0) -> Shape | None:
@@ -89,8 +89,8 @@ def shape_of_config(config: Mapping[str, Any]) -> Shape:
 
 def check_size(entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise UserError unless a checkpoint's config.json has the shape that the entry's `size` states."""
-    stated, found = shape_of_entry(entry), shape_of_config(config)
-    if stated != found:
+    stated, actual = shape_of_entry(entry), shape_of_config(config)
+    if stated != actual:
         raise UserError(
-            f"model '{entry['name']}': size says {stated}, the checkpoint's config.json {found}"
+            f"model '{entry['name']}': size says {stated}, the checkpoint's config.json {actual}"
         )

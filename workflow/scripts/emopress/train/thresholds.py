@@ -84,14 +84,16 @@ def searched(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) -> lis
     starts.append(np.array(tuned(probabilities, truth)[0]))
     starts = [np.where(known, start, UNTUNED) for start in starts]
     starts.sort(key=lambda start: -_score(judge_by, probabilities, truth, start))
-    best, found = -1.0, starts[0]
+    best, best_thresholds = -1.0, starts[0]
     for start in starts:
         score, thresholds = climbed(judge_by, probabilities, truth, start)
         if score > best + ROUNDING:
-            best, found = score, thresholds
+            best, best_thresholds = score, thresholds
     for label in np.flatnonzero(known):  # the common ones lie anywhere between two texts
-        found[label] = _between(probabilities[:, label].astype(np.float64), found[label])
-    return [float(threshold) for threshold in found]
+        best_thresholds[label] = _between(
+            probabilities[:, label].astype(np.float64), best_thresholds[label]
+        )
+    return [float(threshold) for threshold in best_thresholds]
 
 
 def climbed(
@@ -164,9 +166,9 @@ def _along(
     taken = np.searchsorted(-probabilities[order, label], -cuts, side="right")  # texts that have it
     sides = []
     for has in (False, True):
-        said = given.copy()
-        said[:, label] = has
-        sides.append(_counted(judge_by, said[order], truth[order]))
+        predicted = given.copy()
+        predicted[:, label] = has
+        sides.append(_counted(judge_by, predicted[order], truth[order]))
     gained, possible = (
         without.sum() + np.concatenate([[0.0], np.cumsum(with_it - without)])[taken]
         for without, with_it in zip(*sides, strict=True)
@@ -174,9 +176,11 @@ def _along(
     return np.asarray(gained / np.maximum(possible, 1))
 
 
-def _counted(judge_by: str, said: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _counted(
+    judge_by: str, predicted: np.ndarray, truth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what each text adds to numerator and denominator of a metric, [N] each."""
     if judge_by == MICRO_F1:
-        pairs = said.sum(axis=1) + truth.sum(axis=1)
-        return 2.0 * (said & truth).sum(axis=1), pairs.astype(np.float64)
-    return PER_TEXT[judge_by](truth, said).astype(np.float64), np.ones(len(truth))
+        pairs = predicted.sum(axis=1) + truth.sum(axis=1)
+        return 2.0 * (predicted & truth).sum(axis=1), pairs.astype(np.float64)
+    return PER_TEXT[judge_by](truth, predicted).astype(np.float64), np.ones(len(truth))

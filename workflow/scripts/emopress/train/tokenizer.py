@@ -185,17 +185,17 @@ def model_tokenizer(
         )
     # Of whole words any number may be unknown; that is what their vocabulary's size decides.
     unknown = 0.0 if spec.get("train") == "words" else unknown_share(result, texts[:LOOKED_AT])
-    where, told = (
+    where, finding = (
         pretrained or "tokenizer",
         f"{unknown:.0%} of the training texts' characters are unknown to it",
     )
     if unknown > MOST_UNKNOWN:
         raise UserError(
-            f"{where}: {told}; take a tokenizer that was made for their language, or put white space between "
+            f"{where}: {finding}; take a tokenizer that was made for their language, or put white space between "
             "their words (WordPiece takes none of more than 100 characters)"
         )
     if unknown > MUCH_UNKNOWN:
-        logging.warning("%s: %s", where, told)
+        logging.warning("%s: %s", where, finding)
     return result
 
 
@@ -218,7 +218,7 @@ def tokenizer_config(tokenizer: Tokenizer, max_length: int) -> dict[str, Any]:
     would make them so. `max_length`: tokens, where it cuts if it is told to.
     """
     special = {t.content for t in tokenizer.get_added_tokens_decoder().values() if t.special}
-    found = {
+    special_tokens = {
         role: next((name for name in names if name in special), None)
         for role, names in ROLES.items()
     }
@@ -227,7 +227,7 @@ def tokenizer_config(tokenizer: Tokenizer, max_length: int) -> dict[str, Any]:
         "model_max_length": max_length,
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": False,
-        **{role: name for role, name in found.items() if name},
+        **{role: name for role, name in special_tokens.items() if name},
     }
 
 
