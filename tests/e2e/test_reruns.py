@@ -78,7 +78,7 @@ def test_timing_settings(project, key):
 
 def test_a_library_module(project):
     """Snakemake does not see imports; the rules name them as their input `code`."""
-    masks = Path("workflow") / "scripts" / "emopress" / "compress" / "prune.py"
+    masks = Path("workflow") / "scripts" / "emopress" / "compress" / "prune_magnitude.py"
     with project.changed(masks, lambda text: text + "\n# a change\n"):
         variants, others = split(project.planned())
     assert variants == {

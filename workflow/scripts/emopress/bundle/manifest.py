@@ -1,5 +1,6 @@
 """Writes `bundle.json`, which a runtime reads, and `provenance.json`, which tells how the bundle was made."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from emopress.checkpoint import (
 )
 from emopress.runtime.bundle import FORMAT, MANIFEST, Bundle, prediction_keys
 
+TOKENIZER = "tokenizer.json"
 # What a manifest says of its own artifact alone; a child takes over all the rest.
 OWN = ("format", "parent", "versions", "files", "provenance", "trained_on")
 
@@ -33,16 +35,20 @@ def derived(
     folder: Path,
     parent: Bundle,
     step: dict[str, Any],
-    packages: tuple[str, ...],
+    packages: tuple[str, ...] = ("onnx", "onnxruntime", "numpy"),
     *,
     findings: dict[str, Any],
     **facts: Any,
 ) -> None:
-    """Complete the bundle `folder` made from the bundle `parent` by the pass `step`.
+    """Complete the bundle `folder` made from the bundle `parent` by the pass `step` with `packages`.
+
+    A tokenizer.json is copied from the parent.
 
     `findings` is what the pass measured or did, for the report: names with units -> plain values.
     `facts` replace what the parent's manifest says.
     """
+    if (parent.folder / TOKENIZER).is_file():
+        shutil.copyfile(parent.folder / TOKENIZER, folder / TOKENIZER)
     changed = {
         "recipe": [*parent.facts["recipe"], step],
         "findings": with_findings(parent.facts.get("findings", {}), step["name"], findings),

@@ -7,7 +7,6 @@ et al. 2023, arXiv:2211.10438) before them and fast bias correction after.
 
 import contextlib
 import logging
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +105,6 @@ def openvino(
         compile_model(
             str(path), precision=COMPUTED_IN[precision], threads=threads, what=f"{out}: {precision}"
         )
-        shutil.copyfile(parent / "tokenizer.json", folder / "tokenizer.json")
         derived(
             folder,
             source,

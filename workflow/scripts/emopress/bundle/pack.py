@@ -7,7 +7,6 @@ are decoded when the bundle is loaded, so latency and memory are the parent's.
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,15 +94,12 @@ def pack(*, parent: Path, step: dict[str, Any], out: Path) -> None:
                 f"{out}: packing does not make {parent} smaller ({before} bytes of model, packed "
                 f"{after}): too few weights are zero; pack follows pruning"
             )
-        shutil.copyfile(parent / "tokenizer.json", folder / "tokenizer.json")
         findings = {
             "packed_tensors": len(index),
             "dense_size_bytes": dense_bytes,
             "stored_size_bytes": (folder / FILE).stat().st_size,
         }
-        derived(
-            folder, source, step, ("onnx", "onnxruntime", "numpy"), findings=findings, packed=True
-        )
+        derived(folder, source, step, findings=findings, packed=True)
 
 
 def _move_out(tensor: onnx.TensorProto) -> None:

@@ -88,12 +88,10 @@ def quantize(
         if share == 0:
             kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
             raise UserError(f"{out}: nothing was quantized; the graph has no {', '.join(kinds)}")
-        (folder / "tokenizer.json").write_bytes((parent / "tokenizer.json").read_bytes())
         derived(
             folder,
             source,
             step,
-            ("onnx", "onnxruntime", "numpy"),
             nonzero_params=source.facts["nonzero_params"] - lost,
             weight_bits=8,
             findings={"int8_weight_share": round(share, 4), **findings},

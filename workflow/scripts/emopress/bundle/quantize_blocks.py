@@ -10,7 +10,6 @@ with no calibration. ONNX Runtime's own int4 quantizer rounds the same way, but 
 layers share for each of them, needs another package and raises the opset without converting the graph.
 """
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -162,12 +161,10 @@ def quantize_blocks(*, parent: Path, step: dict[str, Any], out: Path) -> None:
             symmetric=step["symmetric"] if step["method"] == "int4" else True,
             embeddings=step["embeddings"],
         )
-        shutil.copyfile(parent / "tokenizer.json", folder / "tokenizer.json")
         derived(
             folder,
             source,
             step,
-            ("onnx", "onnxruntime", "numpy"),
             nonzero_params=source.facts["nonzero_params"] - findings["weights_rounded_to_zero"],
             weight_bits=4,
             findings=findings,

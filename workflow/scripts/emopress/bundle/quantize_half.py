@@ -6,7 +6,6 @@ Runtime's CPU has hardly a kernel for it, so each weight is cast to fp32 once, w
 """
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -132,14 +131,12 @@ def quantize_half(*, parent: Path, step: dict[str, Any], out: Path, threads: int
     total, halved, after = count_floats(model)
     with replaced_folder(out) as folder:
         onnx.save(model, folder / "model.onnx")
-        shutil.copyfile(parent / "tokenizer.json", folder / "tokenizer.json")
         counts = product_types(folder / "model.onnx", threads=threads)
         used = [name for name, count in counts.items() if count]
         derived(
             folder,
             source,
             step,
-            ("onnx", "onnxruntime", "numpy"),
             nonzero_params=source.facts["nonzero_params"] - (before - after),
             weight_bits=16,
             findings={
