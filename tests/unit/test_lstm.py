@@ -17,8 +17,8 @@ from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.lstm.export import export_lstm
 from emopress.lstm.float_graph import lstm_graph
+from emopress.lstm.graph_builder import onnx_gates
 from emopress.lstm.model import model_of
-from emopress.lstm.nodes import onnx_gates
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm
 from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE, LstmWeights, read_weights
 from emopress.runtime.bundle import load, read_bundle

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from emopress.measure.reliability import calibration_error, reliability_bins
+from emopress.measure.calibration_error import calibration_error, reliability_bins
 
 
 def test_by_hand():

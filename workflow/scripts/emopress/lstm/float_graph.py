@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from emopress.lstm.nodes import IR_VERSION, OPSET, Nodes, onnx_gates
+from emopress.lstm.graph_builder import IR_VERSION, OPSET, Nodes, onnx_gates
 from emopress.lstm.weights import DISCRIMINATIVE, LstmWeights
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from emopress.lstm.graph_builder import IR_VERSION, OPSET, Nodes, onnx_gates
 from emopress.lstm.integers import Activation, Columns
-from emopress.lstm.nodes import IR_VERSION, OPSET, Nodes, onnx_gates
 from emopress.lstm.post_training import QuantizedLstm
 from emopress.runtime.stored import NOWHERE
 

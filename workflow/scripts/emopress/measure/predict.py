@@ -10,8 +10,8 @@ import pandas
 
 from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
-from emopress.measure.columns import PREDICTED
 from emopress.measure.cut import count_cut
+from emopress.measure.prediction_columns import PREDICTED
 from emopress.runtime.bundle import load
 from emopress.runtime.onnxruntime import OnnxClassifier
 from emopress.tasks import MULTI, decided, probabilities

@@ -8,7 +8,7 @@ import pandas
 import pyarrow
 
 from emopress.errors import UserError
-from emopress.measure.columns import PREDICTED, PREDICTION_COLUMNS
+from emopress.measure.prediction_columns import PREDICTED, PREDICTION_COLUMNS
 from emopress.tasks import label_array
 
 COLUMNS = list(PREDICTION_COLUMNS)  # then one probability column per label

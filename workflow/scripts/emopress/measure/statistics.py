@@ -12,13 +12,13 @@ from tqdm import tqdm
 from emopress.artifact import write_json
 from emopress.errors import UserError
 from emopress.measure import paired
+from emopress.measure.calibration_error import calibration_error, reliability_bins
 from emopress.measure.deciding import Judge, Metric
 from emopress.measure.evaluated import Evaluated, read_all
 from emopress.measure.exact import FEW_IN_CELL, Bounds, proportion, score_bounds, sure
 from emopress.measure.flips import confident_flips, write_flips
 from emopress.measure.intervals import Scored
 from emopress.measure.questions import Sampled, pairs_of, questions
-from emopress.measure.reliability import calibration_error, reliability_bins
 from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
 from emopress.measure.sets import SET_SCORES
 from emopress.measure.text_facts import text_facts

@@ -5,7 +5,7 @@ A test compares them with the outputs and logs of all rules, and with the column
 
 from collections.abc import Iterator, Sequence
 
-from emopress.measure.columns import PREDICTED, PREDICTION_COLUMNS
+from emopress.measure.prediction_columns import PREDICTED, PREDICTION_COLUMNS
 
 LABELS = (*PREDICTION_COLUMNS, PREDICTED)
 # What stands directly below results/ beside the data sets' own folders.
