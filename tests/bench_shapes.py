@@ -36,6 +36,7 @@ from emopress.runtime.tokens import pad_id  # noqa: E402
 from emopress.study.defaults import with_defaults  # noqa: E402
 from emopress.study.schema import schema  # noqa: E402
 from emopress.train.finetune import save_transformer  # noqa: E402
+from emopress.train.run import TrainingRun  # noqa: E402
 from emopress.train.tokenizer import (  # noqa: E402
     SPECIAL_TOKENS,
     embedding_rows,
@@ -136,9 +137,15 @@ def base_shape(scratch: Path) -> None:
     fewer = step("structured", kind="prune", method="structured", layers=6)
     fewer |= {"importance": "index"}
     thin = step("low_rank", kind="low-rank", rank=128)
-    prune_structured(step=half, out=scratch / "half", state=scratch / "state", **made)
-    prune_structured(step=fewer, out=scratch / "fewer", state=scratch / "state", **made)
-    low_rank(step=thin, out=scratch / "thin", state=scratch / "state", **made)
+    prune_structured(
+        step=half, out=scratch / "half", run=TrainingRun(scratch / "state", code="tests"), **made
+    )
+    prune_structured(
+        step=fewer, out=scratch / "fewer", run=TrainingRun(scratch / "state", code="tests"), **made
+    )
+    low_rank(
+        step=thin, out=scratch / "thin", run=TrainingRun(scratch / "state", code="tests"), **made
+    )
     bundles = {}
     for name in ("whole", "half", "fewer", "thin"):
         bundles[name] = scratch / f"{name}-bundle"

@@ -34,9 +34,13 @@ def job(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("train.py", "loop.py", "script.py", "train.parquet"):
         Path(name).write_text(name)
+    monkeypatch.setattr("emopress.jobs.code.SCRIPTS", tmp_path)
+    Path("stamp.txt").write_text(
+        "".join(f"{'0' * 64}  {name}\n" for name in ("train.py", "loop.py"))
+    )
     return SimpleNamespace(
         rule="train",
-        input=Named(code=["train.py", "loop.py"], train="train.parquet"),
+        input=Named(code="stamp.txt", train="train.parquet"),
         output=Named(checkpoint="results/few/tiny/seed0/checkpoint/checkpoint.json"),
         params=Named(
             step={"name": "tiny", "epochs": 3}, context=Context(cache=str(tmp_path / "cache"))

@@ -18,6 +18,7 @@ import pytest
 from command_line import STUCK_S
 from emopress.artifact import check_files, file_table
 from emopress.jobs.ledger import STATE, check_recorded, guarded, table_of
+from emopress.train.run import TrainingRun
 
 KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "5"))
 SEED = int(os.environ.get("EMOPRESS_SEED", "0"))
@@ -35,7 +36,7 @@ def common(few, tmp_path, monkeypatch):
         "device": "cpu",
         "train": few.train,
         "validation": few.validation,
-        "state": CHECKPOINT.parent.with_name(STATE),
+        "run": TrainingRun(CHECKPOINT.parent.with_name(STATE), code="tests"),
         "out": CHECKPOINT.parent,
     }
 
@@ -53,7 +54,7 @@ def dense(common, filled, training):
 def linear(common, filled):
     from emopress.linear.train import train_linear
 
-    given = {name: value for name, value in common.items() if name not in ("state", "device")}
+    given = {name: value for name, value in common.items() if name not in ("run", "device")}
     return partial(train_linear, step=filled("linear"), **given)
 
 

@@ -16,6 +16,7 @@ from emopress.errors import UserError
 from emopress.jobs.code import STAMPS
 from emopress.jobs.job import error_line
 from emopress.jobs.ledger import guarded, only_maker, recorded
+from emopress.train.run import TrainingRun
 
 CHECKPOINT = "results/few/tiny/seed0/checkpoint/checkpoint.json"
 context = multiprocessing.get_context("fork")
@@ -201,7 +202,7 @@ def test_a_damaged_unfinished_training_is_not_resumed(name, few, filled, trainin
     step = filled("dense", vectors=vectors, layers=[8], train=training(epochs=3, batch_size=16))
     given = {"step": step, "data": few.data, "seed": 0, "device": "cpu", "vectors": None}
     given |= {"train": few.train, "validation": few.validation}
-    given |= {"state": Path("state"), "out": Path("out")}
+    given |= {"run": TrainingRun(Path("state"), code="tests"), "out": Path("out")}
     record = Trainer._record
 
     def cut_off(self, epoch, *rest):

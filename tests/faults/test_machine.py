@@ -52,7 +52,8 @@ given = json.loads(sys.argv[1])
 given |= {name: Path(given[name]) for name in ("train", "validation")}
 with guarded([], ["results/few/dense/seed0/checkpoint/checkpoint.json"]):
     out = Path("results/few/dense/seed0/checkpoint")
-    train_dense(vectors=None, seed=0, device="cpu", state=out.with_name(STATE), out=out, **given)
+    run = TrainingRun(out.with_name(STATE), code="tests")
+    train_dense(vectors=None, seed=0, device="cpu", run=run, out=out, **given)
 """
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HUNGRY = """

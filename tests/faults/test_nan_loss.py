@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emopress.errors import UserError
+from emopress.train.run import TrainingRun
 
 LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts" / "emopress"
 TOLD = (
@@ -34,7 +35,7 @@ def common(few, tmp_path):
         "device": "cpu",
         "train": few.train,
         "validation": few.validation,
-        "state": tmp_path / "state",
+        "run": TrainingRun(tmp_path / "state", code="tests"),
         "out": tmp_path / "out",
     }
 
@@ -88,7 +89,10 @@ def parent(common, filled, training, tmp_path):
 
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
     step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=training(epochs=1))
-    where = {"state": tmp_path / "parent-state", "out": tmp_path / "parent"}
+    where = {
+        "run": TrainingRun(tmp_path / "parent-state", code="tests"),
+        "out": tmp_path / "parent",
+    }
     sources = {"pretrained": None, "pretrained_tokenizer": None}
     finetune(entry=step, step=step, **sources, **{**common, **where})
     return where["out"]

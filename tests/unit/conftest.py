@@ -71,6 +71,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     from emopress.linear.train import train_linear
     from emopress.train.finetune import finetune
     from emopress.train.logits import write_logits
+    from emopress.train.run import TrainingRun
 
     root, corpus = tmp_path_factory.mktemp("artifacts"), demo["en"]
     checkpoints = {name: root / name / "checkpoint" for name in ("bert", "distilbert", "electra")}
@@ -81,7 +82,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     prune_magnitude(
         parent=checkpoints["bert"],
         step=filled("prune", kind="prune", method="magnitude", amount=0.5),
-        state=root / "state",
+        run=TrainingRun(root / "state", code="tests"),
         out=checkpoints["pruned"],
         **job,
     )
@@ -108,7 +109,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         data=few.data,
         pretrained=None,
         pretrained_tokenizer=None,
-        state=root / "state",
+        run=TrainingRun(root / "state", code="tests"),
         out=checkpoints["distilled"],
         teacher=bundles["bert"],
         teacher_logits=[root / "logits.safetensors"],
@@ -151,7 +152,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         step=filled("dense", family="dense", vectors=vectors, train=training(epochs=1)),
         data=corpus.data,
         vectors=None,
-        state=root / "state",
+        run=TrainingRun(root / "state", code="tests"),
         out=checkpoints["dense"],
         **job,
     )

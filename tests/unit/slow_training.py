@@ -1,6 +1,6 @@
 """What test_parallel has two processes run: what they tell each other, a slow training, one that diverges.
 
-python -m slow_training FOLDER, as `emopress.train.parallel` is called, with these trainings in its list.
+python -m slow_training FOLDER, as `emopress.jobs.processes` is called with these functions for makers.
 """
 
 import os
@@ -13,10 +13,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from emopress.artifact import write_json
-from emopress.train import parallel, ranks
+from emopress.jobs import processes
+from emopress.train import ranks
 from emopress.train.batches import Encoded
 from emopress.train.loop import Trainer
 from emopress.train.ranks import Ranks
+from emopress.train.run import TrainingRun
 
 BATCHES = {"even": 4, "uneven": 5, "one text": 1}
 WEIGHTS = torch.tensor([0.2, 1.0, 5.0])
@@ -106,7 +108,7 @@ class Mean(torch.nn.Module):
         return SimpleNamespace(logits=self.words(input_ids).mean(1))
 
 
-def diverge(*, settings: dict, device: str, state: Path) -> None:
+def diverge(*, settings: dict, device: str, run: TrainingRun) -> None:
     """Train a small model whose learning rate spoils it."""
     torch.manual_seed(0)
     texts = Encoded([[n % 9, 1] for n in range(16)], torch.arange(16) % 3, 0)
@@ -114,10 +116,10 @@ def diverge(*, settings: dict, device: str, state: Path) -> None:
     def objective(output, inputs, indices, progress):
         return cross_entropy(output.logits, texts.labels[indices])
 
-    facts = {"seed": 0, "identity": "none", "device": torch.device(device), "state": state}
+    facts = {"seed": 0, "identity": "none", "device": torch.device(device), "run": run}
     Trainer(Mean(), objective, settings, **facts).fit(texts, texts, 3)
 
 
 if __name__ == "__main__":
-    parallel.TRAININGS = dict.fromkeys(("train_slowly", "diverge"), "slow_training")
-    os._exit(parallel.main(Path(sys.argv[1])))
+    processes.PACKAGE = "slow_training"
+    os._exit(processes.main(Path(sys.argv[1])))

@@ -23,6 +23,7 @@ from emopress.compress.adapters import (
 )
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
@@ -66,7 +67,7 @@ def run(few):
             device="cpu",
             train=few.train,
             validation=few.validation,
-            state=folder / "state",
+            run=TrainingRun(folder / "state", code="tests"),
             out=folder / "checkpoint",
             **changes,
         )

@@ -11,6 +11,25 @@ from emopress.jobs.arguments import (
     optional_folder,
     pass_arguments,
 )
+from emopress.jobs.code import code_hash, stamp_path, write_stamp
+from emopress.jobs.context import Context
+from emopress.jobs.watching import LogWatch, training_run
+
+CONTEXT = Context(study="mine", tracking="wandb")
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    """A code stamp."""
+    monkeypatch.chdir(tmp_path)
+    write_stamp("emopress.errors:UserError")
+    return stamp_path("emopress.errors:UserError").as_posix()
+
+
+def test_a_training_run_waits_beside_the_checkpoint(code):
+    run = training_run(Path("bert+kd/seed3/checkpoint"), code, CONTEXT)
+    assert run.folder == Path("bert+kd/seed3/unfinished-training")
+    assert run.code == code_hash(code) and run.watch == LogWatch("wandb", "mine")
 
 
 @pytest.mark.parametrize(
@@ -20,14 +39,20 @@ from emopress.jobs.arguments import (
         (["one/x", "two/x"], [Path("one/x"), Path("two/x")]),
     ],
 )
-def test_distillation(logits, expected):
+def test_distillation(code, logits, expected):
     step, student = {"name": "kd", "temperature": 2}, {"name": "small", "layers": 1}
     snakemake = SimpleNamespace(
         input=SimpleNamespace(
-            teacher="bert/bundle/bundle.json", logits=logits, train="t", validation="v"
+            teacher="bert/bundle/bundle.json",
+            logits=logits,
+            train="t",
+            validation="v",
+            code=code,
         ),
         output=SimpleNamespace(checkpoint="bert+kd/seed3/checkpoint/checkpoint.json"),
-        params=SimpleNamespace(step=step, student=student, data={"labels": ["a"]}, device="cpu"),
+        params=SimpleNamespace(
+            step=step, student=student, data={"labels": ["a"]}, device="cpu", context=CONTEXT
+        ),
         wildcards=SimpleNamespace(seed="3"),
     )
     assert distill_arguments(snakemake) == {
@@ -39,7 +64,7 @@ def test_distillation(logits, expected):
         "validation": Path("v"),
         "teacher": Path("bert/bundle"),
         "teacher_logits": expected,
-        "state": Path("bert+kd/seed3/unfinished-training"),
+        "run": training_run(Path("bert+kd/seed3/checkpoint"), code, CONTEXT),
         "out": Path("bert+kd/seed3/checkpoint"),
     }
     assert step == {"name": "kd", "temperature": 2}  # params are Snakemake's
@@ -51,12 +76,17 @@ def test_optional_input():
 
 
 @pytest.mark.parametrize("logits", [None, "p/logits/train.safetensors"])
-def test_arguments_of_a_pass_come_from_its_rule(logits):
-    inputs = {"parent": "p/checkpoint/checkpoint.json", "train": "t", "validation": "v"}
+def test_arguments_of_a_pass_come_from_its_rule(code, logits):
+    inputs = {
+        "parent": "p/checkpoint/checkpoint.json",
+        "train": "t",
+        "validation": "v",
+        "code": code,
+    }
     snakemake = SimpleNamespace(
         input=Inputs(inputs | ({"logits": logits} if logits else {})),
         output=SimpleNamespace(checkpoint="o/checkpoint/checkpoint.json"),
-        params=SimpleNamespace(step={"name": "cut"}, device="cpu"),
+        params=SimpleNamespace(step={"name": "cut"}, device="cpu", context=CONTEXT),
         wildcards=SimpleNamespace(seed="3"),
     )
     expected = {
@@ -66,7 +96,7 @@ def test_arguments_of_a_pass_come_from_its_rule(logits):
         "device": "cpu",
         "train": Path("t"),
         "validation": Path("v"),
-        "state": Path("o/unfinished-training"),
+        "run": training_run(Path("o/checkpoint"), code, CONTEXT),
         "out": Path("o/checkpoint"),
     }
     expected |= {"teacher_logits": Path(logits)} if logits else {}

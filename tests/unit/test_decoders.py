@@ -26,6 +26,7 @@ from emopress.runtime.four_bits import Linear4bit
 from emopress.runtime.tokens import pad_id
 from emopress.train.batches import encode, logits_of
 from emopress.train.optimizer import checkpoint_gradients
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import build_transformer, count_parameters, load_transformer
 
 PROJECTIONS = [
@@ -225,7 +226,7 @@ def test_trained_merged_exported_and_loaded_afresh(
         device="cpu",
         train=few.train,
         validation=few.validation,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=tmp_path / "checkpoint",
     )
     found = read_checkpoint(tmp_path / "checkpoint").manifest["findings"][method]
@@ -251,7 +252,7 @@ def test_bf16_autocast_trains(checkpoints, few, step, tmp_path):
         device="cpu",
         train=few.train,
         validation=few.validation,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=tmp_path / "checkpoint",
     )
     assert read_checkpoint(tmp_path / "checkpoint").manifest["trained_on"]["precision"] == "bf16"

@@ -30,6 +30,7 @@ from emopress.train.data import Split, read_split
 from emopress.train.lesson import read_teachers
 from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
+from emopress.train.run import TrainingRun
 
 SUBWORD = {"source": "subword", "dimension": 12, "buckets": 300, "min_count": 2}
 TRAIN = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
@@ -60,7 +61,7 @@ def trained(tmp_path_factory, demo, filled, training):
             train=corpus.train,
             validation=corpus.validation,
             vectors=None,
-            state=folder / "state",
+            run=TrainingRun(folder / "state", code="tests"),
             out=folder / "checkpoint",
         )
         export_dense(folder / "checkpoint", folder / "bundle")
@@ -234,7 +235,7 @@ def job(few, filled, training, tmp_path):
             train=few.train,
             validation=few.validation,
             vectors=None,
-            state=tmp_path / "state",
+            run=TrainingRun(tmp_path / "state", code="tests"),
             out=tmp_path / name,
         )
         return tmp_path / name
@@ -373,7 +374,7 @@ def train_on(glove, few, step, out):
         train=few.train,
         validation=few.validation,
         vectors=glove.folder,
-        state=out.with_name("state"),
+        run=TrainingRun(out.with_name("state"), code="tests"),
         out=out,
     )
     export_dense(out, out.with_name("bundle"))
@@ -479,7 +480,7 @@ def test_a_text_of_validation_without_a_known_word_can_be_trained_on(
         train=tmp_path / "split.parquet",
         validation=tmp_path / "split.parquet",
         vectors=None,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=tmp_path / "checkpoint",
     )
     assert read_checkpoint(tmp_path / "checkpoint").manifest["params"] > 0
@@ -523,7 +524,7 @@ def distilled(demo, filled, training, teacher, tmp_path):
             vectors=None,
             teacher=teacher,
             teacher_logits=[logits],
-            state=tmp_path / "state",
+            run=TrainingRun(tmp_path / "state", code="tests"),
             out=tmp_path / name,
         )
         return read_checkpoint(tmp_path / name)

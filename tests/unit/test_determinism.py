@@ -8,6 +8,7 @@ from emopress.bundle.quantize import quantize
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.train.finetune import finetune
+from emopress.train.run import TrainingRun
 
 SHAPE = {"architecture": "distilbert", "layers": 1, "width": 32, "heads": 2, "ffn": 64}
 
@@ -29,7 +30,7 @@ def transformer(out, few, training, seed):
         validation=few.validation,
         pretrained=None,
         pretrained_tokenizer=None,
-        state=out / "state",
+        run=TrainingRun(out / "state", code="tests"),
         out=out / "checkpoint",
     )
     export_transformer(out / "checkpoint", out / "bundle")

@@ -1,7 +1,5 @@
 """What scripts do first: fair threads, a whole log, one line for a user's mistake."""
 
-import os
-
 import pytest
 
 from emopress.jobs.job import fair_threads
@@ -53,19 +51,6 @@ def run(python, tmp_path, what):
     log = tmp_path / "rule.log"
     done = python(SCRIPT.format(what=what), log, check=False)
     return done, log.read_text("utf-8")
-
-
-def test_a_job_tells_its_training_runs_which_code_they_run_under(python, tmp_path):
-    script = SCRIPT.replace("input=[]", "input=Input()").replace(
-        "from emopress.jobs.job import job",
-        "from emopress.jobs.job import job\n"
-        "class Input(list):\n"
-        "    code = ['.snakemake/emopress-code/qat.txt']",
-    )
-    what = "print(os.environ['EMOPRESS_CODE'])"
-    python(script.format(what=what), tmp_path / "rule.log")
-    stamp = os.path.abspath(".snakemake/emopress-code/qat.txt")
-    assert stamp in (tmp_path / "rule.log").read_text("utf-8").splitlines()
 
 
 def test_output_goes_to_the_log(python, tmp_path):

@@ -28,6 +28,7 @@ from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.four_bits import Linear4bit
 from emopress.runtime.transformers import ADAPTER, HEAD, load_adapters, load_decoder
 from emopress.train.large import count_weights, weight_bits, write_base
+from emopress.train.run import TrainingRun
 from emopress.train.tokenizer import save_tokenizer, train_wordpiece
 
 SIZE = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "ffn": 128, "vocabulary": 300}
@@ -120,7 +121,7 @@ def run(few, training):
             device="cpu",
             train=few.train,
             validation=few.validation,
-            state=out.with_name("state"),
+            run=TrainingRun(out.with_name("state"), code="tests"),
             out=out,
         )
         return out
@@ -534,7 +535,7 @@ def test_sets_of_labels(based, few, training, texts, tmp_path):
         seed=0,
         device="cpu",
         **files,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=tmp_path / "checkpoint",
     )
     thresholds = read_checkpoint(tmp_path / "checkpoint").manifest["thresholds"]

@@ -1,5 +1,6 @@
 """The training loop: early stopping, the best epoch, resuming bit by bit, accumulation, a NaN."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +13,9 @@ from torch.nn.functional import cross_entropy
 from emopress.errors import UserError
 from emopress.train import loop
 from emopress.train.batches import Encoded
-from emopress.train.data import training_identity
 from emopress.train.loop import Trainer
 from emopress.train.overlap import macro_f1
+from emopress.train.run import TrainingRun
 
 CPU = torch.device("cpu")
 CLASSES = 3
@@ -57,7 +58,7 @@ def trainer(tmp_path, settings, model=None, objective=objective, identity="five"
         seed=5,
         identity=identity,
         device=CPU,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         **options,
     )
 
@@ -229,12 +230,14 @@ def test_biases_do_not_decay(tmp_path, training):
 
 def test_the_identity_of_a_training_is_all_that_its_result_depends_on():
     facts = {"step": {"temperature": 2.0}, "data": {"max_length": 64}, "texts": "abc", "seed": 0}
-    same = training_identity(**dict(reversed(list(facts.items()))))
-    assert same == training_identity(**facts)
+    run = TrainingRun(Path("state"), code="abc")
+    same = run.identity(**dict(reversed(list(facts.items()))))
+    assert same == run.identity(**facts)
     others = [
         {**facts, "step": {"temperature": 3.0}},
         {**facts, "data": {"max_length": 32}},
         {**facts, "texts": "abd"},
         {**facts, "seed": 1},
     ]
-    assert len({same, *(training_identity(**other) for other in others)}) == 5
+    under_other_code = TrainingRun(Path("state"), code="abd").identity(**facts)
+    assert len({same, under_other_code, *(run.identity(**other) for other in others)}) == 6

@@ -25,6 +25,7 @@ from emopress.compress.prune_structured import prune_structured
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 from emopress.train.logits import write_logits
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
@@ -50,7 +51,7 @@ def factor(tmp_path, filled, job):
         low_rank(
             parent=parent,
             step=filled("low_rank", kind="low-rank", **entry),
-            state=tmp_path / name / "state",
+            run=TrainingRun(tmp_path / name / "state", code="tests"),
             out=out,
             teacher_logits=teacher_logits,
             **job,
@@ -218,7 +219,7 @@ def test_structured_then_low_rank_then_int8(artifacts, filled, few, factor, job,
             **filled("structured", kind="prune", method="structured", **half),
             "name": "half",
         },
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=cut,
         **job,
     )

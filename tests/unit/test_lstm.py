@@ -25,6 +25,7 @@ from emopress.runtime.bundle import load, read_bundle
 from emopress.train.data import read_split
 from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
+from emopress.train.run import TrainingRun
 
 KINDS = (DISCRIMINATIVE, GENERATIVE)
 IDS = np.array([[2, 7, 5, 9, 3], [2, 8, 3, 0, 0], [2, 3, 0, 0, 0]])
@@ -207,7 +208,7 @@ def run(step, corpus, folder, *, seed=0, name="checkpoint", entry=None, **more):
         train=corpus.train,
         validation=corpus.validation,
         pretrained_tokenizer=None,
-        state=folder / "state",
+        run=TrainingRun(folder / "state", code="tests"),
         out=folder / name,
         **more,
     )

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from emopress.compress.prune_magnitude import magnitude_masks
+from emopress.train.run import TrainingRun
 
 SMALL = torch.tensor([[0.1, -0.2], [0.3, -0.4]])
 LARGE = torch.tensor([[1.0, -2.0], [3.0, -4.0], [0.05, 5.0]])
@@ -103,7 +104,7 @@ def test_a_second_pruning_keeps_the_zeros_of_the_first(artifacts, few, filled, t
         validation=few.validation,
         out=tmp_path / "out",
         device="cpu",
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
     )
     before = linear_weights(load_transformer(artifacts.checkpoints["pruned"]))
     after = linear_weights(load_transformer(tmp_path / "out"))

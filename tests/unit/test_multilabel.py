@@ -25,6 +25,7 @@ from emopress.study.reserved import LABELS
 from emopress.tasks import label_array
 from emopress.train.finetune import finetune
 from emopress.train.logits import write_logits
+from emopress.train.run import TrainingRun
 from emopress.train.sample import strata
 from emopress.train.thresholds import thresholds_for
 
@@ -57,7 +58,7 @@ def made(tmp_path_factory, sets, filled, training):
     finetune(
         entry=entry,
         step={"name": "tiny", **entry},
-        state=root / "state",
+        run=TrainingRun(root / "state", code="tests"),
         out=folders["tiny"] / "checkpoint",
         **more,
         **job,
@@ -69,7 +70,7 @@ def made(tmp_path_factory, sets, filled, training):
         step=filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
         teacher=folders["tiny"] / "bundle",
         teacher_logits=[root / "logits"],
-        state=root / "state",
+        run=TrainingRun(root / "state", code="tests"),
         out=folders["kd"] / "checkpoint",
         **more,
         **job,
@@ -265,7 +266,7 @@ def as_qlora(root, filled, training, files, out):
         device="cpu",
         train=files["train"],
         validation=files["validation"],
-        state=out.parent / "state",
+        run=TrainingRun(out.parent / "state", code="tests"),
         out=out.parent / "checkpoint",
     )
     export_transformer(out.parent / "checkpoint", out)

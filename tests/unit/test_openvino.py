@@ -17,6 +17,7 @@ from resealed import alone, reseal
 from emopress.artifact import read_json
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
+from emopress.train.run import TrainingRun
 
 MISSING = [name for name in ("openvino", "nncf") if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(
@@ -133,7 +134,7 @@ def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
         validation=demo["en"].validation,
         pretrained=None,
         pretrained_tokenizer=None,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=tmp_path / "checkpoint",
     )
     export_transformer(tmp_path / "checkpoint", tmp_path / "bundle")

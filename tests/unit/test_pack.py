@@ -15,6 +15,7 @@ from emopress.compress.prune_magnitude import prune_magnitude
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 from emopress.runtime.packed import decode, read_packed
+from emopress.train.run import TrainingRun
 
 STEP = {"name": "packed", "kind": "pack"}
 RELOAD = """
@@ -198,7 +199,7 @@ def test_what_the_pruning_pass_leaves_is_stored_as_one_bit_a_zero(
         validation=few.validation,
         out=tmp_path / "pruned",
         device="cpu",
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
     )
     export_transformer(tmp_path / "pruned", tmp_path / "dense")
     pack(parent=tmp_path / "dense", step=STEP, out=tmp_path / "out")

@@ -20,10 +20,12 @@ from safetensors.torch import load_file
 from command_line import STUCK_S
 from emopress.artifact import read_json
 from emopress.errors import UserError
-from emopress.train import parallel
+from emopress.jobs import processes
+from emopress.jobs.processes import launched, ordered
+from emopress.jobs.watching import LogWatch
 from emopress.train.finetune import finetune
-from emopress.train.parallel import launched, ordered
 from emopress.train.ranks import Ranks, _buckets
+from emopress.train.run import TrainingRun
 
 HERE = Path(__file__).parent
 EPOCHS = 4
@@ -32,12 +34,11 @@ GONE_S = 900  # within which a process ends on the busiest machine, unless it wa
 PARENT = """
 import json, sys
 from pathlib import Path
-from emopress.train import parallel
+from emopress.jobs import processes
 def train_slowly(**arguments): pass
-train_slowly.__module__ = parallel.WORKER = "slow_training"
-parallel.TRAININGS = {"train_slowly": "slow_training"}
-arguments = json.loads(Path(sys.argv[1]).read_text("utf-8"), object_hook=parallel._read)
-parallel.launched(train_slowly, arguments, processes=2, threads=2)
+train_slowly.__module__ = processes.WORKER = processes.PACKAGE = "slow_training"
+arguments = json.loads(Path(sys.argv[1]).read_text("utf-8"), object_hook=processes._read)
+processes.launched(train_slowly, arguments, processes=2, threads=2)
 """
 
 
@@ -91,7 +92,7 @@ def arguments(few, training, tmp_path_factory):
         "validation": few.validation,
         "pretrained": None,
         "pretrained_tokenizer": None,
-        "state": folder / "results" / "state",
+        "run": TrainingRun(folder / "results" / "state", code="tests", watch=LogWatch()),
         "out": folder / "results" / "checkpoint",
     }
 
@@ -101,7 +102,7 @@ def killed(machine, arguments, tmp_path_factory):
     """A job in two processes after kill -9 of the job alone, once an epoch is safe."""
     folder = tmp_path_factory.mktemp("killed")
     order = {**arguments, "told": folder}
-    (folder / "arguments.json").write_text(json.dumps(order, default=parallel._written), "utf-8")
+    (folder / "arguments.json").write_text(json.dumps(order, default=processes._written), "utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     environment["TMPDIR"] = str(folder)  # a killed job leaves its order there
     with open(folder / "log", "w") as log:
@@ -113,7 +114,7 @@ def killed(machine, arguments, tmp_path_factory):
         )
     log = folder / "log"
     end = time.monotonic() + STUCK_S
-    while not (arguments["state"] / "state.json").is_file():
+    while not (arguments["run"].folder / "state.json").is_file():
         assert job.poll() is None and time.monotonic() < end, log.read_text("utf-8")
         time.sleep(0.1)
     started = psutil.Process(job.pid).children(recursive=True)
@@ -134,9 +135,13 @@ def killed(machine, arguments, tmp_path_factory):
 def trained(killed, machine, arguments, tmp_path_factory):
     """The same training by one process, and by two that go on where the killed ones stopped."""
     folder = tmp_path_factory.mktemp("trained")
-    alone = {**arguments, "state": folder / "state", "out": folder / "alone"}
+    alone = {
+        **arguments,
+        "run": TrainingRun(folder / "state", code="tests"),
+        "out": folder / "alone",
+    }
     launched(finetune, alone, processes=1, threads=1)
-    left = read_json(arguments["state"] / "progress.json")["history"]
+    left = read_json(arguments["run"].folder / "progress.json")["history"]
     out_before = arguments["out"].exists()
     with open(folder / "log", "w", encoding="utf-8") as log, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", log)
@@ -219,9 +224,13 @@ def test_trainings_side_by_side_do_not_meet(found):
 
 def test_a_training_that_diverges_is_told_in_one_line(machine, training, tmp_path, monkeypatch):
     settings = training(epochs=3, batch_size=4, learning_rate=1e30, max_grad_norm=1e9)
-    given = {"device": "cpu", "settings": settings, "state": tmp_path / "state"}
-    monkeypatch.setattr(parallel, "WORKER", "slow_training")
-    monkeypatch.setattr(parallel, "TRAININGS", {"diverge": "slow_training"})
+    given = {
+        "device": "cpu",
+        "settings": settings,
+        "run": TrainingRun(tmp_path / "state", code="tests"),
+    }
+    monkeypatch.setattr(processes, "WORKER", "slow_training")
+    monkeypatch.setattr(processes, "PACKAGE", "slow_training")
     monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     line = r"^training: the [a-z' ]+ is (nan|-?inf) in epoch \d, step \d \(learning rate .*$"
     with (
@@ -275,7 +284,7 @@ def test_sums_are_of_one_type_and_not_too_long(monkeypatch):
 def launcher(monkeypatch, code):
     """Put Python code in the launcher's place; FOLDER is that of the order."""
     command = [sys.executable, "-c", code, "FOLDER"]
-    monkeypatch.setattr(parallel, "_command", lambda folder: [*command[:-1], str(folder)])
+    monkeypatch.setattr(processes, "_command", lambda folder: [*command[:-1], str(folder)])
 
 
 def test_an_error_that_nobody_foresaw_is_in_the_log(monkeypatch, arguments, tmp_path):
@@ -299,7 +308,7 @@ def test_an_error_of_any_process_is_the_jobs(monkeypatch, arguments, capfd, code
 def test_an_interrupted_job_ends_its_launcher(tmp_path):
     """Ctrl-C in the terminal reaches both; here the job alone has it."""
     code = (
-        "import os, signal, sys\nfrom emopress.train.parallel import _run\n"
+        "import os, signal, sys\nfrom emopress.jobs.processes import _run\n"
         # Whoever runs the tests in the background may have it ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "_run([sys.executable, '-c', 'import time; print(flush=True); time.sleep(3600)'], os.environ)\n"
@@ -314,25 +323,33 @@ def test_an_interrupted_job_ends_its_launcher(tmp_path):
     assert alive == []
 
 
-def test_only_trainings_of_the_list_are_started(tmp_path):
-    with pytest.raises(ValueError, match="system is none of finetune, train_adapters"):
-        launched(os.system, {}, processes=2, threads=2)
+@pytest.mark.parametrize(
+    "maker", ["posix:system", "emopress:a.b", "emopress:", "emopress_other.a:b"]
+)
+def test_only_makers_of_the_library_are_started(tmp_path, maker):
+    module, _, name = maker.partition(":")
 
-    def finetune():
-        """Another function of the same name."""
+    def function():
+        """Stand in for what has this name."""
 
-    with pytest.raises(ValueError, match="is none of"):
-        launched(finetune, {}, processes=2, threads=2)
-    (tmp_path / parallel.ORDER).write_text('{"function": "system", "arguments": {}, "threads": 1}')
-    with pytest.raises(KeyError, match="system"):
+    function.__module__, function.__qualname__ = module, name
+    with pytest.raises(ValueError, match=f"{maker} is no maker of emopress"):
+        launched(function, {}, processes=2, threads=2)
+    order = {"maker": maker, "arguments": {}, "threads": 1}
+    (tmp_path / processes.ORDER).write_text(json.dumps(order))
+    with pytest.raises(ValueError, match=f"{maker} is no maker of emopress"):
         ordered(tmp_path)
 
 
 def test_arguments_arrive_as_they_were(tmp_path, arguments):
     given = {**arguments, "teacher_logits": [Path("a/b"), Path("c")]}
-    order = {"function": "finetune", "arguments": given, "threads": 3}
-    text = json.dumps(order, default=parallel._written)
-    (tmp_path / parallel.ORDER).write_text(text, "utf-8")
+    order = {"maker": "emopress.train.finetune:finetune", "arguments": given, "threads": 3}
+    text = json.dumps(order, default=processes._written)
+    (tmp_path / processes.ORDER).write_text(text, "utf-8")
     assert ordered(tmp_path) == (finetune, given, 3)
-    with pytest.raises(TypeError, match="no argument of a training"):
-        json.dumps({"device": torch.device("cpu")}, default=parallel._written)
+    unwatched = {**given, "run": TrainingRun(Path("state"), code="tests")}
+    text = json.dumps({**order, "arguments": unwatched}, default=processes._written)
+    (tmp_path / processes.ORDER).write_text(text, "utf-8")
+    assert ordered(tmp_path)[1] == unwatched
+    with pytest.raises(TypeError, match="no argument of a training run"):
+        json.dumps({"device": torch.device("cpu")}, default=processes._written)

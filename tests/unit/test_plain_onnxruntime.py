@@ -58,6 +58,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
     from emopress.runtime.bundle import load, read_bundle
     from emopress.tasks import decided, sigmoid
     from emopress.train.finetune import finetune
+    from emopress.train.run import TrainingRun
 
     files, data = sets
     entry = filled(
@@ -77,7 +78,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
         validation=files["validation"],
         pretrained=None,
         pretrained_tokenizer=None,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=tmp_path / "checkpoint",
     )
     bundle = tmp_path / "bundle"

@@ -25,12 +25,15 @@ from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.compress.qat import FakeQuantization, input_groups, qat
 from emopress.errors import UserError
 from emopress.jobs import code as closure
+from emopress.jobs.context import Context
+from emopress.jobs.watching import training_run
 from emopress.runtime.bundle import load, read_bundle
 from emopress.train.batches import logits_of
 from emopress.train.finetune import encode_data
 from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer, replace_module
 
 CPU = torch.device("cpu")
@@ -79,7 +82,9 @@ def low_rank(tmp_path_factory, artifacts):
 def make_qat(filled, training, few, artifacts, low_rank):
     """Return a function that trains a checkpoint and converts it: its folder, with both in it."""
 
-    def run(folder, parent, convert=True, epochs=1, teacher_logits=None, seed=0, **changes):
+    def train(
+        folder, parent, convert=True, epochs=1, teacher_logits=None, seed=0, run=None, **changes
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         settings = training(epochs=epochs, batch_size=8, learning_rate=0.001)
         parents = {
@@ -95,7 +100,7 @@ def make_qat(filled, training, few, artifacts, low_rank):
             validation=few.validation,
             out=folder / "checkpoint",
             device="cpu",
-            state=folder / "state",
+            run=run or TrainingRun(folder / "state", code="tests"),
             teacher_logits=teacher_logits,
         )
         assert not (folder / "state").exists()
@@ -103,7 +108,7 @@ def make_qat(filled, training, few, artifacts, low_rank):
             convert_qat(checkpoint=folder / "checkpoint", out=folder / "bundle", threads=1)
         return folder
 
-    return run
+    return train
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +286,7 @@ def test_training_lowers_the_loss_through_the_rounding_and_moves_the_ranges(
         seed=0,
         identity="",
         device=CPU,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
     )
     trainer.fit(case.data.train, case.data.validation, len(few.labels))
     assert case.loss() < 0.9 * before
@@ -374,16 +379,14 @@ def test_a_resumed_training_ends_like_an_unbroken_one(make_qat, tmp_path, monkey
         assert one == other
 
 
-def test_an_unfinished_training_goes_on_only_under_its_own_code(
+def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
     make_qat, tmp_path, monkeypatch, capsys
 ):
-    """Calibration is among that code; the report is not."""
+    """What calibrates is among that code, and the script; the report and what is around a job are not."""
     library = tmp_path / "scripts"
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(closure, "SCRIPTS", library)
     monkeypatch.chdir(tmp_path)
-    closure.write_stamp("qat.py")
-    monkeypatch.setenv(closure.STAMP_VARIABLE, str(closure.stamp_path("qat.py").absolute()))
     original, epochs = Trainer._epoch, []
 
     def killed(self, epoch, *arguments):
@@ -393,19 +396,25 @@ def test_an_unfinished_training_goes_on_only_under_its_own_code(
         return original(self, epoch, *arguments)
 
     def trained_on(changed):
+        assert (library / "emopress" / changed).is_file()
         with open(library / "emopress" / changed, "a") as stream:
             stream.write("#")
         epochs.clear()
         closure._imports.cache_clear()
+        closure.write_stamp("qat.py")
+        run = training_run(
+            tmp_path / "killed" / "checkpoint", closure.stamp_path("qat.py"), Context()
+        )
         with pytest.raises(KeyboardInterrupt):
-            make_qat(tmp_path / "killed", "bert", convert=False, epochs=2)
+            make_qat(tmp_path / "killed", "bert", convert=False, epochs=2, run=run)
         return epochs, capsys.readouterr().err
 
     monkeypatch.setattr(Trainer, "_epoch", killed)
-    assert trained_on("report/render.py")[0] == [1, 2]
-    found, log = trained_on("report/render.py")
-    assert found == [2] and "training: resumed after epoch 1" in log
-    for module in ("train/sample.py", "train/loop.py", "../qat.py"):
+    assert trained_on("report/markdown.py")[0] == [1, 2]
+    for module in ("report/markdown.py", "jobs/job.py", "jobs/watching.py", "jobs/processes.py"):
+        found, log = trained_on(module)
+        assert found == [2] and "training: resumed after epoch 1" in log
+    for module in ("train/sample.py", "compress/fakequant.py", "train/loop.py", "../qat.py"):
         found, log = trained_on(module)
         assert found == [1, 2] and "an unfinished run of something else (code, data or" in log
 

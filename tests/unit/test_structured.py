@@ -39,6 +39,7 @@ from emopress.compress.prune_structured import (
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
 from emopress.train.logits import write_logits
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
@@ -74,7 +75,7 @@ def prune(tmp_path, few):
             device="cpu",
             train=few.train,
             validation=few.validation,
-            state=tmp_path / name / "state",
+            run=TrainingRun(tmp_path / name / "state", code="tests"),
             out=out,
             **more,
         )
@@ -436,7 +437,7 @@ def test_structured_then_magnitude_then_structured_again_and_export(
         device="cpu",
         train=few.train,
         validation=few.validation,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=zeroed,
     )
     manifest = read_json(zeroed / "checkpoint.json")
@@ -462,7 +463,7 @@ def test_a_factored_parent_is_refused(artifacts, few, filled, prune, step, tmp_p
         device="cpu",
         train=few.train,
         validation=few.validation,
-        state=tmp_path / "state",
+        run=TrainingRun(tmp_path / "state", code="tests"),
         out=factored,
     )
     with pytest.raises(UserError, match=r"pass 'a-name': layer bert.encoder.layer.0.*low-rank"):

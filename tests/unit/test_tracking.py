@@ -1,7 +1,6 @@
 """Trackers get each epoch's numbers, offline, and change nothing. Modules of their names stand in for them."""
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,10 +8,12 @@ import pytest
 import torch
 
 from emopress.errors import UserError
+from emopress.jobs.tracking import RUNS, open_run
+from emopress.jobs.watching import LogWatch
 from emopress.train.batches import Encoded
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
-from emopress.train.tracking import KIND_VARIABLE, RUNS, STUDY_VARIABLE, open_run, run_name
+from emopress.train.run import TrainingRun
 
 
 class Calls(list):
@@ -30,13 +31,11 @@ class Calls(list):
 def calls(monkeypatch, tmp_path):
     """Put a module of the chosen tracker in place in an empty folder; returns what it is called with."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(STUDY_VARIABLE, "a-study")
     for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_PROJECT", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     noted = Calls()
 
     def choose(kind):
-        monkeypatch.setenv(KIND_VARIABLE, kind)
         if kind == "tensorboard":
             names = ("add_text", "add_scalar", "close")
             writer = SimpleNamespace(**{name: noted(name) for name in names})
@@ -72,8 +71,8 @@ class Words(torch.nn.Module):
         return SimpleNamespace(logits=self.out(self.table(input_ids).mean(1)))
 
 
-def trained(training, folder):
-    """Train a small model for two epochs; return its history and weights."""
+def trained(training, folder, kind):
+    """Train a small model for two epochs, tracked by `kind`; return its history and weights."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     ids = [rng.integers(1, 9, 5).tolist() for _ in range(24)]
@@ -87,39 +86,40 @@ def trained(training, folder):
         seed=0,
         identity="x",
         device=torch.device("cpu"),
-        state=folder / "results" / "emotion" / "tiny" / "seed0" / "unfinished-training",
+        run=TrainingRun(
+            folder / "results" / "emotion" / "tiny" / "seed0" / "unfinished-training",
+            code="tests",
+            watch=LogWatch(kind, "a-study"),
+        ),
     )
     return trainer.fit(data, data, 3), model.state_dict()
 
 
-def test_the_name_of_a_run():
-    assert run_name(Path("results/emotion/tiny+lora/seed0/unfinished-training")) == (
-        "emotion/tiny+lora/seed0"
-    )
+def begun(kind, identity="x"):
+    return open_run(kind, "a/b/c", {}, study="a-study", identity=identity)
 
 
-def test_none_is_the_default(monkeypatch):
-    monkeypatch.delenv(KIND_VARIABLE, raising=False)
-    run = open_run("a/b/c", {}, identity="x")
+def test_none_is_the_default():
+    assert LogWatch().tracking == "none"
+    run = begun("none")
     run.log({"loss": 1.0}, 1)
     run.close()
 
 
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_missing_package_is_one_line(kind, monkeypatch):
-    monkeypatch.setenv(KIND_VARIABLE, kind)
     for name in ("tensorboard", "torch.utils.tensorboard", "wandb", "mlflow"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(
         UserError, match=rf"tracking: {kind} is asked for.*pip install {kind}, or"
     ) as e:
-        open_run("a/b/c", {}, identity="x")
+        begun(kind)
     assert "\n" not in str(e.value)
 
 
 def test_tensorboard(calls, training, tmp_path):
     noted = calls("tensorboard")
-    history, _ = trained(training, tmp_path)
+    history, _ = trained(training, tmp_path, "tensorboard")
     assert noted[0] == ("SummaryWriter", ("results/tracking/tensorboard/emotion/tiny/seed0",), {})
     assert noted[1][0] == "add_text" and "epochs: 2" in noted[1][1][1]
     expected = [
@@ -132,7 +132,7 @@ def test_tensorboard(calls, training, tmp_path):
 
 def test_wandb_is_offline(calls, training, tmp_path):
     noted = calls("wandb")
-    history, _ = trained(training, tmp_path)
+    history, _ = trained(training, tmp_path, "wandb")
     (name, _, options), *logged, last = noted
     assert name == "init" and options["mode"] == "offline" and options["dir"] == "results/tracking"
     assert (options["project"], options["name"]) == ("a-study", "emotion/tiny/seed0")
@@ -148,13 +148,13 @@ def test_wandbs_own_variables_win(calls, monkeypatch):
     noted = calls("wandb")
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setenv("WANDB_PROJECT", "mine")
-    open_run("a/b/c", {}, identity="x")
+    begun("wandb")
     assert (noted[0][2]["mode"], noted[0][2]["project"]) == ("online", "mine")
 
 
 def test_mlflow_is_a_local_file(calls, training, tmp_path):
     noted = calls("mlflow")
-    history, _ = trained(training, tmp_path)
+    history, _ = trained(training, tmp_path, "mlflow")
     names = [call[0] for call in noted]
     assert names == [
         "set_tracking_uri",
@@ -174,16 +174,15 @@ def test_mlflow_is_a_local_file(calls, training, tmp_path):
 def test_mlflows_own_variable_wins(calls, monkeypatch):
     noted = calls("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    open_run("a/b/c", {}, identity="x")
+    begun("mlflow")
     assert noted[0][1] == ("http://127.0.0.1:5000",)
 
 
 @pytest.mark.parametrize("kind", RUNS)
-def test_tracking_changes_no_result(calls, training, tmp_path, monkeypatch, kind):
-    monkeypatch.setenv(KIND_VARIABLE, "none")
-    plain, weights = trained(training, tmp_path / "plain")
+def test_tracking_changes_no_result(calls, training, tmp_path, kind):
+    plain, weights = trained(training, tmp_path / "plain", "none")
     calls(kind)
-    tracked, same = trained(training, tmp_path / "tracked")
+    tracked, same = trained(training, tmp_path / "tracked", kind)
     assert tracked == plain
     assert all(torch.equal(weights[name], same[name]) for name in weights)
 
@@ -191,7 +190,7 @@ def test_tracking_changes_no_result(calls, training, tmp_path, monkeypatch, kind
 def test_another_training_of_the_same_name_is_another_run(calls):
     noted = calls("wandb")
     for identity in ("x", "x", "y"):
-        open_run("a/b/c", {}, identity=identity)
+        begun("wandb", identity)
     first, again, other = (call[2]["id"] for call in noted)
     assert first == again != other
 
@@ -208,5 +207,5 @@ def test_a_training_that_fails_ends_its_run(calls, training, tmp_path, monkeypat
     noted = calls(kind)
     monkeypatch.setattr(Trainer, "_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        trained(training, tmp_path)
+        trained(training, tmp_path, kind)
     assert noted[-1] == end

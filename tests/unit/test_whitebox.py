@@ -27,6 +27,7 @@ from emopress.train.batches import encode, logits_of
 from emopress.train.data import read_split
 from emopress.train.finetune import finetune, save_transformer
 from emopress.train.logits import write_logits
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer, replace_module
 
 TEACHERS = ("bert", "distilbert", "electra")
@@ -223,7 +224,7 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
             pretrained_tokenizer=artifacts.checkpoints[name],
             teacher=artifacts.checkpoints[name],
             teacher_logits=[logits[each] for each in (name, *teachers)],
-            state=state or out.with_name(f"{out.name}-state"),
+            run=TrainingRun(state or out.with_name(f"{out.name}-state"), code="tests"),
             out=out,
         )
         return out
@@ -418,7 +419,7 @@ def test_further_teachers_and_the_schedule_reach_black_box_students(
             pretrained_tokenizer=artifacts.checkpoints["bert"],
             teacher=artifacts.bundles["bert"],
             teacher_logits=[teach.logits[name] for name in teachers],
-            state=tmp_path / "state",
+            run=TrainingRun(tmp_path / "state", code="tests"),
             out=tmp_path / out,
         )
         return weights_of(tmp_path / out)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from emopress.jobs.ledger import CHECKSUMS, RESULTS
+from emopress.jobs.tracking import FOLDER
 from emopress.study.reserved import DATASETS
-from emopress.train.tracking import FOLDER
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,6 @@ from emopress.study.memory_plan import (
 )
 from emopress.study.study import load_study
 from emopress.study.targets import target_errors
-from emopress.train.tracking import KIND_VARIABLE, STUDY_VARIABLE
 
 try:
     STUDY = load_study(
@@ -84,8 +83,6 @@ TIMING_THREADS = max(
     [CONTEXT.cores, *(n for n in STUDY.timing["threads"] if n != "all")]
 )
 
-os.environ[KIND_VARIABLE] = STUDY.tracking
-os.environ[STUDY_VARIABLE] = STUDY.name
 
 
 def check_targets():
@@ -114,7 +111,7 @@ def code_of(*sources):
     """
     if workflow.is_main_process:
         closure.write_stamp(*sources)
-    return [closure.stamp_path(*sources).as_posix()]
+    return closure.stamp_path(*sources).as_posix()
 
 
 def any_of(names):

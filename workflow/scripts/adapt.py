@@ -10,7 +10,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.checkpoint import runs_in_transformers
         from emopress.compress.adapters import train_adapters
         from emopress.compress.large_adapters import train_large_adapters
-        from emopress.train.parallel import launched
+        from emopress.jobs.processes import launched
 
         arguments = pass_arguments(snakemake)
         large = runs_in_transformers(arguments["parent"])

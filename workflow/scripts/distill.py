@@ -7,8 +7,8 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job, training_processes
 
     with job(snakemake) as threads:
+        from emopress.jobs.processes import launched
         from emopress.train.finetune import finetune
-        from emopress.train.parallel import launched
 
         arguments = {**distill_arguments(snakemake), **encoder_sources(snakemake)}
         launched(

@@ -8,14 +8,14 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job, training_processes
 
     def make(threads: int, processes: int) -> None:
-        from emopress.train.parallel import launched
+        from emopress.jobs.processes import launched
 
         arguments = {**model_arguments(snakemake), **encoder_sources(snakemake)}
         arguments["entry"] = arguments["step"]
         if arguments["entry"].get("runtime") == "transformers":  # nothing is trained yet
             from emopress.train.large import write_base
 
-            unused = ("step", "device", "state")
+            unused = ("step", "device", "run")
             write_base(**{name: arguments[name] for name in arguments if name not in unused})
         else:
             from emopress.train.finetune import finetune

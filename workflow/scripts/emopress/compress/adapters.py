@@ -20,10 +20,10 @@ from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
 from emopress.train.batches import Encoded, logits_of
-from emopress.train.data import training_identity
 from emopress.train.finetune import encode_data
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 from emopress.train.transformer import load_transformer, replace_module
 
@@ -148,13 +148,13 @@ def train_adapters(
     device: str,
     train: Path,
     validation: Path,
-    state: Path,
+    run: TrainingRun,
     out: Path,
 ) -> None:
     """Train adapters on the checkpoint `parent` as config entry `step` says; write it merged to `out`.
 
     `out` is a plain checkpoint that any pass can follow; its folder `adapter/` has what was
-    trained, for peft. `state` is where an unfinished training waits. UserError if a target of
+    trained, for peft. `run` is the job's training run. UserError if a target of
     `step` is no linear layer of the encoder. A large decoder (`runtime: transformers`) is not loaded in
     fp32 and not merged from 4 bits: `train_large_adapters` has its way.
     """
@@ -173,9 +173,9 @@ def train_adapters(
         label_objective(data.train.labels, step["train"], classes, where),
         step["train"],
         seed=seed,
-        identity=training_identity(step=step, seed=seed, texts=data.sha256, parent=origin),
+        identity=run.identity(step=step, seed=seed, texts=data.sha256, parent=origin),
         device=where,
-        state=state,
+        run=run,
         judge_by=tuned_for(checkpoint.data),
     )
     trainer.fit(data.train, data.validation, classes)

@@ -18,7 +18,6 @@ from emopress.checkpoint import (
     write_manifest,
 )
 from emopress.devices import pick_device
-from emopress.train.data import training_identity
 from emopress.train.finetune import (
     PACKAGES,
     encode_data,
@@ -27,6 +26,7 @@ from emopress.train.finetune import (
 from emopress.train.logits import read_logits
 from emopress.train.loop import AfterStep, Trainer, nothing
 from emopress.train.objectives import distillation_objective, label_objective
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 from emopress.train.transformer import count_parameters
 
@@ -41,7 +41,7 @@ def recovery(
     device: str,
     train: Path,
     validation: Path,
-    state: Path,
+    run: TrainingRun,
     teacher_logits: Path | None = None,
     after_step: AfterStep = nothing,
 ) -> Trainer | None:
@@ -69,7 +69,7 @@ def recovery(
         objective,
         step["recover"],
         seed=seed,
-        identity=training_identity(
+        identity=run.identity(
             step=step,
             seed=seed,
             texts=encoded.sha256,
@@ -77,7 +77,7 @@ def recovery(
             teacher=sha256_of(teacher_logits) if teacher_logits else None,
         ),
         device=where,
-        state=state,
+        run=run,
         after_step=after_step,
         judge_by=tuned_for(data),
     )

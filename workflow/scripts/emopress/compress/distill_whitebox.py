@@ -20,7 +20,7 @@ from emopress.compress.anatomy import layer_pairs, student_of_layers
 from emopress.compress.attention import UNDROPPED
 from emopress.devices import pick_device
 from emopress.errors import UserError
-from emopress.train.data import read_split, training_identity
+from emopress.train.data import read_split
 from emopress.train.finetune import (
     NewModel,
     encode_data,
@@ -32,6 +32,7 @@ from emopress.train.logits import teacher_licences
 from emopress.train.loop import Objective, Trainer, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
 from emopress.train.objectives import distillation_objective
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 from emopress.train.transformer import count_parameters, load_transformer
 
@@ -161,7 +162,7 @@ def distill_whitebox(
     pretrained_tokenizer: Path | None,
     teacher: Path,
     teacher_logits: list[Path],
-    state: Path,
+    run: TrainingRun,
     out: Path,
 ) -> None:
     """Distil the checkpoint folder `teacher` as config entry `step` says, and write the student to `out`.
@@ -170,7 +171,7 @@ def distill_whitebox(
     `teacher_logits` holds the teacher's own first, then those of further teachers, averaged. Loss:
     alpha soft + (1 - alpha) hard + hidden_weight hidden + attention_weight attention +
     cosine_weight cosine. The teacher's network runs only if one of the three weights is above 0.
-    `data` holds DATA_KEYS; `state` is where an unfinished training waits.
+    `data` holds DATA_KEYS; `run` is the job's training run.
     """
     source = read_checkpoint(teacher)
     network: Any = load_transformer(teacher)
@@ -207,7 +208,7 @@ def distill_whitebox(
             objective, learner, network.to(where), pairs, step, bf16=bf16
         )
     origin = parent_facts(teacher / MANIFEST)
-    identity = training_identity(
+    identity = run.identity(
         entry=entry,
         step=step,
         data=data,
@@ -225,7 +226,7 @@ def distill_whitebox(
         seed=seed,
         identity=identity,
         device=where,
-        state=state,
+        run=run,
         judge_by=tuned_for(data),
     )
     trainer.fit(encoded.train, encoded.validation, classes)

@@ -30,11 +30,11 @@ from emopress.compress.adapters import (
 from emopress.devices import pick_device, uses_bf16
 from emopress.runtime.transformers import ADAPTER, load_decoder
 from emopress.train.batches import Encoded, logits_of
-from emopress.train.data import training_identity
 from emopress.train.finetune import encode_data
 from emopress.train.large import write_large
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 
 
@@ -73,7 +73,7 @@ def train_large_adapters(
     device: str,
     train: Path,
     validation: Path,
-    state: Path,
+    run: TrainingRun,
     out: Path,
 ) -> None:
     """Train adapters on the checkpoint `parent` of a large decoder as config entry `step` says.
@@ -98,11 +98,11 @@ def train_large_adapters(
         label_objective(data.train.labels, step["train"], classes, where),
         step["train"],
         seed=seed,
-        identity=training_identity(
+        identity=run.identity(
             step=step, seed=seed, texts=data.sha256, parent=parent_facts(parent / MANIFEST)
         ),
         device=where,
-        state=state,
+        run=run,
         judge_by=tuned_for(checkpoint.data),
     )
     trainer.fit(data.train, data.validation, classes)

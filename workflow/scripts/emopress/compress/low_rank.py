@@ -13,6 +13,7 @@ from emopress.checkpoint import read_checkpoint
 from emopress.compress.anatomy import dense, layers_of
 from emopress.compress.derive import recovery, write_derived
 from emopress.errors import UserError
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 
@@ -94,7 +95,7 @@ def low_rank(
     validation: Path,
     out: Path,
     device: str,
-    state: Path,
+    run: TrainingRun,
     teacher_logits: Path | None = None,
 ) -> None:
     """Factor the linear layers of checkpoint `parent` as `step` says, and write it to `out`.
@@ -130,7 +131,7 @@ def low_rank(
         device=device,
         train=train,
         validation=validation,
-        state=state,
+        run=run,
         teacher_logits=teacher_logits,
     )
     findings = {

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import recovery, write_derived
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer
 
 
@@ -75,7 +76,7 @@ def prune_magnitude(
     validation: Path,
     out: Path,
     device: str,
-    state: Path,
+    run: TrainingRun,
     teacher_logits: Path | None = None,
 ) -> None:
     """Prune the checkpoint `parent` as config entry `step` says, and write it to `out`.
@@ -101,7 +102,7 @@ def prune_magnitude(
         device=device,
         train=train,
         validation=validation,
-        state=state,
+        run=run,
         teacher_logits=teacher_logits,
         after_step=lambda: apply_masks(model, masks),
     )

@@ -27,6 +27,7 @@ from emopress.runtime.tokens import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import read_split
+from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 
@@ -136,7 +137,7 @@ def prune_structured(
     validation: Path,
     out: Path,
     device: str,
-    state: Path,
+    run: TrainingRun,
     teacher_logits: Path | None = None,
 ) -> None:
     """Cut heads, neurons and layers out of checkpoint `parent` as `step` says, and write it to `out`.
@@ -181,7 +182,7 @@ def prune_structured(
         device=device,
         train=train,
         validation=validation,
-        state=state,
+        run=run,
         teacher_logits=teacher_logits,
     )
     heads, neurons = shapes_of(model)

@@ -26,6 +26,7 @@ from emopress.compress.fakequant import (
 from emopress.devices import pick_device
 from emopress.train.batches import Encoded
 from emopress.train.finetune import encode_data
+from emopress.train.run import TrainingRun
 from emopress.train.sample import calibration_rows
 from emopress.train.transformer import load_transformer
 
@@ -209,7 +210,7 @@ def qat(
     validation: Path,
     out: Path,
     device: str,
-    state: Path,
+    run: TrainingRun,
     teacher_logits: Path | None = None,
 ) -> None:
     """Train the checkpoint `parent` on with fake quantization as config entry `step` says.
@@ -234,7 +235,7 @@ def qat(
         device=device,
         train=train,
         validation=validation,
-        state=state,
+        run=run,
         teacher_logits=teacher_logits,
     )
     reference = reference_logits(model, encoded.validation, seed=seed, device=where)

@@ -15,9 +15,10 @@ from emopress.runtime.dense import FLATTEN
 from emopress.runtime.lexicon import Lexicon
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, label_tensor
-from emopress.train.data import Split, data_hash, read_split, training_identity
+from emopress.train.data import Split, data_hash, read_split
 from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 
 WEIGHTS, WORDS = "model.safetensors", "words.json"
@@ -77,7 +78,7 @@ def train_dense(
     train: Path,
     validation: Path,
     vectors: Path | None,
-    state: Path,
+    run: TrainingRun,
     out: Path,
     student: dict[str, Any] | None = None,
     teacher: Path | None = None,
@@ -88,7 +89,7 @@ def train_dense(
     `step` is its config entry; or the distillation pass that trains the entry `student` on
     `teacher_logits` (those of `teacher`, a bundle folder, first, then those of further teachers,
     averaged). `vectors` is the folder of the fetched file that the model's entry names; `data` holds
-    DATA_KEYS; `state` is where an unfinished training waits. The same seed, threads and machine give the same weights.
+    DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the same weights.
     """
     entry = student or step
     fit, held_out = read_split(train), read_split(validation)
@@ -127,7 +128,7 @@ def train_dense(
         learnt.objective,
         learnt.settings,
         seed=seed,
-        identity=training_identity(
+        identity=run.identity(
             entry=entry,
             step=step,
             data=data,
@@ -141,7 +142,7 @@ def train_dense(
             cut=[entries.pieces, fit_texts.ids, held_out_texts.ids],
         ),
         device=where,
-        state=state,
+        run=run,
         judge_by=tuned_for(data),
     )
     trainer.fit(fit_texts, held_out_texts, classes)

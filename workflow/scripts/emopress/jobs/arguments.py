@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from emopress.jobs.ledger import STATE
+from emopress.jobs.watching import training_run
 
 
 def optional_folder(inputs: Any, name: str) -> Path | None:
@@ -20,7 +20,7 @@ def _common(snakemake: Any) -> dict[str, Any]:
         "device": snakemake.params.device,
         "train": Path(snakemake.input.train),
         "validation": Path(snakemake.input.validation),
-        "state": out.with_name(STATE),
+        "run": training_run(out, snakemake.input.code, snakemake.params.context),
         "out": out,
     }
 

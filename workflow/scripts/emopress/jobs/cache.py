@@ -27,6 +27,7 @@ from emopress.artifact import (
     write_json,
 )
 from emopress.errors import UserError
+from emopress.jobs.code import code_hash
 from emopress.jobs.job import warn
 from emopress.jobs.ledger import STATE, TABLES
 
@@ -55,7 +56,7 @@ def key_of(snakemake: Any, script: Path, threads: int, facts: dict[str, Any]) ->
         "format": FORMAT,
         "rule": snakemake.rule,
         "script": sha256_of(script),
-        "code": sorted([Path(path).name, sha256_of(path)] for path in snakemake.input.code),
+        "code": code_hash(snakemake.input.code),
         "inputs": {
             name: [sha256_of(path) for path in ([paths] if isinstance(paths, str) else paths)]
             for name, paths in snakemake.input.items()

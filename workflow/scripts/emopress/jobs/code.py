@@ -11,9 +11,10 @@ it names in its texts. The room `jobs` is never among them: nothing in it shapes
 """
 
 import ast
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from emopress.artifact import replaced_file, sha256_of
 
 PACKAGE = "emopress"
 AROUND = f"{PACKAGE}.jobs"  # the room that is around every job
-STAMP_VARIABLE = "EMOPRESS_CODE"  # the stamp of the job that runs; set by emopress.jobs.job
 STAMPS = Path(".snakemake") / "emopress-code"
 SCRIPTS = Path(__file__).parents[2]
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where a statement holds others
@@ -81,25 +81,22 @@ def _imports(path: Path) -> frozenset[Path]:
     return frozenset(path for name in of_library for path in _files_of(name))
 
 
-def _roots(source: str) -> tuple[Iterable[Path], Iterable[Path]]:
-    """Return the library files that a source is, and the files whose imports it needs."""
-    if source.endswith(".py"):  # Snakemake itself reruns a rule whose script has changed
-        return [], [SCRIPTS / source]
-    module, _, _ = source.partition(":")
-    files = _files_of(module)
-    if SCRIPTS.joinpath(*module.split(".")).with_suffix(".py") not in files:
+def _files_that_hold(source: str) -> list[Path]:
+    """Return the files that a source stands in; ValueError if there is no such source."""
+    module = source.partition(":")[0]
+    files = [SCRIPTS / source] if source.endswith(".py") else _files_of(module)
+    if not source.endswith(".py"):
+        itself = SCRIPTS.joinpath(*module.split(".")).with_suffix(".py")
+        files = files if itself in files else []
+    if not files or not files[-1].is_file():
         raise ValueError(f"{source!r} is neither a script of the rules nor a maker of the library")
-    return files, files
+    return files
 
 
 def code_of(*sources: str) -> list[str]:
-    """Return the library files that makers or scripts need, sorted, relative to here."""
-    needed: set[Path] = set()
-    queue: list[Path] = []
-    for source in sources:
-        files, importing = _roots(source)
-        needed.update(files)
-        queue += importing
+    """Return the files that makers or scripts need and are, sorted, relative to here."""
+    needed = {file for source in sources for file in _files_that_hold(source)}
+    queue = list(needed)
     while queue:
         new = _imports(queue.pop()) - needed
         needed |= new
@@ -107,17 +104,12 @@ def code_of(*sources: str) -> list[str]:
     return sorted(os.path.relpath(path) for path in needed)
 
 
-def running_code() -> dict[str, str]:
-    """Return the SHA-256, by path, of the code that this job runs: what its stamp lists, and its script.
-
-    `emopress.jobs.job` names the stamp. Outside a job it is the whole library.
-    """
-    files = [*SCRIPTS.glob(f"{PACKAGE}/**/*.py")]
-    if stamp := os.environ.get(STAMP_VARIABLE):
-        names = [line.split("  ", 1)[1] for line in Path(stamp).read_text("utf-8").splitlines()]
-        script = SCRIPTS / Path(stamp).with_suffix(".py").name
-        files = [*(SCRIPTS / name for name in names), *([script] if script.is_file() else [])]
-    return {path.relative_to(SCRIPTS).as_posix(): sha256_of(path) for path in files}
+def code_hash(stamp: Path | str) -> str:
+    """Return one hash of the files that a stamp lists, as they are now: the code of the job that it is for."""
+    lines = Path(stamp).read_text(encoding="utf-8").splitlines()
+    names = [line.split("  ", 1)[1] for line in lines]
+    text = "".join(f"{sha256_of(SCRIPTS / name)}  {name}\n" for name in names)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stamp_path(*sources: str) -> Path:

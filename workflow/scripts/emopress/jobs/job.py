@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from emopress.errors import UserError
-from emopress.jobs.code import STAMP_VARIABLE
 from emopress.jobs.context import Context
 from emopress.jobs.gpus import held_gpus, visible_devices
 from emopress.jobs.ledger import guarded
@@ -98,8 +97,6 @@ def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> 
     else:
         threads = threads or fair_threads(snakemake.threads, context.cores, processors or 1)
     os.environ.update({name: str(threads) for name in THREAD_VARIABLES})
-    if stamp := getattr(snakemake.input, "code", None):
-        os.environ[STAMP_VARIABLE] = os.path.abspath(stamp if isinstance(stamp, str) else stamp[0])
     os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"
     terminal = sys.stderr
     try:

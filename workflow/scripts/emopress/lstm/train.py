@@ -18,10 +18,11 @@ from emopress.errors import UserError
 from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.lstm.weights import GENERATIVE, WEIGHTS
 from emopress.train.batches import Encoded
-from emopress.train.data import read_split, training_identity
+from emopress.train.data import read_split
 from emopress.train.finetune import encode_data, read_pretrained
 from emopress.train.lesson import Lesson, lesson
 from emopress.train.loop import Objective, Trainer
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 from emopress.train.vowel_signs import has_vowel_signs
@@ -80,7 +81,7 @@ def train_lstm(
     train: Path,
     validation: Path,
     pretrained_tokenizer: Path | None,
-    state: Path,
+    run: TrainingRun,
     out: Path,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
@@ -113,7 +114,7 @@ def train_lstm(
             teacher=teacher,
             teacher_logits=teacher_logits,
         )
-    identity = training_identity(
+    identity = run.identity(
         entry=entry,
         step=step,
         data=data,
@@ -131,7 +132,7 @@ def train_lstm(
         seed=seed,
         identity=identity,
         device=where,
-        state=state,
+        run=run,
         judge_by=tuned_for(data),
     )
     trainer.fit(fit, encoded.validation, classes)

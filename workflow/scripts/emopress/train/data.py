@@ -1,7 +1,6 @@
 """The training and validation texts of a data set, as the training jobs read them."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pandas
 
 from emopress.artifact import sha256_of
-from emopress.jobs.code import running_code
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,3 @@ def read_split(path: Path | str) -> Split:
 def data_hash(*paths: Path | str) -> str:
     """Return one hash for the files that a model was trained on."""
     return hashlib.sha256("\n".join(map(sha256_of, paths)).encode()).hexdigest()
-
-
-def training_identity(**facts: Any) -> str:
-    """Return a hash of all that a training's result depends on, and of the code that this job runs."""
-    text = json.dumps({"facts": facts, "code": running_code()}, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -14,9 +14,10 @@ from emopress.devices import pick_device
 from emopress.runtime.tokens import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
-from emopress.train.data import data_hash, read_split, training_identity
+from emopress.train.data import data_hash, read_split
 from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer
+from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
 from emopress.train.transformer import build_transformer, count_parameters
@@ -148,7 +149,7 @@ def finetune(
     validation: Path,
     pretrained: Path | None,
     pretrained_tokenizer: Path | None,
-    state: Path,
+    run: TrainingRun,
     out: Path,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
@@ -157,7 +158,7 @@ def finetune(
 
     With `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of further
     teachers, averaged) this is the distillation pass `step`; without, `step` is the model itself.
-    `data` holds DATA_KEYS; `state` is where an unfinished training waits. The same seed, threads
+    `data` holds DATA_KEYS; `run` is the job's training run. The same seed, threads
     and machine give the same weights.
     """
     torch.manual_seed(seed)
@@ -180,7 +181,7 @@ def finetune(
         teacher=teacher,
         teacher_logits=teacher_logits,
     )
-    identity = training_identity(
+    identity = run.identity(
         entry=entry,
         step=step,
         data=data,
@@ -198,7 +199,7 @@ def finetune(
         seed=seed,
         identity=identity,
         device=where,
-        state=state,
+        run=run,
         judge_by=tuned_for(data),
     )
     trainer.fit(encoded.train, encoded.validation, classes)

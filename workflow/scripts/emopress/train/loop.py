@@ -5,27 +5,24 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from emopress.artifact import remove_folder
 from emopress.devices import uses_bf16
 from emopress.errors import UserError
 from emopress.tasks import MULTI, probabilities
-from emopress.train.bar import progress_bar
 from emopress.train.batches import Encoded, bucketed_batches, logits_of
 from emopress.train.optimizer import adamw, checkpoint_gradients, rise_and_fall
 from emopress.train.overlap import macro_f1
 from emopress.train.ranks import Ranks
+from emopress.train.run import TrainingRun, Unwatched, Watcher
 from emopress.train.state import Progress, read_progress, save_progress
 from emopress.train.thresholds import MACRO_F1, thresholds_for, tuned
-from emopress.train.tracking import Untracked, run_name, tracked
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
@@ -45,9 +42,8 @@ def set_threads(threads: int) -> None:
 class Trainer:
     """Trains one model; where several processes train it together (`Ranks`) each has a Trainer of it.
 
-    `state` is a folder that an unfinished training waits in; `identity` stands for all that the
-    result depends on, and a state with another one is not resumed. Call `forget` when the result
-    is safe on disk.
+    `identity` stands for all that the result depends on: what waits in the folder of `run` with
+    another one is not resumed. Call `forget` when the result is safe on disk.
     """
 
     def __init__(
@@ -59,13 +55,13 @@ class Trainer:
         seed: int,
         identity: str,
         device: torch.device,
-        state: Path,
+        run: TrainingRun,
         after_step: AfterStep = nothing,
         judge_by: str = MACRO_F1,
     ) -> None:
         self.model, self.objective, self.settings = model.to(device), objective, settings
         self.seed, self.identity = seed, identity
-        self.device, self.state, self.after_step = device, state, after_step
+        self.device, self.run, self.after_step = device, run, after_step
         self.bf16, self.ranks = uses_bf16(settings["precision"], device), Ranks.here()
         if settings["gradient_checkpointing"]:
             checkpoint_gradients(model)
@@ -93,28 +89,16 @@ class Trainer:
         self.scheduler = rise_and_fall(self.optimizer, settings["warmup"], total)
         self._resume()
         self.ranks.start_alike(self.model, len(self.history))
-        name = run_name(self.state)
-        with (
-            tracked(name, settings, identity=self.identity)
-            if first
-            else nullcontext(Untracked()) as run,
-            progress_bar(total, steps * len(self.history), shown=first) as bar,
-        ):
+        facts = (self.run.folder, settings, self.identity, total, steps * len(self.history))
+        with self.run.watch(*facts) if first else nullcontext(Unwatched()) as watcher:
             for epoch in range(len(self.history) + 1, settings["epochs"] + 1):
                 if self._out_of_patience():
                     break
-                loss = self._epoch(epoch, train, lengths, classes, bar)
+                loss = self._epoch(epoch, train, lengths, classes, total, watcher)
                 score = self._judged(validation, classes, (epoch, steps)) if first else 0.0
                 (score,) = self.ranks.from_first([score])
                 self._record(epoch, loss, score)
-                run.log({"loss": loss, "validation_macro_f1": score}, epoch)
-                bar.set_postfix(loss=f"{loss:.4f}", val_f1=f"{score:.4f}")
-                if first:
-                    bar.write(
-                        f"epoch {epoch}/{settings['epochs']}  loss {loss:.4f}  "
-                        f"validation macro F1 {score:.4f}  (best: epoch {self.best_epoch})",
-                        file=sys.stderr,
-                    )
+                watcher.epoch(self.history[-1], self.best_epoch)
         if self.history and first:  # without an epoch there is no best one
             self.model.load_state_dict(self.best)
         if validation.labels.ndim == 2 and first:
@@ -154,11 +138,17 @@ class Trainer:
         }
 
     def forget(self) -> None:
-        """Remove the state: the trained model is safe."""
-        remove_folder(self.state)
+        """Remove what waited in the run's folder: the trained model is safe."""
+        remove_folder(self.run.folder)
 
     def _epoch(
-        self, epoch: int, train: Encoded, lengths: list[int], classes: int, bar: tqdm
+        self,
+        epoch: int,
+        train: Encoded,
+        lengths: list[int],
+        classes: int,
+        total: int,
+        watcher: Watcher,
     ) -> float:
         settings = self.settings
         torch.manual_seed(self.ranks.seed(self.seed * 100_003 + epoch))
@@ -171,7 +161,7 @@ class Trainer:
             texts = sum(len(indices) for indices in group)
             step_loss = 0.0
             for indices in group:
-                loss = self._loss(train, indices, classes, int(bar.total or 1))
+                loss = self._loss(train, indices, classes, total)
                 loss = loss * (len(indices) / texts)
                 if self.ranks.share(indices):  # none of the texts may be this process's
                     loss.backward()
@@ -187,8 +177,7 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             self.after_step()
             losses.append(step_loss)
-            bar.set_postfix(loss=f"{step_loss:.4f}", val_f1=self._best_score(), refresh=False)
-            bar.update()
+            watcher.step(step_loss, self._best_score())
         return float(np.mean(losses))
 
     def _loss(self, train: Encoded, indices: list[int], classes: int, total: int) -> Tensor:
@@ -203,9 +192,8 @@ class Trainer:
             output = SimpleNamespace(logits=self.ranks.whole(logits, len(indices)))
         return self.objective(output, inputs, indices, progress)
 
-    def _best_score(self) -> str:
-        scores = [row["validation_macro_f1"] for row in self.history]
-        return f"{max(scores):.4f}" if scores else "-"
+    def _best_score(self) -> float | None:
+        return max((row["validation_macro_f1"] for row in self.history), default=None)
 
     def _out_of_patience(self) -> bool:
         return len(self.history) - self.best_epoch >= self.settings["patience"]
@@ -226,10 +214,11 @@ class Trainer:
             "scheduler_step": self.scheduler.last_epoch,
         }
         rows = self.optimizer.state_dict()["state"]
-        save_progress(self.state, Progress(weights, self.best, rows, told), identity=self.identity)
+        progress = Progress(weights, self.best, rows, told)
+        save_progress(self.run.folder, progress, identity=self.identity)
 
     def _resume(self) -> None:
-        saved = read_progress(self.state, identity=self.identity)
+        saved = read_progress(self.run.folder, identity=self.identity)
         if saved is None:
             return
         self.model.load_state_dict(saved.weights)

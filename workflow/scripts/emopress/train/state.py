@@ -10,9 +10,15 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from emopress.artifact import check_files, file_table, read_json, replaced_folder, write_json
+from emopress.artifact import (
+    check_files,
+    file_table,
+    is_table,
+    read_json,
+    replaced_folder,
+    write_json,
+)
 from emopress.errors import UserError
-from emopress.jobs.ledger import table_of
 
 MANIFEST = "state.json"
 Rows = dict[int, dict[str, Tensor]]
@@ -59,8 +65,9 @@ def read_progress(folder: Path, *, identity: str) -> Progress | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
-    files, manifest = table_of(path), read_json(path)
-    if manifest.get("sha256") != _seal(manifest.get("identity"), files):
+    manifest = read_json(path)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not is_table(files) or manifest.get("sha256") != _seal(manifest.get("identity"), files):
         raise UserError(
             f"{path}: damaged (not what its sha256 says); delete {folder} and run the workflow again"
         )

@@ -1,8 +1,7 @@
-"""Sends the curve of a training to a tracker too: TensorBoard, Weights & Biases or MLflow, offline by default.
+"""Sends the curve of a training run to a tracker too: TensorBoard, Weights & Biases or MLflow, offline by default.
 
-training.json has the curve whatever happens here. What to track with is told by the environment and not
-by a job's params: it changes no result and reruns nothing. A tracker's package is imported when it is
-asked for. (transformers' callbacks serve transformers' own Trainer; this project's loop is its own.)
+training.json has the curve whatever happens here. A tracker's package is imported when it is asked for.
+(transformers' callbacks serve transformers' own Trainer; this project's loop is its own.)
 """
 
 import hashlib
@@ -15,8 +14,6 @@ from typing import Any, Protocol
 
 from emopress.errors import UserError
 
-KIND_VARIABLE = "EMOPRESS_TRACKING"  # the config's `tracking`; set by common.smk, as is
-STUDY_VARIABLE = "EMOPRESS_STUDY"  # the study's name
 FOLDER = Path("results") / "tracking"
 PACKAGES = {
     "tensorboard": "torch.utils.tensorboard",
@@ -25,14 +22,14 @@ PACKAGES = {
 }
 
 
-class Run(Protocol):
-    """One training, as a tracker sees it."""
+class Tracker(Protocol):
+    """The run of a tracker that stands for a training run."""
 
     def log(self, values: Mapping[str, float], epoch: int) -> None:
         """Add the numbers of one epoch by name."""
 
     def close(self, *, failed: bool = False) -> None:
-        """End the run; what was logged is safe then. `failed`: its training did not come to its end."""
+        """End the run; what was logged is safe then. `failed`: the training run did not come to its end."""
 
 
 class Untracked:
@@ -49,7 +46,7 @@ class TensorBoardRun:
     """Event files below results/tracking/tensorboard/<run>/."""
 
     def __init__(
-        self, module: Any, name: str, settings: Mapping[str, Any], *, identity: str
+        self, module: Any, name: str, settings: Mapping[str, Any], *, study: str, identity: str
     ) -> None:
         self.writer = module.SummaryWriter(str(FOLDER / "tensorboard" / name))
         text = "\n".join(f"    {key}: {value}" for key, value in settings.items())
@@ -68,14 +65,13 @@ class TensorBoardRun:
 class WandbRun:
     """A run of Weights & Biases, in the folder results/tracking unless WANDB_DIR says otherwise.
 
-    WANDB_MODE is `offline` where it is not set; `wandb sync` sends such runs. A training that goes on
-    after an interruption goes on in its run; one of other settings, texts or code has a run of its own.
+    WANDB_MODE is `offline` where it is not set; `wandb sync` sends such runs. A training run that goes on
+    after an interruption goes on in its run there; one of other settings, texts or code has one of its own.
     """
 
     def __init__(
-        self, module: Any, name: str, settings: Mapping[str, Any], *, identity: str
+        self, module: Any, name: str, settings: Mapping[str, Any], *, study: str, identity: str
     ) -> None:
-        study = os.environ.get(STUDY_VARIABLE, "emopress")
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.run = module.init(
             project=os.environ.get("WANDB_PROJECT", study),
@@ -92,25 +88,25 @@ class WandbRun:
         self.run.log(dict(values), step=epoch)
 
     def close(self, *, failed: bool = False) -> None:
-        """End the run, as crashed if the training has failed."""
+        """End the run, as crashed if it has failed."""
         self.run.finish(exit_code=int(failed))
 
 
 class MlflowRun:
     """A run of MLflow, in results/tracking/mlflow/<run>.db (SQLite) unless MLFLOW_TRACKING_URI names a store.
 
-    A file for each training: several run at once, and SQLite takes one writer.
+    A file for each training run: several go on at once, and SQLite takes one writer.
     """
 
     def __init__(
-        self, module: Any, name: str, settings: Mapping[str, Any], *, identity: str
+        self, module: Any, name: str, settings: Mapping[str, Any], *, study: str, identity: str
     ) -> None:
         file = FOLDER / "mlflow" / f"{name}.db"
         file.parent.mkdir(parents=True, exist_ok=True)
         local = f"sqlite:///{file.resolve()}"
         self.mlflow = module
         module.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", local))
-        module.set_experiment(os.environ.get(STUDY_VARIABLE, "emopress"))
+        module.set_experiment(study)
         module.start_run(run_name=name)
         module.log_params(dict(settings))
 
@@ -123,37 +119,35 @@ class MlflowRun:
         self.mlflow.end_run("FAILED" if failed else "FINISHED")
 
 
-RUNS: dict[str, Callable[..., Run]] = {
+RUNS: dict[str, Callable[..., Tracker]] = {
     "tensorboard": TensorBoardRun,
     "wandb": WandbRun,
     "mlflow": MlflowRun,
 }
 
 
-def run_name(state: Path) -> str:
-    """Return a training's name, from where its unfinished state waits: data set/variant/seed."""
-    return "/".join(state.absolute().parts[-4:-1])
-
-
 @contextmanager
-def tracked(name: str, settings: Mapping[str, Any], *, identity: str) -> Iterator[Run]:
-    """Yield the run of a training and close it, as failed if the block raises (an interruption too)."""
-    run = open_run(name, settings, identity=identity)
+def tracked(
+    kind: str, name: str, settings: Mapping[str, Any], *, study: str, identity: str
+) -> Iterator[Tracker]:
+    """Yield the tracker's run of a training run and close it, as failed if the block raises."""
+    run = open_run(kind, name, settings, study=study, identity=identity)
     try:
         yield run
-    except BaseException:
+    except BaseException:  # an interruption too
         run.close(failed=True)
         raise
     run.close()
 
 
-def open_run(name: str, settings: Mapping[str, Any], *, identity: str) -> Run:
-    """Begin the run `name` in the tracker that the environment names, with the training's settings.
+def open_run(
+    kind: str, name: str, settings: Mapping[str, Any], *, study: str, identity: str
+) -> Tracker:
+    """Begin the run `name` in the tracker `kind` (of RUNS, or `none`), with the settings of the training run.
 
-    `identity` stands for all that the training's result depends on: with another one it is another run.
-    UserError if its package is not installed.
+    `identity` stands for all that the result depends on: with another one it is another run.
+    UserError if the tracker's package is not installed.
     """
-    kind = os.environ.get(KIND_VARIABLE, "none")
     if kind == "none":
         return Untracked()
     try:
@@ -163,4 +157,4 @@ def open_run(name: str, settings: Mapping[str, Any], *, identity: str) -> Run:
             f"tracking: {kind} is asked for, but its package is not installed here ({error}); "
             f"pip install {kind}, or tracking: none"
         ) from None
-    return RUNS[kind](module, name, settings, identity=identity)
+    return RUNS[kind](module, name, settings, study=study, identity=identity)

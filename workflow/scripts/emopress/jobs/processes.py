@@ -1,6 +1,6 @@
-"""Starts a training in several processes, a GPU each, by `accelerate launch`, and is what each of them runs.
+"""Starts a training run in several processes, a GPU each, by `accelerate launch`, and is what each of them runs.
 
-python -m accelerate.commands.launch ... --module emopress.train.parallel FOLDER   (what `launched` starts)
+python -m accelerate.commands.launch ... --module emopress.jobs.processes FOLDER   (what `launched` starts)
 
 The processes live no longer than the job: each waits in a thread for a lock that the job holds, which
 the operating system releases when the job ends, however it ends.
@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,16 @@ from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
 from emopress.jobs.job import THREAD_VARIABLES, error_line
 from emopress.jobs.ledger import LOCKS_HELD
+from emopress.jobs.watching import LogWatch
+from emopress.train.run import TrainingRun, unwatched
 
-# The trainings that may be started so: the module of each. Text, so that no rule hangs from the others' code.
-TRAININGS = {
-    "finetune": "emopress.train.finetune",
-    "train_adapters": "emopress.compress.adapters",
-    "train_large_adapters": "emopress.compress.large_adapters",
-}
-WORKER = "emopress.train.parallel"
+PACKAGE = "emopress"  # whose makers may be started so
+WORKER = "emopress.jobs.processes"
 LOCK, ORDER, SETTINGS, ERROR = "job.lock", "order.json", "accelerate.json", "error-{rank}.json"
-PATH = "path/"  # the key of a path in ORDER; no name in a config has a slash
+PATH, RUN = (
+    "path/",
+    "run/",
+)  # the keys of a path and a training run in ORDER; no name in a config has a slash
 # What would change the launcher's ways, or those of the processes: torchrun's and accelerate's variables.
 FOREIGN = ("ACCELERATE_", "PET_", "TORCHELASTIC_", "MASTER_")
 FOREIGN_NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK")
@@ -45,7 +46,7 @@ STOPPING_S = 10.0
 def launched(
     function: Callable[..., None], arguments: dict[str, Any], *, processes: int, threads: int
 ) -> None:
-    """Call `function`, one of TRAININGS, with keyword `arguments`: here, or in `processes` > 1 processes.
+    """Call `function`, a maker, with keyword `arguments`: here, or in `processes` > 1 processes.
 
     They share the `threads` of the job, at least one each, and their output goes to this process's
     stderr. What the job would tell of an error in one line is raised as that UserError; any other
@@ -57,12 +58,12 @@ def launched(
         set_threads(threads)
         function(**arguments)
         return
-    if TRAININGS.get(function.__name__) != function.__module__:
-        raise ValueError(f"{function.__name__} is none of {', '.join(TRAININGS)}")
+    maker = f"{function.__module__}:{function.__qualname__}"
+    _check(maker)
     with tempfile.TemporaryDirectory(prefix="emopress-training-") as name:
         folder = Path(name)
         each = max(1, threads // processes)
-        order = {"function": function.__name__, "arguments": arguments, "threads": each}
+        order = {"maker": maker, "arguments": arguments, "threads": each}
         (folder / ORDER).write_text(json.dumps(order, default=_written), encoding="utf-8")
         write_json(folder / SETTINGS, _settings(processes))
         with open(folder / LOCK, "w") as lock:
@@ -78,15 +79,31 @@ def launched(
         )
 
 
-def _written(value: Any) -> dict[str, str]:
-    """Return what stands for a path in JSON; TypeError for any other object."""
+def _check(maker: str) -> None:
+    """Raise ValueError unless this names a function of one of the library's modules."""
+    module, _, name = maker.partition(":")
+    if module.split(".")[0] != PACKAGE or not name.isidentifier():
+        raise ValueError(f"{maker} is no maker of {PACKAGE}")
+
+
+def _written(value: Any) -> dict[str, Any]:
+    """Return what stands for a path or a training run in JSON; TypeError for any other object."""
+    if isinstance(value, TrainingRun):
+        watch = asdict(value.watch) if isinstance(value.watch, LogWatch) else None
+        return {RUN: {"folder": value.folder, "code": value.code, "watch": watch}}
     if not isinstance(value, Path):
-        raise TypeError(f"{value!r} is no argument of a training")
+        raise TypeError(f"{value!r} is no argument of a training run")
     return {PATH: str(value)}
 
 
 def _read(value: dict[str, Any]) -> Any:
-    return Path(value[PATH]) if value.keys() == {PATH} else value
+    """Return what a JSON object stands for."""
+    if value.keys() == {PATH}:
+        return Path(value[PATH])
+    if value.keys() == {RUN}:
+        watch = value[RUN]["watch"]
+        return TrainingRun(**value[RUN] | {"watch": LogWatch(**watch) if watch else unwatched})
+    return value
 
 
 def _settings(processes: int) -> dict[str, Any]:
@@ -167,11 +184,11 @@ def end_with_the_job(folder: Path) -> None:
 
 
 def ordered(folder: Path) -> tuple[Callable[..., None], dict[str, Any], int]:
-    """Return what `launched` wrote: a function of TRAININGS (KeyError for any other), its arguments, the threads."""
+    """Return what `launched` wrote: a maker (ValueError for any other function), its arguments, the threads."""
     order = json.loads((folder / ORDER).read_text(encoding="utf-8"), object_hook=_read)
-    name = order["function"]
-    module = importlib.import_module(TRAININGS[name])
-    return getattr(module, name), order["arguments"], order["threads"]
+    _check(order["maker"])
+    module, _, name = order["maker"].partition(":")
+    return getattr(importlib.import_module(module), name), order["arguments"], order["threads"]
 
 
 def main(folder: Path) -> int:
