@@ -84,7 +84,6 @@ TIMING_THREADS = max(
 )
 
 
-
 def check_targets():
     """Raise an error, a line per target that was asked for and that nothing makes."""
     problems = target_errors(
