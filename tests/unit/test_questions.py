@@ -9,7 +9,7 @@ from emopress.measure.questions import (
     Sampled,
     calibrated,
     collapsed,
-    noise_loss,
+    noise_losses,
     pairs_of,
     questions,
 )
@@ -87,7 +87,8 @@ def scores():
 
 def test_a_contrast_by_hand(scores):
     assert scores.noise == [0.1, 0.2]
-    found = scores.contrast(noise_loss("disc", [0.1, 0.2]))
+    terms = noise_losses(Pair("gene", "disc", None), [0.1, 0.2])
+    found = scores.contrast(terms["discriminative"])
     assert found["accuracy"] == {
         "value": pytest.approx(0.25), "low": pytest.approx(0.25), "high": pytest.approx(0.25),
         "seeds": pytest.approx([0.25, 0.25]),

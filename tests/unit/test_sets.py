@@ -29,32 +29,34 @@ def test_by_hand():
     assert found.f1.tolist() == pytest.approx([1, 2 / 3, 0])
     assert found.macro_f1 == pytest.approx(5 / 9)
     assert found.micro_f1 == pytest.approx(6 / 8)  # 3 hits, 4 true, 4 predicted
-    assert sets.label_confusions(TRUTH, GIVEN).tolist() == [
+    several = scores(TRUTH, GIVEN, list("abc")).several
+    assert several["label_confusion"] == [
         [[2, 0], [0, 2]],
         [[2, 0], [1, 1]],
         [[3, 1], [0, 0]],
     ]
     assert sets.crossed(TRUTH, GIVEN).tolist() == [[2, 0, 0], [1, 1, 1], [0, 0, 0]]
-    assert sets.cooccurrence(TRUTH).tolist() == [[2, 1, 0], [1, 2, 0], [0, 0, 0]]
+    assert several["cooccurrence"] == [[2, 1, 0], [1, 2, 0], [0, 0, 0]]
 
 
 def test_like_scikit_learn():
+    """What resampling computes in numpy is what `scores` asks scikit-learn for."""
     truth, models = drawn_sets()
     given = models[0, 0]
     labels = list("abcdef")
-    found = scores(truth, given, labels)
-    assert found.accuracy == pytest.approx(reference.accuracy_score(truth, given))
-    assert found.several["hamming_loss"] == pytest.approx(reference.hamming_loss(truth, given))
-    for average, value in (("macro", found.macro_f1), ("micro", found.micro_f1)):
-        expected = reference.f1_score(truth, given, average=average, zero_division=0)
-        assert value == pytest.approx(expected)
+    found, points = scores(truth, given, labels), sets.observed(truth, given)
+    for name in ("accuracy", "macro_f1", "micro_f1"):
+        assert getattr(points, name) == pytest.approx(getattr(found, name))
+    assert points.hamming_loss == pytest.approx(found.several["hamming_loss"])
+    assert points.f1.tolist() == pytest.approx([found.per_class[name]["f1"] for name in labels])
     expected = reference.f1_score(truth, given, average="samples", zero_division=1)
+    assert points.sample_f1 == pytest.approx(expected)
     assert found.several["sample_f1"] == pytest.approx(expected)
     expected = reference.jaccard_score(truth, given, average="samples", zero_division=1)
+    assert points.jaccard == pytest.approx(expected)
     assert found.several["jaccard"] == pytest.approx(expected)
-    expected = reference.multilabel_confusion_matrix(truth, given).tolist()
-    assert found.several["label_confusion"] == expected
-    assert np.diag(found.confusion).tolist() == [row[1][1] for row in expected]
+    hits = [row[1][1] for row in found.several["label_confusion"]]
+    assert np.diag(found.confusion).tolist() == hits
     columns = reference.precision_recall_fscore_support(truth, given, zero_division=0)
     for i, label in enumerate(labels):
         expected = [float(column[i]) for column in columns]

@@ -9,6 +9,8 @@ from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
     f1_score,
+    hamming_loss,
+    multilabel_confusion_matrix,
     precision_recall_fscore_support,
 )
 
@@ -40,59 +42,33 @@ def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Score
 
     A class that is never predicted has precision 0.
     """
-    if truth.ndim == 2:
-        return _set_scores(truth, predicted, labels)
     indices = np.arange(len(labels))
     options: dict[str, Any] = {"labels": indices, "zero_division": 0}
     columns = precision_recall_fscore_support(truth, predicted, **options)
-    per_class = {
-        label: {
-            "precision": float(columns[0][i]),
-            "recall": float(columns[1][i]),
-            "f1": float(columns[2][i]),
-            "support": int(columns[3][i]),
+    names = ("precision", "recall", "f1", "support")
+    several: dict[str, Any] = {}
+    if truth.ndim == 2:
+        confusion = sets.crossed(truth, predicted)
+        several = {
+            "sample_f1": float(sets.text_f1(truth, predicted).mean()),
+            "jaccard": float(sets.text_jaccard(truth, predicted).mean()),
+            "hamming_loss": float(hamming_loss(truth, predicted)),
+            "label_confusion": multilabel_confusion_matrix(truth, predicted).tolist(),
+            "cooccurrence": sets.crossed(truth, truth).tolist(),
         }
-        for i, label in enumerate(labels)
-    }
+    else:
+        confusion = confusion_matrix(truth, predicted, labels=indices)
     return Scores(
         accuracy=float(accuracy_score(truth, predicted)),
         macro_f1=float(f1_score(truth, predicted, average="macro", **options)),
         micro_f1=float(f1_score(truth, predicted, average="micro", **options)),
-        per_class=per_class,
-        confusion=confusion_matrix(truth, predicted, labels=indices).tolist(),
-        texts=len(truth),
-    )
-
-
-def _set_scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Scores:
-    found, confusion = sets.observed(truth, predicted), sets.label_confusions(truth, predicted)
-
-    def share(part: int, whole: int) -> float:
-        return part / whole if whole else 0.0
-
-    per_class = {}
-    for i, label in enumerate(labels):
-        (_, extra), (missed, hits) = confusion[i].tolist()
-        per_class[label] = {
-            "precision": share(hits, hits + extra),
-            "recall": share(hits, hits + missed),
-            "f1": float(found.f1[i]),
-            "support": hits + missed,
-        }
-    return Scores(
-        accuracy=float(found.accuracy),
-        macro_f1=float(found.macro_f1),
-        micro_f1=float(found.micro_f1),
-        per_class=per_class,
-        confusion=sets.crossed(truth, predicted).tolist(),
-        texts=len(truth),
-        several={
-            "sample_f1": float(found.sample_f1),
-            "jaccard": float(found.jaccard),
-            "hamming_loss": float(found.hamming_loss),
-            "label_confusion": confusion.tolist(),
-            "cooccurrence": sets.cooccurrence(truth).tolist(),
+        per_class={
+            label: dict(zip(names, (*map(float, values[:3]), int(values[3])), strict=True))
+            for label, *values in zip(labels, *columns, strict=True)
         },
+        confusion=confusion.tolist(),
+        texts=len(truth),
+        several=several,
     )
 
 

@@ -3,7 +3,7 @@
 Every number is a contrast, a weighted sum of scores of some variants on clean or noisy test texts, so that
 one paired bootstrap serves them all: each resample scores all variants, shares of noise and training
 seeds on the same texts, and takes the mean over seeds (`measure.intervals`). It resamples texts alone:
-what other trainings and other calibration texts would change stands in the values per seed.
+what other training runs and other calibration texts would change is seen in the values per seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +30,16 @@ class Pair:
     discriminative: str
     step: Step
 
+    @property
+    def variants(self) -> dict[str, str]:
+        """The two variants by kind."""
+        return {GENERATIVE: self.generative, DISCRIMINATIVE: self.discriminative}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the statistics say of the pair: its pass and its variants."""
+        return {"step": dict(self.step) if self.step else None, "variants": self.variants}
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -49,7 +59,7 @@ class Sampled:
 
         `value` is the mean of `seeds`, the sums of each training seed.
         """
-        found = {}
+        contrasts = {}
         for name in SCORES:
             seeds = np.zeros(self.observed[0.0].accuracy.shape[1])
             drawn = np.zeros(len(self.drawn[0.0].accuracy))
@@ -59,8 +69,16 @@ class Sampled:
                 drawn = drawn + factor * getattr(self.drawn[noise], name)[:, place]
             low, high = interval(drawn)
             value = float(seeds.mean())
-            found[name] = {"value": value, "low": low, "high": high, "seeds": seeds.tolist()}
-        return found
+            contrasts[name] = {"value": value, "low": low, "high": high, "seeds": seeds.tolist()}
+        return contrasts
+
+    def both(self, terms: Mapping[str, Sequence[Term]]) -> dict[str, Any]:
+        """Return the contrasts of terms by kind, and their `difference`, generative less discriminative."""
+        difference = less(terms[GENERATIVE], terms[DISCRIMINATIVE])
+        return {
+            **{kind: self.contrast(of_kind) for kind, of_kind in terms.items()},
+            "difference": self.contrast(difference),
+        }
 
 
 def pairs_of(models: Sequence[Mapping[str, Any]]) -> list[Pair]:
@@ -69,16 +87,13 @@ def pairs_of(models: Sequence[Mapping[str, Any]]) -> list[Pair]:
     `step` is the one pass of a variant, None without. Of several models of a kind the first one that is
     there in fp32 counts, with its variants. Without both kinds in fp32 there are none.
     """
-    kinds = {kind: _of_first(models, kind) for kind in (GENERATIVE, DISCRIMINATIVE)}
-    if not all(kinds.values()):
+    generative, discriminative = (_of_first(models, kind) for kind in (GENERATIVE, DISCRIMINATIVE))
+    if not generative or not discriminative:
         return []
-    steps = {name: model["step"] for own in kinds.values() for name, model in own.items()}
     return [
-        Pair(
-            kinds[GENERATIVE][name]["variant"], kinds[DISCRIMINATIVE][name]["variant"], steps[name]
-        )
-        for name in kinds[GENERATIVE]
-        if name in kinds[DISCRIMINATIVE]
+        Pair(model["variant"], discriminative[name]["variant"], discriminative[name]["step"])
+        for name, model in generative.items()
+        if name in discriminative
     ]
 
 
@@ -86,11 +101,11 @@ def _of_first(
     models: Sequence[Mapping[str, Any]], kind: str
 ) -> dict[str | None, Mapping[str, Any]]:
     """Return by the name of their pass the variants of the first model of a kind that is there in fp32."""
-    own = [model for model in models if model["kind"] == kind]
-    first = next((model["variant"] for model in own if model["step"] is None), None)
+    of_kind = [model for model in models if model["kind"] == kind]
+    first = next((model["variant"] for model in of_kind if model["step"] is None), None)
     return {
         model["step"]["name"] if model["step"] else None: model
-        for model in own
+        for model in of_kind
         if recipe.parse(model["variant"]).model == first
     }
 
@@ -100,14 +115,20 @@ def less(terms: Sequence[Term], other: Sequence[Term]) -> list[Term]:
     return [*terms, *((-factor, variant, noise) for factor, variant, noise in other)]
 
 
-def clean_loss(variant: str, start: str) -> list[Term]:
-    """Return what `variant` scores less than `start` on clean texts."""
-    return [(1.0, start, 0.0), (-1.0, variant, 0.0)]
+def clean_losses(pair: Pair, start: Pair) -> dict[str, list[Term]]:
+    """Return by kind what the variants of `pair` score less than those of `start` on clean texts."""
+    return {
+        kind: [(1.0, start.variants[kind], 0.0), (-1.0, variant, 0.0)]
+        for kind, variant in pair.variants.items()
+    }
 
 
-def noise_loss(variant: str, shares: Sequence[float]) -> list[Term]:
-    """Return what a variant loses on noisy texts, mean over the shares of noise."""
-    return [(1.0, variant, 0.0), *((-1.0 / len(shares), variant, share) for share in shares)]
+def noise_losses(pair: Pair, shares: Sequence[float]) -> dict[str, list[Term]]:
+    """Return by kind what the variants of `pair` lose on noisy texts, mean over the shares of noise."""
+    return {
+        kind: [(1.0, variant, 0.0), *((-1.0 / len(shares), variant, share) for share in shares)]
+        for kind, variant in pair.variants.items()
+    }
 
 
 def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
@@ -120,33 +141,22 @@ def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
     calibration: of each two pairs whose passes differ in `balanced` alone, how much more either kind
     scores with class-conditional calibration texts, and the difference.
     """
-    start = pairs[0] if pairs[0].step is None else next(p for p in pairs if p.step is None)
+    start = next(pair for pair in pairs if pair.step is None)
     return {
-        "fp32": _named(start)["variants"],
+        "fp32": start.variants,
         "loudest": max(scores.noise, default=None),
         "levels": [_levels(pair, scores) for pair in pairs],
         "noise": [_noise(pair, start, scores) for pair in pairs] if scores.noise else [],
         "bits": [
-            {
-                **_named(pair),
-                **_sides(
-                    scores,
-                    clean_loss(pair.generative, start.generative),
-                    clean_loss(pair.discriminative, start.discriminative),
-                ),
-            }
+            {**pair.facts, **scores.both(clean_losses(pair, start))}
             for pair in pairs
             if pair is not start
         ],
         "calibration": [
             {
-                **_named(balanced),
-                "unconditional": _named(other),
-                **_sides(
-                    scores,
-                    clean_loss(other.generative, balanced.generative),
-                    clean_loss(other.discriminative, balanced.discriminative),
-                ),
+                **balanced.facts,
+                "unconditional": other.facts,
+                **scores.both(clean_losses(other, balanced)),
             }
             for balanced, other in calibrated(pairs)
         ],
@@ -155,13 +165,14 @@ def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
 
 def calibrated(pairs: Sequence[Pair]) -> list[tuple[Pair, Pair]]:
     """Return the two pairs, balanced first, whose passes are the same but for the balance of their texts."""
-    found = []
-    for pair in pairs:
-        for other in pairs:
-            opposite = _balanced(pair.step) is True and _balanced(other.step) is False
-            if opposite and _but_balance(pair.step) == _but_balance(other.step):
-                found.append((pair, other))
-    return found
+    return [
+        (pair, other)
+        for pair in pairs
+        for other in pairs
+        if _balanced(pair.step) is True
+        and _balanced(other.step) is False
+        and _but_balance(pair.step) == _but_balance(other.step)
+    ]
 
 
 def _balanced(step: Step) -> bool | None:
@@ -174,32 +185,16 @@ def _but_balance(step: Step) -> dict[str, Any]:
     return {**rest, "texts": step["calibration"]["texts"]}
 
 
-def _named(pair: Pair) -> dict[str, Any]:
-    return {
-        "step": dict(pair.step) if pair.step else None,
-        "variants": {GENERATIVE: pair.generative, DISCRIMINATIVE: pair.discriminative},
-    }
-
-
-def _sides(
-    scores: Sampled, generative: Sequence[Term], discriminative: Sequence[Term]
-) -> dict[str, Any]:
-    return {
-        GENERATIVE: scores.contrast(generative),
-        DISCRIMINATIVE: scores.contrast(discriminative),
-        "difference": scores.contrast(less(generative, discriminative)),
-    }
-
-
 def _levels(pair: Pair, scores: Sampled) -> dict[str, Any]:
-    def at(variant: str, noise: float) -> dict[str, dict[str, Any]]:
-        return scores.contrast([(1.0, variant, noise)])
-
-    found = _named(pair)
-    for kind, variant in found["variants"].items():
-        noisy = at(variant, max(scores.noise)) if scores.noise else None
-        found[kind] = {"clean": at(variant, 0.0), "noisy": noisy}
-    return found
+    loudest = max(scores.noise, default=None)
+    levels = {
+        kind: {
+            "clean": scores.contrast([(1.0, variant, 0.0)]),
+            "noisy": None if loudest is None else scores.contrast([(1.0, variant, loudest)]),
+        }
+        for kind, variant in pair.variants.items()
+    }
+    return {**pair.facts, **levels}
 
 
 def collapsed(pair: Pair, start: Pair, scores: Sampled) -> list[str]:
@@ -208,41 +203,25 @@ def collapsed(pair: Pair, start: Pair, scores: Sampled) -> list[str]:
     def score(variant: str) -> float:
         return float(scores.contrast([(1.0, variant, 0.0)])["macro_f1"]["value"])
 
-    ends = ((pair.generative, start.generative), (pair.discriminative, start.discriminative))
     return [
         kind
-        for kind, (after, before) in zip((GENERATIVE, DISCRIMINATIVE), ends, strict=True)
-        if score(after) < COLLAPSED * score(before)
+        for kind, variant in pair.variants.items()
+        if score(variant) < COLLAPSED * score(start.variants[kind])
     ]
 
 
 def _noise(pair: Pair, start: Pair, scores: Sampled) -> dict[str, Any]:
     def difference(of: Pair) -> list[Term]:
-        mine, theirs = (noise_loss(v, scores.noise) for v in (of.generative, of.discriminative))
-        return less(mine, theirs)
+        losses = noise_losses(of, scores.noise)
+        return less(losses[GENERATIVE], losses[DISCRIMINATIVE])
 
-    shares = [
-        {
-            "noise": share,
-            **_sides(
-                scores,
-                noise_loss(pair.generative, [share]),
-                noise_loss(pair.discriminative, [share]),
-            ),
-        }
-        for share in scores.noise
-    ]
-    mean = _sides(
-        scores,
-        noise_loss(pair.generative, scores.noise),
-        noise_loss(pair.discriminative, scores.noise),
-    )
+    more = less(difference(pair), difference(start))
     return {
-        **_named(pair),
-        "shares": shares,
-        "mean": mean,
+        **pair.facts,
+        "shares": [
+            {"noise": share, **scores.both(noise_losses(pair, [share]))} for share in scores.noise
+        ],
+        "mean": scores.both(noise_losses(pair, scores.noise)),
         "collapsed": collapsed(pair, start, scores),
-        "more_than_fp32": None
-        if pair is start
-        else scores.contrast(less(difference(pair), difference(start))),
+        "more_than_fp32": None if pair is start else scores.contrast(more),
     }

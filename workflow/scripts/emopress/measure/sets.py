@@ -46,28 +46,13 @@ class SetScored(Scored):
         return SetScored(one.accuracy, one.f1, *(values[..., place] for values in extra))
 
 
-def label_confusions(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return a 2 x 2 table per label, [C, 2, 2]: rows whether it is true, columns whether predicted.
-
-    [[true negatives, false positives], [false negatives, true positives]] for both [N, C].
-    """
-    both = (truth & predicted).sum(axis=0)
-    given, true = predicted.sum(axis=0), truth.sum(axis=0)
-    neither = len(truth) - given - true + both
-    return np.stack([neither, given - both, true - both, both], axis=1).reshape(-1, 2, 2)
-
-
 def crossed(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return in how many texts that have label i label j is predicted, [C, C] for both [N, C].
 
-    What a confusion matrix is for one label per text, but a text counts in every row of its labels.
+    What a confusion matrix is for one label per text, but a text counts in every row of its labels. Of
+    the true labels twice: in how many texts two labels occur together.
     """
     return truth.astype(np.int64).T @ predicted.astype(np.int64)
-
-
-def cooccurrence(labels: np.ndarray) -> np.ndarray:
-    """Return in how many texts two labels stand together, [C, C]; the diagonal counts each label."""
-    return crossed(labels, labels)
 
 
 def scored(
