@@ -7,13 +7,6 @@ min_version("9.0")
 
 
 include: "workflow/rules/config.smk"
-
-
-for path in READ_HERE:
-
-    configfile: path
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
@@ -26,40 +19,37 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/workflow.rst"
 
 
-# Under a scheduler these run where Snakemake runs: what needs the network, and what takes a second.
-localrules:
-    report,
-    bundles,
-    data,
-    fetch_data,
-    fetch_model,
-    fetch_tokenizer,
-    fetch_vectors,
-    describe_data,
-    rulegraph,
-    sbom,
-    draw_rules,
-
-
 rule report:
     default_target: True
     input:
         "results/report.md",
         "results/report.html",
         "results/sbom.cdx.json",
+    localrule: True
 
 
 rule bundles:
     input:
-        [
-            bundle_of(dataset, variant, seed)
-            for dataset, variant, seed in STUDY.bundles()
-        ],
+        [bundle_of(*made) for made in STUDY.bundles()],
+    localrule: True
 
 
 rule data:
     input:
         expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
+    localrule: True
 
 
-check_targets()
+try:
+    check_targets(workflow, STUDY)
+    if workflow.output_settings.dryrun:  # a run checks them at its start
+        CONTEXT.check_gpus()
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+onstart:
+    try:
+        CONTEXT.start()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None

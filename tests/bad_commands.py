@@ -21,11 +21,21 @@ SNAKEMAKE = {
     ),
     "a config file that is called otherwise": (
         "snakemake -n --configfile my.yml -- report",
-        "config: my.yml: no such file (meant my.yaml?)",
+        "config: my.yml: no such file (did you mean my.yaml?)",
+    ),
+    "--configfile twice": (
+        "snakemake -n --configfile my.yaml --cores 2 --configfile=other.yaml -- report",
+        "--configfile is given 2 times, and Snakemake reads only the last; give all values after one: "
+        "--configfile my.yaml other.yaml",
+    ),
+    "--config twice": (
+        "snakemake -n --config device=cpu --config 'seeds=[0, 1]' -- report",
+        "--config is given 2 times, and Snakemake reads only the last; give all values after one: "
+        "--config device=cpu 'seeds=[0, 1]'",
     ),
     "a forgotten -- after --config": (
         "snakemake -n --config device=cpu report",
-        "--config device=cpu report: 'report' is no KEY=VALUE; if it is a target, put -- before it: "
+        "--config device=cpu report: 'report' is not KEY=VALUE; if it is a target, put -- before it: "
         "--config device=cpu -- report",
     ),
     "a forgotten -- after --cache": (
@@ -34,7 +44,7 @@ SNAKEMAKE = {
     ),
     "a config file after --config": (
         "snakemake -n --config my.yaml -- report",
-        "--config my.yaml: 'my.yaml' is no KEY=VALUE; a config file follows --configfile",
+        "--config my.yaml: 'my.yaml' is not KEY=VALUE; a config file follows --configfile",
     ),
 }
 

@@ -1,54 +1,55 @@
-"""Config files given by several flags, and words that flags of several values swallow."""
+"""Flags that are given twice, words that flags of several values take, and targets that nothing makes."""
 
-import os
+import shlex
+import sys
 
 import pytest
 
 from bad_commands import SNAKEMAKE, TARGETS
-from emopress.study.command_line import check_configfiles, repeated_configfiles, targets
+from emopress.study.command_line import command_error, typed_command, typed_targets
 from emopress.study.targets import target_errors
 
 
-def test_files_of_all_flags_but_the_last_are_found():
-    cases = {
-        "snakemake -n": [],
-        "snakemake --configfile a.yaml -- report": [],
-        "snakemake --configfile a.yaml b.yaml -- report": [],
-        "snakemake --configfile a.yaml --configfile b.yaml -n -- report": ["a.yaml"],
-        "snakemake --configfile=a.yaml --cores 2 --configfiles b.yaml c.yaml --configfile d.yaml": [
-            *("a.yaml", "b.yaml", "c.yaml")
-        ],
-        "snakemake --config mirror=x --configfile a.yaml -- configfile": [],
-    }
-    for line, files in cases.items():
-        assert repeated_configfiles(line.split()) == [os.path.abspath(f) for f in files], line
+@pytest.fixture
+def typed(monkeypatch):
+    """Return a function that makes a line this process's command."""
+
+    def run(line):
+        monkeypatch.setattr(sys, "argv", shlex.split(line))
+        typed_command.cache_clear()
+
+    yield run
+    typed_command.cache_clear()
 
 
 @pytest.mark.parametrize("what", SNAKEMAKE)
-def test_a_swallowed_word_is_told_with_what_to_type(tmp_path, monkeypatch, what):
+def test_a_wrong_command_is_one_line_that_says_what_to_type(typed, tmp_path, monkeypatch, what):
     line, message = SNAKEMAKE[what]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.yaml").write_text("name: my\n")
     (tmp_path / "data").mkdir()
-    with pytest.raises(SystemExit) as told:
-        check_configfiles(line.split()[1:])
-    assert told.value.code == message
+    typed(line)
+    assert command_error() == message
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "snakemake --configfile my.yaml -- report",
+        "snakemake --configfile my.yaml my.yaml -n -- report",
         "snakemake --config device=cpu seeds=[0] -- report",
+        "snakemake --config mirror=x --configfile my.yaml -- --configfile",
         "snakemake report --configfile my.yaml",
         "snakemake -C device=cpu -n report",
         "snakemake --configfile my.yaml --cores 2 report",
+        "pytest --configfile none.yaml --configfile none.yaml",
     ],
 )
-def test_good_lines_pass(tmp_path, monkeypatch, line):
+def test_good_lines_pass(typed, tmp_path, monkeypatch, line):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.yaml").write_text("name: my\n")
-    check_configfiles(line.split()[1:])
+    typed(line)
+    assert command_error() is None
 
 
 STUDY = {
@@ -80,7 +81,7 @@ def test_other_targets_are_left_to_snakemake(target):
     assert list(target_errors([target], ["report"], **STUDY)) == []
 
 
-def test_targets_are_those_that_snakemake_takes():
+def test_targets_are_those_that_snakemake_takes(typed):
     cases = {
         "snakemake -n": [],
         "snakemake --cores 4 report": ["report"],
@@ -92,13 +93,14 @@ def test_targets_are_those_that_snakemake_takes():
         "bin/pytest -q tests": [],
     }
     for line, found in cases.items():
-        assert targets(line.split()) == found, line
+        typed(line)
+        assert typed_targets() == found, line
 
 
 @pytest.mark.parametrize("flags", ["--workflow-profile profiles/slurm", "--executor=slurm"])
-def test_slurm_without_its_plugin_is_told(monkeypatch, flags):
+def test_slurm_without_its_plugin_is_one_line(typed, monkeypatch, flags):
+    typed(f"snakemake {flags} report")
     monkeypatch.setattr("emopress.study.command_line.find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match="an extra: make setup EXTRAS=slurm"):
-        check_configfiles([*flags.split(), "report"])
+    assert command_error().startswith("the executor slurm is an extra: make setup EXTRAS=slurm")
     monkeypatch.setattr("emopress.study.command_line.find_spec", lambda name: name)
-    check_configfiles([*flags.split(), "report"])
+    assert command_error() is None

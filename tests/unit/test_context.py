@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from emopress.errors import UserError
 from emopress.jobs.context import FILE, Context, context_of_run, saved_context
 
 
@@ -44,7 +45,22 @@ def test_the_run_of_the_user(tmp_path):
 def test_gpus_and_scheduler(how, gpus, scheduled):
     context = context_of_run(workflow(**how), **STUDY)
     assert (context.gpus, context.scheduled) == (gpus, scheduled)
-    assert context.cores == (how.get("cores", 3) or 1)
+    assert context.cores == (how.get("cores", 3) or 1) and context.gpu_limit == how.get("gpu")
+
+
+def test_a_run_with_too_few_gpus_does_not_start(tmp_path):
+    context = context_of_run(workflow(gpu=1), **{**STUDY, "gpus": 2})
+    with pytest.raises(UserError, match="2 GPUs for each training, and Snakemake may give out 1"):
+        context.start()
+    assert not FILE.exists()
+
+
+def test_a_run_that_cannot_write_its_results_does_not_start(tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr("os.access", lambda folder, mode: folder != "results")
+    with pytest.raises(UserError, match=r"^results: not writable; give yourself the right"):
+        Context().start()
+    assert not FILE.exists()
 
 
 def test_the_cache_is_used_where_it_is_asked_for(tmp_path, monkeypatch):
@@ -57,7 +73,7 @@ def test_the_cache_is_used_where_it_is_asked_for(tmp_path, monkeypatch):
 
 def test_a_scheduled_job_has_the_context_of_the_run(tmp_path):
     context = context_of_run(workflow(nodes=9, cores=8), **STUDY)
-    context.save()
+    context.start()
     assert context_of_run(workflow(main=False, cores=1), **{**STUDY, "mirrors": []}) == context
     assert saved_context() == context
     assert set(json.loads((tmp_path / FILE).read_text())) == set(Context.__dataclass_fields__)

@@ -32,7 +32,6 @@ def plan(snakemake, tmp_path, monkeypatch):
     for name in (
         "EMOPRESS_STUDY",
         "EMOPRESS_TRACKING",
-        "EMOPRESS_CONFIGFILES",
     ):  # the Snakefile sets them: put them back
         monkeypatch.setenv(name, os.environ.get(name, ""))
 

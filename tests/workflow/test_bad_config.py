@@ -12,7 +12,7 @@ from snakemake.profiles import ProfileConfigFileParser
 from bad_config import FILES, GOOD, MISTAKES, REPEATS
 from command_line import snakemake
 from emopress.errors import UserError
-from emopress.study.command_line import check_configfiles
+from emopress.study.command_line import command_error, typed_command
 from emopress.study.config_file import file_errors, unreadable
 from emopress.study.study import load_study
 
@@ -170,24 +170,36 @@ def test_on_the_command_line(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.fixture
+def typed(monkeypatch):
+    """Return a function that makes these words this process's command."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["snakemake", *words])
+        typed_command.cache_clear()
+
+    yield run
+    typed_command.cache_clear()
+
+
 @pytest.mark.parametrize("what", FILES)
-def test_what_the_profile_runs(tmp_path, what):
-    """It ends the process in the same line for every file that Snakemake could not read either."""
+def test_what_the_profile_runs(typed, tmp_path, what):
+    """It finds fault with every file that Snakemake could not read either."""
     content, message = FILES[what]
     (tmp_path / "bad.yaml").write_bytes(content)
     (tmp_path / "good.yaml").write_text(GOOD)
-    flags = ["-n", "--configfile", f"{tmp_path}/good.yaml", "--cores", "1"]
-    check_configfiles(flags)
-    with pytest.raises(SystemExit) as caught:
-        check_configfiles([*flags, f"--configfile={tmp_path}/bad.yaml"])
-    assert caught.value.code == f"config: {tmp_path}/bad.yaml{message}"
+    flags = ["-n", "--cores", "1", "--configfile", f"{tmp_path}/good.yaml"]
+    typed(*flags)
+    assert command_error() is None
+    typed(*flags, f"{tmp_path}/bad.yaml")
+    assert command_error() == f"config: {tmp_path}/bad.yaml{message}"
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_looks_at_config_files_while_it_is_read(tmp_path, monkeypatch, profile):
+def test_a_profile_looks_at_config_files_while_it_is_read(typed, tmp_path, monkeypatch, profile):
     content, message = FILES["a config that runs code"]
     (tmp_path / "bad.yaml").write_bytes(content)
-    monkeypatch.setattr(sys, "argv", ["snakemake", "--configfile", f"{tmp_path}/bad.yaml"])
+    typed("--snakefile", f"{ROOT}/Snakefile", "--configfile", f"{tmp_path}/bad.yaml")
     monkeypatch.setattr(sys, "path", sys.path.copy())
     with open(PROFILES[profile]) as stream, pytest.raises(SystemExit) as caught:
         ProfileConfigFileParser().parse(stream)
@@ -198,7 +210,7 @@ def test_what_both_profiles_say_is_the_same():
     """They cannot share it: what runs a profile's code tells it no path to read another file from."""
     texts = [path.read_text("utf-8") for path in PROFILES.values()]
     looks = [text[text.index("# Snakemake reads the config files") :] for text in texts]
-    assert looks[0] == looks[1] and "check_configfiles(sys.argv" in looks[0]
+    assert looks[0] == looks[1] and "command_error()" in looks[0]
     default, slurm = (yaml.safe_load(text) for text in texts)
     shared = {key: default[key] for key in default if key != "resources"}  # local GPUs
     assert len(shared) > 3 and shared.items() <= slurm.items()
@@ -206,3 +218,13 @@ def test_what_both_profiles_say_is_the_same():
 
 def test_a_missing_file_on_the_command_line(tmp_path):
     assert refused_in(tmp_path, "--configfile", "none.yaml") == ["config: none.yaml: no such file"]
+
+
+@pytest.mark.parametrize("profile", ["default", "none"])
+def test_a_repeated_flag_is_refused_with_any_profile(miniature, tmp_path, profile):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(miniature))
+    flags = ["--configfile", "a.yaml", "--configfile", "a.yaml", "--workflow-profile", profile]
+    done = snakemake(tmp_path, "-n", "--snakefile", f"{ROOT}/Snakefile", *flags, "--", "report")
+    assert done.returncode == 1 and not (tmp_path / "results").exists()
+    line = "--configfile is given 2 times, and Snakemake reads only the last; give all values after one: "
+    assert (done.stdout + done.stderr).count(f"{line}--configfile a.yaml a.yaml") == 1

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.conftest import ROOT
 
-VARIABLES = ("EMOPRESS_STUDY", "EMOPRESS_TRACKING", "EMOPRESS_CONFIGFILES")
+VARIABLES = ("EMOPRESS_STUDY", "EMOPRESS_TRACKING")
 GROUPED = yaml.safe_load((ROOT / "profiles" / "grouped" / "config.yaml").read_text("utf-8"))
 SLURM = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text("utf-8"))
 LOCAL = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text("utf-8"))

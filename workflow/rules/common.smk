@@ -1,52 +1,10 @@
-# The checked study, where things lie, and what more than one rules file asks.
+# Where things lie, and what more than one file of rules looks up.
 
-import gc
 import re
 
-from emopress.jobs import code as closure
 from emopress import recipe
-from emopress.jobs.context import context_of_run, gpu_limit
-from emopress.study.command_line import targets
-from emopress.errors import UserError
-from emopress.jobs.gpus import demand_gpus
-from emopress.study.memory_plan import (
-    check_checkpoints,
-    free_gpu_bytes,
-    has_decoders,
-    memory_report,
-    prediction_mb,
-    training_mb,
-)
-from emopress.study.study import load_study
-from emopress.study.targets import target_errors
-
-try:
-    STUDY = load_study(
-        config, ROOT, several_files=len(CONFIGFILES) > 1, file_errors=FILE_ERRORS
-    )
-    check_checkpoints(STUDY, Path("results"))
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
-# Not for the jobs, which read this file too: a dry run tells what memory the trainings of decoders take.
-if workflow.output_settings.dryrun and has_decoders(STUDY, Path("results")):
-    print(memory_report(STUDY, Path("results"), free_gpu_bytes()), file=sys.stderr)
-
-# The plan of a large study is millions of objects, which all stay; by default Python looks through them for garbage
-# so often that planning takes a quarter longer.
-gc.set_threshold(50_000, 20, 20)
-
-CONTEXT = context_of_run(
-    workflow,
-    study=STUDY.name,
-    tracking=STUDY.tracking,
-    mirrors=STUDY.mirrors,
-    device=STUDY.device,
-    gpus=STUDY.gpus,
-    large=any(
-        STUDY.is_large(v) for variants in STUDY.variants.values() for v in variants
-    ),
-)
+from emopress.jobs import code as closure
+from emopress.study.memory_plan import prediction_mb, training_mb
 
 
 def context_of(wildcards, resources):
@@ -64,37 +22,10 @@ NODES = 1 if (GPUS or 1) > 1 else None
 TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
 
 
-def enough_gpus():
-    """Raise an error of one line if `--resources gpu=N` is less than the config's gpus."""
-    try:
-        demand_gpus(
-            CONTEXT.gpus, limit=gpu_limit(workflow), scheduled=CONTEXT.scheduled
-        )
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-
-
-# Not where nothing is to run (--unlock, --rulegraph): a dry run tells it here, a run at its start.
-if workflow.output_settings.dryrun:
-    enough_gpus()
-
 # All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
 TIMING_THREADS = max(
     [CONTEXT.cores, *(n for n in STUDY.timing["threads"] if n != "all")]
 )
-
-
-def check_targets():
-    """Raise an error, a line per target that was asked for and that nothing makes."""
-    problems = target_errors(
-        targets(sys.argv) if workflow.is_main_process else [],
-        [rule.name for rule in workflow.rules],
-        datasets=STUDY.datasets,
-        models=STUDY.models,
-        passes=STUDY.passes,
-    )
-    if lines := "\n".join(problems):
-        raise WorkflowError(lines)
 
 
 def here(path):
@@ -259,13 +190,3 @@ def step_of(name):
         "name": name,
         **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name]),
     }
-
-
-onstart:
-    enough_gpus()
-    CONTEXT.save()
-    for folder in ("results", "results/logs"):
-        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
-            raise WorkflowError(
-                f"{folder}: not writable; give yourself the right to write there, or work on a copy"
-            )

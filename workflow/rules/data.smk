@@ -91,6 +91,7 @@ rule fetch_data:
         manifest="results/data/{dataset}/raw/manifest.json",
     log:
         "results/logs/fetch_data/{dataset}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -153,6 +154,7 @@ rule describe_data:
         ),
     log:
         "results/logs/describe_data/{dataset}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -191,6 +193,7 @@ rule fetch_vectors:
         "results/logs/fetch_vectors/{file}.log",
     wildcard_constraints:
         file=any_of(VECTOR_FILES),
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -226,6 +229,7 @@ rule fetch_model:
         manifest="results/models/{model}/pretrained.json",
     log:
         "results/logs/fetch_model/{model}.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -256,6 +260,7 @@ rule fetch_tokenizer:
         "results/logs/fetch_tokenizer/{model}.log",
     wildcard_constraints:
         model=any_of(TRANSFORMERS + LSTMS),
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1

@@ -104,6 +104,7 @@ rule rulegraph:
         graph="results/rulegraph.mmd",
     log:
         "results/logs/rulegraph.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -149,6 +150,7 @@ rule draw_rules:
         png="results/figures/rulegraph.png",
     log:
         "results/logs/draw_rules.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -241,6 +243,7 @@ rule sbom:
         sbom="results/sbom.cdx.json",
     log:
         "results/logs/sbom.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1

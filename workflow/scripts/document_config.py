@@ -47,7 +47,7 @@ takes {large} only.
 
 ## Two files
 
-`--configfile A --configfile B` (or `--configfile A B`) reads B on top of A, mapping by mapping; a key that is null in B
+`--configfile A B` reads B on top of A, mapping by mapping; a key that is null in B
 is taken out of A. `miniature.yaml` and `llm-miniature.yaml` are such second files: they make a study of published
 models small enough to see it run.
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import replaced_file
-from emopress.jobs.gpus import per_training
+from emopress.errors import UserError
+from emopress.jobs.gpus import demand_gpus, per_training
 
 FILE = Path(".snakemake") / "emopress-context.json"
 
@@ -23,8 +24,9 @@ class Context:
 
     `mirrors` are searched in their order. `cores` is what --cores said; a job on this machine takes its
     share of the processors by it. `scheduled`: a scheduler starts the jobs, and gives each its own
-    processors and GPUs. `gpus`: how many of them each training asks for that can use several. `cache` is
-    the folder of the shared cache, None without --cache.
+    processors and GPUs. `gpus`: how many each training asks for that can use several, of the `gpu_limit`
+    that Snakemake may give out (`--resources gpu=N`; None: any number). `cache` is the folder of the shared
+    cache, None without --cache.
     """
 
     study: str = "emopress"
@@ -33,10 +35,24 @@ class Context:
     cores: int = 1
     scheduled: bool = False
     gpus: int = 0
+    gpu_limit: int | None = None
     cache: str | None = None
 
-    def save(self) -> None:
-        """Write the file that the Snakemakes of scheduled jobs read."""
+    def check_gpus(self) -> None:
+        """Raise UserError if Snakemake may give out fewer GPUs than a training asks for."""
+        demand_gpus(self.gpus, limit=self.gpu_limit, scheduled=self.scheduled)
+
+    def start(self) -> None:
+        """Check what a run needs, and write the file that the Snakemakes of scheduled jobs read.
+
+        UserError if there are too few GPUs, or where the results cannot be written.
+        """
+        self.check_gpus()
+        for folder in ("results", "results/logs"):
+            if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+                raise UserError(
+                    f"{folder}: not writable; give yourself the right to write there, or work on a copy"
+                )
         FILE.parent.mkdir(exist_ok=True)
         with replaced_file(FILE) as temporary:
             temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
@@ -51,12 +67,6 @@ def saved_context() -> Context:
     """Return what the user's Snakemake has written."""
     values = json.loads(FILE.read_text(encoding="utf-8"))
     return Context(**{**values, "mirrors": tuple(values["mirrors"])})
-
-
-def gpu_limit(workflow: Any) -> int | None:
-    """Return how many GPUs Snakemake may give out (`--resources gpu=N`), None where nothing limits them."""
-    limit = workflow.global_resources.get("gpu")
-    return limit.value if limit else None
 
 
 def context_of_run(
@@ -77,6 +87,8 @@ def context_of_run(
         return saved_context()
     settings = workflow.resource_settings
     scheduled = settings.nodes is not None  # --jobs; on one machine Snakemake takes it for --cores
+    resource = workflow.global_resources.get("gpu")
+    limit = resource.value if resource else None
     cache = os.environ.get("SNAKEMAKE_OUTPUT_CACHE")
     return Context(
         study=study,
@@ -84,9 +96,8 @@ def context_of_run(
         mirrors=tuple(os.path.abspath(mirror) for mirror in mirrors),
         cores=settings.cores or 1,  # None where nothing is run (--report, --rulegraph)
         scheduled=scheduled,
-        gpus=per_training(
-            device, large=large, limit=gpu_limit(workflow), scheduled=scheduled, gpus=gpus
-        ),
+        gpus=per_training(device, large=large, limit=limit, scheduled=scheduled, gpus=gpus),
+        gpu_limit=limit,
         cache=os.path.abspath(cache)
         if cache and workflow.workflow_settings.cache is not None
         else None,

@@ -179,6 +179,10 @@ class Study:
         """Return whether bundles of `variant` run in transformers (`models.<name>.runtime`)."""
         return recipe.is_large(variant, self.models, self.passes)
 
+    def has_large(self) -> bool:
+        """Return whether any variant is large."""
+        return any(self.is_large(name) for names in self.variants.values() for name in names)
+
     def search_candidates(self, variant: str) -> list[str]:
         """Return the trials of the search that `variant` ends in."""
         entry = self.passes[recipe.parse(variant).passes[-1]]

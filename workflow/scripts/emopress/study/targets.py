@@ -5,11 +5,30 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 from emopress import recipe
+from emopress.errors import UserError
+from emopress.study.command_line import typed_targets
+from emopress.study.study import Study
 
 ARTIFACTS = {"bundle": "bundle.json", "checkpoint": "checkpoint.json"}
 ALLOWED = "targets are report, bundles, data, and files below results/ (results/report.html)"
+
+
+def check_targets(workflow: Any, study: Study) -> None:
+    """Raise UserError, a line for each target of the command that no rule of the workflow can make."""
+    if not workflow.is_main_process:
+        return
+    problems = target_errors(
+        typed_targets(),
+        [rule.name for rule in workflow.rules],
+        datasets=study.datasets,
+        models=study.models,
+        passes=study.passes,
+    )
+    if lines := "\n".join(problems):
+        raise UserError(lines)
 
 
 def target_errors(
