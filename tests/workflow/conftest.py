@@ -1,6 +1,5 @@
 """Dry runs in this process, through Snakemake's API: a quarter of a second each."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +20,7 @@ def snakemake():
 
 
 @pytest.fixture
-def plan(snakemake, tmp_path, monkeypatch):
+def plan(snakemake, tmp_path):
     """Return a function that plans a study in an empty folder.
 
     It takes a config (a dict, or the path of one, or a list of paths) and targets and returns `rules`, `jobs` as (rule,
@@ -29,11 +28,6 @@ def plan(snakemake, tmp_path, monkeypatch):
     Errors come out as the exceptions they are.
     """
     types = snakemake.types
-    for name in (
-        "EMOPRESS_STUDY",
-        "EMOPRESS_TRACKING",
-    ):  # the Snakefile sets them: put them back
-        monkeypatch.setenv(name, os.environ.get(name, ""))
 
     def run(config, *targets, cores=2, executor="dryrun"):
         if isinstance(config, dict):

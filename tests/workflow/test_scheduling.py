@@ -1,6 +1,5 @@
 """What jobs ask of a scheduler: memory that grows, run times, GPUs; groups of small jobs; plans of many jobs."""
 
-import os
 import re
 import sys
 from collections import Counter
@@ -11,7 +10,6 @@ import pytest
 import yaml
 from tests.conftest import ROOT
 
-VARIABLES = ("EMOPRESS_STUDY", "EMOPRESS_TRACKING")
 GROUPED = yaml.safe_load((ROOT / "profiles" / "grouped" / "config.yaml").read_text("utf-8"))
 SLURM = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text("utf-8"))
 LOCAL = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text("utf-8"))
@@ -70,10 +68,7 @@ def planned(snakemake, tmp_path_factory):
                 lines=lines[0],
             )
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in VARIABLES:  # the Snakefile sets them: put them back
-            patch.setenv(name, os.environ.get(name, ""))
-        yield run
+    return run
 
 
 @pytest.fixture(scope="module")
