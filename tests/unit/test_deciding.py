@@ -21,10 +21,10 @@ def test_the_schema_knows_the_same_metrics():
 
 
 def test_what_is_told_and_how_it_is_called():
-    assert names(Judge(SINGLE, "accuracy").told) == ["accuracy", "macro F1"]
-    assert names(Judge(SINGLE, "macro_f1").told) == ["macro F1"]
-    assert names(Judge(MULTI, "macro_f1").told) == ["macro F1"]
-    assert names(Judge(MULTI, "subset_accuracy").told) == ["subset accuracy", "macro F1"]
+    assert names(Judge(SINGLE, "accuracy").reported) == ["accuracy", "macro F1"]
+    assert names(Judge(SINGLE, "macro_f1").reported) == ["macro F1"]
+    assert names(Judge(MULTI, "macro_f1").reported) == ["macro F1"]
+    assert names(Judge(MULTI, "subset_accuracy").reported) == ["subset accuracy", "macro F1"]
     assert names(Judge(MULTI, "jaccard").metrics) == [
         "Jaccard index", "macro F1", "subset accuracy", "micro F1", "sample F1",
     ]  # fmt: skip

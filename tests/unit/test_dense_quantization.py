@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emopress.bundle.affine import next_half, quantize, told, weight_range
+from emopress.bundle.affine import next_half, quantization_facts, quantize, weight_range
 from emopress.dense.quantize import Loss, coded, divergence, search_layers
 from emopress.errors import UserError
 from emopress.runtime.dense import OUTPUT, VECTORS, Layer
@@ -65,7 +65,7 @@ def test_rows_have_ranges_of_their_own_by_hand():
     assert found.scale.tolist() == [[2.0], [0.25], [1.0]]  # 6 / 3; 0.75 / 3; of 0 alone 2 / 2
     assert found.zero_point.tolist() == [[2], [1], [1]]
     assert found.weights.tolist() == [[-4, 0, 0, 2], [0.5, 0.25, -0.25, 0], [0, 0, 0, 0]]
-    facts = told(table, found, low=low, high=high)
+    facts = quantization_facts(table, found, low=low, high=high)
     assert (facts["low"], facts["high"], facts["clipped_share"]) == (-4, 2, 0)
     assert (facts["scale"], facts["zero_point"]) == (1.0, 1)  # medians
     # symmetric, at 50 %: half way between the second and the third magnitude
@@ -128,7 +128,7 @@ def test_zeros_stay_zeros():
 
 def test_facts_by_hand():
     found = quantize(WEIGHTS, bits=3, low=-1.5, high=1.5)
-    facts = told(WEIGHTS, found, low=-1.5, high=1.5)
+    facts = quantization_facts(WEIGHTS, found, low=-1.5, high=1.5)
     assert facts["clipped_share"] == 0.4  # -4 and 2
     assert facts["mean_squared_error"] == pytest.approx((2.5**2 + 0.5**2) / 5)
     assert facts["signal_to_noise_db"] == pytest.approx(10 * np.log10(22 / 6.5))
@@ -138,7 +138,10 @@ def test_facts_by_hand():
     assert sum(histogram["before"]) == sum(histogram["after"]) == 5
     assert histogram["before"][0] == 1 and histogram["after"][0] == 0
     exact = quantize(np.array([-1.0, 1.0]), bits=2, low=-1.0, high=1.0)
-    assert told(np.array([-1.0, 1.0]), exact, low=-1.0, high=1.0)["signal_to_noise_db"] is None
+    assert (
+        quantization_facts(np.array([-1.0, 1.0]), exact, low=-1.0, high=1.0)["signal_to_noise_db"]
+        is None
+    )
 
 
 def test_divergence_by_hand():

@@ -7,13 +7,13 @@ from lstm_models import LABELS, sentences, session, weights_of
 from emopress.lstm import forward
 from emopress.lstm.integers import (
     Activation,
+    activation_facts,
     activation_of,
     column_scales,
     kolmogorov_smirnov,
     round_table,
     round_to_nearest,
-    told_activations,
-    told_weights,
+    weight_facts,
 )
 from emopress.lstm.path_following import path_following
 from emopress.lstm.post_training import Settings, quantized_network
@@ -254,9 +254,9 @@ def test_the_diagnosis_by_hand():
     before, after = np.array([0.0, 1, 2, 3]), np.array([0.0, 1, 1, 3])
     assert kolmogorov_smirnov(before, after) == pytest.approx(0.25)
     weights = np.array([[1.0], [-3.0], [0.2]])
-    told = told_weights(weights, round_to_nearest(weights, bits=3, percentile=75), 75)
+    told = weight_facts(weights, round_to_nearest(weights, bits=3, percentile=75), 75)
     assert told["clipped_share"] == pytest.approx(1 / 3)  # 75 % of 0.2, 1, 3 is 2
     how = Activation(scale=1.0, zero_point=1, bits=2)  # -1 to 2
     values = np.array([[-2.0, -1.0, 0.0, 4.0]])
-    told = told_activations(values, how.values(values), how, 100)
+    told = activation_facts(values, how.values(values), how, 100)
     assert told["clipped_share"] == 0.5 and told["mean_squared_error"] == pytest.approx(5 / 4)

@@ -1,4 +1,4 @@
-"""Quantizes a matrix of weights to 2 to 8 bits, and tells what that did to it.
+"""Quantizes a matrix of weights to 2 to 8 bits, and says what that did to it.
 
 Uniform affine quantization: weight = scale * (code - zero_point), codes from 0 to 2**bits - 1 (Jacob et
 al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
@@ -89,7 +89,9 @@ def next_half(values: np.ndarray) -> np.ndarray:
     return np.where(halves < values, np.nextafter(halves, largest), halves).astype(np.float32)
 
 
-def told(weights: np.ndarray, found: Quantized, *, low: Any, high: Any) -> dict[str, Any]:
+def quantization_facts(
+    weights: np.ndarray, quantized: Quantized, *, low: Any, high: Any
+) -> dict[str, Any]:
     """Return what quantization did to a layer: plain numbers for `bundle.json`.
 
     Of rows with ranges of their own the outermost `low` and `high`, the medians of scale and zero point.
@@ -98,18 +100,18 @@ def told(weights: np.ndarray, found: Quantized, *, low: Any, high: Any) -> dict[
     counts the weights before and after in equal bins between `edges`.
     """
     return {
-        "bits": found.bits,
+        "bits": quantized.bits,
         "low": float(np.min(low)),
         "high": float(np.max(high)),
-        "scale": float(np.median(found.scale)),
-        "zero_point": int(np.median(found.zero_point)),
+        "scale": float(np.median(quantized.scale)),
+        "zero_point": int(np.median(quantized.zero_point)),
         "clipped_share": float(np.mean((weights < low) | (weights > high))),
-        "zero_share": float(np.mean(found.codes == found.zero_point)),
-        **moved(weights, found.weights),
+        "zero_share": float(np.mean(quantized.codes == quantized.zero_point)),
+        **rounding_error(weights, quantized.weights),
     }
 
 
-def moved(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+def rounding_error(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
     """Return how far values are from what they were: mean_squared_error, signal_to_noise_db and histogram."""
     error = float(np.mean(np.square(after.astype(np.float64) - before)))
     power = float(np.mean(np.square(before, dtype=np.float64)))

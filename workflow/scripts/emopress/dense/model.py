@@ -66,14 +66,14 @@ class DenseModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Output:
         """Return the logits of a batch; the mask is 1 for words, 0 for padding."""
-        found, kept = self.words(input_ids), attention_mask
+        vectors, kept = self.words(input_ids), attention_mask
         if self.training and self.word_dropout:
             kept = kept * (torch.rand(kept.shape, device=kept.device) >= self.word_dropout)
-            found = found * kept.unsqueeze(-1)
+            vectors = vectors * kept.unsqueeze(-1)
         if self.pooling == AVERAGE:
-            features = found.sum(1) / kept.sum(1, keepdim=True).clamp(min=1)
+            features = vectors.sum(1) / kept.sum(1, keepdim=True).clamp(min=1)
         else:
-            features = F.pad(found, (0, 0, 0, self.max_length - found.shape[1])).flatten(1)
+            features = F.pad(vectors, (0, 0, 0, self.max_length - vectors.shape[1])).flatten(1)
         for layer in self.hidden:
             features = F.relu(layer(self.dropout(features)))
         return Output(self.output(self.dropout(features)))

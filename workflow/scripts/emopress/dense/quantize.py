@@ -10,7 +10,7 @@ import pandas
 from sklearn.metrics import f1_score
 
 from emopress.artifact import replaced_folder
-from emopress.bundle.affine import quantize, told, weight_range
+from emopress.bundle.affine import quantization_facts, quantize, weight_range
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import load, read_bundle
@@ -53,13 +53,15 @@ def coded(layer: Layer, step: dict[str, Any], percentile: float) -> tuple[Layer,
         weights, symmetric=step["symmetric"], percentile=percentile, by_row=by_row
     )
     try:
-        found = quantize(weights, bits=step["bits"], low=low, high=high)
+        quantized = quantize(weights, bits=step["bits"], low=low, high=high)
     except ValueError as error:
         raise UserError(
             f"pass {step['name']}, layer {layer.name}, percentile {percentile:g}: {error}"
         ) from None
-    facts = {"percentile": percentile, **told(weights, found, low=low, high=high)}
-    return layer.coded(found.codes, found.bits, found.scale, found.zero_point), facts
+    facts = {"percentile": percentile, **quantization_facts(weights, quantized, low=low, high=high)}
+    return layer.coded(
+        quantized.codes, quantized.bits, quantized.scale, quantized.zero_point
+    ), facts
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -98,11 +100,11 @@ def search_layers(
         trials: dict[str, dict[str, float]] = {}
         best: tuple[Loss, Layer, dict[str, Any]] | None = None
         for percentile in sorted(step["search"], reverse=True):
-            trial, told_of = coded(layer, step, percentile)
+            trial, trial_facts = coded(layer, step, percentile)
             lost = loss([*current[:place], trial, *current[place + 1 :]])
             trials[f"{percentile:g}"] = lost._asdict()
             if best is None or lost < best[0]:
-                best = lost, trial, told_of
+                best = lost, trial, trial_facts
         assert best is not None  # the schema asks for one percentile at least
         current[place] = best[1]
         facts[layer.name] = {**best[2], "validation_by_percentile": trials}
@@ -142,10 +144,10 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
     full = logits([classifier.vectors, *classifier.layers])
 
     def loss(layers: Sequence[Layer]) -> Loss:
-        found = logits(layers)
-        given = decided(probabilities(found, classifier.task), classifier.thresholds)
+        quantized_logits = logits(layers)
+        given = decided(probabilities(quantized_logits, classifier.task), classifier.thresholds)
         f1 = f1_score(labels, given, labels=range(classes), average="macro", zero_division=0)
-        return Loss(1 - float(f1), divergence(full, found, classifier.task))
+        return Loss(1 - float(f1), divergence(full, quantized_logits, classifier.task))
 
     return loss
 
@@ -159,10 +161,10 @@ def quantized_layers(
         by_layer = {layer.name: facts for layer, facts in pairs}
         return [layer for layer, _ in pairs], {"quantized_layers": by_layer}
     loss = validation_loss(parent, validation)
-    found, by_layer = search_layers(layers, step, loss)
-    return found, {
+    quantized, by_layer = search_layers(layers, step, loss)
+    return quantized, {
         "validation_macro_f1_before": 1 - loss(layers).macro_f1_error,
-        "validation_macro_f1_after": 1 - loss(found).macro_f1_error,
+        "validation_macro_f1_after": 1 - loss(quantized).macro_f1_error,
         "quantized_layers": by_layer,
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from emopress.artifact import sha256_of
-from emopress.dense.vectors import FIRST_WORDS, MANY_WORDS, Found, read_vectors
+from emopress.dense.vectors import FIRST_WORDS, MANY_WORDS, FileVectors, read_vectors
 from emopress.errors import UserError
 from emopress.runtime.lexicon import words_of
 
@@ -18,7 +18,7 @@ SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.
 
 
 class Vectors(NamedTuple):
-    """The words with a vector of their own, the table [R, D] (words, then buckets), what was found."""
+    """The words with a vector of their own, the table [R, D] (words, then buckets), and the findings."""
 
     words: list[str]
     table: torch.Tensor
@@ -57,14 +57,17 @@ def first_vectors(
     findings: dict[str, Any] = {}
     known: dict[str, np.ndarray] = {}
     if file is not None:
-        found = read_vectors(
+        file_vectors = read_vectors(
             file,
             words,
             dimension=entry["dimension"],
             normalise=normalise,
             member=entry.get("member"),
         )
-        known, findings = found.vectors, matched(found, words, f"models.{step['name']}", file.name)
+        known, findings = (
+            file_vectors.vectors,
+            matched(file_vectors, words, f"models.{step['name']}", file.name),
+        )
         findings["vectors_sha256"] = sha256_of(file)
         if entry["missing"] == "drop":
             words = [word for word in words if word in known]
@@ -83,11 +86,11 @@ def first_vectors(
     return Vectors(words, torch.from_numpy(table), {"words": len(words), **findings})
 
 
-def matched(found: Found, words: list[str], where: str, file: str) -> dict[str, Any]:
+def matched(file_vectors: FileVectors, words: list[str], where: str, file: str) -> dict[str, Any]:
     """Return the findings on how many words a file of vectors has, and log them; UserError if none."""
-    known = found.vectors
+    known = file_vectors.vectors
     if words and not known:
-        begins = ", ".join(map(repr, found.begins))
+        begins = ", ".join(map(repr, file_vectors.begins))
         more = ", ..." if len(words) > FIRST_WORDS else ""
         raise UserError(
             f"{where}.vectors: {file} has none of the {len(words)} words of the training texts "
@@ -104,15 +107,15 @@ def matched(found: Found, words: list[str], where: str, file: str) -> dict[str, 
         len(words),
         100 * share,
         file,
-        found.respelled,
-        found.passed_over,
+        file_vectors.respelled,
+        file_vectors.passed_over,
     )
     findings: dict[str, Any] = {
         "words_in_the_file": len(known),
         "words_in_the_file_share": round(share, 4),
     }
-    if found.respelled:
-        findings["words_in_another_spelling"] = found.respelled
-    if found.passed_over:
-        findings["lines_passed_over"] = found.passed_over
+    if file_vectors.respelled:
+        findings["words_in_another_spelling"] = file_vectors.respelled
+    if file_vectors.passed_over:
+        findings["lines_passed_over"] = file_vectors.passed_over
     return findings | {"words_not_in_it": len(words) - len(known)}

@@ -20,7 +20,7 @@ from emopress.runtime.normalise import normalise_text
 LONGEST_WORD = 4096  # bytes; what is longer is no line of words and numbers
 LONGEST_NUMBER = 32
 FIRST_WORDS = 3  # of the file, for a message
-MANY_WORDS = 0.5  # a smaller share of the words with a vector is warned of in the log, and told in the answer
+MANY_WORDS = 0.5  # a smaller share of the words with a vector is warned of in the log and in the report's answer
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
         raise UserError(f"{path}: cannot be unpacked ({error})") from None
 
 
-class Found(NamedTuple):
+class FileVectors(NamedTuple):
     """What a file has of some words.
 
     vectors: word -> float32 [dimension]; respelled: how many of these words stand there in another
@@ -74,7 +74,7 @@ def read_vectors(
     dimension: int,
     normalise: str = "none",
     member: str | None = None,
-) -> Found:
+) -> FileVectors:
     """Return the vectors of those of `words` that a text file has.
 
     A line is a word and `dimension` numbers, parted by single spaces (Pennington, Socher, Manning
@@ -104,9 +104,9 @@ def read_vectors(
                 others.setdefault(key, read)
                 if word in spellings:
                     exact.setdefault(word, read)
-    found = {word: exact.get(word) or others.get(key) for word, key in spellings.items()}
-    lines = {word: line for word, line in found.items() if line is not None}
-    return Found(
+    matches = {word: exact.get(word) or others.get(key) for word, key in spellings.items()}
+    lines = {word: line for word, line in matches.items() if line is not None}
+    return FileVectors(
         vectors={word: vector for word, (_, vector) in lines.items()},
         respelled=len(set(lines) - set(exact)),
         passed_over=matching - len({number for number, _ in lines.values()}),

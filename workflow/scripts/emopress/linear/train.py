@@ -35,10 +35,10 @@ def fit_scale(margins: np.ndarray, labels: np.ndarray) -> float:
 
     This is temperature scaling (Guo, Pleiss, Sun, Weinberger 2017); it changes no prediction.
     """
-    found = minimize_scalar(
+    result = minimize_scalar(
         negative_log_likelihood, bounds=(0.05, 50), args=(margins, labels), method="bounded"
     )
-    return float(found.x)
+    return float(result.x)
 
 
 def fit_svms(
@@ -49,9 +49,9 @@ def fit_svms(
     labels: class indices [N], or bools [N, C]. `settings` are LinearSVC's.
     """
     if labels.ndim == 2:
-        found = [LinearSVC(**settings).fit(features, column) for column in labels.T]
-        weights = np.concatenate([svm.coef_ for svm in found]).T
-        return weights, np.concatenate([svm.intercept_ for svm in found])
+        svms = [LinearSVC(**settings).fit(features, column) for column in labels.T]
+        weights = np.concatenate([svm.coef_ for svm in svms]).T
+        return weights, np.concatenate([svm.intercept_ for svm in svms])
     svm = LinearSVC(**settings).fit(features, labels)
     weights, bias = svm.coef_.T, svm.intercept_
     if weights.shape[1] == 1:  # two classes: scikit-learn gives the second one's alone

@@ -52,7 +52,7 @@ def check_export(weights: LstmWeights, path: Path) -> None:
     session = onnxruntime.InferenceSession(
         str(path), session_options(torch.get_num_threads()), providers=["CPUExecutionProvider"]
     )
-    found = session.run(["logits"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
-    gap = float(np.abs(np.asarray(found) - expected).max())
+    logits = session.run(["logits"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+    gap = float(np.abs(np.asarray(logits) - expected).max())
     if not gap < LARGEST_GAP:
         raise UserError(f"{path}: exported logits differ from PyTorch's by {gap:.2g}")

@@ -94,8 +94,10 @@ def vectors_of(network: Network, ids: np.ndarray, labels: np.ndarray | None) -> 
     words = network.words[ids]
     if labels is None or network.labels is None:
         return words
-    told = np.broadcast_to(network.labels[labels][:, None], (*ids.shape, network.labels.shape[1]))
-    return np.concatenate([words, told], axis=2)
+    label_vectors = np.broadcast_to(
+        network.labels[labels][:, None], (*ids.shape, network.labels.shape[1])
+    )
+    return np.concatenate([words, label_vectors], axis=2)
 
 
 def states_of(network: Network, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

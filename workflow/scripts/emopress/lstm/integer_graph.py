@@ -54,7 +54,7 @@ def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Colu
     those of the model with their gates in the order of the graph, [d, n] as uint8 initializers with
     external data, which the runtime supplies (`runtime/stored.py`).
     """
-    matrices = {name: _in_order(name, found) for name, found in model.matrices.items()}
+    matrices = {name: _in_order(name, columns) for name, columns in model.matrices.items()}
     graph = _Graph()
     if model.network.generative:
         words = matrices.pop("input_weight")
@@ -75,36 +75,36 @@ def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Colu
         outputs,
         graph.initializers(),
     )
-    body.initializer.extend(_external(name, found) for name, found in matrices.items())
+    body.initializer.extend(_external(name, columns) for name, columns in matrices.items())
     result = helper.make_model(
         body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
     return result, matrices
 
 
-def _in_order(name: str, found: Columns) -> Columns:
+def _in_order(name: str, columns: Columns) -> Columns:
     """Return a matrix of gates with its columns in the graph's order, another as it is."""
     if name not in ("input_weight", "recurrent_weight"):
-        return found
-    return Columns(onnx_gates(found.codes), onnx_gates(found.scales), found.bits)
+        return columns
+    return Columns(onnx_gates(columns.codes), onnx_gates(columns.scales), columns.bits)
 
 
-def _external(name: str, found: Columns) -> onnx.TensorProto:
+def _external(name: str, columns: Columns) -> onnx.TensorProto:
     """Return an initializer that names a matrix of codes whose bytes the runtime supplies."""
-    tensor = TensorProto(name=name, data_type=UINT8, dims=found.codes.shape)
+    tensor = TensorProto(name=name, data_type=UINT8, dims=columns.codes.shape)
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value=NOWHERE)
     return tensor
 
 
 def _vectors(
-    graph: _Graph, codes: str, name: str, found: Columns, output: str, rows: str = ""
+    graph: _Graph, codes: str, name: str, columns: Columns, output: str, rows: str = ""
 ) -> str:
     """Append what codes of the table `name` stand for, fp32: of the rows with the numbers `rows`, or of all."""
     number = graph.add("Cast", codes, gives=f"{output}.float", to=FLOAT)
-    zero = graph.constant(f"{name}.middle", np.array(found.zero_point, dtype=np.float32))
+    zero = graph.constant(f"{name}.middle", np.array(columns.zero_point, dtype=np.float32))
     centred = graph.add("Sub", number, zero, gives=f"{output}.centred")
-    scales = graph.constant(f"{name}.scales", found.scales.astype(np.float16))
+    scales = graph.constant(f"{name}.scales", columns.scales.astype(np.float16))
     if rows:
         scales = graph.add("Gather", scales, rows, gives=f"{output}.halves")
     wide = graph.add("Cast", scales, gives=f"{output}.scales", to=FLOAT)
@@ -230,8 +230,8 @@ def _generative(
     words = _driven(graph, model, matrices, read, "input_weight.words")
     # What each label adds to the gates, the same at every token: [1, C, 4H].
     table = matrices["label_embedding"]
-    told = _vectors(graph, "label_embedding", "label_embedding", table, "label")
-    codes = graph.rounded(told, model.activations["input"], "input", "label.rounded")
+    label_vectors = _vectors(graph, "label_embedding", "label_embedding", table, "label")
+    codes = graph.rounded(label_vectors, model.activations["input"], "input", "label.rounded")
     named = graph.product(
         codes,
         model.activations["input"],

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from emopress.bundle.affine import moved, next_half, weight_range
+from emopress.bundle.affine import next_half, rounding_error, weight_range
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def kolmogorov_smirnov(before: np.ndarray, after: np.ndarray) -> float:
 def compared(
     before: np.ndarray, after: np.ndarray, *, bits: int, percentile: float, clipped: float
 ) -> dict[str, Any]:
-    """Return what quantization did to a tensor, in the shape of `bundle.affine.told`.
+    """Return what quantization did to a tensor, in the shape of `bundle.affine.quantization_facts`.
 
     `clipped`: the share of values beyond the range of the codes. `kolmogorov_smirnov` compares the
     two distributions: 0 the same, 1 apart.
@@ -144,27 +144,29 @@ def compared(
         "clipped_share": clipped,
         "zero_share": float(np.mean(after == 0)),
         "kolmogorov_smirnov": kolmogorov_smirnov(before, after),
-        **moved(before, after),
+        **rounding_error(before, after),
     }
 
 
-def told_weights(before: np.ndarray, found: Columns, percentile: float) -> dict[str, Any]:
+def weight_facts(before: np.ndarray, quantized: Columns, percentile: float) -> dict[str, Any]:
     """Return what quantization did to a matrix of weights; clipped are those beyond the outermost step."""
-    reach = last_step(found.bits) * found.scales.astype(np.float64)
+    reach = last_step(quantized.bits) * quantized.scales.astype(np.float64)
     # Half an ulp above the largest magnitude is rounding of the scale, not clipping.
     clipped = float(np.mean(np.abs(before) > reach * (1 + 1e-6)))
-    return compared(before, found.weights, bits=found.bits, percentile=percentile, clipped=clipped)
+    return compared(
+        before, quantized.weights, bits=quantized.bits, percentile=percentile, clipped=clipped
+    )
 
 
-def told_activations(
-    before: np.ndarray, after: np.ndarray, found: Activation, percentile: float
+def activation_facts(
+    before: np.ndarray, after: np.ndarray, rounding: Activation, percentile: float
 ) -> dict[str, Any]:
     """Return what quantization did to activations [N, d]; clipped are original values beyond the codes' range.
 
     `after` are those of the quantized network, so their error is that of all before them too.
     """
-    low = -found.zero_point * found.scale
-    high = (2**found.bits - 1 - found.zero_point) * found.scale
-    half = found.scale / 2
+    low = -rounding.zero_point * rounding.scale
+    high = (2**rounding.bits - 1 - rounding.zero_point) * rounding.scale
+    half = rounding.scale / 2
     clipped = float(np.mean((before < low - half) | (before > high + half)))
-    return compared(before, after, bits=found.bits, percentile=percentile, clipped=clipped)
+    return compared(before, after, bits=rounding.bits, percentile=percentile, clipped=clipped)

@@ -164,10 +164,10 @@ def model_of(weights: LstmWeights) -> LstmModel:
     if weights.kind == GENERATIVE:
         label_width = tensors["label_embedding"].shape[1]
         model = Generative(log_prior=tensors["log_prior"], label_width=label_width, **shape)
-        own = {"log_prior": tensors["log_prior"]}
-        own["label_embedding.weight"] = tensors["label_embedding"]
+        of_kind = {"log_prior": tensors["log_prior"]}
+        of_kind["label_embedding.weight"] = tensors["label_embedding"]
     else:
-        model, own = Discriminative(classes=len(weights.output_bias), **shape), {}
+        model, of_kind = Discriminative(classes=len(weights.output_bias), **shape), {}
     model.load_state_dict(
         {
             "embedding.weight": tensors["embedding"],
@@ -177,7 +177,7 @@ def model_of(weights: LstmWeights) -> LstmModel:
             "lstm.bias_hh_l0": torch.zeros_like(tensors["bias"]),
             "output.weight": tensors["output_weight"].T,
             "output.bias": tensors["output_bias"],
-            **own,
+            **of_kind,
         }
     )
     return model.eval()

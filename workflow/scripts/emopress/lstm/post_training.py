@@ -10,11 +10,11 @@ from emopress.lstm.forward import Network, Product, Trace, network_of, trace
 from emopress.lstm.integers import (
     Activation,
     Columns,
+    activation_facts,
     activation_of,
     round_table,
     round_to_nearest,
-    told_activations,
-    told_weights,
+    weight_facts,
 )
 from emopress.lstm.path_following import path_following
 from emopress.lstm.weights import GENERATIVE, LstmWeights
@@ -76,15 +76,21 @@ def quantized_network(
     activations = _activations(weights.kind, meant, settings)
     read = "state" if weights.kind == GENERATIVE else "mean_state"
 
-    def chosen(matrix: np.ndarray, seen: np.ndarray, wanted: np.ndarray) -> Columns:
+    def chosen(
+        matrix: np.ndarray, quantized_inputs: np.ndarray, original_inputs: np.ndarray
+    ) -> Columns:
         if settings.method == RTN:
             return _nearest(matrix, settings)
         return path_following(
-            matrix, wanted, seen, bits=settings.bits, percentile=settings.percentile
+            matrix,
+            original_inputs,
+            quantized_inputs,
+            bits=settings.bits,
+            percentile=settings.percentile,
         )
 
     matrices = {"embedding": _table(weights.embedding, settings)}
-    found = replace(
+    quantized = replace(
         original,
         words=matrices["embedding"].weights,
         input=Product(weights.input_weight, activations["input"]),
@@ -93,19 +99,21 @@ def quantized_network(
     )
     if weights.label_embedding is not None:
         matrices["label_embedding"] = _table(weights.label_embedding, settings)
-        found = replace(found, labels=matrices["label_embedding"].weights)
+        quantized = replace(quantized, labels=matrices["label_embedding"].weights)
     for name, layer, of in (
         ("input_weight", "input", "inputs"),
         ("recurrent_weight", "recurrent", "previous"),
         ("output_weight", "output", "read"),
     ):
-        product: Product = getattr(found, layer)
-        seen = product.seen(getattr(trace(found, ids, mask, labels), of))
+        product: Product = getattr(quantized, layer)
+        seen = product.seen(getattr(trace(quantized, ids, mask, labels), of))
         matrices[name] = chosen(getattr(weights, name), seen, getattr(meant, of))
         done: dict[str, Any] = {layer: replace(product, matrix=matrices[name])}
-        found = replace(found, **done)
-    result = QuantizedLstm(matrices, activations, found)
-    return result, _told(weights, result, meant, trace(found, ids, mask, labels), sampled, settings)
+        quantized = replace(quantized, **done)
+    result = QuantizedLstm(matrices, activations, quantized)
+    return result, _facts_by_layer(
+        weights, result, meant, trace(quantized, ids, mask, labels), sampled, settings
+    )
 
 
 def _nearest(matrix: np.ndarray, settings: Settings) -> Columns:
@@ -143,7 +151,7 @@ def _activations(kind: str, meant: Trace, settings: Settings) -> dict[str, Activ
     }
 
 
-def _told(
+def _facts_by_layer(
     weights: LstmWeights,
     result: QuantizedLstm,
     meant: Trace,
@@ -152,14 +160,14 @@ def _told(
     settings: Settings,
 ) -> dict[str, Any]:
     """Return by layer what became of its weights, then of its activations, for `bundle.json`."""
-    told = {
-        name: told_weights(getattr(weights, name), found, settings.percentile)
-        for name, found in result.matrices.items()
+    facts = {
+        name: weight_facts(getattr(weights, name), columns, settings.percentile)
+        for name, columns in result.matrices.items()
     }
     of = {"input": "inputs", "state": "previous", "mean_state": "read"}
-    for name, found in result.activations.items():
+    for name, rounding in result.activations.items():
         before, after = sampled(getattr(meant, of[name])), sampled(getattr(seen, of[name]))
-        told[f"{name} (activations)"] = told_activations(
-            before, found.values(after), found, settings.activation_percentile
+        facts[f"{name} (activations)"] = activation_facts(
+            before, rounding.values(after), rounding, settings.activation_percentile
         )
-    return told
+    return facts

@@ -108,9 +108,9 @@ def check_graph(folder: Path, model: QuantizedLstm, ids: np.ndarray, mask: np.nd
         str(folder / MODEL), options, providers=["CPUExecutionProvider"]
     )
     ids, mask = ids[:CHECKED, :CHECKED], mask[:CHECKED, :CHECKED]
-    found = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+    logits = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
     gap = float(
-        np.median(np.abs(np.asarray(found) - forward.logits(model.network, ids, mask)).max(axis=1))
+        np.median(np.abs(np.asarray(logits) - forward.logits(model.network, ids, mask)).max(axis=1))
     )
     if not gap < LARGEST_GAP:
         raise UserError(

@@ -53,26 +53,26 @@ class Clock:
     def columns(self, variant: str, seed: int, runtime: str) -> dict[str, Any]:
         """Return what the clock tells of a bundle, by the names of the summary's columns."""
         main = self.rows[variant, seed, runtime, self.threads[0]]
-        found = {key: main[key] for key in ("latency_ms_p50", "latency_ms_p95", "throughput")}
-        found["threads"] = self.threads[0]
+        columns = {key: main[key] for key in ("latency_ms_p50", "latency_ms_p95", "throughput")}
+        columns["threads"] = self.threads[0]
         several = len(self.threads) > 1
         last = self.rows[variant, seed, runtime, self.threads[-1]] if several else {}
-        found["all_threads"] = self.threads[-1] if several else None
-        found["all_latency_ms_p50"] = last.get("latency_ms_p50")
-        found["all_throughput"] = last.get("throughput")
+        columns["all_threads"] = self.threads[-1] if several else None
+        columns["all_latency_ms_p50"] = last.get("latency_ms_p50")
+        columns["all_throughput"] = last.get("throughput")
         process = self.processes.get((variant, seed, runtime), {})
-        return found | {key: process.get(key) for key in ("peak_memory_bytes", "cold_start_ms")}
+        return columns | {key: process.get(key) for key in ("peak_memory_bytes", "cold_start_ms")}
 
 
-def known_scores(found: Scores) -> dict[str, float]:
+def known_scores(scores: Scores) -> dict[str, float]:
     """Return the scores that texts like these have, by column."""
-    absent = {"sample_f1", "jaccard"} - set(found.several)
-    return {column: score_of(found, column) for column in VALIDATED if column not in absent}
+    absent = {"sample_f1", "jaccard"} - set(scores.several)
+    return {column: score_of(scores, column) for column in VALIDATED if column not in absent}
 
 
-def validation_columns(found: Scores) -> dict[str, float | None]:
+def validation_columns(scores: Scores) -> dict[str, float | None]:
     """Return the scores on validation by the names of the summary's columns, None where texts have no such score."""
-    known = known_scores(found)
+    known = known_scores(scores)
     return {name: known.get(column) for column, name in VALIDATED.items()}
 
 
@@ -103,8 +103,8 @@ def aggregate(
         reference = bundles[entry.dataset, entry.reference, entry.seed]
         facts, clock = bundle.facts, clocks[entry.dataset]
         folder = entry.predictions.parent
-        found = read_scores(entry.predictions, labels[entry.dataset])
-        test, validation = found["test"], found["validation"]
+        by_split = read_scores(entry.predictions, labels[entry.dataset])
+        test, validation = by_split["test"], by_split["validation"]
         timed = clock.columns(entry.variant, entry.seed, facts["runtime"])
         latency = timed["latency_ms_p50"]
         base = clock.latency(entry.reference, entry.seed, reference.manifest["runtime"])
@@ -138,7 +138,7 @@ def aggregate(
             **{key: test.several[key] for key in IN_DETAILS if key in test.several},
             "n_test": test.texts,
             MACRO_F1.validation: validation.macro_f1,
-            "scores": {split: known_scores(scores) for split, scores in found.items()},
+            "scores": {split: known_scores(scores) for split, scores in by_split.items()},
             "recipe": facts["recipe"],
             "findings": facts.get("findings", {}),
             "licences": facts.get("licences", []),

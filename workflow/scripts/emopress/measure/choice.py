@@ -76,7 +76,7 @@ def ranking(
 
     First those that meet every limit of `budget`, the best by `prefer` ahead; then the others, the
     smallest `worst_excess` ahead. Of equals the higher score, then the smaller file, the higher macro F1,
-    the lower latency, and the name that comes first. `spread`: the share that latencies must differ by to be told
+    the lower latency, and the name that comes first. `spread`: the share by which latencies must differ to be told
     apart (`_by_latency`).
     """
     meeting = [trial for trial in trials if not misses(trial, budget)]
@@ -98,7 +98,7 @@ def tied(trials: Sequence[Trial], *, budget: Mapping[str, float], spread: float)
 def _by_latency(trials: Sequence[Trial], spread: float) -> Iterator[list[Trial]]:
     """Yield the fastest trial with all that timing cannot tell from it, then so of the rest; each best first.
 
-    A group is told from its fastest member: of three in a row each two neighbours may be alike though
+    A group is measured from its fastest member: of three in a row each two neighbours may be alike though
     the ends are not.
     """
     rest = sorted(trials, key=lambda trial: trial.latency_ms)

@@ -33,7 +33,7 @@ def peak_memory_bytes() -> int:
     """Return the most resident memory that this process had, mapped files and libraries included.
 
     On Linux that is VmHWM: ru_maxrss survives exec there, so that a process started by a large one
-    is told the large one's peak.
+    would report the large one's peak.
     """
     status = Path("/proc/self/status")
     if status.is_file():

@@ -20,7 +20,7 @@ def count_cut(classifier: Classifier, splits: Mapping[str, Path]) -> dict[str, A
     texts and cut: by split how many there are, and how many are longer. They are counted with the model's
     own tokenizer, and logged.
     """
-    found: dict[str, Any] = {
+    counts: dict[str, Any] = {
         "max_length": classifier.max_length,
         "unit": classifier.unit,
         "texts": {},
@@ -30,7 +30,7 @@ def count_cut(classifier: Classifier, splits: Mapping[str, Path]) -> dict[str, A
         texts = pandas.read_parquet(path, columns=["text"])["text"].map(classifier.normalise)
         chunks = (texts[start : start + CHUNK].tolist() for start in range(0, len(texts), CHUNK))
         cut = sum(sum(classifier.too_long(chunk)) for chunk in chunks)
-        found["texts"][split], found["cut"][split] = len(texts), cut
+        counts["texts"][split], counts["cut"][split] = len(texts), cut
         if classifier.max_length is not None:
             logging.log(
                 logging.WARNING if cut else logging.INFO,
@@ -42,7 +42,7 @@ def count_cut(classifier: Classifier, splits: Mapping[str, Path]) -> dict[str, A
                 classifier.max_length,
                 classifier.unit,
             )
-    return found
+    return counts
 
 
 def shares_cut(counts: Mapping[tuple[str, int], Path]) -> dict[str, dict[str, Any]]:
@@ -52,11 +52,11 @@ def shares_cut(counts: Mapping[tuple[str, int], Path]) -> dict[str, dict[str, An
     """
     shares: dict[str, dict[str, Any]] = {}
     for (variant, _), path in counts.items():
-        found = read_json(path)
-        own = shares.setdefault(
-            variant, {"max_length": found["max_length"], "unit": found["unit"], "shares": {}}
+        counted = read_json(path)
+        entry = shares.setdefault(
+            variant, {"max_length": counted["max_length"], "unit": counted["unit"], "shares": {}}
         )
-        for split, texts in found["texts"].items():
-            share = found["cut"][split] / max(1, texts)
-            own["shares"][split] = max(share, own["shares"].get(split, 0.0))
+        for split, texts in counted["texts"].items():
+            share = counted["cut"][split] / max(1, texts)
+            entry["shares"][split] = max(share, entry["shares"].get(split, 0.0))
     return shares

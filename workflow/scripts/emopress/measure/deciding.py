@@ -83,15 +83,15 @@ class Judge:
         return self.known(ACCURACY.key)
 
     @property
-    def told(self) -> list[Metric]:
-        """What an answer tells: what decides, then macro F1."""
+    def reported(self) -> list[Metric]:
+        """What an answer states: what decides, then macro F1."""
         return list(dict.fromkeys([self.metric, MACRO_F1]))
 
     @property
     def metrics(self) -> list[Metric]:
         """All metrics of the task, what decides ahead, then macro F1 and accuracy."""
         others = [self.known(key) for key in METRICS]
-        return list(dict.fromkeys([*self.told, self.accuracy, *others]))
+        return list(dict.fromkeys([*self.reported, self.accuracy, *others]))
 
     def known(self, key: str) -> Metric:
         """Return a metric as it is for these labels.

@@ -72,7 +72,7 @@ def label_decisions(seeds: Mapping[str, Mapping[str, Any]]) -> dict[str, list[in
         return {}
     summed = np.sum([entry["label_confusion"] for entry in seeds.values()], axis=0)  # [C, 2, 2]
     places = {"TP": (1, 1), "FP": (0, 1), "FN": (1, 0), "TN": (0, 0)}  # true, predicted
-    return {name: summed[:, true, said].tolist() for name, (true, said) in places.items()}
+    return {name: summed[:, true, predicted].tolist() for name, (true, predicted) in places.items()}
 
 
 class Trials(NamedTuple):
@@ -88,17 +88,17 @@ def trials_of(
     table: pd.DataFrame, details: Mapping[str, Any], models: Sequence[str]
 ) -> dict[str, Trials]:
     """Return the trials of the dense `models` of a data set, given its rows and its details."""
-    found, column = {}, judge_of(table).metric.column
+    trials, column = {}, judge_of(table).metric.column
     for name in models:
         entries = list(details[name].values())
         if any("scores" not in entry for entry in entries):
             raise UserError(f"{DETAILS}: {name}: no key scores; aggregate again")
-        found[name] = Trials(
+        trials[name] = Trials(
             list(recipe_of(details[name])[0]["layers"]),
             float(table.loc[name, "size_bytes"]),
             *([float(e["scores"][split][column]) for e in entries] for split in SPLITS),
         )
-    return found
+    return trials
 
 
 def trade_off_of(trials: Mapping[str, Trials]) -> TradeOff | None:

@@ -16,7 +16,7 @@ from emopress.tasks import label_array
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What all variants of a data set said of its texts.
+    """What all variants of a data set predicted for its texts.
 
     texts: id, text and label of the test split; noise: the shares, 0.0 first. By variant:
     given[noise] and confidence[noise] [variants, seeds, N]: predicted label and its probability.
@@ -96,20 +96,20 @@ def read_all(
     for i, variant in enumerate(variants):
         for j, seed in enumerate(seeds):
             path = predictions[variant, seed]
-            found = read_predictions(path, labels)
-            if found.noise != first.noise:
+            current = read_predictions(path, labels)
+            if current.noise != first.noise:
                 raise UserError(
-                    f"{path} and {first_path}: not the same shares of noise, {found.noise} and "
+                    f"{path} and {first_path}: not the same shares of noise, {current.noise} and "
                     f"{first.noise}; delete the older one and run the workflow again"
                 )
             for noise in first.noise:
-                part = found.part("test", noise)
+                part = current.part("test", noise)
                 same_texts(part, known, path, test, "test")
                 given[noise][i, j] = part.predicted
                 confidence[noise][i, j] = part.confidence
                 if probabilities is not None and not noise:
                     probabilities[i, j] = part.probabilities
-            held_out = found.part("validation")
+            held_out = current.part("validation")
             same_texts(held_out, first.part("validation"), path, first_path, "validation")
             score = observed(held_out.truth, held_out.predicted, len(labels))
             validation[i, j] = getattr(score, metric.column)

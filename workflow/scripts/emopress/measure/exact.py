@@ -74,8 +74,8 @@ def tells_too_little(bounds: Bounds) -> bool:
 
 def sure(drawn: np.ndarray, exact: Bounds, *, few: bool) -> Bounds:
     """Return the interval of resampled values, or the exact one where texts are `few` or it has no width."""
-    found = interval(drawn)
-    return exact if few or tells_too_little(found) else found
+    resampled_bounds = interval(drawn)
+    return exact if few or tells_too_little(resampled_bounds) else resampled_bounds
 
 
 def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str
     def share(mean: Any) -> Bounds:
         return proportion(float(np.mean(mean)) * texts, texts)
 
-    true, said = _tables(truth, classes), _tables(given, classes)
-    hits = (said & true).sum(axis=-2).mean(axis=0)
-    union = (said | true).sum(axis=-2).mean(axis=0)
+    true, predicted = _tables(truth, classes), _tables(given, classes)
+    hits = (predicted & true).sum(axis=-2).mean(axis=0)
+    union = (predicted | true).sum(axis=-2).mean(axis=0)
     f1 = points.f1.mean(axis=0)
     known = np.asarray(true.any(axis=0))
     of_labels = []
@@ -95,7 +95,7 @@ def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str
         low, high = map(f1_of, proportion(float(right_ones), float(all_ones)))
         # A label without texts is 0 in macro F1, whatever is drawn, and nothing is known of it.
         of_labels.append((min(low, float(score)), max(high, float(score))) if has else (0.0, 1.0))
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "accuracy": share(points.accuracy),
         "macro_f1": _macro(f1, of_labels, known),
         "micro_f1": share(points.micro_f1),
@@ -104,8 +104,8 @@ def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str
     }
     for name in SET_SCORES:
         if hasattr(points, name):
-            found[name] = share(getattr(points, name))
-    return found
+            result[name] = share(getattr(points, name))
+    return result
 
 
 def difference_bounds(
@@ -117,10 +117,10 @@ def difference_bounds(
     `trials`: how many texts have a label or are given it.
     """
     texts = len(truth)
-    found: dict[str, Any] = {"accuracy": _paired(right(truth, this), right(truth, other), texts)}
+    result: dict[str, Any] = {"accuracy": _paired(right(truth, this), right(truth, other), texts)}
     if truth.ndim == 2:
         for name, of_text in (("sample_f1", text_f1), ("jaccard", text_jaccard)):
-            found[name] = _paired(of_text(truth, this), of_text(truth, other), texts)
+            result[name] = _paired(of_text(truth, this), of_text(truth, other), texts)
     true = _tables(truth, classes)
     mine, theirs = _tables(this, classes), _tables(other, classes)
     of_labels, points, trials = [], [], []
@@ -130,10 +130,10 @@ def difference_bounds(
         points.append(point)
         of_labels.append(bounds)
         trials.append(concerned)
-    found |= {"f1": of_labels, "trials": trials}
-    found["macro_f1"] = _macro(np.array(points), of_labels, np.asarray(true.any(axis=0)))
-    found["micro_f1"] = found["jaccard" if truth.ndim == 2 else "accuracy"]
-    return found
+    result |= {"f1": of_labels, "trials": trials}
+    result["macro_f1"] = _macro(np.array(points), of_labels, np.asarray(true.any(axis=0)))
+    result["micro_f1"] = result["jaccard" if truth.ndim == 2 else "accuracy"]
+    return result
 
 
 def _tables(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -161,15 +161,15 @@ def _label_difference(
     """Return the difference of one label's F1, its interval and its trials, from bools [N] and [seeds, N].
 
     The distances to the bounds are those of the share of right decisions among the texts that have the
-    label or are given it by either model, told in F1. Of a label that no text has nothing is known.
+    label or are given it by either model, converted to F1. Nothing is known of a label that no text has.
     """
     concerned = true | mine.any(axis=0) | theirs.any(axis=0)
     if not true.any():
         return 0.0, (-1.0, 1.0), int(concerned.sum())
-    own, others = ((said == true)[:, concerned] for said in (mine, theirs))
-    low, high = _paired(own, others, float(concerned.sum()))
-    share = float(own.mean() - others.mean())
-    jaccards = [[_jaccard(true, one) for one in said] for said in (mine, theirs)]
+    mine_right, theirs_right = ((predicted == true)[:, concerned] for predicted in (mine, theirs))
+    low, high = _paired(mine_right, theirs_right, float(concerned.sum()))
+    share = float(mine_right.mean() - theirs_right.mean())
+    jaccards = [[_jaccard(true, one) for one in predicted] for predicted in (mine, theirs)]
     point = float(np.mean([*map(f1_of, jaccards[0])]) - np.mean([*map(f1_of, jaccards[1])]))
     base = float(np.mean(jaccards))
     bounds = (
@@ -185,6 +185,6 @@ def _in_f1(base: float, change: float) -> float:
     return max(up, f1_of(base) - f1_of(max(0.0, base - change)))
 
 
-def _jaccard(true: np.ndarray, said: np.ndarray) -> float:
-    union = int((true | said).sum())
-    return float((true & said).sum() / union) if union else 0.0
+def _jaccard(true: np.ndarray, predicted: np.ndarray) -> float:
+    union = int((true | predicted).sum())
+    return float((true & predicted).sum() / union) if union else 0.0

@@ -60,11 +60,11 @@ def confident_flips(
     )
 
 
-def named(found: np.ndarray, labels: list[str]) -> list[str]:
+def named(values: np.ndarray, labels: list[str]) -> list[str]:
     """Return the labels' names of texts: of class indices [N], or joined ones of bools [N, C]."""
-    if found.ndim == 1:
-        return [labels[label] for label in found]
-    return [" | ".join(labels[c] for c in np.flatnonzero(row)) for row in found]
+    if values.ndim == 1:
+        return [labels[label] for label in values]
+    return [" | ".join(labels[c] for c in np.flatnonzero(row)) for row in values]
 
 
 def harmless(cell: object) -> object:

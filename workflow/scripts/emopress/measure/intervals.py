@@ -116,7 +116,7 @@ def resampled(
     texts of every true label as there are, with replacement, and scores all variants and seeds on
     the same draw; so column i less column j is the paired bootstrap of their difference (Efron &
     Tibshirani 1993, chapters 6 and 16). The counts are whole numbers that float32 holds, so the
-    result does not depend on threads. `progress` is told how many resamples were added.
+    result does not depend on threads. `progress` is called with how many resamples were added.
     """
     variants, seeds, _ = predicted.shape
     models = variants * seeds
@@ -133,9 +133,9 @@ def resampled(
             counts = counts.reshape(size, models, classes)
             hits[..., stratum.label] = counts[..., stratum.label]
             given += counts
-        found = scored(hits, given, support)
-        accuracy[rows] = found.accuracy.reshape(size, variants, seeds).mean(axis=2)
-        f1[rows] = found.f1.reshape(size, variants, seeds, classes).mean(axis=2)
+        scores = scored(hits, given, support)
+        accuracy[rows] = scores.accuracy.reshape(size, variants, seeds).mean(axis=2)
+        f1[rows] = scores.f1.reshape(size, variants, seeds, classes).mean(axis=2)
         if progress:
             progress(size)
     return Scored(accuracy, f1)

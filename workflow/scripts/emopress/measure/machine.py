@@ -18,9 +18,9 @@ def usable(cores: int) -> int:
     return max(1, min(cores, os.cpu_count() or 1))
 
 
-def thread_counts(wanted: Sequence[int | str], cores: int) -> list[int]:
+def thread_counts(counts: Sequence[int | str], cores: int) -> list[int]:
     """Return the numbers of threads to time with; `all` is `cores`. Each once, the first first."""
-    return list(dict.fromkeys(cores if one == "all" else int(one) for one in wanted))
+    return list(dict.fromkeys(cores if one == "all" else int(one) for one in counts))
 
 
 def cpu_facts() -> tuple[str, list[str]]:

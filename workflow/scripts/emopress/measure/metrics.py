@@ -72,9 +72,9 @@ def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Score
     )
 
 
-def score_of(found: Scores, column: str) -> float:
+def score_of(result: Scores, column: str) -> float:
     """Return one score by the name of its column (`deciding.Metric`)."""
-    return float(found.several[column] if column in found.several else getattr(found, column))
+    return float(result.several[column] if column in result.several else getattr(result, column))
 
 
 def read_scores(path: Path, labels: list[str]) -> dict[str, Scores]:
@@ -82,6 +82,6 @@ def read_scores(path: Path, labels: list[str]) -> dict[str, Scores]:
 
     UserError if it lacks one of them or has other columns.
     """
-    found = read_predictions(path, labels)
-    parts = {split: found.part(split) for split in ("validation", "test")}
+    predictions = read_predictions(path, labels)
+    parts = {split: predictions.part(split) for split in ("validation", "test")}
     return {split: scores(part.truth, part.predicted, labels) for split, part in parts.items()}

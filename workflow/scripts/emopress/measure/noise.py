@@ -58,9 +58,9 @@ class Alphabet:
 
     def draw_other(self, rng: np.random.Generator, character: str) -> str:
         """Return a character that is not `character`; there must be one."""
-        while (found := self.draw(rng)) == character:
+        while (drawn := self.draw(rng)) == character:
             pass
-        return found
+        return drawn
 
 
 def edits(characters: int, share: float, rng: np.random.Generator) -> int:

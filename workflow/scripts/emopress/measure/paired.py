@@ -81,10 +81,10 @@ def difference_ends(
     as if the other could not be better) or resampling gives one number.
     """
     ends, few = {name: interval(spread) for name, spread in spreads.items()}, _few(truth)
-    wanted = [name for name, bounds in ends.items() if few or tells_too_little(bounds)]
-    if wanted:
+    inexact = [name for name, bounds in ends.items() if few or tells_too_little(bounds)]
+    if inexact:
         exact = difference_bounds(truth, this, other, classes)
-        ends |= {name: exact[name] for name in wanted}
+        ends |= {name: exact[name] for name in inexact}
     return ends
 
 
@@ -131,22 +131,22 @@ def difference(
     pairs = single_counts(truth, this, other)
     p_values = [mcnemar_exact(int(mine), int(theirs)) for mine, theirs in pairs.T]
     points = scoring.observed(truth, np.stack([this, other]), classes)
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     spreads = {name: getattr(drawn[0], name) - getattr(drawn[1], name) for name in points.names}
     ends = difference_ends(truth, this, other, classes=classes, spreads=spreads)
     permuted = permutation_p(truth, this, other, classes) if _few(truth) else {}
     for name, spread in spreads.items():
         mine, theirs = getattr(points, name).mean(axis=1)
         low, high = ends[name]
-        found |= {
+        result |= {
             f"{name}_difference": float(mine - theirs),
             f"{name}_low": low,
             f"{name}_high": high,
         }
         if name != "accuracy":
-            found[f"{name}_p"] = permuted[name] if permuted else bootstrap_p(spread)
+            result[f"{name}_p"] = permuted[name] if permuted else bootstrap_p(spread)
     return {
-        **found,
+        **result,
         "only_this_right": int(pairs[0].sum()),
         "only_other_right": int(pairs[1].sum()),
         "mcnemar_p": combined(p_values),

@@ -78,11 +78,11 @@ def predict_splits(
         frame = pandas.DataFrame(
             {"id": table["id"], "split": name, "noise": share, "label": table["label"]}
         )
-        found = probabilities(logits, classifier.task)
+        by_label = probabilities(logits, classifier.task)
         if classifier.task == MULTI:
-            said = decided(found, classifier.thresholds)
-            frame[PREDICTED] = [np.flatnonzero(row).tolist() for row in said]
-        for index, column in enumerate(found.T):
+            predicted = decided(by_label, classifier.thresholds)
+            frame[PREDICTED] = [np.flatnonzero(row).tolist() for row in predicted]
+        for index, column in enumerate(by_label.T):
             frame[labels[index]] = column
         frames.append(frame)
     if cross_entropy is not None:
@@ -119,9 +119,9 @@ def scored(
 
 def distribution(nats: np.ndarray) -> dict[str, Any]:
     """Return mean and quantiles (linear interpolation) of the cross-entropies of some tokens [M]."""
-    found = np.percentile(nats, QUANTILES)
+    quantiles = np.percentile(nats, QUANTILES)
     return {
         "tokens": len(nats),
         "mean": float(nats.mean(dtype=np.float64)),
-        "quantiles": {str(q): float(v) for q, v in zip(QUANTILES, found, strict=True)},
+        "quantiles": {str(q): float(v) for q, v in zip(QUANTILES, quantiles, strict=True)},
     }

@@ -1,4 +1,4 @@
-"""Reads a predictions file: per split and noise, who said what of which text and how surely."""
+"""Reads a predictions file: per split and share of noise, the label of each text and its probability."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +20,18 @@ class Part:
     """The rows of one split at one share of noise, in file order; N texts, C labels.
 
     ids [N] str; truth [N] class indices; probabilities [N, C]. Where texts have any number of labels
-    truth is bools [N, C], and so is `said`, which holds the labels that are predicted.
+    truth is bools [N, C], and so is `decisions`, which holds the labels that are predicted.
     """
 
     ids: np.ndarray
     truth: np.ndarray
     probabilities: np.ndarray
-    said: np.ndarray | None = None
+    decisions: np.ndarray | None = None
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable label of each text, [N] class indices; of equals the first. Or `said`."""
-        return self.probabilities.argmax(axis=1) if self.said is None else self.said
+        """The most probable label of each text, [N] class indices; of equals the first. Or `decisions`."""
+        return self.probabilities.argmax(axis=1) if self.decisions is None else self.decisions
 
     @property
     def confidence(self) -> np.ndarray:
@@ -40,9 +40,9 @@ class Part:
         Of a set of labels: of its least sure decision, a label's probability if it is predicted and
         what is missing to 1 if not.
         """
-        if self.said is None:
+        if self.decisions is None:
             return self.probabilities.max(axis=1)
-        return np.where(self.said, self.probabilities, 1 - self.probabilities).min(axis=1)
+        return np.where(self.decisions, self.probabilities, 1 - self.probabilities).min(axis=1)
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def checked_parts(
 
     def part(rows: pandas.DataFrame) -> Part:
         truth = label_array(rows["label"].tolist(), len(labels))
-        said = label_array(rows[PREDICTED].tolist(), len(labels)) if several else None
-        return Part(rows["id"].to_numpy(), truth, rows[labels].to_numpy(), said)
+        decisions = label_array(rows[PREDICTED].tolist(), len(labels)) if several else None
+        return Part(rows["id"].to_numpy(), truth, rows[labels].to_numpy(), decisions)
 
     return {
         (str(split), float(noise)): part(rows)

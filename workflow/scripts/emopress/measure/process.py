@@ -53,10 +53,10 @@ def start_once(folder: Path, runtime: str, *, text: str, threads: int) -> Start:
                 peak = line
         if child.returncode != 0:
             errors.seek(0)
-            said = errors.read().decode("utf-8", "replace").strip().splitlines() or ["no message"]
+            lines = errors.read().decode("utf-8", "replace").strip().splitlines() or ["no message"]
             raise UserError(
                 f"{folder}: a fresh process with runtime {runtime} could not predict "
-                f"(exit status {child.returncode}): {said[-1]}"
+                f"(exit status {child.returncode}): {lines[-1]}"
             )
     return Start(elapsed * 1e3, int(peak))
 
@@ -68,16 +68,16 @@ def start_processes(
 
     One process runs after the other, in rounds that each have their own seeded order.
     """
-    found: list[list[Start]] = [[] for _ in folders]
+    by_folder: list[list[Start]] = [[] for _ in folders]
     with tqdm(
         total=times * len(folders), desc="cold starts", file=sys.stderr, mininterval=2.0
     ) as bar:
         for turn in range(times):
             for index in np.random.default_rng([ORDER_SEED, turn]).permutation(len(folders)):
                 folder, runtime = folders[index]
-                found[index].append(start_once(folder, runtime, text=text, threads=threads))
+                by_folder[index].append(start_once(folder, runtime, text=text, threads=threads))
                 bar.update()
-    return [median(starts) for starts in found]
+    return [median(starts) for starts in by_folder]
 
 
 def median(starts: Sequence[Start]) -> Start:

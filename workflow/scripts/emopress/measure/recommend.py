@@ -82,7 +82,7 @@ def recommend(
             raise UserError(f"budgets.{name}: {key} needs a reference to lose from")
     baseline = stronger(rows, reference, baselines)
     trials, families = candidates(rows, baseline or reference), rows["family"].to_dict()
-    own = [
+    family_trials = [
         trial
         for trial in candidates(rows, reference)
         if reference and families[trial.variant] == families[reference]
@@ -90,13 +90,16 @@ def recommend(
     common = {"judge_by": judge_of(rows).key, "reference": reference, "baseline": baseline}
     spread = float(rows["timing_spread"].iloc[0])
     return [
-        {"budget": name, **common, **_recommendation(trials, own, budget, spread)}
+        {"budget": name, **common, **_recommendation(trials, family_trials, budget, spread)}
         for name, budget in budgets.items()
     ]
 
 
 def _recommendation(
-    trials: Sequence[Trial], own: Sequence[Trial], budget: Mapping[str, Any], spread: float
+    trials: Sequence[Trial],
+    family_trials: Sequence[Trial],
+    budget: Mapping[str, Any],
+    spread: float,
 ) -> dict[str, Any]:
     """Return the recommendation among `trials`; `own` are those of the reference's family, measured from it."""
     limits = {key: limit for key, limit in budget.items() if key != "prefer"}
@@ -106,8 +109,8 @@ def _recommendation(
     meeting = [trial for trial in ranked if not misses(trial, limits)]
     first, second = [*ranked[:2], None, None][:2]
     same: list[str] = []
-    if first and first.variant not in {trial.variant for trial in own}:
-        best = ranking(own, budget=limits, prefer=prefer, spread=spread)
+    if first and first.variant not in {trial.variant for trial in family_trials}:
+        best = ranking(family_trials, budget=limits, prefer=prefer, spread=spread)
         same = [trial.variant for trial in best if not misses(trial, limits)]
     return {
         "limits": limits,

@@ -55,10 +55,10 @@ def check_details(
             _accuracy(entry, f"{where}, seed {seed}", datasets[row.dataset]["labels"])
             for seed, entry in entries.items()
         ]
-        found = sum(right) / len(right)
-        if abs(found - row.accuracy) > 1e-6:
+        accuracy = sum(right) / len(right)
+        if abs(accuracy - row.accuracy) > 1e-6:
             raise UserError(
-                f"{where}: accuracy is {found:.6f}, but {SUMMARY} has {row.accuracy:.6f}"
+                f"{where}: accuracy is {accuracy:.6f}, but {SUMMARY} has {row.accuracy:.6f}"
             )
 
 
@@ -110,8 +110,8 @@ def rows_of(summary: pd.DataFrame, dataset: str) -> pd.DataFrame:
         raise UserError(f"{SUMMARY}: no rows of dataset {dataset!r}")
     engines = rows["runtime"].to_dict()
     rows["other_engine"] = [
-        engines.get(reference, own) != own
-        for own, reference in zip(rows["runtime"], rows["reference"], strict=True)
+        engines.get(reference, engine) != engine
+        for engine, reference in zip(rows["runtime"], rows["reference"], strict=True)
     ]
     return rows.loc[recipe_order(list(rows.index))]
 

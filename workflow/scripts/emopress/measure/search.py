@@ -62,10 +62,10 @@ def search(
             )
 
     def judged(path: Path) -> dict[str, float]:
-        found = validation_scores(path, labels, ids)
-        return {metric.column: score_of(found, metric.column) for metric in judge.metrics}
+        result = validation_scores(path, labels, ids)
+        return {metric.column: score_of(result, metric.column) for metric in judge.metrics}
 
-    base, found = judged(parent_predictions), [judged(one.predictions) for one in candidates]
+    base, by_candidate = judged(parent_predictions), [judged(one.predictions) for one in candidates]
     clock = _latencies(candidates, bundles, validation, timing, threads)
     tried = [
         Trial(
@@ -76,7 +76,9 @@ def search(
             size_bytes=bundle.size_bytes,
             latency_ms=row["latency_ms_p50"],
         )
-        for one, bundle, score, row in zip(candidates, bundles, found, clock["rows"], strict=True)
+        for one, bundle, score, row in zip(
+            candidates, bundles, by_candidate, clock["rows"], strict=True
+        )
     ]
     budget, spread = step["budget"], clock["spread"][str(threads)]
     choice = choose(tried, budget=budget, prefer=step["prefer"], spread=spread)
@@ -129,9 +131,9 @@ def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:
     return scores(part.truth, part.predicted, labels)
 
 
-def base_facts(parent: Path, found: dict[str, float]) -> dict[str, Any]:
+def base_facts(parent: Path, parent_scores: dict[str, float]) -> dict[str, Any]:
     """Return the trials file's line on the parent, which losses refer to."""
-    return {**found, "size_bytes": read_bundle(parent, verify=False).size_bytes}
+    return {**parent_scores, "size_bytes": read_bundle(parent, verify=False).size_bytes}
 
 
 def _latencies(

@@ -105,7 +105,7 @@ def resampled(
 
     `predicted` [variants, seeds, N, C]. Each resample draws N texts with replacement, not stratified,
     since a set of labels is no stratum, and scores all variants and seeds on the same draw, as
-    `intervals.resampled` does. `progress` is told how many resamples were added.
+    `intervals.resampled` does. `progress` is called with how many resamples were added.
     """
     variants, seeds, texts, classes = predicted.shape
     models = predicted.reshape(-1, texts, classes)
@@ -145,10 +145,10 @@ def resampled(
     return SetScored(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
 
-def _seed_means(found: SetScored, variants: int, seeds: int) -> tuple[np.ndarray, ...]:
+def _seed_means(scores: SetScored, variants: int, seeds: int) -> tuple[np.ndarray, ...]:
     """Return the fields of scores [resamples, variants * seeds], averaged over seeds."""
-    parts = (found.micro, found.sample_f1, found.jaccard, found.hamming_loss)
-    fields = (found.accuracy, found.f1, *parts)
+    parts = (scores.micro, scores.sample_f1, scores.jaccard, scores.hamming_loss)
+    fields = (scores.accuracy, scores.f1, *parts)
     return tuple(
         values.reshape(len(values), variants, seeds, *values.shape[2:]).mean(axis=2)
         for values in fields

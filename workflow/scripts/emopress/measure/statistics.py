@@ -41,7 +41,7 @@ def points(by_seed: np.ndarray, drawn: np.ndarray, exact: Bounds, *, few: bool) 
     }
 
 
-def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
+def quality(evaluated: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
     """Return a variant's scores with their intervals, and its calibration over all seeds.
 
     The calibration error has no interval: resampling texts only adds to it, so that percentiles of
@@ -49,140 +49,147 @@ def quality(found: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
     texts have any number of labels it is that of all (text, label) pairs: how far the share of pairs
     that are true is from the probability that they were given.
     """
-    given = found.given[0.0][place]
-    scores = observed(found.truth, given, len(found.labels))
-    if found.probabilities is None:
-        bins = reliability_bins(found.confidence[0.0][place], right(found.truth, given))
+    given = evaluated.given[0.0][place]
+    scores = observed(evaluated.truth, given, len(evaluated.labels))
+    if evaluated.probabilities is None:
+        bins = reliability_bins(evaluated.confidence[0.0][place], right(evaluated.truth, given))
     else:
-        said = found.probabilities[place]
-        bins = reliability_bins(said, np.broadcast_to(found.truth, said.shape))
-    own = drawn.column(place)
-    exact, few = score_bounds(found.truth, given, len(found.labels)), found.few
+        probabilities = evaluated.probabilities[place]
+        bins = reliability_bins(
+            probabilities, np.broadcast_to(evaluated.truth, probabilities.shape)
+        )
+    of_variant = drawn.column(place)
+    exact, few = score_bounds(evaluated.truth, given, len(evaluated.labels)), evaluated.few
     return {
         **{
-            name: points(getattr(scores, name), getattr(own, name), exact[name], few=few)
+            name: points(getattr(scores, name), getattr(of_variant, name), exact[name], few=few)
             for name in ("accuracy", "macro_f1", "micro_f1", *SET_SCORES)
             if name in exact
         },
         "class_f1": {
             label: points(
                 scores.f1[:, i],
-                own.f1[:, i],
+                of_variant.f1[:, i],
                 exact["f1"][i],
                 few=few or exact["trials"][i] < FEW_IN_CELL,
             )
-            for i, label in enumerate(found.labels)
+            for i, label in enumerate(evaluated.labels)
         },
         "ece": calibration_error(bins),
         "reliability": bins,
     }
 
 
-def agreements(found: Evaluated, teachers: Against, resamples: int) -> dict[str, dict[str, float]]:
+def agreements(
+    evaluated: Evaluated, teachers: Against, resamples: int
+) -> dict[str, dict[str, float]]:
     """Return by variant that has a teacher in what share of the texts it gives the teacher's label."""
-    given = found.given[0.0]
-    taught = {name: teachers[name] for name in found.variants if teachers.get(name)}
+    given = evaluated.given[0.0]
+    taught = {name: teachers[name] for name in evaluated.variants if teachers.get(name)}
     if not taught:
         return {}
     agree = np.stack(
         [
-            alike(given[found.place(name)], given[found.place(str(other))], found.truth)
+            alike(given[evaluated.place(name)], given[evaluated.place(str(other))], evaluated.truth)
             for name, other in taught.items()
         ]
     )
-    drawn = resampled_shares(found.truth, agree, resamples=resamples)
+    drawn = resampled_shares(evaluated.truth, agree, resamples=resamples)
     shares = {}
     for place, name in enumerate(taught):
-        mean, texts = float(agree[place].mean()), len(found.texts)
-        low, high = sure(drawn[:, place], proportion(mean * texts, texts), few=found.few)
+        mean, texts = float(agree[place].mean()), len(evaluated.texts)
+        low, high = sure(drawn[:, place], proportion(mean * texts, texts), few=evaluated.few)
         shares[name] = {"mean": mean, "low": low, "high": high}
     return shares
 
 
 def comparison(
-    found: Evaluated, variant: str, other: str | None, drawn: Scored
+    evaluated: Evaluated, variant: str, other: str | None, drawn: Scored
 ) -> dict[str, Any] | None:
     """Return the paired comparison of a variant with another, None with none or with itself."""
     if other is None or other == variant:
         return None
-    places = [found.place(variant), found.place(other)]
+    places = [evaluated.place(variant), evaluated.place(other)]
     this, that = (drawn.column(place) for place in places)
-    mine, theirs = (found.given[0.0][place] for place in places)
+    mine, theirs = (evaluated.given[0.0][place] for place in places)
     return {
         "variant": other,
         **paired.difference(
-            found.truth, mine, theirs, classes=len(found.labels), drawn=(this, that)
+            evaluated.truth, mine, theirs, classes=len(evaluated.labels), drawn=(this, that)
         ),
     }
 
 
-def baseline(found: Evaluated, linears: list[str]) -> str | None:
+def baseline(evaluated: Evaluated, linears: list[str]) -> str | None:
     """Return which of `linears` is best on validation, of equals the first."""
-    return max(linears, key=lambda name: found.validation[found.place(name)], default=None)
+    return max(linears, key=lambda name: evaluated.validation[evaluated.place(name)], default=None)
 
 
 def robustness(
-    found: Evaluated, scores: Sampled, told: Sequence[Metric]
+    evaluated: Evaluated, scores: Sampled, metrics: Sequence[Metric]
 ) -> list[list[dict[str, Any]]]:
-    """Return, by variant, accuracy and the metrics `told`, with their intervals, at each share of noise."""
-    columns = list(dict.fromkeys(["accuracy", *(metric.column for metric in told)]))
-    rows: list[list[dict[str, Any]]] = [[] for _ in found.variants]
-    for noise in found.noise:
-        drawn, own = scores.drawn[noise], scores.observed[noise]
+    """Return, by variant, accuracy and the `metrics`, with their intervals, at each share of noise."""
+    columns = list(dict.fromkeys(["accuracy", *(metric.column for metric in metrics)]))
+    rows: list[list[dict[str, Any]]] = [[] for _ in evaluated.variants]
+    for noise in evaluated.noise:
+        drawn, scored = scores.drawn[noise], scores.observed[noise]
         for place, row in enumerate(rows):
             point = {"noise": noise}
-            exact = score_bounds(found.truth, found.given[noise][place], len(found.labels))
+            exact = score_bounds(
+                evaluated.truth, evaluated.given[noise][place], len(evaluated.labels)
+            )
             for column in columns:
-                low, high = sure(getattr(drawn, column)[:, place], exact[column], few=found.few)
-                mean = float(getattr(own, column)[place].mean())
+                low, high = sure(getattr(drawn, column)[:, place], exact[column], few=evaluated.few)
+                mean = float(getattr(scored, column)[place].mean())
                 point |= {column: mean, f"{column}_low": low, f"{column}_high": high}
             row.append(point)
     return rows
 
 
 def flips_of(
-    found: Evaluated, variant: str, teacher: str | None, limit: int
+    evaluated: Evaluated, variant: str, teacher: str | None, limit: int
 ) -> pandas.DataFrame | None:
     """Return the most confident flips of a variant, None if it has no teacher."""
     if teacher is None or teacher == variant:
         return None
-    given, confidence = found.given[0.0], found.confidence[0.0]
-    own, taught = found.place(variant), found.place(teacher)
+    given, confidence = evaluated.given[0.0], evaluated.confidence[0.0]
+    place, taught = evaluated.place(variant), evaluated.place(teacher)
     return confident_flips(
-        found.texts,
-        found.labels,
+        evaluated.texts,
+        evaluated.labels,
         variant=variant,
         teacher=teacher,
-        seeds=found.seeds,
-        given=(given[own], confidence[own]),
+        seeds=evaluated.seeds,
+        given=(given[place], confidence[place]),
         taught=(given[taught], confidence[taught]),
         limit=limit,
     )
 
 
-def sampled(found: Evaluated, resamples: int) -> Sampled:
+def sampled(evaluated: Evaluated, resamples: int) -> Sampled:
     """Return the scores of all variants at every share of noise, over the same resamples of the texts."""
-    total = len(found.noise) * resamples
+    total = len(evaluated.noise) * resamples
     with tqdm(total=total, desc="resamples", file=sys.stderr, mininterval=2.0) as bar:
 
         def draw(predicted: np.ndarray) -> Scored:
             return resampled(
-                found.truth,
+                evaluated.truth,
                 predicted,
-                classes=len(found.labels),
+                classes=len(evaluated.labels),
                 resamples=resamples,
                 progress=bar.update,
             )
 
-        drawn = {noise: draw(found.given[noise]) for noise in found.noise}
+        drawn = {noise: draw(evaluated.given[noise]) for noise in evaluated.noise}
     scores = {
-        noise: observed(found.truth, found.given[noise], len(found.labels)) for noise in found.noise
+        noise: observed(evaluated.truth, evaluated.given[noise], len(evaluated.labels))
+        for noise in evaluated.noise
     }
-    return Sampled(found.variants, scores, drawn)
+    return Sampled(evaluated.variants, scores, drawn)
 
 
 def statistics(
-    found: Evaluated,
+    evaluated: Evaluated,
     scores: Sampled,
     *,
     judge: Judge,
@@ -192,19 +199,20 @@ def statistics(
     resamples: int,
 ) -> dict[str, Any]:
     """Return the statistics of every variant, all over the same resamples of the test texts."""
-    clean, noisy = scores.drawn[0.0], robustness(found, scores, judge.told)
-    agreed = agreements(found, teachers, resamples)
+    clean, noisy = scores.drawn[0.0], robustness(evaluated, scores, judge.reported)
+    agreed = agreements(evaluated, teachers, resamples)
     table: dict[str, Any] = {}
-    for place, variant in enumerate(found.variants):
+    for place, variant in enumerate(evaluated.variants):
         teacher = teachers.get(variant)
         against = {"teacher": teacher, "linear": linear, "reference": reference}
         table[variant] = {
             "teacher": teacher,
-            "seeds": found.seeds,
-            **quality(found, place, clean),
+            "seeds": evaluated.seeds,
+            **quality(evaluated, place, clean),
             "agreement": agreed.get(variant),
             "against": {
-                kind: comparison(found, variant, other, clean) for kind, other in against.items()
+                kind: comparison(evaluated, variant, other, clean)
+                for kind, other in against.items()
             },
             "noise": noisy[place],
         }
@@ -249,16 +257,16 @@ def write_statistics(
     LSTM variants as `questions.pairs_of` takes them; of both kinds, they are compared (`questions`).
     UserError names files that do not fit together.
     """
-    found = read_all(predictions, test, labels, judge.metric)
+    evaluated = read_all(predictions, test, labels, judge.metric)
     for other in [*teachers.values(), reference, *linears]:
-        if other is not None and other not in found.variants:
+        if other is not None and other not in evaluated.variants:
             raise UserError(
                 f"statistics: {other}, which others are compared with, was not evaluated"
             )
-    linear = baseline(found, linears)
-    scores, pairs = sampled(found, resamples), pairs_of(lstms)
+    linear = baseline(evaluated, linears)
+    scores, pairs = sampled(evaluated, resamples), pairs_of(lstms)
     table = statistics(
-        found,
+        evaluated,
         scores,
         judge=judge,
         teachers=teachers,
@@ -266,7 +274,7 @@ def write_statistics(
         linear=linear,
         resamples=resamples,
     )
-    frames = [flips_of(found, name, teachers.get(name), flips) for name in found.variants]
+    frames = [flips_of(evaluated, name, teachers.get(name), flips) for name in evaluated.variants]
     write_flips([frame for frame in frames if frame is not None], flips_out)
     write_json(
         out,
@@ -274,13 +282,13 @@ def write_statistics(
             "task": judge.task,
             "judge_by": judge.key,
             "resamples": resamples,
-            "n_test": len(found.texts),
-            "n_validation": found.n_validation,
+            "n_test": len(evaluated.texts),
+            "n_validation": evaluated.n_validation,
             "linear": linear,
             "reference": reference,
-            "noise": found.noise,
+            "noise": evaluated.noise,
             "variants": table,
-            "texts": text_facts(found, train=train, validation=validation, cut=cut),
+            "texts": text_facts(evaluated, train=train, validation=validation, cut=cut),
             **({"questions": questions(pairs, scores)} if pairs else {}),
         },
     )

@@ -78,32 +78,32 @@ def summarise(
     the share by which one bundle, timed twice under two names, differed from itself.
     """
     rows = []
-    for (dataset, variant), own in seeds.groupby(["dataset", "variant"], sort=False):
-        found = statistics[dataset]["variants"][variant]
+    for (dataset, variant), of_seeds in seeds.groupby(["dataset", "variant"], sort=False):
+        entry = statistics[dataset]["variants"][variant]
         judge = Judge(statistics[dataset]["task"], statistics[dataset]["judge_by"])
         row: dict[str, Any] = {"dataset": dataset, "variant": variant}
         row |= {"task": judge.task, "judge_by": judge.key}
-        row |= {column: own[column].iloc[0] for column in SAME}
-        row |= {"teacher": found["teacher"], "linear": statistics[dataset]["linear"]}
-        row |= {"simulated": bool(own["simulated"].any()), "seeds": len(own)}
+        row |= {column: of_seeds[column].iloc[0] for column in SAME}
+        row |= {"teacher": entry["teacher"], "linear": statistics[dataset]["linear"]}
+        row |= {"simulated": bool(of_seeds["simulated"].any()), "seeds": len(of_seeds)}
         for score in SCORES:
-            values = found[score]
+            values = entry[score]
             row |= {score: values["mean"], f"{score}_sd": values["sd"]}
             row |= {f"{score}_low": values["low"], f"{score}_high": values["high"]}
         for score in SET_SCORES:
-            values = found.get(score, {})
+            values = entry.get(score, {})
             row |= {score: values.get("mean"), f"{score}_sd": values.get("sd")}
             row |= {f"{score}_{end}": values.get(end) for end in ("low", "high")}
-        agreed = found["agreement"] or {}
-        row |= {"ece": found["ece"], "agreement": agreed.get("mean")}
+        agreed = entry["agreement"] or {}
+        row |= {"ece": entry["ece"], "agreement": agreed.get("mean")}
         row |= {f"agreement_{end}": agreed.get(end) for end in ("low", "high")}
         for other in COMPARED:
-            row |= _comparison(other, found["against"][other])
-        row |= {column: own[column].mean() for column in MEANS}
-        row["latency_ms_p50_sd"] = own["latency_ms_p50"].std(ddof=1)
+            row |= _comparison(other, entry["against"][other])
+        row |= {column: of_seeds[column].mean() for column in MEANS}
+        row["latency_ms_p50_sd"] = of_seeds["latency_ms_p50"].std(ddof=1)
         row["timing_spread"] = spread[dataset]
         row["speedup_shown"] = claimed(row["speedup"], spread[dataset])
-        for point in found["noise"]:
+        for point in entry["noise"]:
             for column in ("accuracy", judge.metric.column) if point["noise"] else ():
                 row[noise_column(column, point["noise"])] = point[column]
         rows.append({key: _rounded(value) for key, value in row.items()})

@@ -19,7 +19,7 @@ KEYS: dict[str, Callable[[str], str]] = {"exact": str, "letters": letters_key}
 
 
 def text_facts(
-    found: Evaluated,
+    evaluated: Evaluated,
     *,
     train: Path,
     validation: Path,
@@ -38,7 +38,7 @@ def text_facts(
         name: pandas.read_parquet(path, columns=["text", "label"])
         for name, path in (("train", train), ("validation", validation))
     }
-    splits["test"] = found.texts
+    splits["test"] = evaluated.texts
     keys = {
         kind: {name: table["text"].map(key) for name, table in splits.items()}
         for kind, key in KEYS.items()
@@ -47,9 +47,11 @@ def text_facts(
     known = {*letters["train"], *letters["validation"]}
     return {
         "n": {name: len(table) for name, table in splits.items()},
-        "shared": {kind: shared_texts(own) for kind, own in keys.items()},
-        "leaked": leaked_scores(found, letters["test"].isin(known).to_numpy()),
-        "without": {name: without(table["label"], found.labels) for name, table in splits.items()},
+        "shared": {kind: shared_texts(of_splits) for kind, of_splits in keys.items()},
+        "leaked": leaked_scores(evaluated, letters["test"].isin(known).to_numpy()),
+        "without": {
+            name: without(table["label"], evaluated.labels) for name, table in splits.items()
+        },
         "cut": shares_cut(cut),
     }
 
@@ -67,7 +69,7 @@ def present(truth: np.ndarray, classes: int) -> np.ndarray:
     return np.isin(np.arange(classes), truth)
 
 
-def leaked_scores(found: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
+def leaked_scores(evaluated: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
     """Return the scores on the test texts that are `known`, bools [N], and on the others, mean over seeds.
 
     `labels`: how many labels texts of both sorts have; macro F1 is that of these, since a label without
@@ -76,19 +78,21 @@ def leaked_scores(found: Evaluated, known: np.ndarray) -> dict[str, Any] | None:
     """
     if known.all() or not known.any():
         return None
-    classes = len(found.labels)
-    sorts = [(rows, found.truth[rows]) for rows in (known, ~known)]
+    classes = len(evaluated.labels)
+    sorts = [(rows, evaluated.truth[rows]) for rows in (known, ~known)]
     both = np.logical_and(*(present(truth, classes) for _, truth in sorts))
     variants = {}
-    for place, variant in enumerate(found.variants):
-        given = found.given[0.0][place]
-        own = [observed(truth, given[:, rows], classes) for rows, truth in sorts]
+    for place, variant in enumerate(evaluated.variants):
+        given = evaluated.given[0.0][place]
+        by_sort = [observed(truth, given[:, rows], classes) for rows, truth in sorts]
         scores = {
-            name: [float(getattr(one, name).mean()) for one in own]
+            name: [float(getattr(one, name).mean()) for one in by_sort]
             for name in COLUMNS
-            if hasattr(own[0], name)
+            if hasattr(by_sort[0], name)
         }
         scores["macro_f1_of_all"] = scores["macro_f1"]
-        scores["macro_f1"] = [float(one.f1[:, both].mean()) if both.any() else 0.0 for one in own]
+        scores["macro_f1"] = [
+            float(one.f1[:, both].mean()) if both.any() else 0.0 for one in by_sort
+        ]
         variants[variant] = scores
     return {"labels": int(both.sum()), "variants": variants}

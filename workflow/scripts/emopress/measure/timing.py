@@ -66,7 +66,7 @@ Measured = dict[tuple[Candidate, int], list[Round]]  # (candidate, threads) -> i
 
 
 def candidates_of(
-    wanted: Sequence[tuple[str, int, str]], manifests: Sequence[str | Path]
+    entries: Sequence[tuple[str, int, str]], manifests: Sequence[str | Path]
 ) -> list[Candidate]:
     """Return what to time of (variant, seed, runtime) and, beside it, a manifest.
 
@@ -74,8 +74,8 @@ def candidates_of(
     manifest; or `openvino-reference`, which is left out where openvino is not installed or cannot
     read the bundle's graph.
     """
-    found = []
-    for (variant, seed, runtime), manifest in zip(wanted, manifests, strict=True):
+    candidates = []
+    for (variant, seed, runtime), manifest in zip(entries, manifests, strict=True):
         folder, twin = Path(manifest).parent, runtime == "twin"
         if runtime == "openvino-reference":
             if not (installed() and reads_onnx(read_bundle(folder, verify=False))):
@@ -83,8 +83,8 @@ def candidates_of(
                 continue
         elif runtime != "pytorch":
             runtime = read_bundle(folder, verify=False).manifest["runtime"]
-        found.append(Candidate(variant, int(seed), runtime, folder, twin))
-    return found
+        candidates.append(Candidate(variant, int(seed), runtime, folder, twin))
+    return candidates
 
 
 def time_once(
@@ -199,8 +199,8 @@ def time_rounds(
         for turn in range(settings["rounds"]):
             for index in np.random.default_rng([TEXT_SEED, turn]).permutation(len(entries)):
                 candidate, threads = entries[index]
-                found = time_once(candidate, texts, settings, threads=threads)
-                measured[candidate, threads].append(found)
+                timed = time_once(candidate, texts, settings, threads=threads)
+                measured[candidate, threads].append(timed)
                 bar.update()
     return measured
 

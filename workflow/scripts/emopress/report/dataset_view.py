@@ -110,7 +110,7 @@ def dataset_view(
         "demo_notice": sections.DEMO_NOTE,
         "sets_notice": sections.sets_note(rows),
         "metric": judge.metric,
-        "told": t.join([Markdown(metric.name) for metric in judge.told], " and "),
+        "told": t.join([Markdown(metric.name) for metric in judge.reported], " and "),
         "set_table": sections.set_table(rows, entry) if entry.get("multilabel") else "",
         "answer": answer(
             name, entry, chosen, rows, statistics, details, licences=_licences(details)

@@ -136,15 +136,15 @@ def pooled(texts: Sequence[Cut], vectors: Layer, *, pooling: str, max_length: in
         if not words:
             continue
         rows = np.array([row for word in words for row in word])
-        found = vectors.weights(rows)
+        word_vectors = vectors.weights(rows)
         if len(rows) > len(words):  # some words are means over n-grams
             starts = np.cumsum([0, *(len(word) for word in words[:-1])])
             counts = np.array([[len(word)] for word in words], dtype=np.float32)
-            found = np.add.reduceat(found, starts, axis=0) / counts
+            word_vectors = np.add.reduceat(word_vectors, starts, axis=0) / counts
         if pooling == AVERAGE:
-            features[0] = found.mean(axis=0)
+            features[0] = word_vectors.mean(axis=0)
         else:
-            features[: len(words)] = found
+            features[: len(words)] = word_vectors
     return result.reshape(len(texts), places * width)
 
 

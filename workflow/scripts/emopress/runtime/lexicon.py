@@ -25,8 +25,8 @@ def _marks() -> str:
 
     The combining marks of the scripts up to U+3100, variation selectors (of emoji) and joiners.
     """
-    found = [c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c)[0] == "M"]
-    return "".join(found) + SELECTORS + JOINERS
+    marks = [c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c)[0] == "M"]
+    return "".join(marks) + SELECTORS + JOINERS
 
 
 @cache
@@ -78,14 +78,14 @@ def ngram_buckets(word: str, *, shortest: int, longest: int, buckets: int) -> li
     if the framed word is shorter than `shortest`.
     """
     framed = [c.encode("utf-8") for c in (BEGIN, *characters(word), END)]
-    found = []
+    result = []
     for start in range(len(framed) - shortest + 1):
         value = FNV_OFFSET
         for length, character in enumerate(framed[start : start + longest], start=1):
             value = fnv1a(character, value)
             if length >= shortest:
-                found.append(value % buckets)
-    return found
+                result.append(value % buckets)
+    return result
 
 
 class Lexicon:
@@ -105,20 +105,20 @@ class Lexicon:
             return []
         shortest, longest = self.ngrams
         first, buckets = len(self.index), self.buckets
-        found = ngram_buckets(word, shortest=shortest, longest=longest, buckets=buckets)
-        return [first + bucket for bucket in found]
+        hashed = ngram_buckets(word, shortest=shortest, longest=longest, buckets=buckets)
+        return [first + bucket for bucket in hashed]
 
     def rows(self, word: str) -> list[int]:
         """Return the rows whose mean is the vector of a word: its own, else those of its n-grams."""
-        own = self.index.get(word)
-        return self.pieces(word) if own is None else [own]
+        row = self.index.get(word)
+        return self.pieces(word) if row is None else [row]
 
     def cut(self, text: str, limit: int) -> list[list[int]]:
         """Return the rows of the first `limit` words of a normalised text that have any."""
-        found: list[list[int]] = []
+        rows_by_word: list[list[int]] = []
         for word in words_of(text):
-            if len(found) == limit:
+            if len(rows_by_word) == limit:
                 break
             if rows := self.rows(word):
-                found.append(rows)
-        return found
+                rows_by_word.append(rows)
+        return rows_by_word

@@ -24,8 +24,8 @@ NUMPY_VNNI = {"AVX512_CLX", "AVX512_ICL", "AVX512_SPR"}  # numpy's names of sets
 def flags_of(cpuinfo: str) -> set[str]:
     """Return the flags in the text of Linux's /proc/cpuinfo: those that every processor there has."""
     lines = (line.partition(":") for line in cpuinfo.splitlines())
-    found = [set(value.split()) for key, _, value in lines if key.strip() == "flags"]
-    return set.intersection(*found) if found else set()
+    flag_sets = [set(value.split()) for key, _, value in lines if key.strip() == "flags"]
+    return set.intersection(*flag_sets) if flag_sets else set()
 
 
 @cache
@@ -37,8 +37,8 @@ def processor_flags() -> frozenset[str]:
     if CPUINFO.is_file():
         return frozenset(flags_of(CPUINFO.read_text(encoding="utf-8", errors="replace")))
     if sys.platform == "win32":
-        found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
-        if NUMPY_VNNI & set(found):
+        extensions = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+        if NUMPY_VNNI & set(extensions):
             return frozenset(AVX512 | {"avx512_vnni"})
     return frozenset()
 

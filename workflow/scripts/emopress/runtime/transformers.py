@@ -24,8 +24,8 @@ NEEDED_4_BITS = ("bitsandbytes", "peft")  # adapters stay beside 4-bit weights
 
 def check_packages(*, four_bits: bool) -> None:
     """Raise UserError, with the packages that are missing, unless a bundle of this sort can run."""
-    wanted = [*NEEDED, *(NEEDED_4_BITS if four_bits else ())]
-    absent = [name for name in wanted if find_spec(name) is None]
+    needed = [*NEEDED, *(NEEDED_4_BITS if four_bits else ())]
+    absent = [name for name in needed if find_spec(name) is None]
     if absent:
         raise UserError(
             f"this bundle's runtime is transformers, which needs {', '.join(absent)}: "
@@ -65,7 +65,7 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
     from transformers.utils import logging
 
     options = {"quantization_config": nf4_config()} if four_bits else {}
-    told = logging.get_verbosity()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # of what is missing the lines below tell
     try:
         loaded: Any = AutoModelForSequenceClassification.from_pretrained(
@@ -79,7 +79,7 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
             **options,
         )
     finally:
-        logging.set_verbosity(told)
+        logging.set_verbosity(verbosity)
     model, info = loaded
     head = load_file(folder / HEAD) if (folder / HEAD).is_file() else {}
     missing = sorted(set(info["missing_keys"]) - set(head))

@@ -63,7 +63,7 @@ def baseline_figure(table: pd.DataFrame, *, title: str) -> Figure:
     `table`: one dataset's rows of the summary, indexed by variant.
     """
     models = table[[("+" not in str(name)) for name in table.index]]
-    told = list(zip(judge_of(table).told, (BLUE, ORANGE), strict=False))
+    told = list(zip(judge_of(table).reported, (BLUE, ORANGE), strict=False))
     models = models.sort_values(told[0][0].column, ascending=False, kind="stable")
     rows = [
         Row(str(name), [_score(row, metric.column, colour) for metric, colour in told])

@@ -124,7 +124,7 @@ def chosen_measures(table: pd.DataFrame) -> list[Measure]:
     """Return the six spokes: of those a reader needs, the first six that were measured."""
     score = lambda value: f"{100 * value:.1f}"  # noqa: E731
     judge = judge_of(table)
-    scores = dict.fromkeys([*judge.told, judge.accuracy])
+    scores = dict.fromkeys([*judge.reported, judge.accuracy])
     wanted = [
         *(Measure(metric.column, metric.name, score, ratio=False) for metric in scores),
         Measure("compression", "times smaller", times, ratio=True),

@@ -129,7 +129,7 @@ def columns_of(table: pd.DataFrame) -> list[Column]:
 
 def _scores(judge: Judge) -> list[Column]:
     """Return the columns of the scores, of what decides first, then what it is on validation."""
-    overview = [*judge.told, judge.accuracy]
+    overview = [*judge.reported, judge.accuracy]
     found = [
         Column(
             metric.column,
@@ -163,7 +163,7 @@ def _differences(judge: Judge) -> list[Column]:
             f"points of {metric.name}, 95 % interval, difference shown or not",
         )
         for other, words in against.items()
-        for metric in judge.told
+        for metric in judge.reported
     ]
 
 

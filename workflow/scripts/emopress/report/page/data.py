@@ -80,7 +80,7 @@ def _dataset(
     looks = looks_of(list(dict.fromkeys(sorts.values())))
     words = list(dict.fromkeys(look[2] for look in looks.values()))
     columns, judge = columns_of(table), judge_of(table)
-    gains = list(dict.fromkeys([*judge.told, judge.accuracy]))
+    gains = list(dict.fromkeys([*judge.reported, judge.accuracy]))
     reference = statistics.get("reference") or _first(table.get("reference"))
     named = _labelled(table.index, chosen, reference, statistics.get("linear"))
     tested = statistics.get("variants", {})

@@ -34,7 +34,7 @@ def recommendation_table(
         else:
             row = rows.loc[variant]
             base = None if reference in (None, variant) else rows.loc[reference]
-            for metric in judge.told:
+            for metric in judge.reported:
                 name = metric.column
                 test = NO_TEST if base is None else compared(metric, row, base)
                 line[f"{metric.title} %"] = t.percent(row[name], row[f"{name}_sd"])

@@ -23,7 +23,7 @@ def tests_tables(rows: pd.DataFrame, entry: Mapping[str, Any]) -> dict[str, Mark
 
     A variant whose reference is its teacher or the linear baseline stands in that table alone.
     """
-    tables, told = {}, judge_of(rows).told
+    tables, told = {}, judge_of(rows).reported
     for other, title in AGAINST.items():
         found = [
             _tested(str(variant), row, other, told)

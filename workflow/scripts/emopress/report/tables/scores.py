@@ -43,7 +43,7 @@ def note_of(entry: Mapping[str, Any]) -> str:
 def main_table(table: pd.DataFrame, entry: Mapping[str, Any]) -> Markdown:
     """Write the table of a dataset's variants; `table` is that of `results.rows_of`."""
     judge = judge_of(table)
-    scores = list(dict.fromkeys([*judge.told, judge.accuracy]))
+    scores = list(dict.fromkeys([*judge.reported, judge.accuracy]))
     gain = table[judge.metric.column].tolist()
     by_size = pareto_front(table["size_bytes"].tolist(), gain)
     by_latency = pareto_front(table["latency_ms_p50"].tolist(), gain)

@@ -116,7 +116,7 @@ def cost(variant: str, reference: str | None, rows: pd.DataFrame) -> Markdown:
     if variant == reference:
         return Markdown("Nothing is lost and nothing gained: this is the reference itself.")
     row, base, name = rows.loc[variant], rows.loc[reference], t.code(reference)
-    changes = [_changed(metric, row, base) for metric in judge_of(rows).told]
+    changes = [_changed(metric, row, base) for metric in judge_of(rows).reported]
     verbs = [verb for verb, _ in changes]
     scores = " and ".join(
         words.replace(" points of", " of")
@@ -200,7 +200,9 @@ def same_family(first: Mapping[str, Any], rows: pd.DataFrame) -> Markdown:
 
 def _facts(variant: str, rows: pd.DataFrame) -> str:
     row = rows.loc[variant]
-    scores = [f"{t.percent(row[metric.column])} % {metric.name}" for metric in judge_of(rows).told]
+    scores = [
+        f"{t.percent(row[metric.column])} % {metric.name}" for metric in judge_of(rows).reported
+    ]
     size, latency = t.size(row["size_bytes"]), t.decimals(row["latency_ms_p50"])
     return f"{t.code(variant)}: {size}, {latency} ms a text, {', '.join(scores)}"
 

@@ -46,7 +46,7 @@ def cautions(
         found.append(
             f"It finds none of the {t.count(texts)} test texts with the label {t.code(label)}{when}."
         )
-    found += _linear_is_better(row, judge_of(rows).told)
+    found += _linear_is_better(row, judge_of(rows).reported)
     recipe = next(iter(details[variant].values()))["recipe"]
     found += _of_licences(recipe, licences.get(variant, ()), entry.get("licence") or "not stated")
     return [Markdown(sentence) for sentence in found]

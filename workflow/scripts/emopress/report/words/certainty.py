@@ -29,7 +29,7 @@ def sure(
     if reference is not None and reference != variant:
         told += tested(row, rows.loc[reference], judge, statistics["n_test"])
     if row["seeds"] > 1:
-        spreads = [f"{100 * row[f'{m.column}_sd']:.2f} points of {m.name}" for m in judge.told]
+        spreads = [f"{100 * row[f'{m.column}_sd']:.2f} points of {m.name}" for m in judge.reported]
         told.append(
             f"Over {t.count(row['seeds'])} trainings with different seeds the standard deviation is "
             f"{' and '.join(spreads)}."
@@ -68,7 +68,7 @@ def tested(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[st
     Of no difference is spoken only where neither the metric that decides nor macro F1 shows one.
     """
     name = t.code(base.name)
-    tests = {metric: compared(metric, row, base) for metric in judge.told}
+    tests = {metric: compared(metric, row, base) for metric in judge.reported}
     if any(t.missing(test["p"]) for test in tests.values()):
         return [f"Its difference to {name} was not tested."]
     shown = {metric: test for metric, test in tests.items() if test["shown"]}
@@ -112,14 +112,14 @@ def _intervals(row: pd.Series, judge: Judge, texts: int) -> str:
     """Say how sure the scores are."""
     ends = [
         f"of {m.name} {t.interval(row[f'{m.column}_low'], row[f'{m.column}_high'])} %"
-        for m in judge.told
+        for m in judge.reported
     ]
     return f"On {t.count(texts)} test texts the 95 % interval is {', '.join(ends)}."
 
 
 def _differences(row: pd.Series, base: pd.Series, judge: Judge, texts: int) -> list[str]:
     """Say which differences to the reference `base` fit the test texts, and how they were tested."""
-    tests = {metric: compared(metric, row, base) for metric in judge.told}
+    tests = {metric: compared(metric, row, base) for metric in judge.reported}
     if any(t.missing(test["p"]) for test in tests.values()):
         return []
     spans = [

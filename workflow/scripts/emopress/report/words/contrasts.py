@@ -31,7 +31,7 @@ def comparison_sentences(
 
 
 def _sentence(words: str, test: Mapping[str, Any], judge: Judge, n_test: int) -> str:
-    scores = " ".join(_told(metric, test, n_test) for metric in judge.told)
+    scores = " ".join(_told(metric, test, n_test) for metric in judge.reported)
     return (
         f"Against {words} {test['variant']}: {scores} "
         f"{t.count(test['only_this_right'])} texts only this one has right, "
