@@ -613,14 +613,14 @@ FILES = {
 REPEATS = {
     "a key twice in YAML": (
         GOOD.replace("seeds: [0]\n", "seeds: [0]\nseeds: [1]\n").encode(),
-        ", line 3: key 'seeds' stands twice, first in line 2; give it once",
+        ", line 3: key 'seeds' is given twice, first in line 2; give it once",
     ),
     "a pass twice in YAML": (
         GOOD.replace("  int8:", "  mag50: {kind: trim}\n  int8:").encode(),
-        ", line 15: key 'passes.mag50' stands twice, first in line 14; give it once",
+        ", line 15: key 'passes.mag50' is given twice, first in line 14; give it once",
     ),
     "a key twice in JSON": (
         b'{"name": "a", "seeds": [0], "name": "b"}',
-        ": key 'name' stands twice; give it once",
+        ": key 'name' is given twice; give it once",
     ),
 }

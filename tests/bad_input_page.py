@@ -15,9 +15,9 @@ What is wrong, and the line that says it: exit code not 0, no traceback, nothing
 is a case of a test with this message in it. This page is written from the tests' tables by `make docs`, and a test
 compares them. `{{path}}` and `{{folder}}` stand for the file and its folder, `…` for a number. {count} cases.
 
-All mistakes of a config are told in one run, a line each, keys that stand twice among them. Snakemake reads config
-files before the workflow and would name neither file nor line of one that it cannot read, so `profiles/default` has
-them looked at first; with `--workflow-profile none` Snakemake's own words are seen. A mistake in data or in a
+All mistakes of a config are reported in one run, a line each, keys that are given twice among them. Snakemake reads
+config files before the workflow and would name neither file nor line of one that it cannot read, so `profiles/default`
+checks them first; with `--workflow-profile none` you see Snakemake's own words. A mistake in data or in a
 checkpoint ends the job that reads it, with its line on the terminal and in the rule's log.
 
 ## Limits

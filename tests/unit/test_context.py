@@ -71,6 +71,12 @@ def test_the_cache_is_used_where_it_is_asked_for(tmp_path, monkeypatch):
     assert context_of_run(workflow(cache=[]), **STUDY).cache is None
 
 
+def test_a_node_that_does_not_share_the_folder_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no such file; the machines that run jobs must share") as e:
+        context_of_run(workflow(main=False), **STUDY)
+    assert str(e.value).startswith(str(tmp_path)) and "\n" not in str(e.value)
+
+
 def test_a_scheduled_job_has_the_context_of_the_run(tmp_path):
     context = context_of_run(workflow(nodes=9, cores=8), **STUDY)
     context.start()

@@ -87,8 +87,8 @@ def test_all_mistakes_are_told_at_once(good):
     for what in SEVERAL:
         good = changed(good, *MISTAKES[what][:2])
     good["study"][0]["variants"] += ["linear+int8", "tiny+squash", "nobody"]
-    lines = refused(good, file_errors=["my.yaml, line 9: key 'a' stands twice"])
-    expected = [*(MISTAKES[what][2] for what in SEVERAL), "my.yaml, line 9: key 'a' stands twice"]
+    lines = refused(good, file_errors=["my.yaml, line 9: key 'a' is given twice"])
+    expected = [*(MISTAKES[what][2] for what in SEVERAL), "my.yaml, line 9: key 'a' is given twice"]
     assert set(expected) <= set(lines) and len(lines) == len(expected) + 3
     assert any("variant 'linear+int8': pass 'int8' (quantize static) cannot" in x for x in lines)
     assert any("variant 'tiny+squash': unknown pass 'squash'" in line for line in lines)

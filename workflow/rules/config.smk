@@ -26,15 +26,14 @@ if not workflow.overwrite_configfiles:
 
 try:
     STUDY = open_study(workflow, config, CONFIGFILES, ROOT)
+    CONTEXT = context_of_run(
+        workflow,
+        study=STUDY.name,
+        tracking=STUDY.tracking,
+        mirrors=STUDY.mirrors,
+        device=STUDY.device,
+        gpus=STUDY.gpus,
+        large=STUDY.has_large(),
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
-
-CONTEXT = context_of_run(
-    workflow,
-    study=STUDY.name,
-    tracking=STUDY.tracking,
-    mirrors=STUDY.mirrors,
-    device=STUDY.device,
-    gpus=STUDY.gpus,
-    large=STUDY.has_large(),
-)

@@ -64,8 +64,14 @@ class Context:
 
 
 def saved_context() -> Context:
-    """Return what the user's Snakemake has written."""
-    values = json.loads(FILE.read_text(encoding="utf-8"))
+    """Return what the user's Snakemake has written; UserError if this machine does not see its folder."""
+    try:
+        values = json.loads(FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{FILE.absolute()}: no such file; the machines that run jobs must share the folder that "
+            "Snakemake was started in"
+        ) from None
     return Context(**{**values, "mirrors": tuple(values["mirrors"])})
 
 

@@ -1,4 +1,4 @@
-"""Reads a config file closely: what makes it unreadable, with line and column, and which keys stand twice in it."""
+"""Checks the text of a config file: what makes it unreadable, with line and column, and which keys it has twice."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ TEMPLATE = "__use_yte__"  # Snakemake would run what such a file says
 
 
 def unreadable(path: Path | str) -> str | None:
-    """Return in one line why a config file cannot be read, None if it can; duplicate keys it has or not."""
+    """Return in one line why a config file cannot be read, None if it can (a key given twice or not)."""
     text = _text(path)
     if isinstance(text, _Fault):
         return text.line
@@ -30,7 +30,7 @@ def file_errors(path: Path | str) -> list[str]:
     if fault:
         return [fault]
     if node is None:
-        return [f"{path}: key {key!r} stands twice; give it once" for key in _json_repeats(text)]
+        return [f"{path}: key {key!r} is given twice; give it once" for key in _json_repeats(text)]
     return list(dict.fromkeys(_repeats(path, node, "")))
 
 
@@ -65,7 +65,7 @@ def _structure(path: Path | str, text: str) -> tuple[str | None, yaml.Node | Non
     try:
         value = json.loads(text)
     except ValueError:
-        pass  # no JSON: it is to be YAML
+        pass  # not JSON, so it has to be YAML
     except RecursionError:
         return f"{path}: nested too deeply", None
     else:
@@ -79,7 +79,7 @@ def _structure(path: Path | str, text: str) -> tuple[str | None, yaml.Node | Non
         return f"{path}{_place(error)}: not valid YAML: {_reason(error)}", None
     except yaml.YAMLError as error:  # a character that YAML does not allow
         return f"{path}: not valid YAML: {' '.join(str(error).split())}", None
-    except ValueError as error:  # a date that is none
+    except ValueError as error:  # 2024-13-45 is not a date
         return f"{path}: not valid YAML: {error}", None
     except RecursionError:
         return f"{path}: nested too deeply, or an alias that holds itself", None
@@ -93,8 +93,8 @@ def _structure(path: Path | str, text: str) -> tuple[str | None, yaml.Node | Non
 def _not_a_mapping(path: Path | str, value: Any) -> str:
     if isinstance(value, dict):
         return f"{path}: {TEMPLATE} makes a config run code; not allowed: write the values out"
-    found = "empty" if value is None else f"a {type(value).__name__}"
-    return f"{path}: {found}; a config file is a mapping of keys to values (name: my-study)"
+    content = "empty" if value is None else f"a {type(value).__name__}"
+    return f"{path}: {content}; a config file is a mapping of keys to values (name: my-study)"
 
 
 def _place(error: yaml.MarkedYAMLError) -> str:
@@ -132,7 +132,7 @@ def _count(node: yaml.Node, known: dict[int, int]) -> int:
 
 
 def _repeats(path: Path | str, node: yaml.Node, where: str) -> Iterator[str]:
-    """Yield one line per key that stands twice in one mapping: YAML would keep the last of them."""
+    """Yield one line per key that one mapping has twice: YAML would keep the last of them."""
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _repeats(path, item, f"{where}.{index}" if where else str(index))
@@ -145,7 +145,7 @@ def _repeats(path: Path | str, node: yaml.Node, where: str) -> Iterator[str]:
         full = f"{where}.{name}" if where else name
         if name in lines:
             yield (
-                f"{path}, line {line}: key {full!r} stands twice, first in line {lines[name]}; "
+                f"{path}, line {line}: key {full!r} is given twice, first in line {lines[name]}; "
                 "give it once"
             )
         lines.setdefault(name, line)
@@ -153,13 +153,13 @@ def _repeats(path: Path | str, node: yaml.Node, where: str) -> Iterator[str]:
 
 
 def _json_repeats(text: str) -> list[str]:
-    """Return the keys that stand twice in one mapping of a JSON text."""
-    found: list[str] = []
+    """Return the keys that one mapping of a JSON text has twice."""
+    repeats: list[str] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in items]
-        found.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        repeats.extend(sorted({key for key in keys if keys.count(key) > 1}))
         return dict(items)
 
     json.loads(text, object_pairs_hook=pairs)
-    return found
+    return repeats
