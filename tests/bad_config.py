@@ -332,11 +332,11 @@ MISTAKES = {
     ),
     "a language by its name": (
         *of_demo(language="Portuguese"),
-        "datasets.demo-en.language: 'Portuguese' is no language tag; write pt (BCP 47: en, pt-BR, zh-Hant, yue)",
+        "datasets.demo-en.language: 'Portuguese' is not a language tag; write pt (BCP 47: en, pt-BR, zh-Hant, yue)",
     ),
     "a language with an underscore": (
         *of_demo(language="pt_BR"),
-        "datasets.demo-en.language: 'pt_BR' is no language tag; write pt-BR (BCP 47: en, pt-BR, zh-Hant, yue)",
+        "datasets.demo-en.language: 'pt_BR' is not a language tag; write pt-BR (BCP 47: en, pt-BR, zh-Hant, yue)",
     ),
     "Norwegian, for which YAML reads false": (
         *of_demo(language=False),
@@ -381,7 +381,7 @@ MISTAKES = {
     ),
     "a data file without an ending": (
         *files({"name": "a", "path": "LICENSE"}),
-        "datasets.demo-en.source.files.a: no ending that tells its format; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
+        "datasets.demo-en.source.files.a: no ending that says its format; allowed: .xlsx, .csv, .tsv, .parquet, .txt",
     ),
     "a packed data file": (
         *of_demo(

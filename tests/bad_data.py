@@ -106,7 +106,7 @@ def lines(count, label="joy"):
 
 # what is wrong -> (file, its bytes or writer, the line, where {path} stands for the file and … for a number)
 FILES = {
-    "an empty file": ("a.csv", b"", "{path}, row 1: no column 'text'; the header has nothing"),
+    "an empty file": ("a.csv", b"", "{path}, row 1: no column 'text'; the header is empty"),
     "a header without rows": ("a.csv", HEAD, "{folder}: data set 'demo' has no rows"),
     "a missing column": (
         "a.csv",
@@ -199,7 +199,7 @@ FILES = {
     "a line break in a text of a .tsv": (
         "a.tsv",
         b'text\tlabel\n"fine\nday"\tjoy\n',
-        "{path}, row 2: 1 cells where row 1 has 2; no text may hold tabs or a line break; where texts stand "
+        "{path}, row 2: 1 cells where row 1 has 2; no text may hold tabs or a line break; where texts are "
         "between quotation marks, set columns.quoting: csv",
     ),
     "an empty text": (
@@ -257,7 +257,7 @@ FILES = {
     "a NUL character": (
         "a.csv",
         HEAD + b"fi\0ne,joy\n",
-        "{path}, row 2, column 'text': a NUL character; the file is damaged, or no text file",
+        "{path}, row 2, column 'text': a NUL character; the file is damaged or not a text file",
     ),
     "a text of more than a megabyte": (
         "a.csv",
@@ -288,7 +288,7 @@ FILES = {
         "a.xlsx",
         zip_bomb,
         "{path}: 'xl/worksheets/sheet1.xml' in it unpacks from … to 100000000 bytes; allowed: 200 times as "
-        "many; it is damaged, or made to fill a memory",
+        "many; it is damaged or made to exhaust the memory",
     ),
     "a workbook that unpacks to gigabytes": (
         "a.xlsx",
@@ -313,7 +313,7 @@ FILES = {
     "half a character": (
         "a.xlsx",
         sheet(("text", "label"), ("fine_xD83D_", "joy")),
-        "{path}, row 2, column 'text': half a character (U+D83D); whatever wrote the file cut it; correct it",
+        "{path}, row 2, column 'text': half a character (U+D83D); a program cut the text inside it; correct it",
     ),
     "the table on another sheet than the first": (
         "a.xlsx",
@@ -411,7 +411,7 @@ FORMS = {
         "a.csv",
         HEAD + b"fine, well,joy\n",
         {"quoting": "none"},
-        "{path}, row 2: 3 cells where row 1 has 2; no text may hold commas or a line break; where texts stand "
+        "{path}, row 2: 3 cells where row 1 has 2; no text may hold commas or a line break; where texts are "
         "between quotation marks, set columns.quoting: csv",
     ),
     "a column's number too high for the delimiter": (

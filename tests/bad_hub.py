@@ -40,19 +40,19 @@ CHECKPOINTS = {
     ),
     "weights that break off in their header": (
         {"model.safetensors": WEIGHTS[:20]},
-        ": model.safetensors is no safetensors file, or a part of one (20 bytes); fetch it again",
+        ": model.safetensors is not a safetensors file or is cut off (20 bytes); fetch it again",
     ),
     "a web page for the weights": (
         {"model.safetensors": b"<html>not found</html>"},
-        ": model.safetensors is no safetensors file, or a part of one (22 bytes); fetch it again",
+        ": model.safetensors is not a safetensors file or is cut off (22 bytes); fetch it again",
     ),
     "a pointer of git-lfs for the weights": (
         {"model.safetensors": b"version https://git-lfs.github.com/spec/v1\n"},
-        ": model.safetensors is no safetensors file, or a part of one (43 bytes); fetch it again",
+        ": model.safetensors is not a safetensors file or is cut off (43 bytes); fetch it again",
     ),
     "a pickle called model.safetensors": (
         {"model.safetensors": b"\x80\x04\x95" + b"c__builtin__\neval\n."},
-        ": model.safetensors is no safetensors file, or a part of one (22 bytes); fetch it again",
+        ": model.safetensors is not a safetensors file or is cut off (22 bytes); fetch it again",
     ),
     "a config.json that breaks off": (
         {"config.json": b'{"model_type": "be'},

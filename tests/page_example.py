@@ -241,7 +241,7 @@ def _dataset_context(name, title, demo, labels):
             "leakage": Markdown("(no rows)"),
             "leaked": 3,
             "leaked_share": t.percent(0.0075),
-            "notes": [t.escape("a.tsv: cells (3) stand between quotation marks")],
+            "notes": [t.escape("a.tsv: cells (3) are between quotation marks")],
             "dropped": t.count(0),
             "split": t.settings({"method": "clean", "seed": 42}),
             "licence": t.link("MIT", "https://example.org/licence"),

@@ -175,7 +175,7 @@ def test_labels_by_name_before_index():
         ("hello,joy\n", "no column 'text'; the header has 'hello', 'joy'"),
         ("text,label\nhello, you,joy\n", "row 2: 3 cells where row 1 has 2"),
         ("text,label\n", "no texts; expected a header and at least one row"),
-        ("", "no column 'text'; the header has nothing"),
+        ("", "no column 'text'; the header is empty"),
         (b"text,label\nh\xffllo,joy\n", "not UTF-8"),
         ("a folder", "a folder; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"),
         (None, "no such file; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"),
@@ -386,7 +386,5 @@ def test_a_tsv_that_was_written_with_quoting_is_told(artifacts, tmp_path, capsys
     linear, path = artifacts.bundles["linear"], tmp_path / "mine.tsv"
     path.write_text('text\tlabel\n"so ""happy"" now"\tjoy\n', "utf-8")
     status, _, err = told(capsys, linear, linear, "--data", path)
-    assert status == 0 and err.startswith(
-        "warning: mine.tsv: cells (1) stand between quotation mar"
-    )
+    assert status == 0 and err.startswith("warning: mine.tsv: cells (1) are between quotation mar")
     assert "set --quoting csv" in err

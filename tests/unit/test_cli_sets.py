@@ -144,7 +144,7 @@ def test_what_does_not_fit(bundles, labelled, artifacts, tmp_path, capsys):
         ),
         (
             "text,label\nhello,joy|sadness\n",
-            "'joy|sadness' is no label; '|' parts it into labels: set --separator",
+            "'joy|sadness' is not a label; split at '|' it gives labels: set --separator",
         ),
         ("text,label\n", "no texts"),
         ('text,label\n"hello,joy\nyou,joy\n', "row 2: nothing closes the quotation mark"),

@@ -120,7 +120,7 @@ def test_a_tsv_that_was_written_with_quoting_is_told(tmp_path):
     content = 'text\tlabel\n"say ""a"" again"\tjoy\nb\tsadness\n'
     found, (told,) = read(tmp_path, content, "a.tsv")
     assert found == [('"say ""a"" again"', "joy"), ("b", "sadness")]
-    assert told.startswith("a.tsv: cells (1) stand between quotation marks")
+    assert told.startswith("a.tsv: cells (1) are between quotation marks")
     assert "set columns.quoting: csv" in told
     assert read(tmp_path, content, "a.tsv", quoting="none") == (found, [])
     found = [('say "a" again', "joy"), ("b", "sadness")]
@@ -134,7 +134,7 @@ def test_a_tsv_whose_texts_all_stand_between_marks_is_told(tmp_path):
     content = 'text\tlabel\n"a"\tjoy\n"b c"\tsadness\n'
     found, (told,) = read(tmp_path, content, "a.tsv")
     assert found == [('"a"', "joy"), ('"b c"', "sadness")]
-    assert told.startswith("a.tsv: cells (2) stand between quotation marks and are in every row")
+    assert told.startswith("a.tsv: cells (2) are between quotation marks and are in every row")
     assert not read(tmp_path, content + "d\tjoy\n", "a.tsv")[1]
     assert not read(tmp_path, content + '"d\tjoy\n', "a.tsv")[1]
     assert not read(tmp_path, content, "a.tsv", quoting="none")[1]

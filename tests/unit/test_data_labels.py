@@ -98,7 +98,7 @@ def test_a_text_without_labels(tmp_path):
     [
         ("joy,,love", False, r"a\.csv, row 2, column 'label': empty label; allowed: joy, love"),
         ("joy,lov", False, r"unknown label 'lov' \(meant 'love'\?\); allowed: joy, love, sadness"),
-        ("joy,joy", False, r"label 'joy' stands twice in 'joy,joy'"),
+        ("joy,joy", False, r"label 'joy' is listed twice in 'joy,joy'"),
         (
             "0,3",
             True,
@@ -148,7 +148,7 @@ def test_labels_that_another_separator_parts(tmp_path, cell, columns, said):
         labels_of(tmp_path, "a.csv", columns, labels=["joy", "love", "very sad", "sadness"])
     shown = cell.strip('"')
     assert str(caught.value) == (
-        f"{tmp_path}/a.csv, row 3, column 'label': {shown!r} is no label; {said[1]!r} parts it into labels: "
+        f"{tmp_path}/a.csv, row 3, column 'label': {shown!r} is not a label; split at {said[1]!r} it gives labels: "
         f"set columns.separator: {said}"
     )
 

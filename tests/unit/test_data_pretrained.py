@@ -227,7 +227,7 @@ def test_shards_have_a_hash_each(tmp_path):
     with pytest.raises(UserError, match=rf"wrong {SHARDS[1]}, expected sha256 0000"):
         fetch_model("large", {**SOURCE, "sha256": wrong}, mirrors=mirrors, dest=dest)
     first = {SHARDS[0]: right[SHARDS[0]]}
-    with pytest.raises(UserError, match=rf"sha256 does not tell that of {SHARDS[1]}; give it as"):
+    with pytest.raises(UserError, match=rf"sha256 lacks the hash of {SHARDS[1]}; give it as"):
         fetch_model("large", {**SOURCE, "sha256": first}, mirrors=mirrors, dest=dest)
 
 

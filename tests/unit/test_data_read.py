@@ -117,7 +117,7 @@ def test_the_files_own_ending_decides(tmp_path, file):
             "a.tsv.gz",
             r"a\.tsv\.gz: a packed file \('\.gz'\); unpack it first; allowed: \.xlsx, \.csv",
         ),
-        ("messages", "messages: no ending that tells its format; allowed"),
+        ("messages", "messages: no ending that says its format; allowed"),
     ],
 )
 def test_an_ending_that_is_refused(tmp_path, name, message):

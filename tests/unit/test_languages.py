@@ -47,7 +47,8 @@ def test_tags(tag):
 )
 def test_what_is_no_tag(tag, hint):
     assert (
-        language_fault(tag) == f"{tag!r} is no language tag{hint} (BCP 47: en, pt-BR, zh-Hant, yue)"
+        language_fault(tag)
+        == f"{tag!r} is not a language tag{hint} (BCP 47: en, pt-BR, zh-Hant, yue)"
     )
 
 

@@ -243,7 +243,7 @@ def change(inputs, column, value):
         (lambda i: change(i, "accuracy", 92.5), "column accuracy: 92.5 is greater than"),
         (lambda i: change(i, "size_bytes", "big"), "column size_bytes: 'big' is not of type"),
         (lambda i: change(i, "latency_ms_p50", None), r"teacher\+mag30, column latency_ms_p50"),
-        (lambda i: change(i, "dataset", "other"), "'other' is no dataset of the config"),
+        (lambda i: change(i, "dataset", "other"), "'other' is not a data set of the config"),
         (lambda i: change(i, "variant", "teacher"), "two rows for data set demo-en, variant teach"),
         (lambda i: i["details"]["real"].pop("linear"), "details.json: real, linear: 0 seeds"),
         (lambda i: i["details"]["real"]["linear"]["1"].pop("n_test"), "no key 'n_test'"),

@@ -326,10 +326,10 @@ def test_bad_predictions_are_refused(tmp_path, files):
     with pytest.raises(UserError, match=r"text\.parquet: not a readable Parquet file"):
         read_predictions(tmp_path / "text.parquet", LABELS)
     respoil(path, lambda frame: frame.assign(joy=np.nan))
-    with pytest.raises(UserError, match="no finite number"):
+    with pytest.raises(UserError, match="a probability is not finite"):
         read_predictions(path, LABELS)
     respoil(path, lambda frame: frame.assign(joy=0.5, label=3))
-    with pytest.raises(UserError, match="a label is none of 0 to 2"):
+    with pytest.raises(UserError, match="a label is outside 0 to 2"):
         read_predictions(path, LABELS)
 
 

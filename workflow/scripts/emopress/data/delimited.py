@@ -68,8 +68,8 @@ def delimited_rows(
     if whole and not stray and (doubled or everywhere):
         have = "have doubled ones inside" if doubled else "are in every row"
         tell(
-            f"{path.name}: cells ({doubled or whole}) stand between quotation marks and {have}, as a CSV may "
-            "be written; all these marks are read as part of the text; if they are not, "
+            f"{path.name}: cells ({doubled or whole}) are between quotation marks and {have}, as in a CSV "
+            "file; these marks are read as part of the text; if they are not part of it, "
             f"set {form.option('quoting', 'csv')}, and if they are, {form.option('quoting', 'none')}"
         )
 
@@ -136,7 +136,7 @@ def _parting(form: Form) -> str:
     if form.quoting != "none":
         return f"put a text with {name} between double quotes"
     return (
-        f"no text may hold {name} or a line break; where texts stand between quotation marks, set "
+        f"no text may hold {name} or a line break; where texts are between quotation marks, set "
         f"{form.option('quoting', 'csv')}"
     )
 

@@ -40,7 +40,7 @@ def refusal(ending: str) -> str | None:
     return (
         f"unknown format '{ending}'; {allowed}"
         if ending
-        else f"no ending that tells its format; {allowed}"
+        else f"no ending that says its format; {allowed}"
     )
 
 

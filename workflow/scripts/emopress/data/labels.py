@@ -133,7 +133,7 @@ class LabelCells:
         marks: list[Any] = list(map(number_of, parts)) if self.by_number else names
         for name, mark in zip(names, marks, strict=True):
             if marks.count(mark) > 1:
-                raise UserError(f"{place}: label '{name}' stands twice in {cell!r}")
+                raise UserError(f"{place}: label '{name}' is listed twice in {cell!r}")
         return list(dict.fromkeys(names))
 
     def _check_parted(self, part: Any, place: str) -> None:
@@ -145,7 +145,7 @@ class LabelCells:
             if len(pieces) > 1 and all(self._is_label(piece.strip()) for piece in pieces):
                 shown = self.option("separator", separator)
                 raise UserError(
-                    f"{place}: {part[:SHOWN]!r} is no label; {separator!r} parts it into labels: set {shown}"
+                    f"{place}: {part[:SHOWN]!r} is not a label; split at {separator!r} it gives labels: set {shown}"
                 )
 
     def _is_label(self, text: str) -> bool:

@@ -53,7 +53,7 @@ def primary_language(tag: str) -> str:
 
 
 def language_fault(tag: str) -> str | None:
-    """Return in a few words why a text is no language tag, None if it is one by its form.
+    """Return in a few words why a text is not a language tag, None if it is one by its form.
 
     A code of three letters where a language has two (`ben`) is none either: nothing here would know it.
     """
@@ -66,7 +66,7 @@ def language_fault(tag: str) -> str | None:
     close = difflib.get_close_matches(tag.strip().casefold(), by_name, n=1, cutoff=0.8)
     meant = dashed if _TAG.fullmatch(dashed) else by_name[close[0]] if close else ""
     hint = f"; write {meant}" if meant else ""
-    return f"{tag!r} is no language tag{hint} (BCP 47: en, pt-BR, zh-Hant, yue)"
+    return f"{tag!r} is not a language tag{hint} (BCP 47: en, pt-BR, zh-Hant, yue)"
 
 
 def language_name(tag: str) -> str:

@@ -29,7 +29,7 @@ def check_zip(archive: zipfile.ZipFile, path: Path, members: list[str] | None = 
         if file.file_size > max(1_000_000, MAX_RATIO * file.compress_size):
             raise UserError(
                 f"{path}: {file.filename!r} in it unpacks from {file.compress_size} to {file.file_size} "
-                f"bytes; allowed: {MAX_RATIO} times as many; it is damaged, or made to fill a memory"
+                f"bytes; allowed: {MAX_RATIO} times as many; it is damaged or made to exhaust the memory"
             )
 
 
@@ -38,10 +38,10 @@ def check_text(text: str, place: str) -> None:
     if len(text) > MAX_TEXT:
         raise UserError(f"{place}: a text of {len(text)} characters; allowed: {MAX_TEXT}")
     if "\0" in text:
-        raise UserError(f"{place}: a NUL character; the file is damaged, or no text file")
+        raise UserError(f"{place}: a NUL character; the file is damaged or not a text file")
     if half := SURROGATE.search(text):
         raise UserError(
-            f"{place}: half a character (U+{ord(half[0]):04X}); whatever wrote the file cut it; correct it"
+            f"{place}: half a character (U+{ord(half[0]):04X}); a program cut the text inside it; correct it"
         )
 
 

@@ -74,7 +74,7 @@ def check_hashes(
     unnamed = [file for file in files if file.endswith(".safetensors") and file not in expected]
     if unnamed:
         raise UserError(
-            f"model '{name}': {origin}: sha256 does not tell that of {', '.join(unnamed)}; "
+            f"model '{name}': {origin}: sha256 lacks the hash of {', '.join(unnamed)}; "
             "give it as file: hash, a line for each file of weights"
         )
 
@@ -141,7 +141,7 @@ def _check_weights(path: Path, what: str) -> None:
         ]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise UserError(
-            f"{what}: {path.name} is no safetensors file, or a part of one ({size} bytes); fetch it again"
+            f"{what}: {path.name} is not a safetensors file or is cut off ({size} bytes); fetch it again"
         ) from None
     expected = 8 + length + max(ends, default=0)
     if size != expected:

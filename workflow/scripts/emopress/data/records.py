@@ -129,7 +129,7 @@ def _place(column: Column, first: list[Any], path: Path) -> int:
     if column not in first:
         found = ", ".join(repr(cell) for cell in first if cell is not None)
         if not found:
-            raise UserError(f"{path}, row 1: no column '{column}'; the header has nothing")
+            raise UserError(f"{path}, row 1: no column '{column}'; the header is empty")
         found = found if len(found) <= MAX_HEADER else f"{found[:MAX_HEADER]}..."
         message = f"{path}, row 1: no column '{column}'; the header has {found}"
         raise MissingColumn(message, column)

@@ -75,7 +75,7 @@ def read_predictions(path: Path, labels: list[str]) -> Predictions:
         raise UserError(f"{path}: not a readable Parquet file ({error})") from None
     parts = checked_parts(frame, path, labels)
     if not np.isfinite(frame[labels].to_numpy()).all():
-        raise UserError(f"{path}: a probability is no finite number")
+        raise UserError(f"{path}: a probability is not finite")
     return Predictions(path, parts)
 
 
@@ -90,7 +90,7 @@ def checked_parts(
         raise UserError(f"{path}: columns {list(frame.columns)}, expected {names}, {labels}")
     for column in expected[3:]:
         if not frame[column].explode().dropna().isin(range(len(labels))).all():
-            raise UserError(f"{path}: a {column} is none of 0 to {len(labels) - 1}")
+            raise UserError(f"{path}: a {column} is outside 0 to {len(labels) - 1}")
 
     def part(rows: pandas.DataFrame) -> Part:
         truth = label_array(rows["label"].tolist(), len(labels))

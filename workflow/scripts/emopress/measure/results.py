@@ -29,7 +29,9 @@ def checked_summary(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> pd.Da
         )
     unknown = [name for name in summary["dataset"].unique() if name not in datasets]
     if unknown:
-        raise UserError(f"{SUMMARY}: column dataset: {unknown[0]!r} is no dataset of the config")
+        raise UserError(
+            f"{SUMMARY}: column dataset: {unknown[0]!r} is not a data set of the config"
+        )
     numbers = [column for column in summary.columns if column in NUMBERS or "_noise_" in column]
     table = summary.astype(dict.fromkeys(numbers, float))
     return table.copy()  # whole again: pandas warns of a table whose every column lies by itself

@@ -58,7 +58,7 @@ def search(
     for one, bundle in zip(candidates, bundles, strict=True):
         if bundle.facts["simulated"]:
             raise UserError(
-                f"search: {one.variant} is simulated; its size and latency are no trial"
+                f"search: {one.variant} is simulated; its size and latency are not those of what it simulates"
             )
 
     def judged(path: Path) -> dict[str, float]:
