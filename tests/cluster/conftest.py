@@ -32,12 +32,12 @@ class Project:
         shutil.copy2(ROOT / "tests" / "cluster" / "study.yaml", folder / "study.yaml")
 
     def start(self, *options, targets=("report",), local=False, config="study.yaml"):
-        """Start snakemake and return the process; what it says goes to `said.txt`."""
+        """Start snakemake and return the process; its output goes to `output.txt`."""
         how = LOCAL if local else ["--workflow-profile", "profiles/slurm", *HERE]
         command = [sys.executable, "-m", "snakemake", *how]
         bin_folder = Path(sys.executable).parent
-        self.said = self.folder / "said.txt"
-        with open(self.said, "w", encoding="utf-8") as stream:
+        self.output = self.folder / "output.txt"
+        with open(self.output, "w", encoding="utf-8") as stream:
             return subprocess.Popen(
                 [*command, *options, "--configfile", config, "--", *targets],
                 cwd=self.folder,
@@ -48,21 +48,21 @@ class Project:
             )
 
     def finish(self, process, *, seconds=1500, fails=False):
-        """Wait for `start`'s process and return what it said; it must (or must not) succeed."""
+        """Wait for `start`'s process and return its output; it must (or must not) succeed."""
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"not done in {seconds} s:\n{self.said.read_text()}") from None
+            raise AssertionError(f"not done in {seconds} s:\n{self.output.read_text()}") from None
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)  # so it cancels its Slurm jobs
                 process.wait(60)
-        said = self.said.read_text("utf-8")
-        assert (code != 0) == fails, said
-        return said
+        output = self.output.read_text("utf-8")
+        assert (code != 0) == fails, output
+        return output
 
     def run(self, *options, targets=("report",), fails=False, **named):
-        """Run snakemake to its end; returns what it said."""
+        """Run snakemake to its end; returns its output."""
         return self.finish(self.start(*options, targets=targets, **named), fails=fails)
 
 
@@ -93,12 +93,12 @@ def trained(slurm, project):
 
 @pytest.fixture(scope="session")
 def study(slurm, project):
-    """The project after a report through Slurm, in groups: `seconds` it took, and what was `told`.
+    """The project after a report through Slurm, in groups: `seconds` it took, and its `printed` output.
 
     The tests that ask for it come first: it is made from nothing.
     """
     start = time.perf_counter()
-    project.told = project.run(*GROUPED)
+    project.printed = project.run(*GROUPED)
     project.seconds = time.perf_counter() - start
     return project
 

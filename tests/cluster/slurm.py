@@ -65,13 +65,13 @@ def output_of(*command):
     return done.stdout
 
 
-def until(said, seconds=30):
-    """Wait until `said()` is true and return what it was; AssertionError after `seconds`."""
+def until(condition, seconds=30):
+    """Wait until `condition()` is true and return its value; AssertionError after `seconds`."""
     end = time.monotonic() + seconds
-    while not (found := said()):
-        assert time.monotonic() < end, f"waited {seconds} s for {said.__name__}"
+    while not (result := condition()):
+        assert time.monotonic() < end, f"waited {seconds} s for {condition.__name__}"
         time.sleep(0.2)
-    return found
+    return result
 
 
 class Slurm:
@@ -83,12 +83,12 @@ class Slurm:
     def jobs(self):
         """Return what scontrol knows of every job, the oldest first: a dict of its fields each."""
         lines = output_of("scontrol", "--oneliner", "show", "jobs").splitlines()
-        found = [
+        jobs = [
             dict(field.split("=", 1) for field in line.split() if "=" in field)
             for line in lines
             if line.startswith("JobId=")
         ]
-        return sorted(found, key=lambda job: int(job["JobId"]))
+        return sorted(jobs, key=lambda job: int(job["JobId"]))
 
     def jobs_of(self, rule):
         """Return the jobs of one rule (the plugin names it in the comment)."""

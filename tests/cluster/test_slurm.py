@@ -39,7 +39,7 @@ def test_the_report_is_made_by_slurm_jobs(slurm, study):
     jobs = slurm.jobs()
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     assert {job["Requeue"] for job in jobs} == {"0"}
-    submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", study.told)
+    submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", study.printed)
     assert sorted(submitted, key=int) == [job["JobId"] for job in jobs]
     assert set(made_by(jobs)) == ALONE | GROUPS  # and what needs the network ran here
     for name in ("report.html", "report.md", "summary.csv"):
@@ -61,9 +61,9 @@ def test_jobs_ask_for_what_their_rules_say(slurm, study):
 
 
 def test_slurm_and_this_machine_make_the_same_files(study, local, capsys):
-    found = hashes(study)
-    assert len(found) == 7 and found == hashes(local)
-    jobs = len(re.findall("has been submitted", study.told))
+    files = hashes(study)
+    assert len(files) == 7 and files == hashes(local)
+    jobs = len(re.findall("has been submitted", study.printed))
     with capsys.disabled():
         print(f"\n{jobs} Slurm jobs: {study.seconds:.0f} s; locally: {local.seconds:.0f} s")
 
@@ -79,11 +79,11 @@ def test_a_cancelled_job_is_retried_with_more_memory(slurm, trained):
     known = len(slurm.jobs_of("train_linear"))
     process = trained.start("--forcerun", "train_linear", targets=[LINEAR])
     slurm.cancel(slurm.running("train_linear"))
-    told = trained.finish(process)
+    printed = trained.finish(process)
     first, second = slurm.jobs_of("train_linear")[known:]
     assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
     assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("4000M", "8000M")
-    assert "Trying to restart" in told
+    assert "Trying to restart" in printed
     assert files_of(trained, LINEAR) == before
 
 
@@ -103,7 +103,7 @@ def test_a_node_that_goes_down_and_comes_back_loses_nothing(slurm, trained):
 
 def test_an_impossible_request_fails_and_says_why(slurm, trained):
     known = len(slurm.jobs())
-    told = trained.run(
+    printed = trained.run(
         "--forcerun",
         "train_linear",
         "--set-resources",
@@ -111,8 +111,8 @@ def test_an_impossible_request_fails_and_says_why(slurm, trained):
         targets=[LINEAR],
         fails=True,
     )
-    assert "Memory specification can not be satisfied" in told
-    assert "train_linear" in told and "Traceback" not in told
+    assert "Memory specification can not be satisfied" in printed
+    assert "train_linear" in printed and "Traceback" not in printed
     assert not [job for job in slurm.jobs()[known:] if job["JobState"] == "PENDING"]
 
 
@@ -121,7 +121,7 @@ def test_a_training_on_cuda_gets_a_gpu(slurm, trained):
     text = (trained.folder / "study.yaml").read_text("utf-8")
     (trained.folder / "cuda.yaml").write_text(f"{text}device: cuda\n")
     known = len(slurm.jobs_of("train_dense"))
-    told = trained.run(
+    printed = trained.run(
         *("--forcerun", "train_dense", "--retries", "0"),
         targets=[DENSE],
         config="cuda.yaml",
@@ -131,4 +131,4 @@ def test_a_training_on_cuda_gets_a_gpu(slurm, trained):
     assert job["TresPerJob"] == "gres:gpu:1"
     log = (trained.results / "logs/train_dense/demo-en/dense.seed0.log").read_text("utf-8")
     assert "using GPU 0, assigned by the scheduler" in log
-    assert "device: cuda is asked for, but torch finds no CUDA device" in told
+    assert "device: cuda is asked for, but torch finds no CUDA device" in printed

@@ -92,9 +92,9 @@ def test_targets_are_those_that_snakemake_takes(typed):
         ],
         "bin/pytest -q tests": [],
     }
-    for line, found in cases.items():
+    for line, expected in cases.items():
         typed(line)
-        assert typed_targets() == found, line
+        assert typed_targets() == expected, line
 
 
 @pytest.mark.parametrize("flags", ["--workflow-profile profiles/slurm", "--executor=slurm"])

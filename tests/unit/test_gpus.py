@@ -58,13 +58,13 @@ def test_how_many_a_training_asks_for(device, large, limit, scheduled, expected)
         ("cuda", 3, False, 3),
         ("cuda", 1, False, 3),  # which `demand_gpus` refuses
         ("auto", None, False, 3),
-        ("auto", None, True, 3),  # said in the config, so it is asked for
+        ("auto", None, True, 3),  # the config says so
         ("cpu", 3, False, 0),
     ],
 )
 def test_how_many_a_training_asks_for_that_can_use_several(device, limit, scheduled, expected):
-    found = per_training(device, large=False, limit=limit, scheduled=scheduled, gpus=3)
-    assert found == expected
+    gpus_of_each = per_training(device, large=False, limit=limit, scheduled=scheduled, gpus=3)
+    assert gpus_of_each == expected
 
 
 @pytest.mark.parametrize(

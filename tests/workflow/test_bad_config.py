@@ -82,7 +82,7 @@ def test_no_file_at_all(tmp_path, name, message):
     assert line.startswith(f"{tmp_path / name}: {message}")
 
 
-def test_all_mistakes_are_told_at_once(good):
+def test_all_mistakes_are_reported_at_once(good):
     """Those that the schema finds do not hide those of other entries, nor a variant's."""
     for what in SEVERAL:
         good = changed(good, *MISTAKES[what][:2])
@@ -144,8 +144,8 @@ def test_through_snakemake(plan, tmp_path, good, what):
         config, message = changed(good, *MISTAKES[what][:2]), MISTAKES[what][2]
     with pytest.raises(WorkflowError) as caught:
         plan(config)
-    told = [line for line in str(caught.value).split("\n") if line.startswith("config: ")]
-    assert len(told) == 1 and told[0].endswith(message) and "Traceback" not in str(caught.value)
+    lines = [line for line in str(caught.value).split("\n") if line.startswith("config: ")]
+    assert len(lines) == 1 and lines[0].endswith(message) and "Traceback" not in str(caught.value)
     assert not (tmp_path / "results").exists()
 
 

@@ -78,16 +78,16 @@ ABSENT = {  # what is fetched -> (the model or data set, the target, the place b
 
 
 @pytest.mark.parametrize("what", ABSENT)
-def test_what_no_mirror_has_is_told_by_the_dry_run(plan, miniature, tmp_path, what):
+def test_what_no_mirror_has_is_reported_by_the_dry_run(plan, miniature, tmp_path, what):
     entry, target, place = ABSENT[what]
     if entry:
         miniature["models"]["m"] = entry
     miniature["mirror"] = [str(tmp_path / "one"), str(tmp_path / "two")]
     with pytest.raises(WorkflowError) as caught:
         plan(miniature, target)
-    told = next(line for line in str(caught.value).splitlines() if "no mirror has" in line)
-    assert all(f"{tmp_path / mirror}/{place}" in told for mirror in ("one", "two"))
-    assert "leave out --config mirror=DIR to download it" in told
+    message = next(line for line in str(caught.value).splitlines() if "no mirror has" in line)
+    assert all(f"{tmp_path / mirror}/{place}" in message for mirror in ("one", "two"))
+    assert "leave out --config mirror=DIR to download it" in message
     assert (
         plan(miniature, "results/data/demo-en/counts.json").counts["fetch_data"] == 1
     )  # no matter
@@ -109,9 +109,9 @@ def test_a_misspelt_target(miniature, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))
     command = f"-n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile -- reprot"
     done = snakemake(tmp_path, *command.split())
-    told = done.stdout + done.stderr
-    assert done.returncode == 1 and "Traceback" not in told
-    assert told.count("target 'reprot': no such target; did you mean report?") == 1
+    printed = done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in printed
+    assert printed.count("target 'reprot': no such target; did you mean report?") == 1
     assert not (tmp_path / "results").exists()
 
 
@@ -121,7 +121,7 @@ def test_command_line(miniature, tmp_path):
     command = f"-n --cores 1 --configfile config.yaml --snakefile {ROOT}/Snakefile report"
     done = snakemake(tmp_path, *command.split())
     assert done.returncode == 1
-    told = done.stdout + done.stderr
-    assert told.count(MISTAKES[misspelt]) == 1
-    assert "Traceback" not in told
+    printed = done.stdout + done.stderr
+    assert printed.count(MISTAKES[misspelt]) == 1
+    assert "Traceback" not in printed
     assert not (tmp_path / "results").exists()
