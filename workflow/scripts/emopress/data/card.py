@@ -27,7 +27,7 @@ def data_card(
       that have the label, 0 to 1. Only with `multilabel`: `labels_per_text`, how many texts per
       split have 0, 1, 2 ... labels, and their mean.
     - `lengths`: words (runs of non-space) and characters of all splits together: median, p95, max.
-    - `leakage`: how many texts of one split stand in another; `test_in_train_or_validation` is the
+    - `leakage`: how many texts of one split are in another; `test_in_train_or_validation` is the
       figure for studies that train on both.
     """
     labels = list(dataset["labels"])
@@ -86,7 +86,7 @@ def duplicate_counts(table: pd.DataFrame) -> dict[str, int]:
 
 
 def leakage(splits: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
-    """Count the texts of one split that stand in another, per way of comparing (see `KEYS`)."""
+    """Count the texts of one split that are in another, per way of comparing (see `KEYS`)."""
     return {
         kind: shared_texts({part: splits[part]["text"].map(key) for part in SPLITS})
         for kind, key in KEYS.items()

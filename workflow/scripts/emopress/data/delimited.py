@@ -21,7 +21,7 @@ def delimited_rows(
     *,
     header: bool,
     keep_empty: bool,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Iterator[tuple[str | None, ...]]:
     """Yield the rows of a file's text, cells as they are; an empty line as (None,).
 
@@ -31,7 +31,7 @@ def delimited_rows(
     as many cells as the first; below a `header` empty cells at its end may be missing or too many.
     UserError names the row (the line too, where cells hold line breaks) for any other number of
     cells, for what RFC 4180 does not allow, and, unless `quoting` is multiline, for a cell with a
-    line break and a delimiter in it: a stray quotation mark swallows rows so. `tell` is given a line
+    line break and a delimiter in it: a stray quotation mark swallows rows so. `warn` is called with a line
     where a file that is read without quoting looks as if it had been written with.
     """
     if "\n" not in text:
@@ -59,15 +59,15 @@ def delimited_rows(
             )
         if plain and form.assumed:
             marked = [cell for cell in row if cell.startswith('"')]
-            found = [cell for cell in marked if QUOTED.fullmatch(cell)]
-            whole += len(found)
-            doubled += sum('""' in cell[1:-1] for cell in found)
-            stray = stray or len(found) < len(marked)
-            everywhere = everywhere and (bool(found) or (header and number == 1))
+            quoted = [cell for cell in marked if QUOTED.fullmatch(cell)]
+            whole += len(quoted)
+            doubled += sum('""' in cell[1:-1] for cell in quoted)
+            stray = stray or len(quoted) < len(marked)
+            everywhere = everywhere and (bool(quoted) or (header and number == 1))
         yield tuple(row)
     if whole and not stray and (doubled or everywhere):
         have = "have doubled ones inside" if doubled else "are in every row"
-        tell(
+        warn(
             f"{path.name}: cells ({doubled or whole}) are between quotation marks and {have}, as in a CSV "
             "file; these marks are read as part of the text; if they are not part of it, "
             f"set {form.option('quoting', 'csv')}, and if they are, {form.option('quoting', 'none')}"
@@ -164,17 +164,17 @@ def _quoted_rows(text: str, path: Path, form: Form) -> Iterator[tuple[str, list[
         place = f"row {number}" if number == begun else f"row {number} (line {begun})"
         more = True
         while more:
-            found = cell.match(text, position)
-            assert found is not None  # it matches an empty cell at least
-            ending = end.match(text, found.end())
+            match = cell.match(text, position)
+            assert match is not None  # it matches an empty cell at least
+            ending = end.match(text, match.end())
             if ending is None:
-                raise UserError(f"{path}, {place}: {_fault(text, found, form)}")
+                raise UserError(f"{path}, {place}: {_fault(text, match, form)}")
             more = ending[0] == form.delimiter
             position = ending.end()
-            if found["quoted"] is None:
-                row.append(found["bare"] if more else found["bare"].removesuffix("\r"))
+            if match["quoted"] is None:
+                row.append(match["bare"] if more else match["bare"].removesuffix("\r"))
                 continue
-            content = found["quoted"].replace('""', '"')
+            content = match["quoted"].replace('""', '"')
             line += content.count("\n")
             if form.quoting == "csv" and "\n" in content and form.delimiter in content:
                 raise UserError(
@@ -188,15 +188,15 @@ def _quoted_rows(text: str, path: Path, form: Form) -> Iterator[tuple[str, list[
         yield place, [] if empty else row
 
 
-def _fault(text: str, found: re.Match[str], form: Form) -> str:
-    """Say what RFC 4180 does not allow after `found`, a cell of a text."""
-    if found["quoted"] is not None:
-        what = f"text after the closing quotation mark of {_shown(found['quoted'])}"
-    elif found["bare"]:
-        cell = found["bare"] + text[found.end() :][:SHOWN]
+def _fault(text: str, match: re.Match[str], form: Form) -> str:
+    """Say what RFC 4180 does not allow after `match`, a cell of a text."""
+    if match["quoted"] is not None:
+        what = f"text after the closing quotation mark of {_shown(match['quoted'])}"
+    elif match["bare"]:
+        cell = match["bare"] + text[match.end() :][:SHOWN]
         what = f"a quotation mark inside {_shown(cell)}, which does not begin with one"
     else:
-        what = f"nothing closes the quotation mark before {_shown(text[found.end() + 1 :][:SHOWN])}"
+        what = f"nothing closes the quotation mark before {_shown(text[match.end() + 1 :][:SHOWN])}"
     return (
         f"{what}; {RULE}; correct it, or, if quotation marks are characters like any other, "
         f"set {form.option('quoting', 'none')}"

@@ -75,9 +75,9 @@ class ResumingDownloader:
             self.resumed = self.resumed or have > 0
             announced = int(response.headers["Content-Length"]) + have if _sized(response) else None
             self._write(response, have, announced)
-        found = self.part.stat().st_size
-        if announced is not None and found < announced:
-            raise TruncatedFile(f"truncated: {found} of {announced} bytes kept")
+        size = self.part.stat().st_size
+        if announced is not None and size < announced:
+            raise TruncatedFile(f"truncated: {size} of {announced} bytes kept")
 
     def _write(self, response: requests.Response, have: int, announced: int | None) -> None:
         from tqdm import tqdm

@@ -70,13 +70,13 @@ def fetch_files(
                 _write_rows(owner, entry, hub_splits, origin, labels, separator, target)
             else:
                 raise nowhere(owner, file)
-            found = sha256_of(target)
-            if expected is not None and found != expected:
+            sha256 = sha256_of(target)
+            if expected is not None and sha256 != expected:
                 way = _OWN_WAY if entry.get("path") else None
-                raise failure(owner, file, origin, "wrong checksum", expected, found, way)
+                raise failure(owner, file, origin, "wrong checksum", expected, sha256, way)
             manifest[file] = {
                 "size_bytes": target.stat().st_size,
-                "sha256": found,
+                "sha256": sha256,
                 # No path of a machine goes into an artifact.
                 "origin": "mirror" if origin.startswith("mirror ") else origin,
             }

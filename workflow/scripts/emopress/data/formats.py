@@ -1,4 +1,4 @@
-"""The formats that data files are read in, how a file's ending tells which, and what a user may say of one."""
+"""The formats that data files are read in, which one a file's ending means, and what a user may set for a file."""
 
 import json
 import re
@@ -75,7 +75,7 @@ class Form:
 
     `ending` says which, as `.csv`. `delimiter` is one character. `quoting`: none (a quotation mark is a
     character like any other), csv (RFC 4180) or multiline (the same, and a cell may hold line breaks
-    together with delimiters); `assumed`: nobody said which. `sheet`: name, or number from 1 on; None
+    together with delimiters); `assumed`: it was not set. `sheet`: name, or number from 1 on; None
     is the first one that is not hidden. `option` is how messages name these.
     """
 
@@ -108,7 +108,7 @@ def file_form(dataset: Mapping[str, Any], file: Mapping[str, Any]) -> Form:
 
     The rows of a hub's data set are written by `fetch.py`, with quotation marks where CSV needs them.
     """
-    said = {**(dataset.get("columns") or {}), **file}
+    settings = {**(dataset.get("columns") or {}), **file}
     from_hub = "hub" in dataset["source"] and not {"path", "url"} & set(file)
-    keys = {key: said[key] for key in KEYS if key in said}
+    keys = {key: settings[key] for key in KEYS if key in settings}
     return form_of(ending_of(file), keys, quoted=from_hub)

@@ -32,8 +32,8 @@ def numbered_labels(numbered: Sequence[str] | Mapping[Any, str]) -> dict[Decimal
     """Return number -> label, of `columns.numbered`: a list counts from 0, a mapping has any numbers."""
     if not isinstance(numbered, Mapping):
         return {Decimal(number): label for number, label in enumerate(numbered)}
-    found = {number_of(key): str(label) for key, label in numbered.items()}
-    return {number: label for number, label in found.items() if number is not None}
+    by_number = {number_of(key): str(label) for key, label in numbered.items()}
+    return {number: label for number, label in by_number.items() if number is not None}
 
 
 def is_empty(cell: Any) -> bool:
@@ -54,8 +54,8 @@ def label_columns(columns: dict[str, Any]) -> dict[str, Column]:
 
     Columns that are given as a list have the names of the labels.
     """
-    found = columns.get("labels") or {}
-    return {name: name for name in found} if isinstance(found, list) else dict(found)
+    stated = columns.get("labels") or {}
+    return {name: name for name in stated} if isinstance(stated, list) else dict(stated)
 
 
 class LabelCells:
@@ -90,8 +90,8 @@ class LabelCells:
         if not self.multilabel:
             name = self._name(cells[0], f"{place}, column {self.columns[0]!r}")
             return self.group.get(name, name)
-        found = self._set(cells, place) if self.bits else self._listed(cells[0], place)
-        if not found and not self.unlabelled:
+        names = self._set(cells, place) if self.bits else self._listed(cells[0], place)
+        if not names and not self.unlabelled:
             why = (
                 "no label column holds a 1"
                 if self.bits
@@ -100,20 +100,20 @@ class LabelCells:
             raise UserError(
                 f"{place}, {why}; allowed with unlabelled: true, else one of {', '.join(self.known)}"
             )
-        grouped = {self.group.get(name, name) for name in found}
+        grouped = {self.group.get(name, name) for name in names}
         return tuple(label for label in self.labels if label in grouped)
 
     def _set(self, cells: Iterable[Any], place: str) -> list[str]:
         """Return the labels whose column holds a 1."""
-        found = []
+        names = []
         for (name, column), cell in zip(self.bits.items(), cells, strict=True):
             text = "" if cell is None else str(cell).strip().lower()
             if text not in BITS:
                 shown = repr(cell) if text else "empty"
                 raise UserError(f"{place}, column {column!r}: {shown}; allowed: 0, 1")
             if BITS[text]:
-                found.append(name)
-        return found
+                names.append(name)
+        return names
 
     def _listed(self, cell: Any, place: str) -> list[str]:
         """Return the labels that a cell lists: a Parquet list, or text with a separator."""

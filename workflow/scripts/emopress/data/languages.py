@@ -1,4 +1,4 @@
-"""What a language's tag (BCP 47) tells: whether it is one, the language's name, and how it is written."""
+"""Language tags (BCP 47): whether a text is one, the language's name, and how its texts are normalised."""
 
 import difflib
 import re
@@ -53,9 +53,9 @@ def primary_language(tag: str) -> str:
 
 
 def language_fault(tag: str) -> str | None:
-    """Return in a few words why a text is not a language tag, None if it is one by its form.
+    """Return in a few words why a text is not a language tag, None if it has the form of one.
 
-    A code of three letters where a language has two (`ben`) is none either: nothing here would know it.
+    A code of three letters where a language has two (`ben`) is refused too: nothing here would know it.
     """
     dashed = tag.strip().replace("_", "-")
     short = _THREE_LETTERS.get(primary_language(dashed))

@@ -117,35 +117,35 @@ def checkpoint_licences(manifest: Mapping[str, Any]) -> list[Stated]:
     tokenizer that came from another model counts.
     """
     hubs, vectors = hub_names(manifest), _vector_files(manifest)
-    found = []
+    licences = []
     for entry in manifest.get("licences") or []:
         if entry.startswith(UNSTATED):
             name = entry.removeprefix(UNSTATED)
             repo = hubs.get(name, "")
             if repo in CHECKPOINTS:
-                found.append(Stated(CHECKPOINTS[repo], repo, KNOWN[CHECKPOINTS[repo]]))
+                licences.append(Stated(CHECKPOINTS[repo], repo, KNOWN[CHECKPOINTS[repo]]))
             else:
-                found.append(Stated("not stated", repo or name, None))
+                licences.append(Stated("not stated", repo or name, None))
             continue
         for text in (part.strip() for part in entry.split(", ")):
             owners = [repo for repo in hubs.values() if CHECKPOINTS.get(repo) == text]
             owners += vectors.get(text, [])
             of = ", ".join(owners) or "a base checkpoint"
-            found.append(Stated(text, of, recognise(text)))
+            licences.append(Stated(text, of, recognise(text)))
     for name in _tokenizer_donors(manifest):
         repo = hubs.get(name, name)
         text = CHECKPOINTS.get(repo, "not stated")
-        found.append(Stated(text, f"the tokenizer of {repo}", recognise(text)))
-    return list(dict.fromkeys(found))
+        licences.append(Stated(text, f"the tokenizer of {repo}", recognise(text)))
+    return list(dict.fromkeys(licences))
 
 
 def hub_names(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the hub repositories of the pretrained models in a bundle's recipe, by model name."""
-    found = {step["name"]: step["hub"] for step in _models(manifest) if step.get("hub")}
+    names = {step["name"]: step["hub"] for step in _models(manifest) if step.get("hub")}
     base = manifest.get("base") or {}
     if base.get("repo"):
-        found[base["name"]] = base["repo"]
-    return found
+        names[base["name"]] = base["repo"]
+    return names
 
 
 def deciding(licences: Iterable[Stated]) -> Stated | None:
@@ -165,12 +165,12 @@ def _models(manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _vector_files(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the files of word vectors in a recipe by their licence."""
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for step in _models(manifest):
         vectors = step.get("vectors") or {}
         if "file" in vectors:
-            found.setdefault(vectors["licence"], []).append(f"the word vectors {vectors['file']}")
-    return found
+            files.setdefault(vectors["licence"], []).append(f"the word vectors {vectors['file']}")
+    return files
 
 
 def _tokenizer_donors(manifest: Mapping[str, Any]) -> list[str]:

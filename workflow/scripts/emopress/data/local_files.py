@@ -51,18 +51,18 @@ def _of_large(path: Path, identity: tuple[int, ...]) -> str:
     if known.get(name, {}).get("identity") == list(identity):
         return str(known[name]["sha256"])
     started = time.time()
-    found = sha256_of(path)
+    sha256 = sha256_of(path)
     if started - max(identity[2:]) / 1e9 > SETTLED_S:
-        known[name] = {"identity": list(identity), "sha256": found}
+        known[name] = {"identity": list(identity), "sha256": sha256}
         with replaced_file(KNOWN) as temporary:
             temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    return found
+    return sha256
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """Return what a JSON file says that is written anew where it says nothing: {} if it is absent or damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -20,7 +20,7 @@ def prepare_dataset(
     dataset: dict[str, Any],
     raw: Path,
     dest: Path,
-    tell: Callable[[str], None] = logging.warning,
+    warn: Callable[[str], None] = logging.warning,
 ) -> None:
     """Write `{train,validation,test}.parquet` and, last, `counts.json` into folder `dest`.
 
@@ -30,12 +30,12 @@ def prepare_dataset(
     empty is a UserError, and so is a label without any text in train. The card is that of
     `card.data_card`, with `files` (size_bytes and sha256 of each table), `source` (the manifest of
     folder `raw`, or null if there is none) and `notes`: the lines about what may have been meant
-    otherwise in the files, each of which `tell` is given too.
+    otherwise in the files, each of which `warn` is called with too.
     """
     notes: list[str] = []
     rows = read_rows(raw, dataset, name, notes.append)
     for note in notes:
-        tell(f"data set '{name}': {note}")
+        warn(f"data set '{name}': {note}")
     splits = make_splits(rows, dataset["split"], dataset["labels"])
     _check_classes(name, dataset["labels"], splits["train"])
     card = data_card(name, dataset, rows, splits)

@@ -96,14 +96,14 @@ def _fetch(
 ) -> None:
     commit = None
     if mirrors:
-        found = mirrored_folder(kind, name, mirrors)
-        origin = f"mirror {found}"
+        original = mirrored_folder(kind, name, mirrors)
+        origin = f"mirror {original}"
     else:
         repo, revision = _on_the_hub(kind, name, source)
-        found, commit = downloaded(kind, name, repo, revision)
+        original, commit = downloaded(kind, name, repo, revision)
         origin = f"hub {repo} at {commit}"
-    with _alone_at(found), replaced_folder(dest) as folder:
-        for path in taken_files(kind, found):
+    with _alone_at(original), replaced_folder(dest) as folder:
+        for path in taken_files(kind, original):
             _copy_once(path, folder / path.name, others=dest.parent)
         check_fetched(kind, name, folder, origin)
         files = file_table(folder)

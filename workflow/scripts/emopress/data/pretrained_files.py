@@ -65,10 +65,10 @@ def check_hashes(
     """Raise UserError unless every file of weights has the stated hash, and no other is stated."""
     expected = expected_hashes(stated)
     for file, sha256 in expected.items():
-        found = files.get(file, {}).get("sha256")
-        if found != sha256:
+        actual = files.get(file, {}).get("sha256")
+        if actual != sha256:
             raise UserError(
-                f"model '{name}': {origin}: wrong {file}, expected sha256 {sha256}, found {found}; "
+                f"model '{name}': {origin}: wrong {file}, expected sha256 {sha256}, found {actual}; "
                 "another checkpoint lies there, or a damaged one"
             )
     unnamed = [file for file in files if file.endswith(".safetensors") and file not in expected]
@@ -109,8 +109,8 @@ def check_checkpoint(folder: Path, what: str) -> None:
 
 
 def _method(quantization: Any) -> str:
-    found = quantization.get("quant_method") if isinstance(quantization, dict) else None
-    return str(found or "quantization_config")
+    method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+    return str(method or "quantization_config")
 
 
 def check_tokenizer(folder: Path, what: str) -> None:
@@ -120,12 +120,12 @@ def check_tokenizer(folder: Path, what: str) -> None:
 
 def _mapping(path: Path, what: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError too
         raise UserError(f"{what}: {path.name} is damaged ({error})") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{what}: {path.name} is damaged (a {type(found).__name__}, no mapping)")
-    return found
+    if not isinstance(content, dict):
+        raise UserError(f"{what}: {path.name} is damaged (a {type(content).__name__}, no mapping)")
+    return content
 
 
 def _check_weights(path: Path, what: str) -> None:

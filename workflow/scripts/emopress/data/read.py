@@ -10,14 +10,14 @@ import pandas as pd
 from emopress.data.formats import Form, file_form
 from emopress.data.labels import Column, LabelCells
 from emopress.data.limits import Total
-from emopress.data.records import Record, Tell, checked_text, records
+from emopress.data.records import Record, Warn, checked_text, records
 from emopress.errors import MissingColumn, UserError
 
 COLUMNS = ["id", "row", "text", "label", "given_split", "numeric"]
 
 
 def read_rows(
-    raw: Path, dataset: dict[str, Any], name: str, tell: Tell = logging.warning
+    raw: Path, dataset: dict[str, Any], name: str, warn: Warn = logging.warning
 ) -> pd.DataFrame:
     """Return the rows of every file of data set `name` that lies in folder `raw`, in file order.
 
@@ -29,7 +29,7 @@ def read_rows(
     have a header with the columns of `dataset["columns"]`, unless these are numbers: then the first
     row is a row like any other. A `.txt` line is `text;label`, split at its last semicolon. Rows
     without any value are passed over. Anything else that is not a text with labels of the data set is
-    a UserError naming file, row, column and what is allowed. `tell` is given a line for what may have
+    a UserError naming file, row, column and what is allowed. `warn` is called with a line for what may have
     been meant otherwise.
     """
     cells = LabelCells(dataset)
@@ -42,7 +42,7 @@ def read_rows(
             raise UserError(f"{path}: no such file; delete {raw} to have it fetched again")
         prefix = f"{name}-{split}" if split else name
         form = file_form(dataset, entry)
-        for number, (text, *found) in _records_of(path, columns, form, cells, tell):
+        for number, (text, *label_cells) in _records_of(path, columns, form, cells, warn):
             numeric = isinstance(text, int | float) and not isinstance(text, bool)
             place = f"{path}, row {number}"
             read = checked_text(text, f"{place}, column {text_column!r}")
@@ -52,7 +52,7 @@ def read_rows(
                     f"{prefix}-{number:05d}",
                     number,
                     read,
-                    cells.read(found, place),
+                    cells.read(label_cells, place),
                     split,
                     numeric,
                 )
@@ -70,11 +70,11 @@ def read_rows(
 
 
 def _records_of(
-    path: Path, columns: Sequence[Column], form: Form, cells: LabelCells, tell: Tell
+    path: Path, columns: Sequence[Column], form: Form, cells: LabelCells, warn: Warn
 ) -> Iterator[Record]:
     """Yield the `records` of a data set's file; UserError says which key names a column that it lacks."""
     try:
-        yield from records(path, columns, form, cells.read, tell)
+        yield from records(path, columns, form, cells.read, warn)
     except MissingColumn as error:
         way = "columns.labels names a column for each label"
         if error.column == columns[0]:

@@ -1,4 +1,4 @@
-"""Reads the rows of a file of any format: the cells that are wanted, or one line that says what is wrong and where."""
+"""Reads the rows of a file of any format: the cells of some columns, or one line that says what is wrong and where."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +15,10 @@ from emopress.errors import MissingColumn, UserError
 
 Row = tuple[Any, ...]
 Record = tuple[int, list[Any]]  # row, and its cells as the file has them
-ReadLabels = Callable[[list[Any], str], Any]  # cells, place -> labels; UserError for what are none
-Tell = Callable[[str], None]
+ReadLabels = Callable[[list[Any], str], Any]  # cells, place -> labels; UserError for anything else
+Warn = Callable[[str], None]
 MAX_HEADER = 1000  # characters of one in a message
-BATCH = 64  # rows of a .parquet at a time: one value may stand in all of them
+BATCH = 64  # rows of a .parquet at a time: one value may repeat in all of them
 SHEET_ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 
 
@@ -27,13 +27,13 @@ def records(
     columns: Sequence[Column],
     form: Form,
     read: ReadLabels,
-    tell: Tell,
+    warn: Warn,
     *,
     keep_empty: bool = False,
 ) -> Iterator[Record]:
     """Yield each row of a file and its cells in `columns`; UserError for what cannot be read.
 
-    `columns`: that of the texts, then those of the labels, whose cells `read` reads. `tell` is given a
+    `columns`: that of the texts, then those of the labels, whose cells `read` reads. `warn` is called with a
     line for what may have been meant otherwise. A `.txt` file has a text and a label, whatever the
     columns are called. Rows without any value are passed over; `keep_empty`: not those of a .csv or
     .tsv that have delimiters or quotation marks.
@@ -43,15 +43,15 @@ def records(
     if form.ending == ".txt":
         return _line_records(path)
     if form.ending == ".xlsx":
-        return _sheet_records(workbook_rows(path, form, columns, tell), path, columns)
+        return _sheet_records(workbook_rows(path, form, columns, warn), path, columns)
     if form.ending == ".parquet":
         return _table_records(_parquet_rows(path), path, columns)
-    rows = _delimited_rows(path, columns, form, read, tell, keep_empty=keep_empty)
+    rows = _delimited_rows(path, columns, form, read, warn, keep_empty=keep_empty)
     return _table_records(rows, path, columns)
 
 
 def _table_records(rows: Iterator[Row], path: Path, columns: Sequence[Column]) -> Iterator[Record]:
-    """Yield the wanted columns of a table, by the names in its first row or by their places."""
+    """Yield the given columns of a table, by the names in its first row or by their places."""
     first = next(rows, ())
     places = _places(columns, first, path)
     by_place = isinstance(columns[0], int)
@@ -78,14 +78,14 @@ def _delimited_rows(
     columns: Sequence[Column],
     form: Form,
     read: ReadLabels,
-    tell: Tell,
+    warn: Warn,
     *,
     keep_empty: bool,
 ) -> Iterator[Row]:
     """Yield the rows of a .csv or .tsv file, its header first; none swallowed others."""
     text = _text_of(path)
     header = not isinstance(columns[0], int)
-    rows = delimited_rows(text, path, form, header=header, keep_empty=keep_empty, tell=tell)
+    rows = delimited_rows(text, path, form, header=header, keep_empty=keep_empty, warn=warn)
     try:
         first = next(rows, ())
         places = _places(columns, first, path)
@@ -109,7 +109,7 @@ def _delimited_rows(
 
 
 def _are_labels(cells: list[Any], read: ReadLabels) -> bool:
-    """Return whether cells give a row a label; an empty set of labels is none."""
+    """Return whether cells give a row a label; an empty set of labels does not count."""
     try:
         return read(cells, "") != ()
     except UserError:
@@ -117,7 +117,7 @@ def _are_labels(cells: list[Any], read: ReadLabels) -> bool:
 
 
 def _places(columns: Sequence[Column], first: Row, path: Path) -> list[int]:
-    """Return where the columns stand in a row, from 0 on."""
+    """Return the places of the columns in a row, from 0 on."""
     return [_place(column, list(first), path) for column in columns]
 
 
@@ -127,11 +127,11 @@ def _place(column: Column, first: list[Any], path: Path) -> int:
             raise UserError(f"{path}, row 1: no column {column}; it has {len(first)}")
         return column - 1
     if column not in first:
-        found = ", ".join(repr(cell) for cell in first if cell is not None)
-        if not found:
+        names = ", ".join(repr(cell) for cell in first if cell is not None)
+        if not names:
             raise UserError(f"{path}, row 1: no column '{column}'; the header is empty")
-        found = found if len(found) <= MAX_HEADER else f"{found[:MAX_HEADER]}..."
-        message = f"{path}, row 1: no column '{column}'; the header has {found}"
+        names = names if len(names) <= MAX_HEADER else f"{names[:MAX_HEADER]}..."
+        message = f"{path}, row 1: no column '{column}'; the header has {names}"
         raise MissingColumn(message, column)
     if first.count(column) > 1:
         raise UserError(f"{path}, row 1: {first.count(column)} columns are called '{column}'")

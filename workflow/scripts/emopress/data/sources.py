@@ -1,4 +1,4 @@
-"""Where files (a data set's, word vectors) come from: by the config, on this machine, and what is told where not."""
+"""Where files (a data set's, word vectors) come from, and the message where they are not there."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,9 +24,9 @@ def data_set(name: str) -> Owner:
 
 
 def is_pinned(source: dict[str, Any]) -> bool:
-    """Return whether a hash tells the content of every file of a source.
+    """Return whether a hash fixes the content of every file of a source.
 
-    It stands in the source, or, of a file of this repository, is that of an input of the job.
+    It is given in the source, or, for a file of this repository, it is that of an input of the job.
     """
     return all("sha256" in file or "path" in file for file in source["files"])
 
@@ -48,10 +48,10 @@ def with_hashes(
         if not places and not stated:
             places = [mirror / source.get("mirrored_as", owner.folder) / name for mirror in mirrors]
         place = next((place for place in places if place.is_file()), None)
-        found = local_sha256(place) if place else fetched.get(name, {}).get("sha256")
-        hashes = {"sha256": stated or found} if stated or found else {}
-        if stated and place and found != stated:
-            hashes["found"] = found
+        actual = local_sha256(place) if place else fetched.get(name, {}).get("sha256")
+        hashes = {"sha256": stated or actual} if stated or actual else {}
+        if stated and place and actual != stated:
+            hashes["found"] = actual
         files.append(dict(sorted({**entry, **hashes}.items())))
     return {**source, "files": files}
 

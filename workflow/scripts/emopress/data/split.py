@@ -59,7 +59,7 @@ def make_splits(
       are the splits, those are the published ones, as with `given`.
     - `given`: the files are the splits, unchanged.
     - `clean`: texts with one `letters_key` are a group; a group with more than one label goes, of
-      any other the first text stays, so no group stands in two splits. Both cuts are stratified by
+      any other the first text stays, so no group is in two splits. Both cuts are stratified by
       label. Where the files are the splits, the text in test stays, else the one in validation.
 
     Where the files are train and test, by any method validation is cut from train, stratified by label.
@@ -110,7 +110,7 @@ def make_splits(
 def _indices(names: pd.Series, index: dict[str, int]) -> pd.Series:
     """Return class indices for label names, ascending tuples of them for tuples."""
     if isinstance(names.iloc[0], tuple):
-        return names.map(lambda found: tuple(sorted(index[name] for name in found)))
+        return names.map(lambda labels: tuple(sorted(index[name] for name in labels)))
     return names.map(index).astype("int64")
 
 

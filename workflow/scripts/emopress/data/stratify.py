@@ -25,16 +25,16 @@ def iterative_split(
     for text in rng.permutation(texts).tolist():
         for label in labels[text]:
             members[label].append(text)
-    if any(len(found) == 1 for found in members):
+    left = np.array([len(texts_of_label) for texts_of_label in members])
+    if (left == 1).any():
         raise ValueError("a label has only 1 text; it takes 2 to have some in both parts")
     shares = np.array([1 - share, share])  # of the rest and of the part
-    missing = np.outer([len(found) for found in members], shares)  # [classes, 2] texts
+    missing = np.outer(left, shares)  # [classes, 2] texts
     missing_texts = texts * shares
-    left = np.array([len(found) for found in members])
     place = np.full(texts, -1)
 
-    def put(text: int, wanted: np.ndarray) -> None:
-        best = np.flatnonzero(wanted == wanted.max())
+    def put(text: int, missing_here: np.ndarray) -> None:
+        best = np.flatnonzero(missing_here == missing_here.max())
         best = best[missing_texts[best] == missing_texts[best].max()]
         where = int(best[0] if len(best) == 1 else rng.choice(best))
         place[text] = where

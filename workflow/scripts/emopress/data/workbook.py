@@ -17,12 +17,12 @@ Row = tuple[Any, ...]
 
 
 def workbook_rows(
-    path: Path, form: Form, columns: Sequence[str | int], tell: Callable[[str], None]
+    path: Path, form: Form, columns: Sequence[str | int], warn: Callable[[str], None]
 ) -> Iterator[Row]:
     """Yield the rows of the sheet that `form` names, or else of the first one that is not hidden.
 
-    Texts are unescaped (`unescaped`). Where `form` names no sheet and others hold values, `tell` is
-    given a line that names the one that is read and these. UserError for what is no workbook, for a
+    Texts are unescaped (`unescaped`). Where `form` names no sheet and others hold values, `warn` is
+    called with a line that names the one that is read and these. UserError for a file that is not a workbook, for a
     sheet that it does not have, and for one without `columns` where another one has them.
     """
     try:
@@ -38,7 +38,7 @@ def workbook_rows(
                 _check_head(next(_rows(sheets[name]), ()), heads, columns, place, form)
             if others and form.sheet is None:
                 rest = ", ".join(map(repr, others))
-                tell(
+                warn(
                     f"{path.name}: sheet {name!r} is read, and not {rest}; "
                     f"{form.option('sheet', next(iter(others)))} chooses another one"
                 )
@@ -53,13 +53,13 @@ def workbook_rows(
 def unescaped(text: str) -> str:
     """Return a workbook's text with each _xHHHH_ as the UTF-16 code unit that it stands for.
 
-    So ECMA-376, part 1, 22.9.2.19 (ST_Xstring); _x005F_ is the underscore of an escape that is none.
+    So ECMA-376, part 1, 22.9.2.19 (ST_Xstring); _x005F_ is the underscore of a text that only looks like an escape.
     A code unit that is half of a character and lacks the other half stays as it is.
     """
     if "_x" not in text:
         return text
-    found = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-    return found.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _opened(stream: BinaryIO) -> Any:
@@ -91,18 +91,18 @@ def _opened(stream: BinaryIO) -> Any:
 
 def _chosen(sheets: dict[str, Any], path: Path, form: Form) -> str:
     """Return the name of the sheet to read."""
-    wanted, names = form.sheet, list(sheets)
-    if wanted is None:
+    stated, names = form.sheet, list(sheets)
+    if stated is None:
         seen = [name for name in names if sheets[name].sheet_state == "visible"]
         return next(iter(seen or names))
-    if wanted in sheets:
-        return str(wanted)
-    number = int(wanted) if str(wanted).isdecimal() else 0
-    if str(wanted) in sheets and number > len(names):
-        return str(wanted)  # a sheet that is called 2024
+    if stated in sheets:
+        return str(stated)
+    number = int(stated) if str(stated).isdecimal() else 0
+    if str(stated) in sheets and number > len(names):
+        return str(stated)  # a sheet that is called 2024
     if not 1 <= number <= len(names):
         there = ", ".join(f"{name!r} ({n})" for n, name in enumerate(names, start=1))
-        raise UserError(f"{path}: no sheet {wanted!r}; allowed: {there}")
+        raise UserError(f"{path}: no sheet {stated!r}; allowed: {there}")
     return names[number - 1]
 
 
@@ -131,12 +131,12 @@ def _check_head(
 
 def _is_entity(error: Exception) -> bool:
     """Return whether it is about XML entities: of expat, which limits them, or of defusedxml where it is there."""
-    found: BaseException | None = error
-    while found is not None:  # openpyxl raises some errors anew
-        refused = type(found).__module__.startswith("defusedxml")
-        if refused or any(word in str(found) for word in ("amplification", "undefined entity")):
+    cause: BaseException | None = error
+    while cause is not None:  # openpyxl raises some errors anew
+        refused = type(cause).__module__.startswith("defusedxml")
+        if refused or any(word in str(cause) for word in ("amplification", "undefined entity")):
             return True
-        found = found.__cause__ or found.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
