@@ -19,7 +19,8 @@ from emopress.jobs.job import training_processes
 @pytest.fixture(autouse=True)
 def machine(monkeypatch, tmp_path):
     """A machine without a GPU, its lock files in a folder of the test's."""
-    monkeypatch.setenv(gpus.LOCKS_VARIABLE, str(tmp_path / "locks"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)  # so that the variable is read again
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv(gpus.VISIBLE_VARIABLE, raising=False)
     monkeypatch.setattr(gpus, "WAIT_S", 0.01)
@@ -139,6 +140,7 @@ def seen():
 
 
 def test_each_job_holds_its_own(monkeypatch, tmp_path):
+    assert gpus.lock_folder().parent == tmp_path
     nvidia_smi(tmp_path, "echo 0; echo 1; echo 2")
     with held_gpus(1) as first:
         monkeypatch.delenv(gpus.VISIBLE_VARIABLE)  # another job has an environment of its own
@@ -166,7 +168,7 @@ def test_none_wanted_none_taken(monkeypatch, tmp_path):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
     with held_gpus(0) as taken:
         assert taken == [] and seen() == "0"
-    assert not (tmp_path / "locks").exists()
+    assert not gpus.lock_folder().exists()
 
 
 def test_more_than_there_are_is_an_error(tmp_path):
@@ -183,7 +185,7 @@ def test_a_scheduler_assigns_and_nothing_is_locked(monkeypatch, tmp_path):
         held_gpus(1, scheduled=True) as second,
     ):
         assert first == second == ["0"]
-    assert not (tmp_path / "locks").exists()
+    assert not gpus.lock_folder().exists()
 
 
 def test_a_job_waits_for_a_device(monkeypatch):
@@ -226,8 +228,7 @@ def test_a_killed_job_frees_its_device(monkeypatch, tmp_path):
     )
     job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     job.stdout.readline()  # it has the device
-    folder = tmp_path / "locks"
-    assert gpus._locked(folder / "0.lock") is None
+    assert gpus._locked(gpus.lock_folder() / "0.lock") is None
     job.kill()
     job.wait()
     with held_gpus(1) as taken:

@@ -21,7 +21,6 @@ from typing import IO
 from emopress.errors import UserError
 
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
-LOCKS_VARIABLE = "EMOPRESS_GPU_LOCKS"  # a folder for the lock files instead of the usual one
 WAIT_S = 1.0
 
 
@@ -78,8 +77,7 @@ def visible_devices() -> list[str]:
 
 def lock_folder() -> Path:
     """Return the folder of this user's lock files, on this machine's own disk."""
-    folder = os.environ.get(LOCKS_VARIABLE)
-    return Path(folder or Path(tempfile.gettempdir()) / f"emopress-gpus-{getpass.getuser()}")
+    return Path(tempfile.gettempdir()) / f"emopress-gpus-{getpass.getuser()}"
 
 
 def _locked(path: Path) -> IO[str] | None:
