@@ -37,7 +37,7 @@ from emopress.data.prepare import prepare_dataset  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
 from emopress.measure.timing import chosen_texts  # noqa: E402
 from emopress.runtime import processor  # noqa: E402
-from emopress.runtime.bundle import load  # noqa: E402
+from emopress.runtime.load import load  # noqa: E402
 from emopress.study.defaults import with_defaults  # noqa: E402
 from emopress.study.schema import schema  # noqa: E402
 from emopress.train.tokenizer import SPECIAL_TOKENS, train_wordpiece  # noqa: E402

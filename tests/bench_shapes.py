@@ -32,7 +32,6 @@ from emopress.compress.low_rank import low_rank  # noqa: E402
 from emopress.compress.prune_structured import prune_structured  # noqa: E402
 from emopress.compress.trim import trim  # noqa: E402
 from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
-from emopress.runtime.tokens import pad_id  # noqa: E402
 from emopress.study.defaults import with_defaults  # noqa: E402
 from emopress.study.schema import schema  # noqa: E402
 from emopress.train.finetune import save_transformer  # noqa: E402
@@ -40,6 +39,7 @@ from emopress.train.run import TrainingRun  # noqa: E402
 from emopress.train.tokenizer import (  # noqa: E402
     SPECIAL_TOKENS,
     embedding_rows,
+    pad_id,
     train_wordpiece,
     wordpiece,
 )

@@ -129,10 +129,10 @@ def lesson_of(few, tmp_path, train, entry, filled):
     import pandas
     from safetensors.numpy import save_file
 
-    from emopress.train.logits import _ids_hash
+    from emopress.train.logits import ids_hash
 
     ids = pandas.read_parquet(few.train)["id"].tolist()
-    facts = {"ids_sha256": _ids_hash(ids), "licences": "[]"}
+    facts = {"ids_sha256": ids_hash(ids), "licences": "[]", "recipe": "[]"}
     logits = tmp_path / "train.safetensors"
     wanted = np.random.default_rng(0).normal(size=(len(ids), len(few.labels))).astype(np.float32)
     save_file({"logits": wanted}, logits, metadata=facts)

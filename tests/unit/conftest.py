@@ -15,10 +15,9 @@ def write_checkpoint(folder, architecture, corpus):
     import torch
 
     from emopress.checkpoint import library_versions, write_manifest
-    from emopress.runtime.tokens import pad_id
     from emopress.train.data import read_split
     from emopress.train.finetune import PACKAGES, save_transformer
-    from emopress.train.tokenizer import train_wordpiece
+    from emopress.train.tokenizer import pad_id, train_wordpiece
     from emopress.train.transformer import build_transformer, count_parameters
 
     torch.manual_seed(7)
@@ -69,8 +68,8 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     from emopress.linear.export import export_linear
     from emopress.linear.quantize import quantize_linear
     from emopress.linear.train import train_linear
+    from emopress.measure.teacher_logits import write_logits
     from emopress.train.finetune import finetune
-    from emopress.train.logits import write_logits
     from emopress.train.run import TrainingRun
 
     root, corpus = tmp_path_factory.mktemp("artifacts"), demo["en"]
@@ -174,7 +173,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
 def exact_unasked(monkeypatch):
     """Return a function: are a bundle's logits on this machine, whichever it is, those of exact products?"""
     from emopress.runtime import processor
-    from emopress.runtime.bundle import load
+    from emopress.runtime.load import load
 
     def same(bundle, texts):
         here = load(bundle).predict_logits(texts)
@@ -204,7 +203,7 @@ def texts(demo):
 @pytest.fixture(scope="session")
 def probabilities(artifacts, texts):
     """The probabilities that each bundle gives for `texts` in this process."""
-    from emopress.runtime.bundle import load
+    from emopress.runtime.load import load
 
     return {
         name: np.asarray(load(folder).predict_proba(texts))

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from emopress.runtime.tokens import pad_id
 from emopress.train.batches import Encoded, bucketed_batches, encode, in_order_batches
-from emopress.train.tokenizer import train_wordpiece
+from emopress.train.tokenizer import pad_id, train_wordpiece
 
 LENGTHS = np.random.default_rng(0).integers(3, 60, 1003).tolist()
 

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from emopress.bundle.block_writer import fitting_block, pack_nibbles, round_blocks
 from emopress.bundle.quantize_blocks import quantize_blocks, without_gemm, write_blocks
 from emopress.errors import UserError
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 
 ENCODERS = ["bert", "distilbert", "electra"]
 STEPS = {
@@ -29,7 +30,7 @@ STEPS = {
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = {name: load(path).predict_proba(request["texts"]) for name, path in request["bundles"].items()}
 heavy = sorted({"torch", "transformers", "onnx", "pandas", "ml_dtypes"} & set(sys.modules))

@@ -19,7 +19,9 @@ from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
 from emopress.measure.pytorch import PytorchClassifier
-from emopress.runtime.bundle import encoder_of, load, read_bundle
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
+from emopress.runtime.tokens import encoder_of
 
 ENCODERS = ["bert", "distilbert", "electra"]
 INT8 = [f"{name}-{method}" for name in ENCODERS for method in ("static", "dynamic")]
@@ -28,7 +30,7 @@ OTHERS = ["pruned", "distilled", "pruned-static", *NUMPY]
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = {name: load(path).predict_proba(request["texts"]) for name, path in request["bundles"].items()}
 heavy = sorted({"torch", "transformers", "sklearn", "pandas", "datasets"} & set(sys.modules))
@@ -306,7 +308,8 @@ def test_nothing_to_quantize(artifacts, copied, few, tmp_path, method, constant)
 
 
 def test_teacher_logits_of_other_texts_are_refused(artifacts, few, tmp_path):
-    from emopress.train.logits import read_logits, write_logits
+    from emopress.measure.teacher_logits import write_logits
+    from emopress.train.logits import read_logits
 
     path = tmp_path / "logits.safetensors"
     write_logits(artifacts.bundles["linear"], few.train, path, threads=1)

@@ -335,7 +335,7 @@ def test_hostile_text_stays_text(shipped, card):
 
 def test_the_snippet_runs_and_agrees(artifacts, demo, tmp_path, card):
     """What the card prints as code gives what the bundle gives, in a process without torch."""
-    from emopress.runtime.bundle import load
+    from emopress.runtime.load import load
 
     for name, normalise in (("bert-dynamic", "none"), ("distilbert-static", "bengali")):
         folder = shutil.copytree(artifacts.bundles[name], tmp_path / name)

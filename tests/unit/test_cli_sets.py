@@ -14,7 +14,7 @@ from emopress.cli import main
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.predict import predict_splits
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 from emopress.tasks import label_array
 
 

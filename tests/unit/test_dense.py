@@ -21,14 +21,15 @@ from emopress.dense.train import Entries, train_dense
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
+from emopress.measure.teacher_logits import write_logits
 from emopress.report.tables import passes as findings
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import read_bundle
 from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
 from emopress.runtime.lexicon import Lexicon, words_of
+from emopress.runtime.load import load
 from emopress.runtime.normalise import normalise_text
 from emopress.train.data import Split, read_split
 from emopress.train.lesson import read_teachers
-from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 

@@ -17,14 +17,15 @@ from emopress.bundle.quantize_half import (
     to_fp16,
 )
 from emopress.errors import UserError
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 
 ENCODERS = ["bert", "distilbert", "electra"]
 METHODS = ["fp16", "bf16"]
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = {name: load(path).predict_proba(request["texts"]) for name, path in request["bundles"].items()}
 heavy = sorted({"torch", "transformers", "onnx", "pandas", "ml_dtypes"} & set(sys.modules))

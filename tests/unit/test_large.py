@@ -17,16 +17,17 @@ from transformers import AutoTokenizer
 
 from emopress.artifact import read_json, write_json
 from emopress.bundle.export import export_decoder
-from emopress.checkpoint import read_checkpoint, runs_in_transformers
+from emopress.checkpoint import ADAPTER, HEAD, read_checkpoint, runs_in_transformers
 from emopress.cli import main
 from emopress.compress.adapters import encoder_linears
 from emopress.compress.large_adapters import train_large_adapters
 from emopress.data.pretrained import fetch_model
 from emopress.errors import UserError
 from emopress.runtime import transformers as runtime
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import read_bundle
 from emopress.runtime.four_bits import Linear4bit
-from emopress.runtime.transformers import ADAPTER, HEAD, load_adapters, load_decoder
+from emopress.runtime.large_decoder import load_adapters, load_decoder
+from emopress.runtime.load import load
 from emopress.train.large import count_weights, weight_bits, write_base
 from emopress.train.run import TrainingRun
 from emopress.train.tokenizer import save_tokenizer, train_wordpiece
@@ -382,7 +383,7 @@ def test_bundles_link_what_is_shipped(bundles, base, trained, name):
 @pytest.mark.parametrize("name", ["base", *METHODS])
 def test_what_is_shipped_alone_predicts_in_a_fresh_process(bundles, texts, python, tmp_path, name):
     code = (
-        "import json, sys\nfrom emopress.runtime.bundle import load\n"
+        "import json, sys\nfrom emopress.runtime.load import load\n"
         "print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))"
     )
     done = python(code, alone(bundles[name], tmp_path), json.dumps(texts))

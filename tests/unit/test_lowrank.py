@@ -23,15 +23,16 @@ from emopress.compress.low_rank import (
 from emopress.compress.prune_magnitude import linear_weights
 from emopress.compress.prune_structured import prune_structured
 from emopress.errors import UserError
-from emopress.runtime.bundle import load, read_bundle
-from emopress.train.logits import write_logits
+from emopress.measure.teacher_logits import write_logits
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
 RELOAD = """
 import json, sys
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))
 """
 

@@ -21,9 +21,10 @@ from emopress.lstm.graph_builder import onnx_gates
 from emopress.lstm.model import model_of
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm
 from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE, LstmWeights, read_weights
-from emopress.runtime.bundle import load, read_bundle
+from emopress.measure.teacher_logits import write_logits
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 from emopress.train.data import read_split
-from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 
@@ -239,7 +240,7 @@ def test_the_bundle_computes_what_was_trained(trained, texts, python, tmp_path, 
         logits = torch_model(**tensors).logits.numpy()
     assert np.abs(found - logits).max() < 1e-3
     code = (
-        "import sys, json, numpy as np; from emopress.runtime.bundle import load;"
+        "import sys, json, numpy as np; from emopress.runtime.load import load;"
         "texts = json.load(open(sys.argv[2]));"
         "np.save(sys.argv[3], load(sys.argv[1]).predict_logits(texts, batch_size=7));"
         "assert 'torch' not in sys.modules"

@@ -20,11 +20,12 @@ from emopress.measure.deciding import Judge
 from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict_splits
 from emopress.measure.statistics import write_statistics
-from emopress.runtime.bundle import load, read_bundle
+from emopress.measure.teacher_logits import write_logits
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 from emopress.study.reserved import LABELS
 from emopress.tasks import label_array
 from emopress.train.finetune import finetune
-from emopress.train.logits import write_logits
 from emopress.train.run import TrainingRun
 from emopress.train.sample import strata
 from emopress.train.thresholds import thresholds_for

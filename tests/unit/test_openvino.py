@@ -16,7 +16,8 @@ from resealed import alone, reseal
 
 from emopress.artifact import read_json
 from emopress.errors import UserError
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
 
 MISSING = [name for name in ("openvino", "nncf") if importlib.util.find_spec(name) is None]
@@ -30,7 +31,7 @@ ENCODERS = ["bert", "distilbert", "electra"]
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = load(request["bundle"]).predict_logits(request["texts"])
 heavy = sorted({"torch", "transformers", "onnx", "onnxruntime", "nncf", "pandas"} & set(sys.modules))

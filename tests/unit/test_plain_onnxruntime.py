@@ -55,7 +55,8 @@ def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, n
 def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tmp_path):
     """The sigmoid of what is printed, against the thresholds of the manifest, gives emopress's labels."""
     from emopress.bundle.export import export_transformer
-    from emopress.runtime.bundle import load, read_bundle
+    from emopress.runtime.bundle import read_bundle
+    from emopress.runtime.load import load
     from emopress.tasks import decided, sigmoid
     from emopress.train.finetune import finetune
     from emopress.train.run import TrainingRun

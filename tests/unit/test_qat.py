@@ -27,10 +27,11 @@ from emopress.errors import UserError
 from emopress.jobs import code as closure
 from emopress.jobs.context import Context
 from emopress.jobs.watching import training_run
-from emopress.runtime.bundle import load, read_bundle
+from emopress.measure.teacher_logits import write_logits
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 from emopress.train.batches import logits_of
 from emopress.train.finetune import encode_data
-from emopress.train.logits import write_logits
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
 from emopress.train.run import TrainingRun
@@ -50,7 +51,7 @@ FRESH = """
 import sys
 import numpy as np
 from safetensors.numpy import load_file
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 classifier = load(sys.argv[1])
 reference = load_file(sys.argv[2])
 expected = reference.pop("logits")

@@ -37,8 +37,9 @@ from emopress.compress.prune_structured import (
     taylor_sample,
 )
 from emopress.errors import UserError
-from emopress.runtime.bundle import load, read_bundle
-from emopress.train.logits import write_logits
+from emopress.measure.teacher_logits import write_logits
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer
 
@@ -46,7 +47,7 @@ ARCHITECTURES = ("bert", "distilbert", "electra")
 CPU = torch.device("cpu")
 RELOAD = """
 import json, sys
-from emopress.runtime.bundle import load
+from emopress.runtime.load import load
 print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))
 """
 

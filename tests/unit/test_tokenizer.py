@@ -11,10 +11,10 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import NFD, BertNormalizer, Lowercase, Sequence, StripAccents
 
 from emopress.errors import UserError
-from emopress.runtime.tokens import pad_id
 from emopress.train.tokenizer import (
     SPECIAL_TOKENS,
     model_tokenizer,
+    pad_id,
     train_wordpiece,
     train_words,
 )

@@ -20,14 +20,14 @@ from emopress.compress.distill_whitebox import (
     white_box_objective,
 )
 from emopress.errors import UserError
-from emopress.runtime.bundle import load
-from emopress.runtime.tokens import pad_id
+from emopress.measure.teacher_logits import write_logits
+from emopress.runtime.load import load
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
 from emopress.train.data import read_split
 from emopress.train.finetune import finetune, save_transformer
-from emopress.train.logits import write_logits
 from emopress.train.run import TrainingRun
+from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import load_transformer, replace_module
 
 TEACHERS = ("bert", "distilbert", "electra")
@@ -301,7 +301,7 @@ def test_student_predicts_the_same_in_a_fresh_process(teach, tmp_path, texts, py
     export_transformer(folder, tmp_path / "bundle")
     expected = load(tmp_path / "bundle", threads=1).predict_proba(texts)
     code = (
-        "import json, sys; from pathlib import Path; from emopress.runtime.bundle import load; "
+        "import json, sys; from pathlib import Path; from emopress.runtime.load import load; "
         "texts = json.loads(sys.argv[2]); "
         "print(json.dumps(load(Path(sys.argv[1]), threads=1).predict_proba(texts).tolist()))"
     )

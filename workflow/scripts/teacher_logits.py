@@ -9,7 +9,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     def make(threads: int) -> None:
-        from emopress.train.logits import write_logits
+        from emopress.measure.teacher_logits import write_logits
 
         write_logits(
             Path(snakemake.input.bundle).parent,

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 
 from emopress.errors import UserError
 
+BUNDLE = "bundle.json"  # the manifest of a bundle
 PROVENANCE = (
     "provenance.json"  # beside bundle.json: how the bundle was made, which prediction does not read
 )

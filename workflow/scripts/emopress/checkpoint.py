@@ -9,6 +9,8 @@ from typing import Any
 from emopress.artifact import check_files, file_table, read_json, sha256_of, write_json
 
 MANIFEST = "checkpoint.json"
+HEAD = "head.safetensors"  # of a large decoder: the output layer [labels, width], in fp32
+ADAPTER = "adapter"  # of a large decoder: the folder of its adapters, in peft's form
 # Published checkpoints that there is code for: transformers' names of their model types, and of their weights.
 ENCODERS = ("bert", "distilbert", "electra")
 DECODERS = ("gemma", "mistral", "llama")  # they read a text's class off its last token

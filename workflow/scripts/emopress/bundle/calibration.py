@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from emopress.runtime.bundle import Bundle, encoder_of
+from emopress.runtime.bundle import Bundle
+from emopress.runtime.tokens import encoder_of
 from emopress.tasks import label_array
 from emopress.train.data import Split, read_split
 from emopress.train.sample import calibration_rows

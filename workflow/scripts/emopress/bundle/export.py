@@ -7,9 +7,8 @@ from typing import Any
 
 from emopress.artifact import linked_or_copied, replaced_folder
 from emopress.bundle.manifest import exported
-from emopress.checkpoint import read_checkpoint
+from emopress.checkpoint import ADAPTER, HEAD, read_checkpoint
 from emopress.errors import UserError
-from emopress.runtime.transformers import ADAPTER, HEAD
 
 OPSET = 17
 SHIPPED = ("config.json", HEAD, "tokenizer*.json", "model*.safetensors", "model*.index.json")
@@ -27,8 +26,7 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     from tokenizers import Tokenizer
 
     from emopress.bundle.nodes import read_weights_themselves
-    from emopress.runtime.tokens import pad_id
-    from emopress.train.tokenizer import copy_tokenizer
+    from emopress.train.tokenizer import copy_tokenizer, pad_id
     from emopress.train.transformer import load_transformer
 
     source = read_checkpoint(checkpoint)
@@ -108,7 +106,7 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
     """
     import tokenizers
 
-    from emopress.runtime.tokens import pad_id
+    from emopress.train.tokenizer import pad_id
 
     source = read_checkpoint(checkpoint)
     padding = pad_id(tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")))

@@ -103,7 +103,7 @@ for module in model.modules():  # else a CPU with AVX512-BF16 refuses widths tha
     module.support_avx512bf16_for_cpu = False
 ```
 {% else %}
-Its files are read by emopress's own `load(folder).predict_proba(texts)` (`emopress.runtime.bundle`), not by
+Its files are read by emopress's own `load(folder).predict_proba(texts)` (`emopress.runtime.load`), not by
 plain ONNX Runtime.
 {% endif %}
 

@@ -14,6 +14,7 @@ from emopress.card.tables import (
     threshold_table,
 )
 from emopress.card.template import BODY
+from emopress.checkpoint import ADAPTER
 from emopress.data.languages import hub_language, primary_language
 from emopress.data.licences import (
     KNOWN,
@@ -28,7 +29,6 @@ from emopress.measure.deciding import MACRO_F1, METRICS
 from emopress.report.words import markup as t
 from emopress.report.words.markup import Markdown
 from emopress.runtime.stored import stored_apart
-from emopress.runtime.transformers import ADAPTER
 
 LIBRARIES = {
     "onnxruntime": "onnx",

@@ -168,7 +168,7 @@ def predicted(
     """
     import numpy as np
 
-    from emopress.runtime.bundle import load
+    from emopress.runtime.load import load
     from emopress.tasks import decided
 
     own = bundle.manifest["labels"]

@@ -79,7 +79,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line per text; UserError for what is no bundle."""
-    from emopress.runtime.bundle import load
+    from emopress.runtime.load import load
 
     classifier = load(arguments.bundle, threads=arguments.threads, device=arguments.device)
     if classifier.thresholds is None:

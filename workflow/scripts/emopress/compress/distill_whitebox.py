@@ -28,7 +28,7 @@ from emopress.train.finetune import (
     write_trained,
 )
 from emopress.train.lesson import read_teachers
-from emopress.train.logits import teacher_licences
+from emopress.train.logits import teacher_facts
 from emopress.train.loop import Objective, Trainer, uses_bf16
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
 from emopress.train.objectives import distillation_objective
@@ -246,7 +246,7 @@ def distill_whitebox(
         "licences": sorted(
             {
                 *source.manifest["licences"],
-                *(name for path in teacher_logits for name in teacher_licences(path)),
+                *(name for path in teacher_logits for name in teacher_facts(path)["licences"]),
                 *(new.licences if entry else []),
             }
         ),

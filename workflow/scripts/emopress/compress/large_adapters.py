@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from emopress.artifact import replaced_folder
 from emopress.checkpoint import (
+    ADAPTER,
     MANIFEST,
     Checkpoint,
     parent_facts,
@@ -28,7 +29,7 @@ from emopress.compress.adapters import (
     save_adapters,
 )
 from emopress.devices import pick_device, uses_bf16
-from emopress.runtime.transformers import ADAPTER, load_decoder
+from emopress.runtime.large_decoder import load_decoder
 from emopress.train.batches import Encoded, logits_of
 from emopress.train.finetune import encode_data
 from emopress.train.large import write_large

@@ -23,11 +23,11 @@ from emopress.compress.importance import (
 )
 from emopress.devices import pick_device
 from emopress.errors import UserError
-from emopress.runtime.tokens import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import read_split
 from emopress.train.run import TrainingRun
+from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import count_parameters, load_transformer, replace_module
 
 

@@ -25,10 +25,9 @@ from emopress.compress.tokenizer_entries import (
     unknown_id,
 )
 from emopress.errors import UserError
-from emopress.runtime.tokens import pad_id
 from emopress.train.batches import encode
 from emopress.train.data import read_split
-from emopress.train.tokenizer import embedding_rows
+from emopress.train.tokenizer import embedding_rows, pad_id
 from emopress.train.transformer import load_transformer
 
 CHUNK = 1000  # texts tokenized at once

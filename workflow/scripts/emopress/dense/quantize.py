@@ -13,7 +13,7 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.affine import quantization_facts, quantize, weight_range
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle import load, read_bundle
+from emopress.runtime.bundle import read_bundle
 from emopress.runtime.dense import (
     MODEL,
     VECTORS,
@@ -24,6 +24,7 @@ from emopress.runtime.dense import (
     read_model,
     write_model,
 )
+from emopress.runtime.load import load
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities
 
 

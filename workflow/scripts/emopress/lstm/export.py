@@ -12,8 +12,7 @@ from emopress.errors import UserError
 from emopress.lstm.float_graph import lstm_graph
 from emopress.lstm.weights import LstmWeights, read_weights
 from emopress.runtime.onnxruntime import session_options
-from emopress.runtime.tokens import pad_id
-from emopress.train.tokenizer import copy_tokenizer
+from emopress.train.tokenizer import copy_tokenizer, pad_id
 
 LARGEST_GAP = 1e-3  # of a logit; those of a generative model are sums over all tokens of a text
 

@@ -17,11 +17,11 @@ from emopress.lstm.post_training import QuantizedLstm, Settings, quantized_netwo
 from emopress.lstm.weights import LstmWeights, read_weights
 from emopress.runtime.codes import FILE, read_codes, write_codes
 from emopress.runtime.onnxruntime import session_options
-from emopress.runtime.tokens import Encoder, pad_id
+from emopress.runtime.tokens import Encoder
 from emopress.tasks import label_array
 from emopress.train.data import read_split
 from emopress.train.sample import calibration_rows
-from emopress.train.tokenizer import copy_tokenizer
+from emopress.train.tokenizer import copy_tokenizer, pad_id
 
 MODEL = "model.onnx"
 PACKAGES = ("onnx", "onnxruntime", "numpy", "scipy")

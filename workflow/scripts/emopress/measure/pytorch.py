@@ -8,7 +8,8 @@ from tokenizers import Tokenizer
 
 from emopress.checkpoint import read_checkpoint
 from emopress.runtime.normalise import normalise_text
-from emopress.runtime.tokens import Encoder, TokenClassifier, pad_id
+from emopress.runtime.tokens import Encoder, TokenClassifier
+from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import load_transformer
 
 

@@ -1,22 +1,17 @@
-"""Opens a bundle, whatever it holds: `load(path).predict_proba(texts)`."""
+"""Reads what a bundle says of itself, and checks its files; `emopress.runtime.load` opens it for prediction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from glob import escape, iglob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emopress.artifact import PROVENANCE, check_files, is_table, read_json, short_hash
+from emopress.artifact import BUNDLE, PROVENANCE, check_files, is_table, read_json, short_hash
 from emopress.errors import UserError
-from emopress.runtime.classifier import Classifier
-from emopress.runtime.normalise import normalise_text
 from emopress.tasks import MULTI, SINGLE, task_of
 
-if TYPE_CHECKING:  # a linear bundle needs no tokenizers
-    from emopress.runtime.tokens import Encoder
-
-MANIFEST = "bundle.json"
+MANIFEST = BUNDLE
 FORMAT = 2  # of the manifest; a newer emopress may write what this one cannot read
 READABLE = (1, FORMAT)  # 1 had all of its provenance in the manifest
 KEYS: dict[str, type] = {  # what prediction asks of a manifest, and what it must be
@@ -133,7 +128,8 @@ def _check_manifest(path: Path, manifest: Any) -> None:
             f"{path}: format {manifest['format']!r}, this emopress reads {FORMAT} and older; "
             "a newer emopress made it"
         )
-    for key, kind in (KEYS | RUNTIME_KEYS.get(str(manifest.get("runtime")), {})).items():
+    runtime = str(manifest.get("runtime"))
+    for key, kind in (KEYS | RUNTIME_KEYS.get(runtime, {})).items():
         if not isinstance(manifest.get(key), kind):
             raise UserError(
                 f"{path}: damaged ('{key}' is no {kind.__name__}); copy or make the bundle again"
@@ -152,93 +148,3 @@ def _check_manifest(path: Path, manifest: Any) -> None:
             f"{path}: damaged ('thresholds' has not one number per label); "
             "copy or make the bundle again"
         )
-
-
-def encoder_of(bundle: Bundle) -> "Encoder":
-    """Return what turns texts into the token ids of a transformer bundle."""
-    from emopress.runtime.tokens import Encoder
-
-    facts = bundle.manifest
-    return Encoder(
-        bundle.folder / "tokenizer.json", max_length=facts["max_length"], pad_id=facts["pad_id"]
-    )
-
-
-def load(
-    path: Path | str, *, threads: int = 1, verify: bool = True, device: str = "cpu"
-) -> Classifier:
-    """Load a bundle for prediction with `threads` threads.
-
-    `device` (auto, cpu, cuda) is where those of the transformers runtime compute; all others: the CPU.
-    """
-    bundle = read_bundle(path, verify=verify)
-    classifier = _opened(bundle, threads, device)
-    classifier.task = task_of(bundle.manifest)
-    classifier.thresholds = bundle.manifest.get("thresholds")
-    return classifier
-
-
-def _opened(bundle: Bundle, threads: int, device: str) -> Classifier:
-    facts = bundle.manifest
-    labels, normalise = facts["labels"], partial(normalise_text, method=facts["normalise"])
-    match facts["runtime"]:
-        case "onnxruntime":
-            from emopress.runtime.onnxruntime import OnnxClassifier
-            from emopress.runtime.stored import read_stored
-
-            return OnnxClassifier(
-                bundle.folder / "model.onnx",
-                encoder_of(bundle),
-                labels=labels,
-                normalise=normalise,
-                threads=threads,
-                weights=read_stored(bundle.folder, facts["files"]),
-            )
-        case "openvino":
-            from emopress.runtime.openvino import OpenvinoClassifier
-
-            return OpenvinoClassifier(
-                bundle.folder / "model.xml",
-                encoder_of(bundle),
-                labels=labels,
-                normalise=normalise,
-                threads=threads,
-                precision=facts["inference_precision"],
-            )
-        case "transformers":
-            from emopress.runtime.transformers import DecoderClassifier
-
-            return DecoderClassifier(
-                bundle.folder,
-                encoder_of(bundle),
-                labels=labels,
-                normalise=normalise,
-                threads=threads,
-                device=device,
-            )
-        case "linear":
-            from emopress.runtime.linear import LinearClassifier
-
-            return LinearClassifier(
-                bundle.folder / "model.npz",
-                labels=labels,
-                normalise=normalise,
-                kind=facts["analyzer"],
-                ngrams=facts["ngrams"],
-            )
-        case "dense":
-            from emopress.runtime.dense import DenseClassifier
-
-            return DenseClassifier(
-                bundle.folder / "model.npz",
-                labels=labels,
-                normalise=normalise,
-                pooling=facts["pooling"],
-                max_length=facts["max_length"],
-                buckets=facts["buckets"],
-                ngrams=facts["ngrams"],
-            )
-    raise UserError(
-        f"{bundle.folder / MANIFEST}: unknown runtime {facts['runtime']!r} "
-        f"(known: {', '.join(RUNTIME_KEYS)}); a newer emopress made it"
-    )

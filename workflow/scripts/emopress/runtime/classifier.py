@@ -2,13 +2,22 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from emopress.runtime.normalise import normalise_text
 from emopress.tasks import SINGLE, probabilities
 
 Normaliser = Callable[[str], str]
+
+
+def labels_and_normaliser(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every runtime takes of a bundle's manifest: the labels, and what normalises its texts."""
+    normalise = partial(normalise_text, method=manifest["normalise"])
+    return {"labels": manifest["labels"], "normalise": normalise}
 
 
 class Classifier(ABC):

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.classifier import Classifier, Normaliser
+from emopress.runtime.bundle import Bundle
+from emopress.runtime.classifier import Classifier, Normaliser, labels_and_normaliser
 from emopress.runtime.codes import dequantize, pack, unpack
 from emopress.runtime.lexicon import Lexicon
 
@@ -183,6 +184,13 @@ class DenseClassifier(Classifier):
         self.layers = [Layer(layer.name, layer.weights(), layer.bias) for layer in layers]
         self.lexicon = Lexicon(words, buckets=buckets, ngrams=ngrams)
         self.pooling, self.max_length = pooling, max_length
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, *, threads: int, device: str) -> "DenseClassifier":
+        """Open a bundle; numpy predicts on the CPU, whatever `threads` and `device` are."""
+        facts = bundle.manifest
+        settings = {name: facts[name] for name in ("pooling", "max_length", "buckets", "ngrams")}
+        return cls(bundle.folder / "model.npz", **labels_and_normaliser(facts), **settings)
 
     def too_long(self, texts: list[str]) -> list[bool]:
         """Return for each normalised text whether it has more than `max_length` words with a vector."""

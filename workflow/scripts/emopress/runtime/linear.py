@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.classifier import Classifier, Normaliser
+from emopress.runtime.bundle import Bundle
+from emopress.runtime.classifier import Classifier, Normaliser, labels_and_normaliser
 from emopress.runtime.ngrams import analyzer
 
 
@@ -36,6 +37,17 @@ class LinearClassifier(Classifier):
             raise UserError(f"{model}: not a linear model of emopress ({error})") from None
         self.vocabulary = {gram: index for index, gram in enumerate(grams)}
         self.cut = analyzer(kind, ngrams)
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, *, threads: int, device: str) -> "LinearClassifier":
+        """Open a bundle; it predicts in one thread of the CPU, whatever `threads` and `device` are."""
+        facts = bundle.manifest
+        return cls(
+            bundle.folder / "model.npz",
+            **labels_and_normaliser(facts),
+            kind=facts["analyzer"],
+            ngrams=facts["ngrams"],
+        )
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits [N, C]; a text without a known n-gram gets the bias alone."""

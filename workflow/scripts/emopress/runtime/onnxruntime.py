@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from emopress.runtime import processor
-from emopress.runtime.classifier import Normaliser
-from emopress.runtime.tokens import Encoder, TokenClassifier
+from emopress.runtime.bundle import Bundle
+from emopress.runtime.classifier import Normaliser, labels_and_normaliser
+from emopress.runtime.stored import read_stored
+from emopress.runtime.tokens import Encoder, TokenClassifier, encoder_of
 
 
 def session_options(threads: int) -> Any:
@@ -51,6 +53,17 @@ class OnnxClassifier(TokenClassifier):
             options.add_external_initializers(list(self.tensors), list(self.tensors.values()))
         self.session = onnxruntime.InferenceSession(
             str(model), options, providers=["CPUExecutionProvider"]
+        )
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, *, threads: int, device: str) -> "OnnxClassifier":
+        """Open a bundle; it predicts on the CPU, whatever `device` is."""
+        return cls(
+            bundle.folder / "model.onnx",
+            encoder_of(bundle),
+            **labels_and_normaliser(bundle.manifest),
+            threads=threads,
+            weights=read_stored(bundle.folder, bundle.manifest["files"]),
         )
 
     def logits(self, texts: list[str]) -> np.ndarray:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle, encoder_of, read_bundle
-from emopress.runtime.classifier import Normaliser
-from emopress.runtime.normalise import normalise_text
+from emopress.runtime.bundle import Bundle, read_bundle
+from emopress.runtime.classifier import Normaliser, labels_and_normaliser
 from emopress.runtime.stored import stored_apart
-from emopress.runtime.tokens import Encoder, TokenClassifier
+from emopress.runtime.tokens import Encoder, TokenClassifier, encoder_of
 
 EXTRA = "runtime openvino is an extra: pip install -r requirements-openvino.lock"
 STEP = 8  # tokens
@@ -115,6 +114,17 @@ class OpenvinoClassifier(TokenClassifier):
         self.any_shape = self.compile(self.model).create_infer_request()
         self.single: dict[int, Any] = {}  # tokens -> infer request for one text
 
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, *, threads: int, device: str) -> "OpenvinoClassifier":
+        """Open a bundle; it predicts on the CPU, whatever `device` is."""
+        return cls(
+            bundle.folder / "model.xml",
+            encoder_of(bundle),
+            **labels_and_normaliser(bundle.manifest),
+            threads=threads,
+            precision=bundle.manifest["inference_precision"],
+        )
+
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits [N, C] of one batch."""
         inputs, request = self.encoder(texts), self.any_shape
@@ -151,14 +161,12 @@ def load_onnx(folder: Path, *, threads: int, verify: bool = True) -> OpenvinoCla
     What a study's reference takes in this engine tells what the engine alone gives.
     """
     bundle = read_bundle(folder, verify=verify)
-    facts = bundle.manifest
     if not reads_onnx(bundle):
         raise UserError(f"{folder}: OpenVINO reads a whole fp32 ONNX graph, and this is none")
     return OpenvinoClassifier(
         folder / "model.onnx",
         encoder_of(bundle),
-        labels=facts["labels"],
-        normalise=partial(normalise_text, method=facts["normalise"]),
+        **labels_and_normaliser(bundle.manifest),
         threads=threads,
         precision="f32",
     )

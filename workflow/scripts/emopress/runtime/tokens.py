@@ -6,21 +6,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from emopress.errors import UserError
+from emopress.runtime.bundle import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser
-
-# What fills up a batch. A decoder's tokenizer often has no padding token of its own: the one that ends
-# a text serves, which classification adds to none.
-PAD_TOKENS = ("[PAD]", "<pad>", "</s>", "<eos>", "<|endoftext|>", "<|end_of_text|>")
-
-
-def pad_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the first of PAD_TOKENS that there is; UserError if there is none."""
-    for token in PAD_TOKENS:
-        index = tokenizer.token_to_id(token)
-        if index is not None:
-            return index
-    raise UserError(f"tokenizer: none of {', '.join(PAD_TOKENS)} to fill up a batch with")
 
 
 class Encoder:
@@ -43,6 +30,14 @@ class Encoder:
             "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
             "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
         }
+
+
+def encoder_of(bundle: Bundle) -> Encoder:
+    """Return what turns texts into the token ids of a bundle with `tokenizer.json`."""
+    facts = bundle.manifest
+    return Encoder(
+        bundle.folder / "tokenizer.json", max_length=facts["max_length"], pad_id=facts["pad_id"]
+    )
 
 
 class TokenClassifier(Classifier):

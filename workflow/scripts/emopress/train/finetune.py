@@ -11,7 +11,6 @@ from torch import nn
 from emopress.artifact import check_files, read_json, replaced_folder, write_json
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.devices import pick_device
-from emopress.runtime.tokens import pad_id
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
 from emopress.train.data import data_hash, read_split
@@ -19,7 +18,7 @@ from emopress.train.lesson import lesson
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
-from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.tokenizer import embedding_rows, model_tokenizer, pad_id, save_tokenizer
 from emopress.train.transformer import build_transformer, count_parameters
 from emopress.train.vowel_signs import has_vowel_signs
 

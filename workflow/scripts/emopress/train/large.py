@@ -16,16 +16,14 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from emopress.artifact import linked_or_copied, replaced_folder, write_json
-from emopress.checkpoint import DECODERS, INDEX, WEIGHTS, library_versions, write_manifest
+from emopress.checkpoint import DECODERS, HEAD, INDEX, WEIGHTS, library_versions, write_manifest
 from emopress.errors import UserError
-from emopress.runtime.tokens import pad_id
-from emopress.runtime.transformers import HEAD
 from emopress.tasks import MULTI, task_of
 from emopress.train.data import data_hash, read_split
 from emopress.train.finetune import read_pretrained
 from emopress.train.published_classifier import check_linked
 from emopress.train.published_weights import files_of
-from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+from emopress.train.tokenizer import embedding_rows, model_tokenizer, pad_id, save_tokenizer
 from emopress.train.transformer import build_transformer, classifier_config
 from emopress.train.vowel_signs import has_vowel_signs
 

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from emopress.artifact import sha256_of
+from emopress.artifact import BUNDLE, sha256_of
 from emopress.checkpoint import parent_facts
-from emopress.runtime.bundle import MANIFEST, read_bundle
-from emopress.train.logits import read_logits, teacher_licences
+from emopress.train.logits import read_logits, teacher_facts
 from emopress.train.loop import Objective
 from emopress.train.objectives import distillation_objective, label_objective
 
@@ -58,11 +57,12 @@ def lesson(
         objective = label_objective(labels, settings, classes, device)
         return Lesson(objective, settings, [step], None, [], [])
     logits = read_teachers(teacher_logits, ids=ids)
+    teachers = [teacher_facts(path) for path in teacher_logits]
     return Lesson(
         distillation_objective(labels, logits, step, device),
         step["train"],
-        [*read_bundle(teacher, verify=False).facts["recipe"], step],
-        parent_facts(teacher / MANIFEST),
-        [name for path in teacher_logits for name in teacher_licences(path)],
+        [*teachers[0]["recipe"], step],
+        parent_facts(teacher / BUNDLE),
+        [name for facts in teachers for name in facts["licences"]],
         [sha256_of(path) for path in teacher_logits],
     )

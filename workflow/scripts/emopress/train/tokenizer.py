@@ -16,9 +16,22 @@ from tokenizers.trainers import WordLevelTrainer, WordPieceTrainer
 
 from emopress.artifact import write_json
 from emopress.errors import UserError
-from emopress.runtime.tokens import PAD_TOKENS
 from emopress.train.published_tokenizer import read_tokenizer
 from emopress.train.vowel_signs import VOWEL_SIGNS
+
+# What fills up a batch. A decoder's tokenizer often has no padding token of its own: the one that ends
+# a text serves, which classification adds to none.
+PAD_TOKENS = ("[PAD]", "<pad>", "</s>", "<eos>", "<|endoftext|>", "<|end_of_text|>")
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """Return the id of the first of PAD_TOKENS that there is; UserError if there is none."""
+    for token in PAD_TOKENS:
+        index = tokenizer.token_to_id(token)
+        if index is not None:
+            return index
+    raise UserError(f"tokenizer: none of {', '.join(PAD_TOKENS)} to fill up a batch with")
+
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TOKENIZER_CONFIG = "tokenizer_config.json"

@@ -1,0 +1,33 @@
+"""A teacher's logits for the training texts: predicted once from its bundle, read by all of its students."""
+
+import json
+from pathlib import Path
+
+from safetensors.numpy import save_file
+
+from emopress.artifact import replaced_file
+from emopress.runtime.bundle import read_bundle
+from emopress.runtime.load import load
+from emopress.train.data import read_split
+from emopress.train.logits import ids_hash
+
+BATCH = 32
+
+
+def write_logits(
+    bundle: Path, train: Path, out: Path, *, threads: int, device: str = "cpu"
+) -> None:
+    """Write the bundle's logits [N, C] fp32 for the training texts, in their order, and what students tell of it.
+
+    `device` is that of `emopress.runtime.load.load`.
+    """
+    split = read_split(train)
+    logits = load(bundle, threads=threads, device=device).predict_logits(
+        split.texts, batch_size=BATCH, progress=True
+    )
+    facts = read_bundle(bundle, verify=False).facts
+    metadata = {name: json.dumps(facts[name]) for name in ("licences", "recipe")}
+    with replaced_file(out) as temporary:
+        save_file(
+            {"logits": logits}, temporary, metadata={"ids_sha256": ids_hash(split.ids), **metadata}
+        )
