@@ -23,7 +23,7 @@ from emopress.compress.adapters import encoder_linears
 from emopress.compress.large_adapters import train_large_adapters
 from emopress.data.pretrained import fetch_model
 from emopress.errors import UserError
-from emopress.runtime import transformers as runtime
+from emopress.runtime import large_decoder
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.four_bits import Linear4bit
 from emopress.runtime.large_decoder import load_adapters, load_decoder
@@ -148,7 +148,7 @@ def bundles(tmp_path_factory, base, trained):
 @pytest.fixture(params=["fp32", "bf16"])
 def precision(request, monkeypatch):
     """What bundles predict in, whichever the processor would have them."""
-    monkeypatch.setattr(runtime, "uses_bf16", lambda *_: request.param == "bf16")
+    monkeypatch.setattr("emopress.runtime.transformers.uses_bf16", lambda *_: request.param == "bf16")
     return request.param
 
 
@@ -489,7 +489,7 @@ def test_an_interrupted_training_goes_on(base, run, trained, tmp_path, monkeypat
 
 
 def test_what_is_missing_is_named(bundles, monkeypatch, tmp_path):
-    monkeypatch.setattr(runtime, "find_spec", lambda name: None if name == "peft" else name)
+    monkeypatch.setattr(large_decoder, "find_spec", lambda name: None if name == "peft" else name)
     with pytest.raises(UserError, match=r"needs peft: .*extra `study`"):
         load(bundles["qlora"])
     load(bundles["base"])
