@@ -148,7 +148,9 @@ def bundles(tmp_path_factory, base, trained):
 @pytest.fixture(params=["fp32", "bf16"])
 def precision(request, monkeypatch):
     """What bundles predict in, whichever the processor would have them."""
-    monkeypatch.setattr("emopress.runtime.transformers.uses_bf16", lambda *_: request.param == "bf16")
+    monkeypatch.setattr(
+        "emopress.runtime.transformers.uses_bf16", lambda *_: request.param == "bf16"
+    )
     return request.param
 
 
