@@ -187,39 +187,36 @@ def _details(labels):
 
 
 def _dataset_context(name, title, demo, labels):
-    main = t.markdown_table(
-        t.frame_of([{"Variant": t.code(v), "Accuracy %": t.percent(VARIANTS[v][0] / 400)} for v in VARIANTS]),
+    main = t.table([{"Variant": t.code(v), "Accuracy %": t.percent(VARIANTS[v][0] / 400)} for v in VARIANTS],
         left=("Variant",),
     )  # fmt: skip
-    counts = t.frame_of([{"Label": label, "train": 300, "test": 100} for label in labels])
+    counts = [{"Label": label, "train": 300, "test": 100} for label in labels]
     return {
         "name": name,
         "title": title,
         "language": "bn" if labels is BENGALI else "en",
         "demo": demo,
-        "recommendation_table": t.markdown_table(
-            t.frame_of(
-                [
-                    {
-                        "Budget": t.code("smallest"),
-                        "Limits": "at most 1 point of accuracy lost",
-                        "Ship": t.code("teacher+trim+kd+int8"),
-                        "Accuracy %": t.percent(0.9225),
-                        "Size": t.size(4_330_120),
-                        "p50 ms": t.decimals(1.03),
-                        "Runner-up": t.code("teacher+int8"),
-                    },
-                    {
-                        "Budget": t.code("fastest"),
-                        "Limits": "at most 8 points of accuracy lost",
-                        "Ship": t.code("linear+w8"),
-                        "Accuracy %": t.percent(0.8625),
-                        "Size": t.size(520_000),
-                        "p50 ms": t.decimals(0.11),
-                        "Runner-up": t.code("linear"),
-                    },
-                ]
-            ),
+        "recommendation_table": t.table(
+            [
+                {
+                    "Budget": t.code("smallest"),
+                    "Limits": "at most 1 point of accuracy lost",
+                    "Ship": t.code("teacher+trim+kd+int8"),
+                    "Accuracy %": t.percent(0.9225),
+                    "Size": t.size(4_330_120),
+                    "p50 ms": t.decimals(1.03),
+                    "Runner-up": t.code("teacher+int8"),
+                },
+                {
+                    "Budget": t.code("fastest"),
+                    "Limits": "at most 8 points of accuracy lost",
+                    "Ship": t.code("linear+w8"),
+                    "Accuracy %": t.percent(0.8625),
+                    "Size": t.size(520_000),
+                    "p50 ms": t.decimals(0.11),
+                    "Runner-up": t.code("linear"),
+                },
+            ],
             left=("Budget", "Limits", "Ship", "Runner-up"),
         ),
         "published_table": main if not demo else None,
@@ -234,7 +231,7 @@ def _dataset_context(name, title, demo, labels):
         "simulated": t.code("teacher+mag30"),
         "unstructured": True,
         "card": {
-            "labels": t.markdown_table(counts, left=("Label",)),
+            "labels": t.table(counts, left=("Label",)),
             "lengths": Markdown("(no rows)"),
             "cut": Markdown("(no rows)"),
             "repeats": Markdown("(no rows)"),
@@ -346,7 +343,7 @@ def example():
             for name, (title, demo, labels) in sets.items()
         },
     )
-    table = t.markdown_table(t.frame_of([{"Data set": t.code(name)} for name in sets]))
+    table = t.table([{"Data set": t.code(name)} for name in sets])
     context = {
         "study": {"name": "trial", "description": "A <b>bold</b> study.", "seeds": [1, 2]},
         "demos": ["English <i>demo</i>"],

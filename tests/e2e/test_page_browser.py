@@ -268,7 +268,7 @@ def test_a_variant_has_an_address(opened):
         and ", not shown (" in text
         and "simulated" in text
     )
-    assert "amount: 0.3" in text and "zeros among the weights of linear layers: 30 %" in text
+    assert "amount: 0.3" in text and "zeros in the linear layers: 30 %" in text
     assert explorer.locator(".matrix tbody td").first.inner_text().split() == ["400", "86", "%"]
     assert page.locator("#own-noise .mark-symbol path").count() == 3 * 4
     page.locator("#pick").select_option("linear")

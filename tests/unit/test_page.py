@@ -147,7 +147,7 @@ def test_hostile_text_stays_text(text, reader):
     data = embedded(reader)
     assert data["datasets"][1]["labels"] == HOSTILE and data["datasets"][0]["labels"] == BENGALI
     told = data["datasets"][0]["variants"]["teacher+mag30"]["findings"][0][1]
-    assert "zeros among the weights of linear layers: 30 %" in told and "<b>: <script>|" in told
+    assert "zeros in the linear layers: 30 %" in told and "<b>: <script>|" in told
 
 
 def test_the_script_only_ever_sets_text():
@@ -310,7 +310,7 @@ def test_paired_tests_in_words():
     ]
     sure = {**test, "shown": True, "mcnemar_p_holm": 1e-9, "variant": "linear"}
     (told,) = comparison_sentences("teacher+kd", {"against": {"linear": sure}}, judge, 200)
-    assert "the difference is shown (McNemar's test, p < 0.0001 after Holm)" in told
+    assert "a difference is shown (McNemar's test, p < 0.0001 after Holm)" in told
     assert comparison_sentences("teacher", {"against": {"reference": test}}, judge, 200) == []
     assert comparison_sentences("x", {}, judge, 200) == []
 

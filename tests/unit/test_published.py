@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from emopress.errors import UserError
-from emopress.report.tables.published import WITHIN, compared, judged, printed, published_table
+from emopress.report.tables.published import WITHIN, compared, position, printed, published_table
 from emopress.study.checks import published_errors
 from emopress.study.defaults import merged
 from emopress.study.published import FIGURES, PUBLISHED, load_published
@@ -307,23 +307,23 @@ def test_the_miniatures_still_load(name):
     assert all(study.published.values())
 
 
-def test_judged_by_our_interval_with_its_ends():
-    assert judged(60.0, 0.6, 0.64) == WITHIN
-    assert judged(64.0, 0.6, 0.64) == WITHIN
-    assert judged(59.99, 0.6, 0.64) == "ours is higher"
-    assert judged(64.01, 0.6, 0.64) == "ours is lower"
-    assert judged(64.01, float("nan"), 0.64) == ""
+def test_position_by_our_interval_with_its_ends():
+    assert position(60.0, 0.6, 0.64) == WITHIN
+    assert position(64.0, 0.6, 0.64) == WITHIN
+    assert position(59.99, 0.6, 0.64) == "ours is higher"
+    assert position(64.01, 0.6, 0.64) == "ours is lower"
+    assert position(64.01, float("nan"), 0.64) == ""
 
 
 def test_differences_are_ours_less_theirs_in_the_order_of_our_rows(published):
     found = compared(MAPPING, published, ROWS)
     assert [item["variant"] for item in found] == ["big", HOSTILE, "words"]
     assert found[0]["accuracy_difference"] == pytest.approx(-0.004)
-    assert found[0]["accuracy_judged"] == WITHIN
+    assert found[0]["accuracy_position"] == WITHIN
     assert found[0]["macro_f1_difference"] == pytest.approx(-0.05)
-    assert found[0]["macro_f1_judged"] == "ours is lower"
+    assert found[0]["macro_f1_position"] == "ours is lower"
     assert found[1]["accuracy_difference"] == pytest.approx(-0.02)
-    assert found[2]["accuracy_judged"] == "ours is higher"
+    assert found[2]["accuracy_position"] == "ours is higher"
     assert "macro_f1_difference" not in found[2]
 
 
@@ -347,7 +347,7 @@ def test_figures_are_printed_as_they_were(published):
 
 
 def test_the_table(published):
-    text = published_table(MAPPING, published, ROWS, REAL)
+    text = published_table(MAPPING, published, ROWS)
     lines = text.splitlines()
     big = next(line for line in lines if line.startswith("| `big` | [one]"))
     assert big == (
@@ -368,14 +368,14 @@ def test_the_table(published):
 
 
 def test_without_a_mapping_there_is_no_table_and_without_costs_no_second_one(published):
-    assert published_table({}, published, ROWS, REAL) is None
-    text = published_table({"words": MAPPING["words"]}, published, ROWS, REAL)
+    assert published_table({}, published, ROWS) == ""
+    text = published_table({"words": MAPPING["words"]}, published, ROWS)
     assert "Size published" not in text and "nothing that we know of" in text
     assert sum(line.startswith("| :---") for line in text.splitlines()) == 1
 
 
 def test_a_demo_corpus_gets_its_note_and_no_verdict(published):
-    text = published_table(MAPPING, published, ROWS, {"demo": True})
+    text = published_table(MAPPING, published, ROWS, demo=True)
     assert text.startswith("*Demo corpus")
     assert "within our" not in text and "ours is" not in text and "−0.40" not in text
     assert "62.36" in text and "61.96" in text

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from emopress.measure.deciding import Judge
-from emopress.measure.details import last_sorts
+from emopress.measure.details import last_sorts, prunes_single_weights
 from emopress.measure.results import rows_of as rows_of_summary
 from emopress.report.figures.scatter import pareto_figure
 from emopress.report.figures.style import SORTS, looks_of
 from emopress.report.tables import scores as sections
-from emopress.report.tables.engines import other_engines_table
 from emopress.report.tables.passes import facts, findings_table, searches_table
 from emopress.report.tables.ranges import bars, ranges_table
+from emopress.report.tables.speed import other_engines_table
 
 JUDGE = Judge("single", "accuracy")
 TRIM = {"name": "trim", "kind": "trim"}
@@ -51,8 +51,8 @@ def test_known_facts_get_words_and_units_and_unknown_ones_stand_as_they_are():
         "calibrated": True,
     }
     assert facts([found]) == (
-        "vocabulary entries: 119,547 → 9,000; unknown tokens among those of the test texts: "
-        "0.031 % → 1.25 %; largest change of a logit: 1.2e-06; adapters alone: 1.20 MB; "
+        "vocabulary entries: 119,547 → 9,000; unknown tokens in the test texts: "
+        "0.031 % → 1.25 %; largest change of a logit: 1.2e-06; size of the adapters: 1.20 MB; "
         r"computes in: f32; my\|key: &lt;b&gt;\*x\*; calibrated: yes"
     )
 
@@ -67,10 +67,10 @@ def test_long_lists_and_texts_are_cut_and_say_so():
 
 def test_seeds_become_a_range_or_a_list():
     found = [{"zero_share_of_linear_weights": 0.5, "student_layers": [0, 3], "way": "a"}]
-    assert facts(found * 2).startswith("zeros among the weights of linear layers: 50 %; ")
+    assert facts(found * 2).startswith("zeros in the linear layers: 50 %; ")
     other = [{"zero_share_of_linear_weights": 0.25, "student_layers": [0, 5], "way": "a"}]
     assert facts([*found, *other]) == (
-        "zeros among the weights of linear layers: 25 % to 50 %; student: (0, 3) / (0, 5); way: a"
+        "zeros in the linear layers: 25 % to 50 %; student: (0, 3) / (0, 5); way: a"
     )
 
 
@@ -82,7 +82,7 @@ def test_what_a_variant_inherits_stands_with_its_parent_alone():
         "big+mag50+int4": {"0": seed(MAG, INT4, mag50={"b": 2}, int4={"a": 1})},
         "big+auto": {"0": seed(TRIM, AUTO, trim={"vocabulary_after": 9}, auto=MISSED)},
     }
-    shown = [row[:2] for row in rows_of(findings_table(details, list(details), {}))]
+    shown = [row[:2] for row in rows_of(findings_table(details, list(details)))]
     assert shown == [
         ["`big+trim`", "`trim`"],
         ["`big+trim+int4`", "`int4`"],
@@ -90,16 +90,16 @@ def test_what_a_variant_inherits_stands_with_its_parent_alone():
         ["`big+mag50+int4`", "`int4`"],
     ]
     alone = {name: details[name] for name in ("big", "big+auto")}  # its choice is not listed
-    assert [row[:2] for row in rows_of(findings_table(alone, list(alone), {}))] == [
+    assert [row[:2] for row in rows_of(findings_table(alone, list(alone)))] == [
         ["`big+auto`", "`trim`"]
     ]
-    assert findings_table({"big": details["big"]}, ["big"], {}) is None
+    assert findings_table({"big": details["big"]}, ["big"]) == ""
 
 
 def test_a_search_tells_its_choice_its_budget_and_what_it_missed():
     met = {"chosen": "big+int4", "met": True, "misses": {}, "trials": 4}
     details = {"big": {"0": seed()}, "big+auto": {"0": seed(TRIM, AUTO, auto=MISSED)}}
-    (row,) = rows_of(searches_table(details, list(details), {}, JUDGE))
+    (row,) = rows_of(searches_table(details, list(details), JUDGE))
     assert row == [
         "`big+auto`",
         "4",
@@ -109,10 +109,10 @@ def test_a_search_tells_its_choice_its_budget_and_what_it_missed():
         "**no**, missed: size by 0.123 MB",
     ]
     details["big+auto"]["1"] = seed(INT4, AUTO, auto=met)
-    table = searches_table(details, list(details), {}, JUDGE)
+    table = searches_table(details, list(details), JUDGE)
     assert [row[1] for row in rows_of(table)] == ["0", "1"]
     assert rows_of(table)[1][-2:] == ["`big+int4`", "yes"]
-    assert searches_table({"big": {"0": seed()}}, ["big"], {}, JUDGE) is None
+    assert searches_table({"big": {"0": seed()}}, ["big"], JUDGE) == ""
 
 
 def layer(percentile, **changes):
@@ -136,7 +136,7 @@ def test_quantized_layers_have_a_table_of_their_own():
         "macro F1 on validation: 81.2 % → 70 %; percentile by layer: vectors 99.5, output 100"
     )
     details = {"big": {"0": seed()}, "big+q4": {"0": seed(q4, q4=found), "1": seed(q4, q4={})}}
-    assert rows_of(ranges_table(details, list(details), {})) == [
+    assert rows_of(ranges_table(details, list(details))) == [
         [
             *("`big+q4`", "`vectors`", "4", "99.5", "0.51 %", "25 %", "1.2e-05", "20.1 dB"),
             *("-1.5 to 2.2", "▁·▇█", "·▂·█"),
@@ -146,7 +146,7 @@ def test_quantized_layers_have_a_table_of_their_own():
             *("-1.5 to 2.2", "▁·▇█", "·▂·█"),
         ],
     ]
-    assert ranges_table({"big": {"0": seed()}}, ["big"], {}) is None
+    assert ranges_table({"big": {"0": seed()}}, ["big"]) == ""
     assert bars([]) == "" and bars([0, 0]) == "··"
 
 
@@ -163,7 +163,7 @@ def test_quantized_layers_have_a_table_of_their_own():
     ],
 )
 def test_zeros_are_explained_where_there_are_some(steps, expected):
-    assert sections.prunes_single_weights({"v": {"0": seed(*steps)}}) is expected
+    assert prunes_single_weights({"v": {"0": seed(*steps)}}) is expected
 
 
 # variant: family, runtime, accuracy on validation and test, bytes, p50
@@ -219,14 +219,14 @@ def details_of(rows=ROWS):
 
 def test_speedups_in_another_engine_are_marked_and_split():
     table = rows_of_summary(summary(), "d")
-    lines = sections.main_table(table, {}).splitlines()
+    lines = sections.main_table(table).splitlines()
     heads = [cell.strip() for cell in lines[0].strip("|").split("|")]
     engines = {row[0].strip("`"): row[heads.index("Engine")] for row in rows_of("\n".join(lines))}
     assert engines == {
         name: "other engine" if name in ("big+ov-fp32", "big+ov-int8", "linear") else "same"
         for name in ROWS
     }
-    found = other_engines_table(table, details_of(), TIMING, {}, "timing.json")
+    found = other_engines_table(table, details_of(), TIMING, "timing.json")
     split = {row[0]: row[2:] for row in rows_of(found)}
     assert split == {  # 8 / 2.5 = 8 / 5 * 5 / 2.5
         "`big+ov-fp32`": ["1.6x", "`big+ov-fp32`", "1.6x", "1.0x"],
@@ -234,18 +234,18 @@ def test_speedups_in_another_engine_are_marked_and_split():
     }
     few = {name: row for name, row in ROWS.items() if name != "big+ov-fp32"}
     rows = rows_of_summary(summary(few), "d")
-    (row,) = rows_of(other_engines_table(rows, details_of(few), TIMING, {}, "timing.json"))
+    (row,) = rows_of(other_engines_table(rows, details_of(few), TIMING, "timing.json"))
     assert row[2:] == ["3.2x", "not timed", "–", "–"]
     timed = {**TIMING, "rows": [{**PYTORCH, "runtime": "openvino-reference"}]}
-    (row,) = rows_of(other_engines_table(rows, details_of(few), timed, {}, "timing.json"))
+    (row,) = rows_of(other_engines_table(rows, details_of(few), timed, "timing.json"))
     assert row[2:] == ["3.2x", "the reference row", "1.6x", "2.0x"]
 
 
 def test_no_mark_where_there_is_one_engine():
     few = {name: ROWS[name] for name in ("big", "big+int8")}
     table = rows_of_summary(summary(few), "d")
-    assert "Engine" not in sections.main_table(table, {})
-    assert other_engines_table(table, details_of(few), TIMING, {}, "timing.json") is None
+    assert "Engine" not in sections.main_table(table)
+    assert other_engines_table(table, details_of(few), TIMING, "timing.json") == ""
 
 
 def test_colours_follow_kind_and_method_not_names():

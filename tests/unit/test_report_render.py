@@ -17,10 +17,9 @@ from emopress.measure.results import checked_summary, recipe_order, rows_of
 from emopress.report.dataset_view import Config, Results
 from emopress.report.figures.names import figure_names
 from emopress.report.markdown import write_markdown
-from emopress.report.tables import scores as sections
 from emopress.report.view import report_view
 from emopress.report.words.contrasts import verdict
-from emopress.report.words.markup import ratio
+from emopress.report.words.markup import DEMO_NOTE, ratio
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow" / "report" / "report.md.j2"
@@ -121,18 +120,18 @@ def test_every_table_of_a_demo_corpus_has_the_notice_and_no_other(report):
         starts = [i for i, ln in enumerate(lines) if ln.startswith("| :") or ln.startswith("| -")]
         assert len(starts) == tables[part]
         for start in starts:
-            assert (lines[start - 3] == sections.DEMO_NOTE) == (title == "Demo")
+            assert (lines[start - 3] == DEMO_NOTE) == (title == "Demo")
     data = part_of(report, "Data\n")
     demo, real = data.split("### Data card: ")[1:]
-    assert demo.count(sections.DEMO_NOTE) == demo.count("\n| :---") == 5
-    assert sections.DEMO_NOTE not in real
+    assert demo.count(DEMO_NOTE) == demo.count("\n| :---") == 5
+    assert DEMO_NOTE not in real
     assert report.splitlines()[2].startswith("> **Some numbers here come from demo corpora")
 
 
 def test_no_notice_without_a_demo_corpus(inputs, tmp_path):
     inputs["datasets"]["demo-en"]["demo"] = False
     text = render(inputs, tmp_path)
-    assert "demo corpora" not in text and sections.DEMO_NOTE not in text
+    assert "demo corpora" not in text and DEMO_NOTE not in text
 
 
 def test_hostile_text_stays_text(report):
@@ -169,15 +168,15 @@ def test_card_prints_the_keys_of_its_split_and_the_leak_by_letters(inputs, tmp_p
     inputs["cards"]["real"]["raw"]["given_splits"] = {"train": {}, "test": {}}  # validation is cut
     inputs["cards"]["real"]["split"] = {"method": "given", "seed": 42, "test_size": 0.3}
     assert "Split: method: given; seed: 42. " in render(inputs, tmp_path)
-    assert text.count("**15 test texts can be known by heart") == 2
-    assert "too good by up to 2.50 points" in text
+    assert text.count("**15 test texts may have been memorised") == 2
+    assert "too high by up to 2.50 points" in text
 
 
 def test_where_results_and_report_were_made_is_told_apart(report):
-    assert "texts / s of batches of 16." in part_of(report, "Results: Real")
+    assert "texts / s is measured in batches of 16." in part_of(report, "Results: Real")
     assert "Timed with python 3.12.1, onnxruntime 1.30.0." in part_of(report, "Results: Real")
-    assert "report was rendered with" in part_of(report, "Environment")
-    assert "training curves are those" not in report
+    assert "with which this report was rendered" in part_of(report, "Environment")
+    assert "The curves are those" not in report
 
 
 def test_engine_share_words_for_pruning_and_simulation(report):
@@ -189,11 +188,11 @@ def test_engine_share_words_for_pruning_and_simulation(report):
     )
     assert "**Simulated:** `teacher+mag30`." in results_part
     assert "lowers neither latency nor file size" in results_part
-    assert "Some CPU @ 2.0 GHz (`avx2`), 1 thread(s), 20 interleaved rounds" in results_part
-    slower = "`session.x64quantprecision=1`: exact int8 products, slower than VNNI's."
+    assert "Some CPU @ 2.0 GHz (`avx2`) with 1 thread(s) in 20 interleaved rounds" in results_part
+    slower = "`session.x64quantprecision=1`: exact int8 products, slower than those of VNNI."
     assert f"ONNX Runtime ran with {slower}" in results_part
-    exact = "`session.x64quantprecision=0`: its int8 products are exact unasked"
-    assert f"- ONNX Runtime runs on it with {exact}" in part_of(report, "Environment")
+    exact = "`session.x64quantprecision=0`: its int8 products are exact without it"
+    assert f"- ONNX Runtime runs here with {exact}" in part_of(report, "Environment")
     assert "```mermaid\nflowchart TB\n  a --> b\n```" in report
     assert "temperature: 2" in report and "calibration: 100" in report
 
@@ -248,15 +247,15 @@ def change(inputs, column, value):
         (lambda i: i["details"]["real"].pop("linear"), "details.json: real, linear: 0 seeds"),
         (lambda i: i["details"]["real"]["linear"]["1"].pop("n_test"), "no key 'n_test'"),
         (lambda i: i["details"]["real"]["linear"]["1"].update(n_test=9), "n_test is 9"),
-        (lambda i: i["statistics"].pop("real"), "statistics/real.json: not handed"),
-        (lambda i: i["recommendation"].pop("real"), "recommendation.json, real: not handed"),
+        (lambda i: i["statistics"].pop("real"), "statistics/real.json: not an input"),
+        (lambda i: i["recommendation"].pop("real"), "recommendation.json, real: not an input"),
         (lambda i: i["cards"]["real"].pop("leakage"), "data/real/card.json: no key 'leakage'"),
-        (lambda i: i["cards"].pop("real"), "data/real/card.json: not handed"),
+        (lambda i: i["cards"].pop("real"), "data/real/card.json: not an input"),
         (lambda i: [row.pop("runtime") for row in i["timing"]["real"]["rows"]], "no key runtime"),
         (lambda i: i["timing"]["real"].pop("environment"), "timing/real.json: environment"),
-        (lambda i: i.update(passes={}), "'int8' is no pass"),
+        (lambda i: i.update(passes={}), "defines no pass 'int8'"),
         (lambda i: i["study"].pop("command"), "study has no key command"),
-        (lambda i: i.update(rulegraph="Traceback"), "no Mermaid"),
+        (lambda i: i.update(rulegraph="Traceback"), "not a Mermaid"),
         (lambda i: i.update(template=Path("gone.j2")), "gone.j2: no such file"),
     ],
 )
@@ -311,11 +310,11 @@ def test_figures_are_linked_under_the_names_that_they_are_written_with(inputs, t
     links = set(re.findall(r"\]\(figures/([^)]+)\.svg\)", text))
     names = figure_names("demo-en", noise=True) + figure_names("real", training=True, noise=True)
     assert links == set(names)
-    assert text.count("The training curves are those of seed 1 only.") == 1
+    assert text.count("The curves are those of seed 1.") == 1
 
 
 def test_tests_are_told_in_words(report):
-    part = part_of(report, "Results: Real").split("### How sure")[1]
+    part = part_of(report, "Results: Real").split("### How certain")[1]
     found = {}
     for title in (
         "Against its own teacher",
@@ -340,8 +339,8 @@ def test_tests_are_told_in_words(report):
 
 
 def test_an_interval_without_zero_beside_no_difference_shown_is_explained():
-    assert said((-0.05, -0.1, -0.01, False)) == "no difference shown (by itself worse)"
-    assert said((0.05, 0.01, 0.1, False)) == "no difference shown (by itself better)"
+    assert said((-0.05, -0.1, -0.01, False)) == "no difference shown (uncorrected: worse)"
+    assert said((0.05, 0.01, 0.1, False)) == "no difference shown (uncorrected: better)"
     assert said((0.05, -0.01, 0.1, False)) == "no difference shown"
     assert said((0.05, 0.01, 0.1, True)) == "better"
 
@@ -365,7 +364,7 @@ def test_no_difference_is_shown_where_neither_test_shows_one():
     assert said(loss, none) == "worse in accuracy"
     assert said(loss, loss) == "worse"
     assert said((0.02, 0.01, 0.03, True), loss) == "better in accuracy, worse in macro F1"
-    assert said(none, (*loss[:3], False)) == "no difference shown (by itself worse in macro F1)"
+    assert said(none, (*loss[:3], False)) == "no difference shown (uncorrected: worse in macro F1)"
 
 
 def test_noise_and_running_costs_stand_in_tables(report):

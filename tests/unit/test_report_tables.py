@@ -1,6 +1,5 @@
 """Markdown that shows hostile text as text, and number formats."""
 
-import pandas as pd
 import pytest
 
 from emopress.report.words import markup as t
@@ -48,21 +47,21 @@ def test_links_only_to_web_addresses():
 
 
 def test_table_has_one_cell_per_column_whatever_the_text():
-    frame = pd.DataFrame({"na|me": ["<script>|", "a\nb", None], "n": [1, 2, 3]})
-    lines = t.markdown_table(frame, left=("na|me",), note="note").splitlines()
-    assert lines[:2] == ["note", ""]
-    assert lines[2] == r"| na\|me | n |"
-    assert lines[3] == "| :--- | ---: |"
-    assert lines[4:] == [r"| &lt;script&gt;\| | 1 |", "| a b | 2 |", "| – | 3 |"]
+    rows = [{"na|me": "<script>|", "n": 1}, {"na|me": "a\nb", "n": 2}, {"na|me": None, "n": 3}]
+    lines = t.table([*rows, {"n": 4, "more": float("nan")}], left=("na|me",)).splitlines()
+    assert lines[0] == r"| na\|me | n | more |"
+    assert lines[1] == "| :--- | ---: | ---: |"
+    assert lines[2:4] == [r"| &lt;script&gt;\| | 1 | – |", "| a b | 2 | – |"]
+    assert lines[4:] == ["| – | 3 | – |", "| – | 4 | – |"]
 
 
-def test_markdown_survives_the_data_frame():
-    table = t.markdown_table(t.frame_of([{"name": t.code("a_b"), "text": "a_b"}]))
+def test_markdown_is_not_escaped_again():
+    table = t.table([{"name": t.code("a_b"), "text": "a_b"}])
     assert table.splitlines()[-1] == r"| `a_b` | a\_b |"
 
 
-def test_a_table_without_rows_says_so():
-    assert t.markdown_table(pd.DataFrame()) == "(no rows)"
+def test_a_table_without_rows_is_empty():
+    assert t.table([]) == ""
 
 
 @pytest.mark.parametrize(

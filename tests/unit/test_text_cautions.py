@@ -5,7 +5,8 @@ import copy
 import pytest
 
 from emopress.measure.deciding import Judge
-from emopress.report.words.text_cautions import cut_rows, few_vectors, text_cautions
+from emopress.report.tables.data_card import cut_table
+from emopress.report.words.text_cautions import few_vectors, text_cautions
 
 NONE = {
     "test_in_train": 0,
@@ -50,12 +51,12 @@ def test_clean_texts_need_no_word(texts):
 def test_few_texts(texts):
     texts["n"] |= {"test": 36, "validation": 18}
     assert told_of("linear", texts) == [
-        "There are only 36 test texts, each of them 2.8 points of accuracy, and 18 validation texts, on which "
-        "variants were chosen: small differences are chance."
+        "There are only 36 test texts (each is worth 2.8 points of accuracy) and 18 validation texts, on which "
+        "variants were chosen, so small differences may be due to chance."
     ]
     texts["n"] |= {"test": 99, "validation": 100}
     (line,) = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
-    assert line == "There are only 99 test texts: small differences are chance."
+    assert line == "There are only 99 test texts, so small differences may be due to chance."
     texts["n"]["test"] = 100
     assert told_of("linear", texts) == []
 
@@ -82,29 +83,27 @@ def test_shared_texts_with_both_scores(texts):
         },
     }
     start = (
-        "121 of the 500 test texts (24.2 %) stand in train or validation too, by their letters (118 in train, 4 in "
-        "validation; 110 alike in every character, as models read them). "
+        "121 of the 500 test texts (24.2 %) also occur in train or validation if only letters are compared (118 in "
+        "train, 4 in validation; 110 match in every character, as models read them). "
     )
     shared, again = told_of("linear", texts)
     assert shared == start + (
-        "`linear` has 66.22 % accuracy on these (n = 121) and 56.37 % on the others (n = 379): the latter is what "
-        "to expect on new texts."
+        "`linear` has 66.22 % accuracy on these (n = 121) and 56.37 % on the others (n = 379): expect the latter "
+        "on new texts."
     )
     assert again == (
-        "10 of the 400 validation texts (2.5 %) stand in train too, by their letters: what was chosen on "
-        "validation leans on texts that were trained on."
+        "10 of the 400 validation texts (2.5 %) also occur in train if only letters are compared: choices made on "
+        "validation rely in part on texts that were trained on."
     )
     assert told_of("big", texts)[0].startswith(f"{start}`big` has 100.00 % accuracy")
     shared, _ = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
     assert (
         "61.00 % macro F1 on these (n = 121) and 52.00 % on the others (n = 379), over the 3 labels that both "
-        "have. Over all 4 labels it has 39.00 % on the others: that is what to expect on new texts."
+        "have. Over all 4 labels it has 39.00 % on the others: expect that on new texts."
     ) in shared
     texts["leaked"]["labels"] = 4
     shared, _ = text_cautions("linear", texts, VARIANTS, judge=Judge("single", "macro_f1"))
-    assert shared.endswith(
-        "52.00 % on the others (n = 379): the latter is what to expect on new texts."
-    )
+    assert shared.endswith("52.00 % on the others (n = 379): expect the latter on new texts.")
 
 
 def test_a_single_shared_text(texts):
@@ -114,7 +113,7 @@ def test_a_single_shared_text(texts):
         "variants": {"linear": {"macro_f1": [1.0, 0.5], "macro_f1_of_all": [0.25, 0.7]}},
     }
     (line,) = text_cautions("linear", texts, VARIANTS, judge=Judge("multi", "macro_f1"))
-    assert line.startswith("1 of the 500 test texts (0.2 %) stands in train or validation too")
+    assert line.startswith("1 of the 500 test texts (0.2 %) also occurs in train or validation")
     assert "over the 1 label that both have" in line
 
 
@@ -122,7 +121,7 @@ def test_all_texts_shared(texts):
     texts["shared"]["letters"] = {**NONE, "test_in_train": 500, "test_in_train_or_validation": 500}
     (line,) = told_of("linear", texts)
     assert line.startswith("500 of the 500 test texts (100.0 %)")
-    assert line.endswith("So nothing tells how good the model is on texts that it has not seen.")
+    assert line.endswith("So it is not known how good the model is on texts that it has not seen.")
 
 
 def test_labels_without_texts(texts):
@@ -131,12 +130,12 @@ def test_labels_without_texts(texts):
         "linear", texts, VARIANTS, judge=Judge("multi", "subset_accuracy")
     )
     assert test == (
-        "No test text has the label `love`: nothing is known of it, and macro F1 counts it as 0. Over the other 3 "
+        "No test text has the label `love`: nothing is known about it, and macro F1 counts it as 0. Over the other 3 "
         "labels `linear` has a macro F1 of 50.00 %, with it 37.50 %."
     )
     assert validation == (
-        "No validation text has the labels `love`, `awe`: epochs and variants were chosen without them, and there "
-        "was nothing to tune their threshold on."
+        "No validation text has the labels `love`, `awe`: epochs and variants were chosen without them, and "
+        "their thresholds could not be tuned."
     )
     _, single = told_of("linear", texts)
     assert single.endswith("epochs and variants were chosen without them.")
@@ -156,12 +155,12 @@ def test_a_hostile_label_is_text(texts):
 def test_texts_that_the_chosen_variant_cuts(texts):
     texts["cut"]["big"] = cut(1.0, 1.0, 0.9958)
     assert told_of("big", texts) == [
-        "100.0 % of the texts are longer than max_length 32 tokens and were cut (train 100.0 %, validation 100.0 %, "
-        "test 99.6 %): `big` does not read their ends; a larger max_length would let it."
+        "100.0 % of the texts are longer than max_length (32 tokens) and were cut off (train 100.0 %, validation "
+        "100.0 %, test 99.6 %): `big` does not read their ends (a larger max_length would help)."
     ]
     texts["cut"]["big"] = cut(0.0, 0.2, 0.1, max_length=6, unit="words")
     assert told_of("big", texts) == [
-        "20.0 % of the texts are longer than max_length 6 words and were cut (train 0.0 %, validation 20.0 %, "
+        "20.0 % of the texts are longer than max_length (6 words) and were cut off (train 0.0 %, validation 20.0 %, "
         "test 10.0 %): `big` does not read their ends."
     ]
 
@@ -169,16 +168,16 @@ def test_texts_that_the_chosen_variant_cuts(texts):
 def test_texts_that_only_others_cut(texts):
     texts["cut"] |= {"big": cut(0.08, 0.07, 0.06), "big+int8": cut(0.08, 0.07, 0.06)}
     told = (
-        "8.0 % of the texts are longer than max_length 32 tokens and were cut "
+        "8.0 % of the texts are longer than max_length (32 tokens) and were cut off "
         "(train 8.0 %, validation 7.0 %, test 6.0 %)"
     )
     assert told_of("linear", texts) == [
-        f"For `big`, `big+int8`, with which `linear` is compared, {told}; `linear` reads them whole."
+        f"It is compared with `big`, `big+int8`, for which {told}; `linear` reads all of them whole."
     ]
     texts["cut"] |= {name: cut(0.06, 0.0, 0.0) for name in ("big+kd", "big+fp16")}
     texts["cut"]["linear"] = cut(0.01, 0.0, 0.0, max_length=64, unit="words")
     assert told_of("linear", texts) == [
-        f"For `big`, `big+int8`, `big+kd` and 1 more, with which `linear` is compared, up to {told}; `linear` reads "
+        f"It is compared with `big`, `big+int8`, `big+kd` and 1 more, for which up to {told}; `linear` reads "
         "more of them."
     ]
 
@@ -201,8 +200,8 @@ def test_few_words_with_a_pretrained_vector():
         few_vectors({"0": {"findings": {"d": {"words": 3}}}}) == few_vectors(seeds(0.5, 0.9)) == []
     )
     assert few_vectors(seeds(0.5, 0.481)) == [
-        "Only 48.1 % of the words of the training texts have a vector in its file of vectors: it may be of another "
-        "language or spelling."
+        "Its file of word vectors has only 48.1 % of the words of the training texts: the file may be "
+        "for another language or spelling."
     ]
 
 
@@ -212,15 +211,10 @@ def test_the_data_card_has_a_row_per_way_of_reading(texts):
         "big+int8": cut(0.08, 0.07, 0.06),
         "big+kd": cut(0, 0, 0, 200, "words"),
     }
-    shares = {"train": "0.0 %", "validation": "0.0 %", "test": "0.0 %"}
-    assert cut_rows(texts["cut"]) == [
-        {"Reads at most": "the whole text", "Variants": "`linear`, `big+fp16`", **shares},
-        {
-            "Reads at most": "32 tokens",
-            "Variants": "`big`, `big+int8`",
-            "train": "8.0 %",
-            "validation": "7.0 %",
-            "test": "6.0 %",
-        },
-        {"Reads at most": "200 words", "Variants": "`big+kd`", **shares},
+    assert cut_table(texts["cut"]).splitlines() == [
+        "| Reads at most | Variants | train | validation | test |",
+        "| :--- | :--- | ---: | ---: | ---: |",
+        "| the whole text | `linear`, `big+fp16` | 0.0 % | 0.0 % | 0.0 % |",
+        "| 32 tokens | `big`, `big+int8` | 8.0 % | 7.0 % | 6.0 % |",
+        "| 200 words | `big+kd` | 0.0 % | 0.0 % | 0.0 % |",
     ]

@@ -83,10 +83,10 @@ def test_trials_come_from_the_details(table):
 def test_the_answer_in_words(table):
     told = trade_off_phrase(table, details(), list(SHAPES))
     assert told.startswith(
-        "Best on validation by macro F1 is `w64-64` (81.00 %); within one standard error"
+        "The best on validation by macro F1 is `w64-64` (81.00 %). Within one standard error"
     )
-    assert "The smallest of these, `w16`, has 0.11 MB and on test a macro F1 of 64.50 %" in told
-    assert told.endswith(", `w64-64` 66.00 %.")
+    assert "The smallest of these is `w16` with 0.11 MB and a macro F1 of 64.50 % on test" in told
+    assert told.endswith(" (`w64-64`: 66.00 %).")
 
 
 def drawn(figure, kind):

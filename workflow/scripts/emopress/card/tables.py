@@ -28,7 +28,7 @@ def threshold_table(manifest: dict[str, Any]) -> Markdown:
         {"Label": label, "Threshold": t.decimals(threshold, 3)}
         for label, threshold in zip(manifest["labels"], manifest["thresholds"], strict=True)
     ]
-    return t.markdown_table(t.frame_of(rows), left=("Label",))
+    return t.table(rows, left=("Label",))
 
 
 def score_table(facts: Facts) -> Markdown:
@@ -43,7 +43,7 @@ def score_table(facts: Facts) -> Markdown:
             *((SEVERAL[name], *found) for name, found in measured.several.items()),
         )
     ]
-    return t.markdown_table(t.frame_of(rows), left=("Score",))
+    return t.table(rows, left=("Score",))
 
 
 def label_table(facts: Facts) -> Markdown:
@@ -59,7 +59,7 @@ def label_table(facts: Facts) -> Markdown:
         }
         for label, values in facts.measured.scores.per_class.items()
     ]
-    return t.markdown_table(t.frame_of(rows), left=("Label",))
+    return t.table(rows, left=("Label",))
 
 
 def data_view(data: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def data_view(data: dict[str, Any]) -> dict[str, Any]:
         "licence": t.link(data["licence"] or "not stated", data["licence_url"]),
         "citation": data["citation"] or "not stated",
         "split": split_phrase(data),
-        "counts": t.markdown_table(t.frame_of([*rows, total]), left=("Label",)),
+        "counts": t.table([*rows, total], left=("Label",)),
     }
 
 
@@ -88,7 +88,7 @@ def licence_table(licences: list[Stated]) -> Markdown:
         }
         for one in licences
     ]
-    return t.markdown_table(t.frame_of(rows), left=("Of", "Licence", "What it asks"))
+    return t.table(rows, left=("Of", "Licence", "What it asks"))
 
 
 def _text(stated: Stated) -> str:

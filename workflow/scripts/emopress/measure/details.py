@@ -107,3 +107,16 @@ def trade_off_of(trials: Mapping[str, Trials]) -> TradeOff | None:
         {name: one.validation for name, one in trials.items()},
         {name: one.size_bytes for name, one in trials.items()},
     )
+
+
+def prunes_single_weights(details: Mapping[str, Any]) -> bool:
+    """Say whether a variant of one data set was pruned weight by weight.
+
+    A student that was distilled from a pruned teacher has none of its zeros.
+    """
+    for seeds in details.values():
+        sorts = [sort_of(step) for step in passes_of(recipe_of(seeds))]
+        students = [place for place, sort in enumerate(sorts) if sort == "distill"]
+        if "prune magnitude" in sorts[students[-1] if students else 0 :]:
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""Facts about the machine and the software that a report was rendered with, and how such facts are told."""
+"""The machine, the software and the cost of the jobs behind a report, and how they are written."""
 
 import os
 import platform
@@ -16,20 +16,23 @@ from emopress.runtime.processor import OPTION, x64quantprecision
 
 PACKAGES = (
     "snakemake", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "datasets",
-    "scikit-learn", "statsmodels", "numpy", "pandas", "safetensors", "matplotlib", "vl-convert-python",
-    "jinja2",
+    "scikit-learn", "statsmodels", "numpy", "pandas", "safetensors", "vl-convert-python", "jinja2",
 )  # fmt: skip
 DEFAULT_CONFIG = "config/config.yaml"
+INT8 = {
+    "0": "its int8 products are exact without it",
+    "1": "exact int8 products, slower than those of VNNI",
+}
 
 
 def command_of(config_files: Sequence[str], cores: int | str, *, mirror: bool = False) -> str:
-    """Return the command that repeats the study, as one types it in the project's folder.
+    """Return the command that repeats the study, as typed in the project's folder.
 
-    `mirror` says that files came from a mirror folder, which the command shows as DIR: where it lies
-    is no part of a report. The `--` ends options that would take `report` for one more value.
+    `mirror` says that files came from a mirror folder, which the command shows as DIR: its path is
+    nobody else's business. The `--` ends options that would take `report` for one more value.
     """
-    chosen = [] if list(config_files) == [DEFAULT_CONFIG] else list(config_files)
-    options = ["--configfile", *map(shlex.quote, chosen)] if chosen else []
+    files = [] if list(config_files) == [DEFAULT_CONFIG] else list(config_files)
+    options = ["--configfile", *map(shlex.quote, files)] if files else []
     options += ["--config", "mirror=DIR"] if mirror else []
     return " ".join(
         ["snakemake --cores", str(cores), *options, *(["--"] * bool(options)), "report"]
@@ -39,10 +42,9 @@ def command_of(config_files: Sequence[str], cores: int | str, *, mirror: bool = 
 def environment(folder: Path) -> dict[str, Any]:
     """Return versions, processor, memory, system, and the git commit that holds `folder`.
 
-    The commit is None where the project does not lie in a git repository.
+    The commit is None if the project is not in a git repository.
     """
     cpu, flags = cpu_facts()
-    commit = _git(folder, "rev-parse", "HEAD")
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "python": platform.python_version(),
@@ -52,7 +54,7 @@ def environment(folder: Path) -> dict[str, Any]:
         "x64quantprecision": x64quantprecision(),
         "memory_gb": round(pages * page / 1e9, 1),
         "os": f"{platform.system()} {platform.release()}",
-        "git_commit": commit,
+        "git_commit": _git(folder, "rev-parse", "HEAD"),
         "git_dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
     }
 
@@ -63,18 +65,13 @@ def versions_phrase(packages: Mapping[str, str]) -> Markdown:
 
 
 def flags_phrase(flags: Collection[str]) -> Markdown:
-    """Name those CPU flags that decide how fast int8 and bf16 run."""
+    """List the CPU flags that decide how fast int8 and bf16 run."""
     return t.join([t.code(flag) for flag in TELLING_FLAGS if flag in flags])
 
 
 def int8_phrase(option: str) -> Markdown:
-    """Say what ONNX Runtime was told for exact int8 products (`emopress.runtime.processor`)."""
-    told = t.code(f"{OPTION}={option}")
-    why = {
-        "0": "its int8 products are exact unasked",
-        "1": "exact int8 products, slower than VNNI's",
-    }
-    return Markdown(f"{told}: {why[option]}")
+    """Say which option makes ONNX Runtime's int8 products exact (`emopress.runtime.processor`)."""
+    return Markdown(f"{t.code(f'{OPTION}={option}')}: {INT8[option]}")
 
 
 def _version(name: str) -> str:
@@ -85,10 +82,11 @@ def _version(name: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what git prints, None without git or a repository: the report then says so."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return None  # no git, or no repository: the report says "unknown"
+        return None
     return done.stdout.strip()

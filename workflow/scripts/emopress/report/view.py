@@ -1,4 +1,4 @@
-"""What both reports print, as escaped pieces of Markdown, from result files: no model, no torch."""
+"""What both reports print, as escaped pieces of Markdown, from result files alone."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,7 +10,13 @@ from emopress.measure.deciding import judge_of
 from emopress.measure.results import check_details, checked_summary
 from emopress.report.dataset_view import Config, Results, dataset_view
 from emopress.report.environment import flags_phrase, int8_phrase, versions_phrase
-from emopress.report.tables import scores as sections
+from emopress.report.tables.study import (
+    datasets_table,
+    models_table,
+    models_used,
+    passes_table,
+    passes_used,
+)
 from emopress.report.words import markup as t
 from emopress.report.words.markup import Markdown
 
@@ -30,7 +36,7 @@ ENVIRONMENT_KEYS = (
 
 def report_view(
     results: Results,
-    told: Config,
+    config: Config,
     *,
     environment: Mapping[str, Any],
     rulegraph: str,
@@ -39,10 +45,10 @@ def report_view(
     """Return what the templates of both reports print; figures are linked as figures/<name>.svg.
 
     `environment` holds ENVIRONMENT_KEYS; `rulegraph` is Mermaid source; `training_figures` names the
-    data sets that have a training figure. Input that lacks something is a UserError naming the file or
-    argument and the key.
+    data sets that have a figure of the training. UserError names the file or argument and the key that
+    are missing.
     """
-    study, datasets = told.study, told.datasets
+    study, datasets = config.study, config.datasets
     for what, value, keys in (
         ("study", study, STUDY_KEYS),
         ("environment", environment, ENVIRONMENT_KEYS),
@@ -64,18 +70,16 @@ def report_view(
             datasets[name].get("title") or name for name in names if datasets[name].get("demo")
         ],
         "all_demo": all(datasets[name].get("demo") for name in names),
-        "decides": _decides(table, datasets),
+        "decides": _deciding(table, datasets),
         "number_of_variants": len(table),
         "number_of_rows": int(table["seeds"].sum()),
-        "datasets_table": sections.datasets_table(table, datasets),
-        "models_table": sections.models_table(
-            sections.models_used(variants, told.models, told.passes), told.models
+        "datasets_table": datasets_table(table, datasets),
+        "models_table": models_table(
+            models_used(variants, config.models, config.passes), config.models
         ),
-        "passes_table": sections.passes_table(
-            sections.passes_used(variants, told.passes), told.passes
-        ),
+        "passes_table": passes_table(passes_used(variants, config.passes), config.passes),
         "datasets": [
-            dataset_view(name, table, results, told, name in training_figures) for name in names
+            dataset_view(name, table, results, config, name in training_figures) for name in names
         ],
         "environment": environment,
         "packages": versions_phrase(environment["packages"]),
@@ -85,8 +89,8 @@ def report_view(
     }
 
 
-def _decides(table: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdown:
-    """Name the metric that decides, by data set where they differ."""
+def _deciding(table: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdown:
+    """Name the metric that decides; if data sets differ, that of each."""
     names = {
         datasets[name].get("title") or name: judge_of(rows).metric.name
         for name, rows in table.groupby("dataset", sort=False)
@@ -97,16 +101,16 @@ def _decides(table: pd.DataFrame, datasets: Mapping[str, Any]) -> Markdown:
 
 
 def _fenced(text: str, where: str) -> Markdown:
-    """Return text for inside a fenced block, as it is; it must not end the block."""
+    """Return text for the inside of a fenced block; UserError if it would end the block."""
     if "```" in text:
-        raise UserError(f"{where}: holds ```")
+        raise UserError(f"{where}: contains ```")
     return Markdown(text.strip())
 
 
 def _mermaid(source: str) -> str:
-    """Return Mermaid source from its first line on; what a program printed before it is cut off."""
+    """Return Mermaid source without what was printed before it."""
     lines = source.splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith(("---", "flowchart", "graph "))]
     if not starts:
-        raise UserError("report: rulegraph is no Mermaid flowchart")
+        raise UserError("report: rulegraph is not a Mermaid flowchart")
     return "\n".join(lines[starts[0] :])

@@ -1,4 +1,4 @@
-"""What each budget wants, misses and chooses: its limits in words, and the table of all budgets."""
+"""The table of the budgets: what each asks for, what was chosen, and what comes next."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,32 +6,34 @@ from typing import Any
 import pandas as pd
 
 from emopress.measure.deciding import judge_of
-from emopress.report.tables.scores import note_of
 from emopress.report.words import markup as t
 from emopress.report.words.contrasts import NO_TEST, compared
 from emopress.report.words.markup import Markdown
 from emopress.report.words.phrases import limits_phrase, misses_phrase, preference
 
-FITS = "Fits (validation)"  # budgets are met there, and figures are those of test
+FITS = "Fits (validation)"  # limits are checked on validation texts; the scores are those of test texts
 
 
 def recommendation_table(
-    recommendations: Sequence[Mapping[str, Any]], rows: pd.DataFrame, entry: Mapping[str, Any]
+    recommendations: Sequence[Mapping[str, Any]], rows: pd.DataFrame
 ) -> Markdown:
-    """Write one row per budget: its limits, what was chosen, its figures, and the runner-up."""
-    lines, judge = [], judge_of(rows)
+    """Write one row per budget: its limits, the chosen variant, its scores and costs, and the runner-up."""
+    judge = judge_of(rows)
+    lines = []
     for item in recommendations:
         variant, reference = item["variant"], item["reference"]
         line: dict[str, object] = {
             "Budget": t.code(item["budget"]),
+            "Asks for": Markdown(
+                ", ".join(filter(None, (preference(item, judge), limits_phrase(item, judge))))
+            ),
             "Chosen": t.EMPTY if variant is None else t.code(variant),
-            FITS: "yes"
-            if item["met"]
-            else Markdown(f"**no**, over by {misses_phrase(item['misses'], judge)}"),
         }
         if variant is None:
             line[FITS] = Markdown("**no**, nothing to choose from")
         else:
+            over = f"**no**, over by {misses_phrase(item['misses'], judge)}"
+            line[FITS] = Markdown("yes" if item["met"] else over)
             row = rows.loc[variant]
             base = None if reference in (None, variant) else rows.loc[reference]
             for metric in judge.reported:
@@ -47,10 +49,6 @@ def recommendation_table(
             line["Size"] = t.size(row["size_bytes"])
             line["p50 ms"] = t.decimals(row["latency_ms_p50"])
         line["Runner-up"] = t.EMPTY if item["runner_up"] is None else t.code(item["runner_up"])
-        line["Met by"] = Markdown(f"{t.count(item['meeting'])} of {t.count(item['candidates'])}")
-        line["Wanted"] = Markdown(
-            f"{preference(item, judge)}{', ' if item['limits'] else ''}{limits_phrase(item, judge)}"
-        )
+        line["Met by"] = f"{t.count(item['meeting'])} of {t.count(item['candidates'])}"
         lines.append(line)
-    left = ("Budget", "Wanted", "Chosen", FITS, "Runner-up")
-    return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
+    return t.table(lines, left=("Budget", "Asks for", "Chosen", FITS, "Runner-up"))

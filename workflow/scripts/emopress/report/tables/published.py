@@ -1,4 +1,4 @@
-"""Published against reproduced: what a source printed beside what this run measured, and what differs."""
+"""Published results beside those of this run, and what differs between the two."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.report.tables.scores import note_of, speedup
+from emopress.report.tables.speed import speedup
 from emopress.report.words import markup as t
 from emopress.report.words.markup import Markdown
 
@@ -20,19 +20,16 @@ WORDS = {
     "speedup": "speedup",
     "latency_ms": "latency",
 }
-NOT_AS_IT_SAYS = " †"
+DOUBTFUL = " †"
 WITHIN = "within our interval"
-DEMO = (
-    "On a demo corpus this shows what the table of a real study looks like: nothing in it can be compared, "
-    "whatever is said below to differ."
-)
+DEMO = "This is a demo corpus: the table shows what that of a real study looks like, but nothing in it can be compared."
 
 
-def judged(published_percent: float, low: float, high: float) -> str:
-    """Say where a published score lies to our own 95 % interval, whose ends are fractions.
+def position(published_percent: float, low: float, high: float) -> str:
+    """Say where a published score lies relative to our 95 % interval, whose ends are fractions.
 
-    Empty where there is no interval. The other side's chance, which it does not print, comes on top:
-    so "higher" and "lower" are no test of two models.
+    Empty without an interval. The published score has an uncertainty of its own, which is not known: so
+    "higher" and "lower" are not a test of two models.
     """
     if t.missing(low) or t.missing(high):
         return ""
@@ -46,9 +43,9 @@ def compared(
 ) -> list[dict[str, Any]]:
     """Return one entry per variant of `mapping`, in the order of `rows` (indexed by variant).
 
-    An entry holds `variant`, `id`, `row` (the published one), `source` (its name), `differs`, `own`
-    (the summary's row) and, per score that was published, `<score>_difference` (ours less theirs, a
-    fraction) and `<score>_judged`. UserError if `mapping` names what is not there.
+    An entry holds `variant`, `id`, `row` (the published one), `source` (its name), `differs`, `ours`
+    (the summary's row) and, per published score, `<score>_difference` (ours less theirs, a fraction) and
+    `<score>_position`. UserError if `mapping` names a variant or a row that does not exist.
     """
     absent = [name for name in mapping if name not in rows.index]
     if absent:
@@ -58,20 +55,21 @@ def compared(
         key = mapping[variant]["row"]
         if key not in published["rows"]:
             raise UserError(f"published: variant {variant!r}: unknown row {key!r}")
-        row, own = published["rows"][key], rows.loc[variant]
+        row, ours = published["rows"][key], rows.loc[variant]
         entry = {
             "variant": str(variant),
             "id": key,
             "row": row,
             "source": row["source"],
             "differs": mapping[variant]["differs"],
-            "own": own,
+            "ours": ours,
         }
         for score in SCORES:
             theirs = row.get(f"{score}_percent")
             if theirs is not None:
-                entry[f"{score}_difference"] = float(own[score]) - theirs / 100
-                entry[f"{score}_judged"] = judged(theirs, own[f"{score}_low"], own[f"{score}_high"])
+                ends = (ours[f"{score}_low"], ours[f"{score}_high"])
+                entry[f"{score}_difference"] = float(ours[score]) - theirs / 100
+                entry[f"{score}_position"] = position(theirs, *ends)
         entries.append(entry)
     return entries
 
@@ -80,103 +78,102 @@ def published_table(
     mapping: Mapping[str, Mapping[str, str]],
     published: Mapping[str, Any],
     rows: pd.DataFrame,
-    entry: Mapping[str, Any],
-) -> Markdown | None:
-    """Write published against reproduced for one data set: scores, costs, what differs, sources.
+    *,
+    demo: bool = False,
+) -> Markdown:
+    """Write published and reproduced results of one data set: scores, costs, what differs, sources.
 
     `mapping`: variant -> {row, differs}; `published`: that of `load_published`; `rows`: the summary's,
-    indexed by variant. None if no variant has a published row. On a demo corpus no difference is
-    computed and nothing is judged.
+    indexed by variant. Empty if no variant has a published row. For a demo corpus no difference is
+    computed.
     """
-    found = compared(mapping, published, rows)
-    if not found:
-        return None
+    entries = compared(mapping, published, rows)
+    if not entries:
+        return Markdown("")
     sources = published["sources"]
-    costs = _costs_table(found, rows, entry)
+    costs = _costs_table(entries, rows)
+    note = f"{t.DEMO_NOTE}\n\n" if demo else ""
     parts = [
-        _scores_table(found, sources, entry),
-        DEMO if entry.get("demo") else _how_to_read(found),
-        costs or "",
-        _how_costs_read(found) if costs else "",
+        note + _scores_table(entries, sources, demo),
+        DEMO if demo else _about_scores(entries),
+        costs and note + costs,
+        costs and _about_costs(entries),
         "What differs between the publication and this run:",
-        _bullets(_differences(found)),
-        "What the publications themselves leave open or get wrong:",
-        _bullets(_doubts(found, sources)),
+        _bullets(_differences(entries)),
+        "What the publications leave open or get wrong:",
+        _bullets(_doubts(entries, sources)),
         "Sources:",
-        _bullets(_sources(found, sources)),
+        _bullets(_sources(entries, sources)),
     ]
     return Markdown("\n\n".join(part for part in parts if part))
 
 
 def _scores_table(
-    found: Sequence[Mapping[str, Any]], sources: Mapping[str, Any], entry: Mapping[str, Any]
+    entries: Sequence[Mapping[str, Any]], sources: Mapping[str, Any], demo: bool
 ) -> Markdown:
     lines = []
-    for item in found:
+    for item in entries:
         row, name = item["row"], item["source"]
-        what = [t.escape(part) for part in (row.get("teacher"), row["recipe"]) if part]
+        recipe = [t.escape(part) for part in (row.get("teacher"), row["recipe"]) if part]
         line: dict[str, object] = {
             "Variant": t.code(item["variant"]),
-            "Published": Markdown(f"{t.link(name, sources[name].get('url'))}: {t.join(what)}"),
+            "Published": Markdown(f"{t.link(name, sources[name].get('url'))}: {t.join(recipe)}"),
         }
         for score, head in SCORES.items():
+            tail = "" if score == "accuracy" else " of F1"
             line[f"{head} published"] = printed(row, f"{score}_percent")
-            line["ours" if score == "accuracy" else "our F1"] = t.percent(
-                item["own"][score], item["own"].get(f"{score}_sd")
+            line["our F1" if tail else "ours"] = t.percent(
+                item["ours"][score], item["ours"].get(f"{score}_sd")
             )
-            if not entry.get("demo"):
+            if not demo:
                 gap = item.get(f"{score}_difference")
-                tail = "" if score == "accuracy" else " of F1"
                 line[f"difference{tail}"] = t.EMPTY if gap is None else t.points(gap)
-                line[f"in words{tail}"] = item.get(f"{score}_judged") or t.EMPTY
+                line[f"in words{tail}"] = item.get(f"{score}_position") or t.EMPTY
         lines.append(line)
-    left = ("Variant", "Published", "in words", "in words of F1")
-    return t.markdown_table(t.frame_of(lines), left=left, note=note_of(entry))
+    return t.table(lines, left=("Variant", "Published", "in words", "in words of F1"))
 
 
-def _costs_table(
-    found: Sequence[Mapping[str, Any]], rows: pd.DataFrame, entry: Mapping[str, Any]
-) -> Markdown | None:
-    """Write size, compression, speedup and latency, each where some source printed it, else None."""
-    figures = [
-        key for key in ("size_mb", "compression", "speedup", "latency_ms") if _any(found, key)
-    ]
+def _costs_table(entries: Sequence[Mapping[str, Any]], rows: pd.DataFrame) -> Markdown:
+    """Write size, compression, speedup and latency, each if some source printed it."""
     lines = []
-    for item in found:
-        own, row = item["own"], item["row"]
-        if not any(key in row for key in figures):
-            continue
-        line: dict[str, object] = {"Variant": t.code(item["variant"])}
-        for key in figures:
-            if key == "size_mb":
-                line |= {
-                    "Size published, MB": printed(row, key),
-                    "our size": t.size(own["size_bytes"]),
-                }
-            elif key == "compression":
-                line |= {"Compression published": printed(row, key)}
-                line |= {"our compression": t.ratio(own["compression"])}
-            elif key == "speedup":
-                line |= {"Speedup published": printed(row, key)}
-                line |= {"our speedup": _speedup(own, rows)}
-                line |= {"ours over PyTorch": speedup(own, "speedup_over_pytorch")}
-            else:
-                line |= {"Latency published, ms": printed(row, key)}
-                line |= {"our latency, ms": t.decimals(own["latency_ms_p50"])}
-        lines.append(line)
-    if not lines:
-        return None
-    return t.markdown_table(t.frame_of(lines), left=("Variant",), note=note_of(entry))
+    for item in entries:
+        ours, row = item["ours"], item["row"]
+        cells: dict[str, dict[str, object]] = {
+            "size_mb": {
+                "Size published, MB": printed(row, "size_mb"),
+                "our size": t.size(ours["size_bytes"]),
+            },
+            "compression": {
+                "Compression published": printed(row, "compression"),
+                "our compression": t.ratio(ours["compression"]),
+            },
+            "speedup": {
+                "Speedup published": printed(row, "speedup"),
+                "our speedup": _speedup(ours, rows),
+                "ours over PyTorch": speedup(ours, "speedup_over_pytorch"),
+            },
+            "latency_ms": {
+                "Latency published, ms": printed(row, "latency_ms"),
+                "our latency, ms": t.decimals(ours["latency_ms_p50"]),
+            },
+        }
+        figures = [key for key in cells if _any(entries, key)]
+        if any(key in row for key in figures):
+            line: dict[str, object] = {"Variant": t.code(item["variant"])}
+            for key in figures:
+                line |= cells[key]
+            lines.append(line)
+    return t.table(lines, left=("Variant",))
 
 
 def printed(row: Mapping[str, Any], key: str) -> Markdown:
     """Write a published figure as it was printed, with the other value that the source has for it."""
     if row.get(key) is None:
-        return Markdown(t.EMPTY)
+        return t.EMPTY
     text = _figure(key, row[key])
     if key in row["elsewhere"]:
         text += f" (elsewhere {_figure(key, row['elsewhere'][key])})"
-    return Markdown(text + NOT_AS_IT_SAYS if key in row["cannot_be"] else text)
+    return Markdown(text + DOUBTFUL if key in row["cannot_be"] else text)
 
 
 def _figure(key: str, value: float) -> str:
@@ -186,76 +183,78 @@ def _figure(key: str, value: float) -> str:
     return f"{value:,.10g}{unit}"
 
 
-def _speedup(own: pd.Series, rows: pd.DataFrame) -> Markdown:
-    """Write our speedup, with the engine if it is another than the reference's."""
-    told, base = speedup(own), own["reference"]
-    if base in rows.index and rows.loc[base, "runtime"] != own["runtime"]:
-        told = Markdown(f"{told} in {t.escape(own['runtime'])}")
-    return told
+def _speedup(ours: pd.Series, rows: pd.DataFrame) -> Markdown:
+    """Write our speedup, with the engine if it is not that of the reference."""
+    ratio, base = speedup(ours), ours["reference"]
+    if base in rows.index and rows.loc[base, "runtime"] != ours["runtime"]:
+        return Markdown(f"{ratio} in {t.escape(ours['runtime'])}")
+    return ratio
 
 
-def _how_to_read(found: Sequence[Mapping[str, Any]]) -> str:
+def _about_scores(entries: Sequence[Mapping[str, Any]]) -> str:
     text = (
-        "Differences are ours less theirs, in points. "
-        f'"{WITHIN.capitalize()}": the published score lies in the 95 % interval of ours, so no difference is shown. '
-        '"Higher" and "lower" lie outside it; the published scores have a chance of their own, which nobody printed, '
-        "so a small one may still be none."
+        "Differences are ours minus theirs, in points. "
+        f'"{WITHIN.capitalize()}" means that the published score lies in our 95 % interval, so no difference is shown. '
+        'With "higher" and "lower" it lies outside; but the published scores are uncertain too, and by how much is '
+        "not published, so a small difference may still be due to chance."
     )
-    if any(item["row"]["elsewhere"] for item in found):
-        text += ' "Elsewhere" is what the same source prints for it in another place.'
+    if any(item["row"]["elsewhere"] for item in entries):
+        text += ' "Elsewhere" is another value that the same source prints.'
     return text
 
 
-def _how_costs_read(found: Sequence[Mapping[str, Any]]) -> str:
-    bases = t.join([t.code(name) for name in dict.fromkeys(i["own"]["reference"] for i in found)])
-    text = (
-        f"Ours: size is that of the shipped files in MB (10^6 bytes); compression and speedup are against {bases}, "
-        "each in the engine of its files"
+def _about_costs(entries: Sequence[Mapping[str, Any]]) -> str:
+    bases = t.join(
+        [t.code(name) for name in dict.fromkeys(i["ours"]["reference"] for i in entries)]
     )
-    if _any(found, "speedup"):
+    text = (
+        "Our size is that of the shipped files in MB (10^6 bytes). Our compression and speedup are relative to "
+        f"{bases}, each in the engine of its files"
+    )
+    if _any(entries, "speedup"):
         text += (
-            "; in brackets, a speedup that timing does not show; over PyTorch: against the same reference in PyTorch "
-            "fp32. Published compression and speedup are against the row's own teacher"
+            "; a speedup in brackets is not shown by the timing; over PyTorch means relative to the same reference in "
+            "PyTorch fp32. Published compression and speedup are relative to the row's own teacher"
         )
-    if _any(found, "latency_ms"):
-        text += ". Latencies are of different machines and tell nothing about each other"
-    if any(item["row"]["cannot_be"] for item in found):
-        text += ". †: the figure cannot be what its column says; why stands below"
+    if _any(entries, "latency_ms"):
+        text += ". Latencies were measured on different machines and cannot be compared"
+    if any(item["row"]["cannot_be"] for item in entries):
+        text += ". †: the figure cannot be what its column says, for the reason given below"
     return text + "."
 
 
-def _any(found: Iterable[Mapping[str, Any]], key: str) -> bool:
-    return any(item["row"].get(key) is not None for item in found)
+def _any(entries: Iterable[Mapping[str, Any]], key: str) -> bool:
+    return any(item["row"].get(key) is not None for item in entries)
 
 
-def _differences(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def _differences(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     groups: dict[str, list[Markdown]] = {}
-    for item in found:
+    for item in entries:
         groups.setdefault(item["differs"], []).append(t.code(item["variant"]))
     return [f"{t.join(names)}: {t.escape(text)}" for text, names in groups.items()]
 
 
-def _doubts(found: Sequence[Mapping[str, Any]], sources: Mapping[str, Any]) -> list[str]:
-    """Return the sources' errors, then each figure that cannot be what it says, grouped by why."""
-    names = dict.fromkeys(item["source"] for item in found)
+def _doubts(entries: Sequence[Mapping[str, Any]], sources: Mapping[str, Any]) -> list[str]:
+    """Return the sources' errors, then each figure that cannot be what it says, grouped by reason."""
+    names = dict.fromkeys(item["source"] for item in entries)
     lines = [f"{t.escape(n)}: {t.escape(text)}" for n in names for text in sources[n]["errors"]]
     groups: dict[tuple[str, str], list[Markdown]] = {}
-    for item in found:
-        for key, why in item["row"]["cannot_be"].items():
-            told = f"{WORDS[key]} {_figure(key, item['row'][key])} of {t.code(item['id'])}"
-            groups.setdefault((item["source"], why), []).append(Markdown(told))
-    for (name, why), members in groups.items():
-        lines.append(f"{t.escape(name)}{NOT_AS_IT_SAYS}: {t.escape(why)} ({t.join(members)}).")
+    for item in entries:
+        for key, reason in item["row"]["cannot_be"].items():
+            figure = f"{WORDS[key]} {_figure(key, item['row'][key])} of {t.code(item['id'])}"
+            groups.setdefault((item["source"], reason), []).append(Markdown(figure))
+    for (name, reason), figures in groups.items():
+        lines.append(f"{t.escape(name)}{DOUBTFUL}: {t.escape(reason)} ({t.join(figures)}).")
     return lines or ["nothing that we know of."]
 
 
-def _sources(found: Sequence[Mapping[str, Any]], sources: Mapping[str, Any]) -> list[str]:
+def _sources(entries: Sequence[Mapping[str, Any]], sources: Mapping[str, Any]) -> list[str]:
     lines = []
-    for name in dict.fromkeys(item["source"] for item in found):
+    for name in dict.fromkeys(item["source"] for item in entries):
         source = sources[name]
-        told = [t.link(source["title"], source.get("url"))]
-        told += [t.escape(source[key]) for key in ("where", "data", "setting") if key in source]
-        lines.append(f"{t.escape(name)}: {t.join(told, '. ')}.")
+        parts = [t.link(source["title"], source.get("url"))]
+        parts += [t.escape(source[key]) for key in ("where", "data", "setting") if key in source]
+        lines.append(f"{t.escape(name)}: {t.join(parts, '. ')}.")
     return lines
 
 

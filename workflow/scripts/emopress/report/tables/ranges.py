@@ -1,11 +1,10 @@
-"""What quantization did to the layers of dense and LSTM models: ranges, errors, and their values in small bars."""
+"""What quantization did to the layers of dense and LSTM models: ranges, errors, and small bar charts of values."""
 
 from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
 from emopress.measure.details import passes_of
-from emopress.report.tables.scores import note_of
 from emopress.report.words import markup as t
 from emopress.report.words.markup import Markdown
 
@@ -14,15 +13,13 @@ KEY = "quantized_layers"
 
 
 def bars(counts: Sequence[int]) -> str:
-    """Draw counts as a row of bars, the highest full; an empty bin is a dot."""
+    """Draw counts as a row of bars, the highest at full height; an empty bin is a dot."""
     top = max(counts, default=0)
     return "".join(BARS[-(-count * len(BARS) // top) - 1] if count else "·" for count in counts)
 
 
-def ranges_table(
-    details: Mapping[str, Any], variants: Sequence[str], entry: Mapping[str, Any]
-) -> Markdown | None:
-    """List each layer that a pass quantized, of each variant's first seed; None if none did."""
+def ranges_table(details: Mapping[str, Any], variants: Sequence[str]) -> Markdown:
+    """List each layer that a pass quantized, for the first seed of each variant."""
     rows = []
     for variant in variants:
         seed = next(iter(details[variant].values()))
@@ -51,5 +48,4 @@ def ranges_table(
     if all(row["KS"] == t.EMPTY for row in rows):
         for row in rows:
             del row["KS"]
-    left = ("Variant", "Layer", "Values", "Before", "After")
-    return t.markdown_table(t.frame_of(rows), left=left, note=note_of(entry)) if rows else None
+    return t.table(rows, left=("Variant", "Layer", "Values", "Before", "After"))

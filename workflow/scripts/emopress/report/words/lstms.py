@@ -1,4 +1,4 @@
-"""Generative or discriminative LSTM? The report's answers, each from a contrast, and what was published."""
+"""Generative or discriminative LSTM? The report's answers, each from a contrast, beside the published claims."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from emopress.report.words.verdicts import (
     FIRST,
     NO,
     SECOND,
-    UNTOLD,
+    UNKNOWN,
     YES,
     Contrast,
     above_zero,
@@ -27,28 +27,28 @@ PAPER = Markdown(
     "[Rahaman, Chang, Haque, Das 2025](https://arxiv.org/abs/2507.09687), “Post-training quantization of "
     "generative and discriminative LSTM text classifiers: a study of calibration, class balance, and robustness”"
 )
-FELL = "collapsed"
-SCORE = "macro_f1"  # of a contrast, what is decided by; accuracy stands in the statistics file
+SCORE = "macro_f1"  # the contrast that decides; that of accuracy is in the statistics file
 OTHER = "the discriminative model"
 RULES = Markdown(
-    "Points are of macro F1. A contrast is shown where its 95 % interval leaves zero out and every training seed alone "
-    "has its sign. The intervals are of the paired bootstrap over test texts (mean over seeds within each resample): "
-    "they cover texts only, neither other trainings nor other calibration texts, which the values by seed hint at; "
-    "and they are not corrected for the number of questions. An answer is “yes” or “no” where its contrast is shown. "
-    "Of a lead in fp32 it says that it is smaller or gone where a change against fp32 is shown, and a lead is still "
-    "shown or not; “no” where the lead is shown to grow, or is still shown without a change. Calibration hurts the "
-    "generative model more where both its own loss and the difference are shown. “Collapsed” is where the clean "
-    f"macro F1 of either model is below {100 * COLLAPSED:g} % of its own in fp32: it has little left to lose to noise. "
-    "Whether a result agrees with the publication is decided by one contrast for the published claim alone, whatever "
-    "the answer."
+    "Points are points of macro F1. A contrast is shown if its 95 % interval excludes zero and it has the "
+    "same sign for every training seed. The intervals come from the paired bootstrap over test texts (mean "
+    "over seeds within each resample): they cover other texts, but not other training runs or calibration "
+    "texts (the values by seed give an idea of these), and they are not corrected for the number of "
+    "questions. An answer is “yes” or “no” if its contrast is shown. A lead in fp32 is called smaller if a "
+    "change from fp32 is shown and a lead still is, and gone if no lead is shown any more; the answer is “no” "
+    "if the lead is shown to grow, or is still shown without a change. Calibration hurts the generative model "
+    "more if both its own loss and the difference are shown. “Collapsed” means that the clean macro F1 of a "
+    f"model is below {100 * COLLAPSED:g} % of its own in fp32, so that it has little left to lose to noise. "
+    "Whether a result agrees with the publication is decided by one contrast for the published claim alone, "
+    "whatever the answer."
 )
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, what the data say to it, in what words, and what was published.
+    """A question, its answer (`verdict`, explained in `words`), and what was published.
 
-    claim: the contrast that is above 0 where the published claim holds; None where it means nothing.
+    claim: the contrast that is above 0 if the published claim holds; None where it would mean nothing.
     """
 
     question: str
@@ -60,12 +60,11 @@ class Answer:
     @property
     def agreement(self) -> str:
         """Whether the claim's own contrast agrees with the publication."""
-        found = UNTOLD if self.claim is None else above_zero(self.claim)
         start = {
             YES: "This agrees with the publication",
             NO: "This disagrees with the publication",
-            UNTOLD: "Neither for nor against the publication",
-        }[found]
+            UNKNOWN: "This neither supports nor contradicts the publication",
+        }[UNKNOWN if self.claim is None else above_zero(self.claim)]
         return f"{start}: {self.published}."
 
     @property
@@ -78,47 +77,48 @@ class Answer:
 
 
 def answers(questions: Mapping[str, Any]) -> list[Answer]:
-    """Answer what the statistics of a data set, `measure.questions.questions`, have numbers for."""
-    found = []
+    """Answer each question for which a data set's statistics (`measure.questions.questions`) have numbers."""
+    answered = []
     fp32 = next((entry for entry in questions["noise"] if entry["step"] is None), None)
     if fp32:
-        found.append(_in_fp32(fp32))
+        answered.append(_in_fp32(fp32))
         for bits in ASKED:
             entry = preferred(questions["noise"], bits)
             if entry:
-                found.append(_with_few_bits(fp32, entry, questions["levels"], bits))
+                answered.append(_with_few_bits(fp32, entry, questions["levels"], bits))
     for bits in ASKED:
         entry = preferred(questions["bits"], bits)
         if entry:
-            found.append(_sensitive(entry, bits))
+            answered.append(_sensitive(entry, bits))
     for bits in ASKED:
         entry = preferred(questions["calibration"], bits)
         if entry:
-            found.append(_calibrated(entry, bits))
-    return found
+            answered.append(_calibrated(entry, bits))
+    return answered
 
 
-def sure(found: Contrast) -> str:
-    """Write how sure a difference is: (95 % −2.0 to −0.4; by seed −1.5, −0.9), signed, in points."""
-    seeds = ", ".join(f"{100 * value:+.1f}" for value in found["seeds"]).replace("-", "−")
-    by_seed = f"; by seed {seeds}" if len(found["seeds"]) > 1 else ""
-    return f"(95 % {t.points_interval(found['low'], found['high'])}{by_seed})"
+def certainty(contrast: Contrast) -> str:
+    """Write how certain a difference is: (95 % −2.0 to −0.4; by seed −1.5, −0.9), signed, in points."""
+    seeds = ", ".join(f"{100 * value:+.1f}" for value in contrast["seeds"]).replace("-", "−")
+    by_seed = f"; by seed {seeds}" if len(contrast["seeds"]) > 1 else ""
+    return f"(95 % {t.points_interval(contrast['low'], contrast['high'])}{by_seed})"
 
 
-def amount(found: Contrast) -> str:
+def amount(contrast: Contrast) -> str:
     """Write the size of a difference without its sign: 1.2 points."""
-    return f"{abs(100 * found['value']):.1f} points"
+    return f"{abs(100 * contrast['value']):.1f} points"
 
 
-def compared(found: Contrast, against: str) -> Markdown:
-    """Write a difference of two losses: 1.2 points less than AGAINST (95 % −2.0 to −0.4)."""
-    word = "more" if found["value"] > 0 else "less"
-    return Markdown(f"{amount(found)} {word} than {against} {sure(found)}")
+def compared(contrast: Contrast, other: str) -> Markdown:
+    """Write a difference of two losses: 1.2 points less than OTHER (95 % −2.0 to −0.4)."""
+    word = "more" if contrast["value"] > 0 else "less"
+    return Markdown(f"{amount(contrast)} {word} than {other} {certainty(contrast)}")
 
 
-def lost(found: Contrast) -> Markdown:
-    """Write a loss, or a gain where it is below 0: loses 1.2 points (95 % +0.4 to +2.0)."""
-    return Markdown(f"{'loses' if found['value'] > 0 else 'gains'} {amount(found)} {sure(found)}")
+def lost(contrast: Contrast) -> Markdown:
+    """Write a loss, or a gain if it is below 0: loses 1.2 points (95 % +0.4 to +2.0)."""
+    verb = "loses" if contrast["value"] > 0 else "gains"
+    return Markdown(f"{verb} {amount(contrast)} {certainty(contrast)}")
 
 
 def _shares(entry: Mapping[str, Any]) -> str:
@@ -128,7 +128,7 @@ def _shares(entry: Mapping[str, Any]) -> str:
 
 def _in_fp32(entry: Mapping[str, Any]) -> Answer:
     difference = entry["mean"]["difference"][SCORE]
-    mean = "in the mean over" if len(entry["shares"]) > 1 else "with"
+    mean = "averaged over" if len(entry["shares"]) > 1 else "with"
     return Answer(
         "In fp32, is the generative model more robust to noise?",
         more_robust(difference),
@@ -148,29 +148,26 @@ def _with_few_bits(
 ) -> Answer:
     change = entry["more_than_fp32"][SCORE]
     difference = entry["mean"]["difference"][SCORE]
-    start, own = (
+    before, after = (
         next(level for level in levels if level["variants"] == one["variants"])
         for one in (fp32, entry)
     )
-    clean = t.join(
-        [
-            Markdown(f"{kind} {level_of(own, kind)} ({level_of(start, kind)} in fp32)")
-            for kind in (FIRST, SECOND)
-        ]
+    clean = ", ".join(
+        f"{kind} {level_of(after, kind)} ({level_of(before, kind)} in fp32)"
+        for kind in (FIRST, SECOND)
     )
     side = "to its disadvantage" if change["value"] > 0 else "to its advantage"
-    told = Markdown(
-        f"with {t.code(entry['step']['name'])} it loses {compared(difference, OTHER)}; against fp32 that moves "
-        f"{amount(change)} {side} {sure(change)}. Clean macro F1, %: {clean}."
-    )
     verdict = loses_lead(fp32["mean"]["difference"][SCORE], difference, change)
-    fell = entry["collapsed"]
+    collapsed = entry["collapsed"]
     return Answer(
-        f"Does it lose that in {bits} bits?",
-        f"{FELL} ({' and '.join(fell)})" if fell else verdict,
-        told,
+        f"Does it lose that lead in {bits} bits?",
+        f"collapsed ({' and '.join(collapsed)})" if collapsed else verdict,
+        Markdown(
+            f"with {t.code(entry['step']['name'])} it loses {compared(difference, OTHER)}; compared with fp32 this "
+            f"is a change of {amount(change)} {side} {certainty(change)}. Clean macro F1 in percent: {clean}."
+        ),
         "generative classifiers are more sensitive to noise during quantized inference",
-        None if fell else change,
+        None if collapsed else change,
     )
 
 
@@ -186,7 +183,8 @@ def _sensitive(entry: Mapping[str, Any], bits: int) -> Answer:
         above_zero(difference),
         Markdown(
             f"with {t.code(entry['step']['name'])} it {lost(entry[FIRST][SCORE])}, the "
-            f"discriminative model {lost(entry[SECOND][SCORE])}; it loses {compared(difference, 'that one')}."
+            f"discriminative model {lost(entry[SECOND][SCORE])}; so the generative one loses "
+            f"{compared(difference, 'the other')}."
         ),
         "generative classifiers are more sensitive to the number of bits",
         difference,
@@ -204,7 +202,7 @@ def _calibrated(entry: Mapping[str, Any], bits: int) -> Answer:
         Markdown(
             f"with class-unconditional texts ({t.code(entry['unconditional']['step']['name'])} instead of "
             f"{t.code(entry['step']['name'])}) it {lost(generative)}, the discriminative model "
-            f"{lost(discriminative)}; it loses {compared(difference, 'that one')}."
+            f"{lost(discriminative)}; so the generative one loses {compared(difference, 'the other')}."
         ),
         "class imbalance in calibration data degrades generative classifiers in few bits",
         generative,

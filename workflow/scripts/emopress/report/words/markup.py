@@ -1,11 +1,8 @@
-"""Markdown for text that may hold anything, tables from data frames, and every number format."""
+"""Markdown for any text, tables of rows, and the formats of numbers."""
 
 import re
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
-EMPTY = "–"
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$#])")
 _LEADING = re.compile(r"^[=+\-:!]")
 _LIST_ITEM = re.compile(r"^(\d+)([.)])(?=\s|$)")
@@ -13,6 +10,10 @@ _LIST_ITEM = re.compile(r"^(\d+)([.)])(?=\s|$)")
 
 class Markdown(str):
     """Text that is already Markdown and must not be escaped again."""
+
+
+EMPTY = Markdown("–")
+DEMO_NOTE = Markdown("*Demo corpus: these numbers say nothing about real texts.*")
 
 
 def escape(value: object) -> Markdown:
@@ -51,7 +52,7 @@ def link(text: object, url: object) -> Markdown:
 
 def join(parts: Sequence[Markdown], separator: str = ", ") -> Markdown:
     """Join pieces of Markdown; a dash stands for none."""
-    return Markdown(separator.join(parts)) if parts else Markdown(EMPTY)
+    return Markdown(separator.join(parts)) if parts else EMPTY
 
 
 def missing(value: object) -> bool:
@@ -62,7 +63,7 @@ def missing(value: object) -> bool:
 def percent(value: float, sd: float | None = None) -> Markdown:
     """Format a fraction in percent with two decimals, with its sd over seeds: 92.65 ± 0.21."""
     if missing(value):
-        return Markdown(EMPTY)
+        return EMPTY
     tail = "" if missing(sd) or sd is None else f" ± {100 * sd:.2f}"
     return Markdown(f"{100 * value:.2f}{tail}")
 
@@ -70,40 +71,40 @@ def percent(value: float, sd: float | None = None) -> Markdown:
 def interval(low: float, high: float) -> Markdown:
     """Format an interval of fractions in percent: 91.5 to 93.7."""
     if missing(low) or missing(high):
-        return Markdown(EMPTY)
+        return EMPTY
     return Markdown(f"{100 * low:.1f} to {100 * high:.1f}")
 
 
 def points_interval(low: float, high: float) -> Markdown:
     """Format an interval of differences in percentage points, signed: −1.4 to +0.2."""
     if missing(low) or missing(high):
-        return Markdown(EMPTY)
+        return EMPTY
     return Markdown(f"{100 * low:+.1f} to {100 * high:+.1f}".replace("-", "−"))
 
 
 def p_value(value: float) -> Markdown:
     """Format a p-value with two significant digits, below 0.0001 as such."""
     if missing(value):
-        return Markdown(EMPTY)
+        return EMPTY
     return Markdown("< 0.0001" if value < 1e-4 else f"{value:.2g}")
 
 
 def share(value: float) -> Markdown:
     """Format a fraction as a share: 25.2 %."""
-    return Markdown(EMPTY if missing(value) else f"{100 * value:.1f} %")
+    return EMPTY if missing(value) else Markdown(f"{100 * value:.1f} %")
 
 
 def points(value: float) -> Markdown:
     """Format a difference of two fractions in percentage points, signed: −0.80."""
     if missing(value):
-        return Markdown(EMPTY)
+        return EMPTY
     return Markdown(f"{100 * value:+.2f}".replace("-", "−"))
 
 
 def size(size_bytes: float) -> Markdown:
     """Format bytes in MB (10^6 bytes) with two decimals, below 0.1 MB in kB: 22.71 MB, 38.2 kB."""
     if missing(size_bytes):
-        return Markdown(EMPTY)
+        return EMPTY
     if size_bytes < 1e5:
         return Markdown(f"{size_bytes / 1e3:.1f} kB")
     return Markdown(f"{size_bytes / 1e6:.2f} MB")
@@ -111,13 +112,13 @@ def size(size_bytes: float) -> Markdown:
 
 def count(value: float) -> Markdown:
     """Format a whole number with commas: 12,729."""
-    return Markdown(EMPTY if missing(value) else f"{round(value):,}")
+    return EMPTY if missing(value) else Markdown(f"{round(value):,}")
 
 
 def short_count(value: float) -> Markdown:
     """Format a large number: 22.71 M, 512.3 k, 87."""
     if missing(value):
-        return Markdown(EMPTY)
+        return EMPTY
     if value >= 999_950:
         return Markdown(f"{value / 1e6:.2f} M")
     return Markdown(f"{value / 1e3:.1f} k" if value >= 1000 else f"{value:.0f}")
@@ -126,7 +127,7 @@ def short_count(value: float) -> Markdown:
 def decimals(value: float, places: int = 2, sd: float | None = None) -> Markdown:
     """Format a number with a fixed number of decimals, with its sd over seeds if there is one."""
     if missing(value):
-        return Markdown(EMPTY)
+        return EMPTY
     tail = "" if missing(sd) or sd is None else f" ± {sd:.{places}f}"
     return Markdown(f"{value:,.{places}f}{tail}")
 
@@ -134,7 +135,7 @@ def decimals(value: float, places: int = 2, sd: float | None = None) -> Markdown
 def ratio(value: float) -> Markdown:
     """Format a ratio with one decimal, two below 1: 3.9x, 0.87x."""
     if missing(value):
-        return Markdown(EMPTY)
+        return EMPTY
     return Markdown(f"{value:.1f}x" if value >= 0.995 else f"{value:.2f}x")
 
 
@@ -162,29 +163,17 @@ def settings(values: Mapping[str, object], skip: Sequence[str] = ()) -> Markdown
     return join(parts, "; ")
 
 
-def frame_of(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Return rows as a data frame whose cells keep their type, `Markdown` among them."""
-    return pd.DataFrame(list(rows), dtype=object)
+def table(rows: Sequence[Mapping[str, object]], *, left: Sequence[str] = ()) -> Markdown:
+    """Return rows as a Markdown table: columns in `left` are aligned to the left, others to the right.
 
-
-def markdown_table(frame: pd.DataFrame, *, left: Sequence[str] = (), note: str = "") -> Markdown:
-    """Write a data frame as a Markdown table: columns in `left` to the left, others to the right.
-
-    Headings and cells are escaped unless they are Markdown. `note` stands on a line
-    above the table. A table without rows becomes a sentence that says so.
+    The columns are the keys of all rows, in the order in which they first occur. Headings and cells are
+    escaped unless they are Markdown already. Without rows the text is empty.
     """
-    lead = f"{note}\n\n" if note else ""
-    if frame.empty:
-        return Markdown(f"{lead}(no rows)")
-    heads = [str(column) for column in frame.columns]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[row.get(column) for column in columns] for row in rows]
     lines = [
-        _row([escape(head) for head in heads]),
-        _row([Markdown(":---" if head in left else "---:") for head in heads]),
+        [escape(column) for column in columns],
+        [Markdown(":---" if column in left else "---:") for column in columns],
+        *([EMPTY if missing(cell) else escape(cell) for cell in row] for row in cells),
     ]
-    for row in frame.itertuples(index=False, name=None):
-        lines.append(_row([Markdown(EMPTY) if missing(cell) else escape(cell) for cell in row]))
-    return Markdown(lead + "\n".join(lines))
-
-
-def _row(cells: Sequence[Markdown]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "")
