@@ -1,16 +1,11 @@
 """The ONNX graph of an LSTM classifier, built from its weights without PyTorch."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
-from emopress.lstm.graph_builder import IR_VERSION, OPSET, Nodes, onnx_gates
+from emopress.lstm.graph_builder import FLOAT, INT64, Nodes, Values, onnx_gates, value
 from emopress.lstm.weights import DISCRIMINATIVE, LstmWeights
-
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
-INPUTS = ("input_ids", "attention_mask")
 
 
 def onnx_lstm(weights: LstmWeights) -> dict[str, np.ndarray]:
@@ -40,10 +35,9 @@ def lstm_graph(weights: LstmWeights) -> onnx.ModelProto:
     """
     made = Nodes()
     made.constant("embedding", weights.embedding)
-    outputs: Mapping[str, list[str | int]]
     if weights.kind == DISCRIMINATIVE:
         _discriminative(made, weights)
-        outputs = {"logits": ["batch", len(weights.output_bias)]}
+        outputs: Values = {"logits": ["batch", len(weights.output_bias)]}
     else:
         _generative(made, weights)
         labels = len(_of(weights.log_prior))
@@ -51,16 +45,7 @@ def lstm_graph(weights: LstmWeights) -> onnx.ModelProto:
             "logits": ["batch", labels],
             "token_log_probabilities": ["batch", labels, "predicted"],
         }
-    graph = helper.make_graph(
-        made.nodes,
-        f"{weights.kind}-lstm",
-        [helper.make_tensor_value_info(name, INT64, ["batch", "tokens"]) for name in INPUTS],
-        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in outputs.items()],
-        made.initializers(),
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
-    )
+    model = made.model(f"{weights.kind}-lstm", outputs)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -118,15 +103,8 @@ def _token() -> onnx.GraphProto:
     logits = made.add("Add", product, "output_bias", gives="token_logits")
     logs = made.add("LogSoftmax", logits, axis=-1)
     made.add("GatherElements", logs, "target", axis=1, gives="token_score")
-    return helper.make_graph(
-        made.nodes,
-        "token",
-        [
-            helper.make_tensor_value_info("state", FLOAT, ["rows", None]),
-            helper.make_tensor_value_info("target", INT64, ["rows", 1]),
-        ],
-        [helper.make_tensor_value_info("token_score", FLOAT, ["rows", 1])],
-    )
+    inputs = [value("state", FLOAT, "rows", None), value("target", INT64, "rows", 1)]
+    return helper.make_graph(made.nodes, "token", inputs, [value("token_score", FLOAT, "rows", 1)])
 
 
 def _of(array: np.ndarray | None) -> np.ndarray:
