@@ -115,6 +115,15 @@ def test_a_misspelt_target(miniature, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_config_file_beside_another_working_folder(miniature, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))
+    command = "-n --cores 1 --directory elsewhere --configfile config.yaml config.yaml"
+    target = "results/data/demo-en/counts.json"
+    done = snakemake(tmp_path, *command.split(), "--snakefile", f"{ROOT}/Snakefile", "--", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "prepare_data" in done.stdout + done.stderr
+
+
 def test_command_line(miniature, tmp_path):
     misspelt(miniature)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(miniature))

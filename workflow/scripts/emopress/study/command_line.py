@@ -43,6 +43,18 @@ def typed_targets() -> list[str]:
     return list(command.targets or []) if command else []
 
 
+def repeated_flag() -> str | None:
+    """Return in one line which flag of the command is given several times, None if none is."""
+    command = typed_command()
+    for flag, groups in command.repeated.items() if command else ():
+        words = shlex.join([f"--{flag}", *(word for group in groups for word in group)])
+        return (
+            f"--{flag} is given {len(groups)} times, and Snakemake reads only the last; give all values after "
+            f"one: {words}"
+        )
+    return None
+
+
 def command_error() -> str | None:
     """Return in one line what is wrong with a config file or with the words after a flag, None if nothing is.
 
@@ -53,12 +65,8 @@ def command_error() -> str | None:
     command = typed_command()
     if command is None:
         return None
-    for flag, groups in command.repeated.items():
-        words = shlex.join([f"--{flag}", *(word for group in groups for word in group)])
-        return (
-            f"--{flag} is given {len(groups)} times, and Snakemake reads only the last; give all values after "
-            f"one: {words}"
-        )
+    if error := repeated_flag():
+        return error
     pairs = command.config or []
     for word in pairs:
         if "=" not in word:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.errors import UserError
-from emopress.study.command_line import command_error
+from emopress.study.command_line import repeated_flag
 from emopress.study.config_file import file_errors, unreadable
 from emopress.study.memory_plan import (
     check_checkpoints,
@@ -25,9 +25,9 @@ def config_files(workflow: Any, default: Path) -> list[str]:
     """Return the config files of this run: those after --configfile, else `default`.
 
     A config file is one whole study: the default is read only where no other one is given, since Snakemake
-    would merge the two. UserError if the command is wrong or the default cannot be read.
+    would merge the two. UserError if a flag is repeated or the default cannot be read.
     """
-    if workflow.is_main_process and (error := command_error()):
+    if workflow.is_main_process and (error := repeated_flag()):
         raise UserError(error)
     if workflow.overwrite_configfiles:
         return [str(path) for path in workflow.overwrite_configfiles]
