@@ -77,7 +77,7 @@ def checkpoint(folder: Path, init: dict[str, Any], words: list[str]) -> Path:
             parameter.add_(0.02 * torch.randn_like(parameter))
     params, nonzero = count_parameters(model)
     folder.mkdir(parents=True)
-    save_transformer(folder, model, tokenizer, [], max_length=128)
+    save_transformer(folder, model, tokenizer, max_length=128)
     facts = {
         "family": "transformer",
         **{"labels": LABELS, "language": "en", "max_length": 128, "normalise": "none"},

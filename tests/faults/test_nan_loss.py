@@ -100,7 +100,7 @@ def parent(common, filled, training, tmp_path):
 
 @pytest.mark.parametrize("kind", ["qat", "prune", "structured", "adapter"])
 def test_passes_that_train(parent, common, filled, diverging, kind):
-    from emopress.compress.adapters import train_adapters
+    from emopress.compress.adapt import adapt
     from emopress.compress.prune_magnitude import prune_magnitude
     from emopress.compress.prune_structured import prune_structured
     from emopress.compress.qat import qat
@@ -117,7 +117,7 @@ def test_passes_that_train(parent, common, filled, diverging, kind):
         ),
         "adapter": (
             filled("adapt", kind="adapt", method="lora", rank=2, train=diverging),
-            train_adapters,
+            adapt,
         ),
     }[kind]
     given = {name: value for name, value in common.items() if name != "data"}

@@ -14,11 +14,11 @@ def write_checkpoint(folder, architecture, corpus):
     """Write a transformer checkpoint whose weights are all random, biases too."""
     import torch
 
-    from emopress.checkpoint import library_versions, write_manifest
-    from emopress.train.data import read_split
-    from emopress.train.finetune import PACKAGES, save_transformer
+    from emopress.checkpoint import write_manifest
+    from emopress.train.finetune import save_transformer, transformer_facts
+    from emopress.train.splits import read_split
     from emopress.train.tokenizer import pad_id, train_wordpiece
-    from emopress.train.transformer import build_transformer, count_parameters
+    from emopress.train.transformer import build_transformer
 
     torch.manual_seed(7)
     texts = read_split(corpus.train).texts
@@ -35,13 +35,12 @@ def write_checkpoint(folder, architecture, corpus):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    params, nonzero = count_parameters(model)
     folder.mkdir(parents=True)
-    save_transformer(folder, model, tokenizer, [], max_length=corpus.data["max_length"])
+    save_transformer(folder, model, tokenizer, max_length=corpus.data["max_length"])
     write_manifest(
         folder,
         {
-            "family": "transformer",
+            **transformer_facts(model),
             **corpus.data,
             "recipe": [STEP],
             "seed": 0,
@@ -49,9 +48,6 @@ def write_checkpoint(folder, architecture, corpus):
             "base": None,
             "licences": [],
             "data_sha256": "0",
-            "params": params,
-            "nonzero_params": nonzero,
-            "versions": library_versions(*PACKAGES),
         },
     )
 

@@ -11,18 +11,19 @@ from torch import nn
 
 from emopress.artifact import read_json
 from emopress.checkpoint import read_checkpoint
-from emopress.compress import adapters
-from emopress.compress.adapters import (
+from emopress.compress import adapt as pass_module
+from emopress.compress.adapt import adapt
+from emopress.compress.lora import (
     TrainedTensors,
     add_adapters,
     encoder_linears,
     merge,
     quantize_base,
     target_layers,
-    train_adapters,
 )
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
+from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer
 
@@ -60,7 +61,7 @@ def run(few):
     """Return a function that trains adapters into a folder."""
 
     def train(parent, step, folder, seed=3, **changes):
-        train_adapters(
+        adapt(
             parent=parent,
             step=step,
             seed=seed,
@@ -325,7 +326,7 @@ def test_round_trip_through_a_bundle_in_a_fresh_process(trained, texts, python, 
 def test_an_interrupted_training_ends_like_an_unbroken_one(
     trained, artifacts, step, run, tmp_path, method, monkeypatch
 ):
-    real, epochs = adapters.Trainer._record, []
+    real, epochs = Trainer._record, []
 
     def stop(self, epoch, *rest):
         real(self, epoch, *rest)
@@ -333,7 +334,7 @@ def test_an_interrupted_training_ends_like_an_unbroken_one(
         if len(epochs) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(adapters.Trainer, "_record", stop)
+    monkeypatch.setattr(Trainer, "_record", stop)
     parent, wanted = artifacts.checkpoints["bert"], step(method, epochs=2)
     with pytest.raises(KeyboardInterrupt):
         run(parent, wanted, tmp_path)
@@ -365,7 +366,7 @@ def test_another_seed_gives_other_weights_and_the_same_seed_the_same(
 
 def test_a_merge_that_went_wrong_is_an_error(artifacts, step, run, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        adapters, "merge", lambda adapted, plain: plain.classifier.bias.data.add_(1)
+        pass_module, "merge", lambda adapted, plain: plain.classifier.bias.data.add_(1)
     )
     with pytest.raises(RuntimeError, match=r"logits are .* off"):
         run(artifacts.checkpoints["bert"], step("lora"), tmp_path)

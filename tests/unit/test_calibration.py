@@ -6,8 +6,8 @@ import pytest
 
 from emopress.bundle.calibration import calibration_feeds, in_own_order
 from emopress.runtime.bundle import read_bundle
-from emopress.train.data import Split
 from emopress.train.sample import calibration_sample
+from emopress.train.splits import Split
 
 
 def counts(labels, chosen):

@@ -14,11 +14,11 @@ from emopress.bundle.export import export_transformer
 from emopress.bundle.quantize import quantize
 from emopress.bundle.quantize_blocks import quantize_blocks
 from emopress.checkpoint import DECODERS, read_checkpoint
-from emopress.compress.adapters import (
+from emopress.compress.adapt import adapt
+from emopress.compress.lora import (
     add_adapters,
     encoder_linears,
     quantize_base,
-    train_adapters,
 )
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
@@ -219,7 +219,7 @@ def test_adapters_go_to_every_projection_or_those_named(checkpoints, step, archi
 def test_trained_merged_exported_and_loaded_afresh(
     checkpoints, few, step, texts, python, tmp_path, architecture, method
 ):
-    train_adapters(
+    adapt(
         parent=checkpoints[architecture],
         step=step(method, gradient_checkpointing=True, accumulate=2),
         seed=1,
@@ -245,7 +245,7 @@ def test_trained_merged_exported_and_loaded_afresh(
 
 
 def test_bf16_autocast_trains(checkpoints, few, step, tmp_path):
-    train_adapters(
+    adapt(
         parent=checkpoints["gemma"],
         step=step("qlora", precision="bf16", gradient_checkpointing=True),
         seed=1,

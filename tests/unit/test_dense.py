@@ -28,10 +28,10 @@ from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
 from emopress.runtime.lexicon import Lexicon, words_of
 from emopress.runtime.load import load
 from emopress.runtime.normalise import normalise_text
-from emopress.train.data import Split, read_split
 from emopress.train.lesson import read_teachers
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
+from emopress.train.splits import Split, read_split
 
 SUBWORD = {"source": "subword", "dimension": 12, "buckets": 300, "min_count": 2}
 TRAIN = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}

@@ -19,8 +19,8 @@ from emopress.artifact import read_json, write_json
 from emopress.bundle.export import export_decoder
 from emopress.checkpoint import ADAPTER, HEAD, read_checkpoint, runs_in_transformers
 from emopress.cli import main
-from emopress.compress.adapters import encoder_linears
-from emopress.compress.large_adapters import train_large_adapters
+from emopress.compress.adapt import adapt
+from emopress.compress.lora import encoder_linears
 from emopress.data.pretrained import fetch_model
 from emopress.errors import UserError
 from emopress.runtime import large_decoder
@@ -115,7 +115,7 @@ def run(few, training):
             "targets": list(targets),
             "train": training(gradient_checkpointing=True, accumulate=2, **settings),
         }
-        train_large_adapters(
+        adapt(
             parent=parent,
             step=step,
             seed=1,
@@ -186,17 +186,17 @@ def test_a_base_is_linked_and_not_written_again(base, published):
 
 
 def test_a_merge_that_loses_something_is_an_error(base, run, tmp_path, monkeypatch):
-    from emopress.compress import large_adapters
+    from emopress.compress import adapt as pass_module
 
-    assert large_adapters.largest_gap(torch.tensor([[1.0, -2.0]])) == 0.25
-    assert large_adapters.largest_gap(torch.tensor([[1.0, -16.0]])) == 1.0
+    assert pass_module.largest_gap(torch.tensor([[1.0, -2.0]])) == 0.25
+    assert pass_module.largest_gap(torch.tensor([[1.0, -16.0]])) == 1.0
 
     def wrong(adapted):
         plain = adapted.merge_and_unload()
         plain.score.weight.data.neg_().add_(1.0)
         return plain.to(torch.bfloat16)
 
-    monkeypatch.setattr(large_adapters, "merged_in_bf16", wrong)
+    monkeypatch.setattr(pass_module, "merged_in_bf16", wrong)
     with pytest.raises(RuntimeError, match=r"logits are .* off .* explains 0\."):
         run(base, "lora", tmp_path / "checkpoint", epochs=1)
     assert not (tmp_path / "checkpoint").exists()
@@ -405,17 +405,17 @@ def test_the_bundle_predicts_what_was_trained(
     base, few, texts, run, tmp_path, method, monkeypatch, precision
 ):
     """The logits of the adapted model at the end of its training, and those of the shipped files."""
-    from emopress.compress import large_adapters
+    from emopress.compress import adapt as pass_module
 
     kept = {}
-    real = large_adapters.save_adapters
+    real = pass_module.save_adapters
 
     def save(adapted, folder):
         adapted.eval()
         kept["logits"] = logits(adapted, few)
         return real(adapted, folder)
 
-    monkeypatch.setattr(large_adapters, "save_adapters", save)
+    monkeypatch.setattr(pass_module, "save_adapters", save)
     out = run(base, method, tmp_path / "checkpoint", targets=["q_proj", "down_proj"], epochs=1)
     export_decoder(out, tmp_path / "bundle")
     found = logits(load(tmp_path / "bundle").model, few)
@@ -469,9 +469,9 @@ def test_a_random_one_goes_the_same_way(few, run, tmp_path):
 
 
 def test_an_interrupted_training_goes_on(base, run, trained, tmp_path, monkeypatch):
-    from emopress.compress import large_adapters
+    from emopress.train.loop import Trainer
 
-    real, epochs = large_adapters.Trainer._record, []
+    real, epochs = Trainer._record, []
 
     def stop(self, *facts):
         real(self, *facts)
@@ -479,7 +479,7 @@ def test_an_interrupted_training_goes_on(base, run, trained, tmp_path, monkeypat
         if len(epochs) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(large_adapters.Trainer, "_record", stop)
+    monkeypatch.setattr(Trainer, "_record", stop)
     with pytest.raises(KeyboardInterrupt):
         run(base, "qlora", tmp_path / "checkpoint")
     run(base, "qlora", tmp_path / "checkpoint")
@@ -532,7 +532,7 @@ def test_sets_of_labels(based, few, training, texts, tmp_path):
         table.to_parquet(files[name], index=False)
     parent = based(tmp_path / "base", data={**few.data, "task": "multi"})
     step = {"name": "qlora", "kind": "adapt", "method": "qlora", "rank": 2, "alpha": 4}
-    train_large_adapters(
+    adapt(
         parent=parent,
         step={**step, "dropout": 0.0, "targets": [], "train": training(epochs=1, batch_size=16)},
         seed=0,

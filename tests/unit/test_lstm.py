@@ -24,9 +24,9 @@ from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE, LstmWeights, read_
 from emopress.measure.teacher_logits import write_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
-from emopress.train.data import read_split
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
+from emopress.train.splits import read_split
 
 KINDS = (DISCRIMINATIVE, GENERATIVE)
 IDS = np.array([[2, 7, 5, 9, 3], [2, 8, 3, 0, 0], [2, 3, 0, 0, 0]])

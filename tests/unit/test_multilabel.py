@@ -12,7 +12,7 @@ from emopress.bundle.quantize_blocks import quantize_blocks
 from emopress.bundle.quantize_half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
-from emopress.compress.adapters import train_adapters
+from emopress.compress.adapt import adapt
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
@@ -260,7 +260,7 @@ def as_nf4(root, filled, training, files, out):
 
 def as_qlora(root, filled, training, files, out):
     settings = training(epochs=1, learning_rate=0.001)
-    train_adapters(
+    adapt(
         parent=root / "tiny" / "checkpoint",
         step=filled("adapt", kind="adapt", method="qlora", rank=4, train=settings),
         seed=0,

@@ -20,7 +20,7 @@ from emopress.bundle.export import export_transformer
 from emopress.bundle.nodes import layer_of
 from emopress.bundle.quantize import quantize
 from emopress.checkpoint import read_checkpoint
-from emopress.compress.derive import write_derived
+from emopress.compress.derive import Child
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.compress.qat import FakeQuantization, input_groups, qat
 from emopress.errors import UserError
@@ -30,8 +30,7 @@ from emopress.jobs.watching import training_run
 from emopress.measure.teacher_logits import write_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
-from emopress.train.batches import logits_of
-from emopress.train.finetune import encode_data
+from emopress.train.batches import encode_data, logits_of
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
 from emopress.train.run import TrainingRun
@@ -73,9 +72,8 @@ def low_rank(tmp_path_factory, artifacts):
     replace_module(model, "bert.encoder.layer.0.attention.self.query", factors)
     layer.intermediate.dense, layer.output.dense = nn.Linear(64, 96), nn.Linear(96, 64)
     out = tmp_path_factory.mktemp("low-rank") / "checkpoint"
-    tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
     step = {"name": "cut", "kind": "low-rank"}
-    write_derived(out, model, tokenizer, source, step, seed=0, findings={})
+    Child(source.folder, step, seed=0, model=model).write(out, {})
     return out
 
 

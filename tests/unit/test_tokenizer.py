@@ -126,13 +126,13 @@ def test_tokenizer_that_strips_vowel_signs_is_refused_for_bengali(tmp_path, kind
     with pytest.raises(
         UserError, match="strips Bengali vowel signs, and others alike; use one that does not, have"
     ):
-        model_tokenizer({}, tmp_path, [], language_check=True)
-    assert model_tokenizer({}, tmp_path, [], language_check=False)
+        model_tokenizer({}, tmp_path, [], language="bn")
+    assert model_tokenizer({}, tmp_path, [], language="en")
 
 
 def test_tokenizer_that_keeps_them_is_taken(tmp_path):
     trained(lowercase=True).save(str(tmp_path / "tokenizer.json"))
-    assert model_tokenizer({}, tmp_path, [], language_check=True)
+    assert model_tokenizer({}, tmp_path, [], language="bn")
 
 
 def test_a_tokenizer_of_another_language_is_refused(tmp_path, caplog):
@@ -143,9 +143,9 @@ def test_a_tokenizer_of_another_language_is_refused(tmp_path, caplog):
     chinese = ["今天真開心", "氣死我了"]
     message = r": 100% of the training texts' characters are unknown to it; take a tokenizer that was made"
     with pytest.raises(UserError, match=message):
-        model_tokenizer({}, tmp_path, chinese, language_check=False)
-    assert model_tokenizer({}, tmp_path, BENGALI, language_check=False) and not caplog.records
-    assert model_tokenizer({}, tmp_path, [*BENGALI, *chinese], language_check=False)
+        model_tokenizer({}, tmp_path, chinese, language="en")
+    assert model_tokenizer({}, tmp_path, BENGALI, language="en") and not caplog.records
+    assert model_tokenizer({}, tmp_path, [*BENGALI, *chinese], language="en")
     shares = re.findall(r"(\d+)% of the training texts' characters", caplog.text)
     assert len(shares) == 1 and 5 < int(shares[0]) < 50
 
@@ -155,12 +155,12 @@ def test_words_without_white_space_that_are_too_long_for_a_tokenizer():
     entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": False}}
     thai = ["วันนี้มีความสุขมาก" * 10, "โกรธมากเลยนะ" * 12, "วันนี้มีความสุขมาก"]
     with pytest.raises(UserError, match=r"^tokenizer: 9\d% of the training texts' characters are"):
-        model_tokenizer(entry, None, thai, language_check=True)
+        model_tokenizer(entry, None, thai, language="bn")
 
 
 def test_model_entry_trains_its_tokenizer():
     entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": True}}
-    tokenizer = model_tokenizer(entry, None, ["Joy joy JOY"] * 3, language_check=True)
+    tokenizer = model_tokenizer(entry, None, ["Joy joy JOY"] * 3, language="bn")
     assert tokenizer.token_to_id("joy") is not None
 
 

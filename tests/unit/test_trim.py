@@ -31,7 +31,7 @@ from emopress.compress.trim import (
     unknown_share,
 )
 from emopress.errors import UserError
-from emopress.train.data import read_split
+from emopress.train.splits import read_split
 from emopress.train.tokenizer import SPECIAL_TOKENS, embedding_rows, train_wordpiece
 from emopress.train.tokenizer import wordpiece as wordpiece_of
 from emopress.train.transformer import load_transformer

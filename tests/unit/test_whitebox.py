@@ -13,20 +13,16 @@ from emopress.artifact import read_json, sha256_of
 from emopress.bundle.export import export_transformer
 from emopress.compress import distill_whitebox as whitebox
 from emopress.compress.anatomy import layer_pairs, renumbered, student_of_layers
-from emopress.compress.attention import UNDROPPED
-from emopress.compress.distill_whitebox import (
-    WhiteBoxStudent,
-    distill_whitebox,
-    white_box_objective,
-)
+from emopress.compress.distill_whitebox import distill_whitebox
+from emopress.compress.inner_losses import UNDROPPED, WhiteBoxStudent, white_box_objective
 from emopress.errors import UserError
 from emopress.measure.teacher_logits import write_logits
 from emopress.runtime.load import load
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
-from emopress.train.data import read_split
 from emopress.train.finetune import finetune, save_transformer
 from emopress.train.run import TrainingRun
+from emopress.train.splits import read_split
 from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import load_transformer, replace_module
 
@@ -122,7 +118,7 @@ def test_student_of_cut_and_low_rank_layers(artifacts, encoded, tmp_path):
     assert torch.equal(logits_of(student, encoded, CPU), expected)
     tokenizer = Tokenizer.from_file(str(artifacts.checkpoints["bert"] / "tokenizer.json"))
     student = student_of_layers(teacher, [1], name="kd")
-    save_transformer(tmp_path, student, tokenizer, [], max_length=64)
+    save_transformer(tmp_path, student, tokenizer, max_length=64)
     reloaded = load_transformer(tmp_path)
     del teacher.bert.encoder.layer[0]
     assert torch.equal(logits_of(reloaded, encoded, CPU), logits_of(teacher, encoded, CPU))
@@ -171,11 +167,11 @@ def test_a_copy_of_the_teacher_has_nothing_to_learn_inside(artifacts, encoded, f
         objective = white_box_objective(
             lambda *_: torch.zeros(()), learner, teacher, [(0, 0), (1, 1)], step, bf16=False
         )
-        output = student.eval()(**inputs, **learner.wanted)
+        output = student.eval()(**inputs, **learner.outputs)
         assert objective(output, inputs, list(range(8)), 0.0).item() == pytest.approx(0, abs=1e-6)
         with torch.no_grad():
             student.bert.encoder.layer[0].attention.self.query.weight.mul_(-1)
-        output = student(**inputs, **learner.wanted)
+        output = student(**inputs, **learner.outputs)
         assert objective(output, inputs, list(range(8)), 0.0).item() > 1e-4, weight
 
 
@@ -193,7 +189,7 @@ def test_total_loss_is_the_weighted_sum_and_a_mean_over_pairs(artifacts, encoded
             lambda *_: torch.tensor(3.0), learner, teacher, pairs, step, bf16=False
         )
         with torch.no_grad():
-            return objective(student(**inputs, **learner.wanted), inputs, [], 0.0).item()
+            return objective(student(**inputs, **learner.outputs), inputs, [], 0.0).item()
 
     parts = [total(pairs, **{name: weight}) - 3 for name, weight in ALL_LOSSES.items()]
     assert total(pairs, **ALL_LOSSES) == pytest.approx(3 + sum(parts), rel=1e-5)

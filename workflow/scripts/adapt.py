@@ -7,19 +7,12 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job, training_processes
 
     with job(snakemake) as threads:
-        from emopress.checkpoint import runs_in_transformers
-        from emopress.compress.adapters import train_adapters
-        from emopress.compress.large_adapters import train_large_adapters
+        from emopress.compress.adapt import adapt
         from emopress.jobs.processes import launched
 
         arguments = pass_arguments(snakemake)
-        large = runs_in_transformers(arguments["parent"])
-        launched(
-            train_large_adapters if large else train_adapters,
-            arguments,
-            processes=training_processes(snakemake),
-            threads=threads,
-        )
+        processes = training_processes(snakemake)
+        launched(adapt, arguments, processes=processes, threads=threads)
 
 
 if __name__ == "__main__":

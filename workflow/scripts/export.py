@@ -8,14 +8,11 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     with job(snakemake) as threads:
-        from emopress.bundle.export import export_decoder, export_transformer
-        from emopress.checkpoint import runs_in_transformers
+        from emopress.bundle.export import export
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        checkpoint = Path(snakemake.input.checkpoint).parent
-        export = export_decoder if runs_in_transformers(checkpoint) else export_transformer
-        export(checkpoint, Path(snakemake.output.bundle).parent)
+        export(Path(snakemake.input.checkpoint).parent, Path(snakemake.output.bundle).parent)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import numpy as np
 from emopress.runtime.bundle import Bundle
 from emopress.runtime.tokens import encoder_of
 from emopress.tasks import label_array
-from emopress.train.data import Split, read_split
 from emopress.train.sample import calibration_rows
+from emopress.train.splits import Split, read_split
 
 Feed = dict[str, np.ndarray]
 

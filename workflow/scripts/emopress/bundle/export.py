@@ -5,13 +5,28 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from tokenizers import Tokenizer
+
 from emopress.artifact import linked_or_copied, replaced_folder
 from emopress.bundle.manifest import exported
-from emopress.checkpoint import ADAPTER, HEAD, read_checkpoint
+from emopress.bundle.nodes import read_weights_themselves
+from emopress.checkpoint import ADAPTER, HEAD, read_checkpoint, runs_in_transformers
 from emopress.errors import UserError
+from emopress.train.tokenizer import copy_tokenizer, pad_id
+from emopress.train.transformer import load_transformer
 
 OPSET = 17
 SHIPPED = ("config.json", HEAD, "tokenizer*.json", "model*.safetensors", "model*.index.json")
+
+
+def export(checkpoint: Path, out: Path) -> None:
+    """Write the bundle of a transformer checkpoint: of a large decoder its weights, of any other an ONNX graph."""
+    make = export_decoder if runs_in_transformers(checkpoint) else export_transformer
+    make(checkpoint, out)
 
 
 def export_transformer(checkpoint: Path, out: Path) -> None:
@@ -21,14 +36,6 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
     TorchScript exporter with eager attention is used: the only setting measured whose attention
     ONNX Runtime can fuse. UserError if the graph's logits differ from PyTorch's.
     """
-    import onnx
-    import torch
-    from tokenizers import Tokenizer
-
-    from emopress.bundle.nodes import read_weights_themselves
-    from emopress.train.tokenizer import copy_tokenizer, pad_id
-    from emopress.train.transformer import load_transformer
-
     source = read_checkpoint(checkpoint)
     model = load_transformer(checkpoint, attention="eager")
     config: Any = model.config
@@ -80,11 +87,8 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
         )
 
 
-def _check_export(model, path: Path, vocab_size: int) -> None:  # type: ignore[no-untyped-def]
+def _check_export(model: torch.nn.Module, path: Path, vocab_size: int) -> None:
     """Raise UserError unless the graph gives PyTorch's logits on a batch of another shape."""
-    import numpy as np
-    import onnxruntime
-    import torch
 
     ids = torch.randint(0, vocab_size, (3, 5), generator=torch.manual_seed(1))
     mask = torch.tensor([[1] * 5, [1] * 3 + [0] * 2, [1] * 5])
@@ -104,12 +108,8 @@ def export_decoder(checkpoint: Path, out: Path) -> None:
 
     Adapters are shipped where they stand beside 4-bit weights; else the weights have them in them.
     """
-    import tokenizers
-
-    from emopress.train.tokenizer import pad_id
-
     source = read_checkpoint(checkpoint)
-    padding = pad_id(tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
+    padding = pad_id(Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
     beside = source.manifest["weight_bits"] == 4
     with replaced_folder(out) as folder:
         for path in sorted(path for pattern in SHIPPED for path in checkpoint.glob(pattern)):

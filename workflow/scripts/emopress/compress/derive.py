@@ -1,4 +1,4 @@
-"""What every pass on a checkpoint ends with: recovery training, and the child's folder and manifest."""
+"""What the passes on a checkpoint have in common: its parent is read, the child recovers by training and is written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,126 +8,124 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from emopress.artifact import replaced_folder, sha256_of
-from emopress.checkpoint import (
-    MANIFEST,
-    Checkpoint,
-    library_versions,
-    parent_facts,
-    with_findings,
-    write_manifest,
-)
+from emopress.artifact import sha256_of
+from emopress.checkpoint import MANIFEST, parent_facts, read_checkpoint, with_findings
 from emopress.devices import pick_device
-from emopress.train.finetune import (
-    PACKAGES,
-    encode_data,
-    save_transformer,
-)
+from emopress.train.batches import Texts, encode_data
+from emopress.train.finetune import save_transformer, transformer_facts
+from emopress.train.lesson import Lesson, checkpoint_folder, train_model
 from emopress.train.logits import read_logits
 from emopress.train.loop import AfterStep, Trainer, nothing
 from emopress.train.objectives import distillation_objective, label_objective
 from emopress.train.run import TrainingRun
-from emopress.train.thresholds import tuned_for
-from emopress.train.transformer import count_parameters
+from emopress.train.transformer import load_transformer
 
 
-def recovery(
-    model: nn.Module,
-    tokenizer: Tokenizer,
-    parent: Checkpoint,
-    step: dict[str, Any],
-    *,
-    seed: int,
-    device: str,
-    train: Path,
-    validation: Path,
-    run: TrainingRun,
-    teacher_logits: Path | None = None,
-    after_step: AfterStep = nothing,
-) -> Trainer | None:
-    """Train `model` as `step["recover"]` says and return the trainer; None if the step has none.
+class Child:
+    """The checkpoint that the pass `step` makes of the one in the folder `parent`.
 
-    With `step["distill"]` the unpruned parent's logits (`teacher_logits`) are the target of the
-    soft loss; without, the labels alone. `after_step` runs after every optimizer step.
+    `model` is the parent's to begin with; the pass changes or replaces it.
     """
-    if "recover" not in step:
-        return None
-    data, where = parent.data, pick_device(device)
-    encoded = encode_data(train, validation, tokenizer, data)
-    labels, classes = encoded.train.labels, len(data["labels"])
-    if "distill" in step:
-        if teacher_logits is None:
-            raise ValueError("a recovery with distillation needs the parent's logits")
-        logits = torch.from_numpy(read_logits(teacher_logits, ids=encoded.train_ids))
-        soft = {"hard_loss": "cross_entropy", **step["distill"], "train": step["recover"]}
-        objective = distillation_objective(labels, logits, soft, where)
-    else:
-        objective = label_objective(labels, step["recover"], classes, where)
-    origin = parent_facts(parent.folder / MANIFEST)
-    trainer = Trainer(
-        model,
-        objective,
-        step["recover"],
-        seed=seed,
-        identity=run.identity(
-            step=step,
-            seed=seed,
-            texts=encoded.sha256,
-            parent=origin,
-            teacher=sha256_of(teacher_logits) if teacher_logits else None,
-        ),
-        device=where,
-        run=run,
-        after_step=after_step,
-        judge_by=tuned_for(data),
-    )
-    trainer.fit(encoded.train, encoded.validation, classes)
-    return trainer
 
+    def __init__(self, parent: Path, step: dict[str, Any], *, seed: int, model: Any = None) -> None:
+        self.parent, self.step, self.seed = read_checkpoint(parent), step, seed
+        self.model: Any = load_transformer(parent) if model is None else model
+        self.tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
+        self.facts = {
+            **self.parent.data,
+            **self.parent.thresholds,
+            **{key: self.parent.manifest[key] for key in ("base", "licences", "data_sha256")},
+            "recipe": [*self.parent.manifest["recipe"], step],
+            "seed": seed,
+            "parent": parent_facts(parent / MANIFEST),
+        }
 
-def write_derived(
-    out: Path,
-    model: nn.Module,
-    tokenizer: Tokenizer,
-    parent: Checkpoint,
-    step: dict[str, Any],
-    *,
-    seed: int,
-    findings: dict[str, Any],
-    trainer: Trainer | None = None,
-    extra: Callable[[Path], None] | None = None,
-) -> None:
-    """Write `model` as the checkpoint that pass `step` made of `parent`.
+    def encode(self, train: Path, validation: Path) -> Texts:
+        """Tokenize a data set's training and validation texts."""
+        return encode_data(train, validation, self.tokenizer, self.parent.data)
 
-    `findings` is what the pass found or did, for the report: names with units -> plain values.
-    `extra` adds files of the pass's own to the folder, before its manifest lists them.
-    """
-    params, nonzero = count_parameters(model)
-    source = parent.manifest
-    with replaced_folder(out) as folder:
-        history = trainer.history if trainer else []
-        max_length = parent.data["max_length"]
-        save_transformer(folder, model, tokenizer, history, max_length=max_length)
-        if extra:
-            extra(folder)
-        write_manifest(
-            folder,
-            {
-                "family": "transformer",
-                **parent.data,
-                **(trainer.thresholds if trainer else parent.thresholds),
-                "recipe": [*source["recipe"], step],
-                "findings": with_findings(source.get("findings", {}), step["name"], findings),
-                "seed": seed,
-                "parent": parent_facts(parent.folder / MANIFEST),
-                "base": source["base"],
-                "licences": source["licences"],
-                "data_sha256": source["data_sha256"],
-                "params": params,
-                "nonzero_params": nonzero,
-                "versions": library_versions(*PACKAGES),
-                "trained_on": trainer.facts() if trainer else None,
-            },
+    def train(
+        self,
+        model: nn.Module,
+        texts: Texts,
+        settings: dict[str, Any],
+        run: TrainingRun,
+        *,
+        device: torch.device,
+        teacher_logits: Path | None = None,
+        after_step: AfterStep = nothing,
+    ) -> Trainer:
+        """Train `model` as `settings` say and return the trainer.
+
+        With `step["distill"]` the logits of the parent (`teacher_logits`) are the target of the soft
+        loss; without, the labels alone. `after_step` runs after every optimizer step.
+        """
+        labels, teachers = texts.train.labels, list[str]()
+        if "distill" in self.step:
+            if teacher_logits is None:
+                raise ValueError("training with distillation needs the parent's logits")
+            logits = torch.from_numpy(read_logits(teacher_logits, ids=texts.train_ids))
+            soft = {"hard_loss": "cross_entropy", **self.step["distill"], "train": settings}
+            objective = distillation_objective(labels, logits, soft, device)
+            teachers.append(sha256_of(teacher_logits))
+        else:
+            objective = label_objective(labels, settings, len(self.parent.labels), device)
+        recipe, origin = self.facts["recipe"], self.facts["parent"]
+        return train_model(
+            model,
+            Lesson(objective, settings, recipe, origin, teachers=tuple(teachers)),
+            texts,
+            self.parent.data,
+            seed=self.seed,
+            device=device,
+            run=run,
+            after_step=after_step,
         )
-    if trainer:
-        trainer.forget()
+
+    def recover(
+        self,
+        train: Path,
+        validation: Path,
+        run: TrainingRun,
+        *,
+        device: str,
+        teacher_logits: Path | None = None,
+        after_step: AfterStep = nothing,
+    ) -> Trainer | None:
+        """Train the model as `step["recover"]` says (`train`); None if the step has none."""
+        if "recover" not in self.step:
+            return None
+        return self.train(
+            self.model,
+            self.encode(train, validation),
+            self.step["recover"],
+            run,
+            device=pick_device(device),
+            teacher_logits=teacher_logits,
+            after_step=after_step,
+        )
+
+    def findings(self, measured: dict[str, Any]) -> dict[str, Any]:
+        """Return the parent's findings and those of this pass."""
+        return with_findings(self.parent.manifest.get("findings", {}), self.step["name"], measured)
+
+    def write(
+        self,
+        out: Path,
+        measured: dict[str, Any],
+        trainer: Trainer | None = None,
+        *,
+        extra: Callable[[Path], None] | None = None,
+    ) -> None:
+        """Write the child to `out`.
+
+        `measured` is what the pass measured or did, for the report: names with units -> plain values.
+        `extra` adds the pass's own files to the folder, before its manifest lists them.
+        """
+        facts = {**transformer_facts(self.model), **self.facts}
+        with checkpoint_folder(out, trainer, facts) as folder:
+            max_length = self.parent.data["max_length"]
+            save_transformer(folder, self.model, self.tokenizer, max_length=max_length)
+            if extra:
+                extra(folder)
+            facts["findings"] = self.findings(measured)

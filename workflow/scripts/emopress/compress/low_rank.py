@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from emopress.checkpoint import read_checkpoint
 from emopress.compress.anatomy import dense, layers_of
-from emopress.compress.derive import recovery, write_derived
+from emopress.compress.derive import Child
 from emopress.errors import UserError
 from emopress.train.run import TrainingRun
-from emopress.train.transformer import count_parameters, load_transformer, replace_module
+from emopress.train.transformer import count_parameters, replace_module
 
 
 def energy_kept(values: Tensor, rank: int) -> float:
@@ -104,9 +102,8 @@ def low_rank(
     singular values. With `step["distill"]`, recovery distils from the dense parent's logits
     (`teacher_logits`). UserError if no layer would get smaller.
     """
-    checkpoint = read_checkpoint(parent)
-    model = load_transformer(parent)
-    tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
+    child = Child(parent, step, seed=seed)
+    model = child.model
     before, _ = count_parameters(model)
     done = factor_model(model, step)
     factored = [one for one in done if one is not None]
@@ -122,18 +119,7 @@ def low_rank(
             f"pass {step['name']!r}: no layer gets smaller with {setting}; ranks up to {most} save"
         )
     after, _ = count_parameters(model)
-    trainer = recovery(
-        model,
-        tokenizer,
-        checkpoint,
-        step,
-        seed=seed,
-        device=device,
-        train=train,
-        validation=validation,
-        run=run,
-        teacher_logits=teacher_logits,
-    )
+    trainer = child.recover(train, validation, run, device=device, teacher_logits=teacher_logits)
     findings = {
         "params_before": before,
         "params_after": after,
@@ -142,6 +128,4 @@ def low_rank(
         "mean_rank": round(sum(rank for rank, _ in factored) / len(factored), 2),
         "mean_energy_kept": round(sum(share for _, share in factored) / len(factored), 4),
     }
-    write_derived(
-        out, model, tokenizer, checkpoint, step, seed=seed, findings=findings, trainer=trainer
-    )
+    child.write(out, findings, trainer)

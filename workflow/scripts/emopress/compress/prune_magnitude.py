@@ -4,13 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emopress.checkpoint import read_checkpoint
-from emopress.compress.derive import recovery, write_derived
+from emopress.compress.derive import Child
 from emopress.train.run import TrainingRun
-from emopress.train.transformer import load_transformer
 
 
 def magnitude_masks(weights: dict[str, Tensor], amount: float, scope: str) -> dict[str, Tensor]:
@@ -84,25 +81,19 @@ def prune_magnitude(
     Recovery training holds the zeros, those of an earlier pruning too: masks are applied again
     after every step.
     """
-    checkpoint = read_checkpoint(parent)
-    model = load_transformer(parent)
-    tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
+    child = Child(parent, step, seed=seed)
+    model = child.model
     weights = linear_weights(model)
     masks = {
         name: mask & (weights[name] != 0)
         for name, mask in magnitude_masks(weights, step["amount"], step["scope"]).items()
     }
     apply_masks(model, masks)
-    trainer = recovery(
-        model,
-        tokenizer,
-        checkpoint,
-        step,
-        seed=seed,
+    trainer = child.recover(
+        train,
+        validation,
+        run,
         device=device,
-        train=train,
-        validation=validation,
-        run=run,
         teacher_logits=teacher_logits,
         after_step=lambda: apply_masks(model, masks),
     )
@@ -110,6 +101,4 @@ def prune_magnitude(
     removed = sum(int((~mask).sum()) for mask in masks.values())
     total = sum(mask.numel() for mask in masks.values())
     findings = {"zero_share_of_linear_weights": round(removed / total, 4)}
-    write_derived(
-        out, model, tokenizer, checkpoint, step, seed=seed, findings=findings, trainer=trainer
-    )
+    child.write(out, findings, trainer)

@@ -9,9 +9,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emopress.checkpoint import read_checkpoint
 from emopress.compress.anatomy import Layer, dense, head_size, layers_of, student_of_layers
-from emopress.compress.derive import recovery, write_derived
+from emopress.compress.derive import Child
 from emopress.compress.importance import (
     Scores,
     evenly_spaced,
@@ -25,10 +24,10 @@ from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, encode
-from emopress.train.data import read_split
 from emopress.train.run import TrainingRun
+from emopress.train.splits import read_split
 from emopress.train.tokenizer import pad_id
-from emopress.train.transformer import count_parameters, load_transformer, replace_module
+from emopress.train.transformer import count_parameters, replace_module
 
 
 def cut_linear(
@@ -145,9 +144,8 @@ def prune_structured(
     With `step["distill"]`, recovery distils from the uncut parent's logits (`teacher_logits`).
     UserError if the parent is factored, has too few layers, or the shares round to nothing.
     """
-    checkpoint = read_checkpoint(parent)
-    model = load_transformer(parent)
-    tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
+    child = Child(parent, step, seed=seed)
+    model = child.model
     for layer in layers_of(model):
         for name in layer.linears:  # before minutes are spent on scores
             dense(model, name, step=step["name"])
@@ -155,10 +153,10 @@ def prune_structured(
     if step["importance"] == "taylor":
         sample = taylor_sample(
             train,
-            tokenizer,
-            classes=len(checkpoint.labels),
+            child.tokenizer,
+            classes=len(child.parent.labels),
             texts=step["texts"],
-            max_length=checkpoint.data["max_length"],
+            max_length=child.parent.data["max_length"],
             seed=seed,
         )
         scores = taylor_scores(model, sample, pick_device(device))
@@ -166,26 +164,15 @@ def prune_structured(
     else:
         of = {"magnitude": magnitude_scores, "index": position_scores}[step["importance"]]
         scores = of(model)
-    model, stay = cut_model(model, scores, step)
-    after, _ = count_parameters(model)
+    child.model, stay = cut_model(model, scores, step)
+    after, _ = count_parameters(child.model)
     if after == before:
         raise UserError(
             f"pass {step['name']!r}: nothing to cut; heads {step['heads']} and ffn {step['ffn']} of "
             f"{len(scores.heads[0])} heads and {len(scores.neurons[0])} neurons round to none"
         )
-    trainer = recovery(
-        model,
-        tokenizer,
-        checkpoint,
-        step,
-        seed=seed,
-        device=device,
-        train=train,
-        validation=validation,
-        run=run,
-        teacher_logits=teacher_logits,
-    )
-    heads, neurons = shapes_of(model)
+    trainer = child.recover(train, validation, run, device=device, teacher_logits=teacher_logits)
+    heads, neurons = shapes_of(child.model)
     findings = {
         "params_before": before,
         "params_after": after,
@@ -194,6 +181,4 @@ def prune_structured(
         "layers_after": len(stay),
         "layers_kept": stay,
     }
-    write_derived(
-        out, model, tokenizer, checkpoint, step, seed=seed, findings=findings, trainer=trainer
-    )
+    child.write(out, findings, trainer)

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from emopress.checkpoint import read_checkpoint
-from emopress.compress.derive import recovery, write_derived
+from emopress.compress.derive import Child
 from emopress.compress.fakequant import (
     RANGES,
     REFERENCE,
@@ -25,10 +23,8 @@ from emopress.compress.fakequant import (
 )
 from emopress.devices import pick_device
 from emopress.train.batches import Encoded
-from emopress.train.finetune import encode_data
 from emopress.train.run import TrainingRun
 from emopress.train.sample import calibration_rows
-from emopress.train.transformer import load_transformer
 
 REFERENCE_TEXTS = 64
 CONTAINER = "activation_ranges"
@@ -219,26 +215,15 @@ def qat(
     bundle.convert_qat makes it what it was trained to be. With `step["distill"]`, `teacher_logits`
     of the parent are the target of the soft loss.
     """
-    checkpoint, where = read_checkpoint(parent), pick_device(device)
-    model = load_transformer(parent).to(where)
-    tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
-    encoded = encode_data(train, validation, tokenizer, checkpoint.data)
-    indices = calibration_rows(encoded.train.labels.numpy(), step["calibration"], seed)
-    fake = FakeQuantization(model, step, encoded.train.batch([0], where))
-    fake.begin(encoded.train, indices, where)
-    trainer = recovery(
-        model,
-        tokenizer,
-        checkpoint,
-        {**step, "recover": step["train"]},
-        seed=seed,
-        device=device,
-        train=train,
-        validation=validation,
-        run=run,
-        teacher_logits=teacher_logits,
+    child, where = Child(parent, step, seed=seed), pick_device(device)
+    model, texts = child.model.to(where), child.encode(train, validation)
+    indices = calibration_rows(texts.train.labels.numpy(), step["calibration"], seed)
+    fake = FakeQuantization(model, step, texts.train.batch([0], where))
+    fake.begin(texts.train, indices, where)
+    trainer = child.train(
+        model, texts, step["train"], run, device=where, teacher_logits=teacher_logits
     )
-    reference = reference_logits(model, encoded.validation, seed=seed, device=where)
+    reference = reference_logits(model, texts.validation, seed=seed, device=where)
     ranges, findings = fake.ranges(), fake.findings()
     fake.remove()
 
@@ -247,14 +232,4 @@ def qat(
             save_file(ranges, folder / RANGES)
         save_file(reference, folder / REFERENCE)
 
-    write_derived(
-        out,
-        model,
-        tokenizer,
-        checkpoint,
-        step,
-        seed=seed,
-        findings=findings,
-        trainer=trainer,
-        extra=add_files,
-    )
+    child.write(out, findings, trainer, extra=add_files)

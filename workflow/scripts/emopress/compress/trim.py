@@ -13,8 +13,7 @@ from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from emopress.checkpoint import read_checkpoint
-from emopress.compress.derive import write_derived
+from emopress.compress.derive import Child
 from emopress.compress.tokenizer_entries import (
     check_model,
     entries_to_keep,
@@ -26,9 +25,8 @@ from emopress.compress.tokenizer_entries import (
 )
 from emopress.errors import UserError
 from emopress.train.batches import encode
-from emopress.train.data import read_split
+from emopress.train.splits import read_split
 from emopress.train.tokenizer import embedding_rows, pad_id
-from emopress.train.transformer import load_transformer
 
 CHUNK = 1000  # texts tokenized at once
 SAMPLE = 64  # texts whose logits are compared
@@ -185,16 +183,16 @@ def trim(
     of Multilingual BERT" (2020). UserError if a training text gets other tokens than before, or a
     seeded sample of them logits that differ by more than MAX_LOGIT_GAP.
     """
-    checkpoint, where = read_checkpoint(parent), str(parent / "tokenizer.json")
-    old = Tokenizer.from_file(where)
+    child, where = Child(parent, step, seed=seed), str(parent / "tokenizer.json")
+    old = child.tokenizer
+    model = child.model
     texts, test_texts = read_split(train).texts, read_split(test).texts
-    model = load_transformer(parent)
-    rows_before = model.get_input_embeddings().num_embeddings  # type: ignore[operator]
+    rows_before = model.get_input_embeddings().num_embeddings
     if rows_before < embedding_rows(old):
         raise UserError(
             f"{where}: has ids up to {embedding_rows(old) - 1}, the embeddings {rows_before} rows"
         )
-    new, rows = trim_tokenizer(
+    child.tokenizer, rows = trim_tokenizer(
         old,
         texts,
         also={pad_id(old), *token_ids(model.config).values()},
@@ -204,20 +202,20 @@ def trim(
     )
     size = min(SAMPLE, len(texts))
     chosen = np.random.default_rng(seed).choice(len(texts), size=size, replace=False)
-    sample, max_length = [texts[i] for i in chosen], checkpoint.data["max_length"]
+    sample, max_length = [texts[i] for i in chosen], child.parent.data["max_length"]
     before = sample_logits(model, old, sample, max_length)
     trim_embeddings(model, rows)
-    gap = float((sample_logits(model, new, sample, max_length) - before).abs().max())
+    gap = float((sample_logits(model, child.tokenizer, sample, max_length) - before).abs().max())
     if not gap <= MAX_LOGIT_GAP:
         raise UserError(f"{parent}: trimming changed logits of training texts by {gap:.2g}")
     findings = {
         "vocabulary_before": old.get_vocab_size(),
-        "vocabulary_after": new.get_vocab_size(),
+        "vocabulary_after": child.tokenizer.get_vocab_size(),
         "embedding_rows_removed_share": round(1 - len(rows) / rows_before, 4),
         "unknown_token_share_test_before": round(unknown_share(old, test_texts), 6),
-        "unknown_token_share_test_after": round(unknown_share(new, test_texts), 6),
+        "unknown_token_share_test_after": round(unknown_share(child.tokenizer, test_texts), 6),
         "max_logit_gap": gap,
     }
     for name, value in findings.items():
         logging.info("trim: %s %s", name, value)
-    write_derived(out, model, new, checkpoint, step, seed=seed, findings=findings)
+    child.write(out, findings)

@@ -6,20 +6,18 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from emopress.artifact import check_files, read_json, replaced_folder, write_json
-from emopress.checkpoint import library_versions, write_manifest
+from emopress.artifact import check_files, read_json, write_json
+from emopress.checkpoint import library_versions
 from emopress.dense.model import DenseModel
 from emopress.dense.table import first_vectors
 from emopress.devices import pick_device
 from emopress.runtime.dense import FLATTEN
 from emopress.runtime.lexicon import Lexicon
 from emopress.tasks import label_array
-from emopress.train.batches import Encoded, label_tensor
-from emopress.train.data import Split, data_hash, read_split
-from emopress.train.lesson import lesson
-from emopress.train.loop import Trainer
+from emopress.train.batches import Encoded, Texts, label_tensor
+from emopress.train.lesson import checkpoint_folder, lesson, train_model
 from emopress.train.run import TrainingRun
-from emopress.train.thresholds import tuned_for
+from emopress.train.splits import Split, data_hash, read_split
 
 WEIGHTS, WORDS = "model.safetensors", "words.json"
 
@@ -99,7 +97,9 @@ def train_dense(
     buckets, ngrams = source.get("buckets", 0), source.get("ngrams", [])
     lexicon = Lexicon(first.words, buckets=buckets, ngrams=ngrams)
     entries = Entries(lexicon, first.words, max_length=max_length, classes=classes)
-    fit_texts, held_out_texts = entries.encode(fit), entries.encode(held_out)
+    texts = Texts(
+        entries.encode(fit), entries.encode(held_out), fit.ids, data_hash(train, validation)
+    )
     torch.manual_seed(seed)
     model = DenseModel(
         first.table,
@@ -112,67 +112,45 @@ def train_dense(
         max_length=max_length,
         trained_vectors=source.get("trained", True),
     )
-    where, sha256 = pick_device(device), data_hash(train, validation)
+    where = pick_device(device)
     learnt = lesson(
-        entry,
-        step,
-        labels=fit_texts.labels,
-        ids=fit.ids,
-        classes=classes,
-        device=where,
-        teacher=teacher,
-        teacher_logits=teacher_logits,
+        entry, step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
     )
-    trainer = Trainer(
+    trainer = train_model(
         model,
-        learnt.objective,
-        learnt.settings,
+        learnt,
+        texts,
+        data,
         seed=seed,
-        identity=run.identity(
-            entry=entry,
-            step=step,
-            data=data,
-            seed=seed,
-            texts=sha256,
-            parent=learnt.parent,
-            teachers=learnt.teachers,
-            first=first.findings,
-            words=first.words,
-            # How texts are cut stands in another folder than the code that trains.
-            cut=[entries.pieces, fit_texts.ids, held_out_texts.ids],
-        ),
         device=where,
         run=run,
-        judge_by=tuned_for(data),
+        entry=entry,
+        first=first.findings,
+        words=first.words,
+        # How texts are cut stands in another folder than the code that trains.
+        cut=[entries.pieces, texts.train.ids, texts.validation.ids],
     )
-    trainer.fit(fit_texts, held_out_texts, classes)
-    own = [source["licence"]] if "licence" in source else []
     weights = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
-    with replaced_folder(out) as folder:
+    facts = {
+        "family": "dense",
+        **data,
+        "max_length": max_length,
+        "pooling": entry["pooling"],
+        "buckets": buckets,
+        "ngrams": ngrams,
+        "recipe": learnt.recipe,
+        "findings": {step["name"]: first.findings},
+        "seed": seed,
+        "parent": learnt.parent,
+        "base": None,
+        "licences": sorted(
+            {*learnt.licences, *([source["licence"]] if "licence" in source else [])}
+        ),
+        "data_sha256": texts.sha256,
+        "params": sum(value.numel() for value in weights.values()),
+        "nonzero_params": sum(int(value.count_nonzero()) for value in weights.values()),
+        "versions": library_versions("torch", "safetensors", "numpy"),
+    }
+    with checkpoint_folder(out, trainer, facts) as folder:
         save_file(weights, folder / WEIGHTS)
         write_json(folder / WORDS, first.words)
-        write_json(folder / "training.json", trainer.history)
-        write_manifest(
-            folder,
-            {
-                "family": "dense",
-                **data,
-                **trainer.thresholds,
-                "max_length": max_length,
-                "pooling": entry["pooling"],
-                "buckets": buckets,
-                "ngrams": ngrams,
-                "recipe": learnt.recipe,
-                "findings": {step["name"]: first.findings},
-                "seed": seed,
-                "parent": learnt.parent,
-                "base": None,
-                "licences": sorted({*learnt.licences, *own}),
-                "data_sha256": sha256,
-                "params": sum(value.numel() for value in weights.values()),
-                "nonzero_params": sum(int(value.count_nonzero()) for value in weights.values()),
-                "versions": library_versions("torch", "safetensors", "numpy"),
-                "trained_on": trainer.facts(),
-            },
-        )
-    trainer.forget()

@@ -13,7 +13,7 @@ from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
 from emopress.runtime.ngrams import analyzer
 from emopress.tasks import label_array, sigmoid
-from emopress.train.data import data_hash, read_split
+from emopress.train.splits import data_hash, read_split
 from emopress.train.thresholds import thresholds_for, tuned_for
 
 

@@ -19,8 +19,8 @@ from emopress.runtime.codes import FILE, read_codes, write_codes
 from emopress.runtime.onnxruntime import session_options
 from emopress.runtime.tokens import Encoder
 from emopress.tasks import label_array
-from emopress.train.data import read_split
 from emopress.train.sample import calibration_rows
+from emopress.train.splits import read_split
 from emopress.train.tokenizer import copy_tokenizer, pad_id
 
 MODEL = "model.onnx"

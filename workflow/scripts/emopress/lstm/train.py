@@ -1,33 +1,27 @@
 """Trains an LSTM classifier: a discriminative one on labels or a teacher, a generative one on the texts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from emopress.artifact import replaced_folder, write_json
-from emopress.checkpoint import library_versions, write_manifest
+from emopress.checkpoint import library_versions
 from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.lstm.weights import GENERATIVE, WEIGHTS
-from emopress.train.batches import Encoded
-from emopress.train.data import read_split
-from emopress.train.finetune import encode_data, read_pretrained
-from emopress.train.lesson import Lesson, lesson
-from emopress.train.loop import Objective, Trainer
+from emopress.train.batches import Encoded, encode_data
+from emopress.train.lesson import Lesson, checkpoint_folder, lesson, train_model
+from emopress.train.loop import Objective
 from emopress.train.run import TrainingRun
-from emopress.train.thresholds import tuned_for
+from emopress.train.source import read_pretrained
+from emopress.train.splits import read_split
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
-from emopress.train.vowel_signs import has_vowel_signs
-
-PACKAGES = ("torch", "tokenizers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
@@ -93,81 +87,46 @@ def train_lstm(
     """
     torch.manual_seed(seed)
     source = read_pretrained(pretrained_tokenizer) if pretrained_tokenizer else None
-    texts = read_split(train).texts
     tokenizer = model_tokenizer(
-        entry, pretrained_tokenizer, texts, has_vowel_signs(data["language"])
+        entry, pretrained_tokenizer, read_split(train).texts, language=data["language"]
     )
-    encoded = encode_data(train, validation, tokenizer, data)
-    where, classes, fit = pick_device(device), len(data["labels"]), encoded.train
-    model = new_lstm(entry, rows=embedding_rows(tokenizer), labels=data["labels"], train=fit.labels)
+    texts, where = encode_data(train, validation, tokenizer, data), pick_device(device)
+    rows, labels = embedding_rows(tokenizer), texts.train.labels
+    model = new_lstm(entry, rows=rows, labels=data["labels"], train=labels)
     if entry["kind"] == GENERATIVE:
-        fit = TextsUnderLabels(fit.ids, fit.labels, fit.pad_id)
-        learnt = Lesson(likelihood_objective(), entry["train"], [step], None, [], [])
+        texts = replace(texts, train=TextsUnderLabels(texts.train.ids, labels, texts.train.pad_id))
+        learnt = Lesson(likelihood_objective(), entry["train"], [step])
     else:
         learnt = lesson(
-            entry,
-            step,
-            labels=fit.labels,
-            ids=encoded.train_ids,
-            classes=classes,
-            device=where,
-            teacher=teacher,
-            teacher_logits=teacher_logits,
+            entry, step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
         )
-    identity = run.identity(
-        entry=entry,
-        step=step,
-        data=data,
+    trainer = train_model(
+        model,
+        learnt,
+        texts,
+        data,
         seed=seed,
-        texts=encoded.sha256,
-        parent=learnt.parent,
-        teachers=learnt.teachers,
+        device=where,
+        run=run,
+        entry=entry,
         source=source,
         tokenizer=tokenizer.to_str(),
     )
-    trainer = Trainer(
-        model,
-        learnt.objective,
-        learnt.settings,
-        seed=seed,
-        identity=identity,
-        device=where,
-        run=run,
-        judge_by=tuned_for(data),
-    )
-    trainer.fit(fit, encoded.validation, classes)
+    weights = model.weights().arrays()
     facts = {
+        "family": "lstm",
+        "kind": model.kind,
         **data,
         "recipe": learnt.recipe,
         "seed": seed,
         "parent": learnt.parent,
         "base": None,
         "licences": sorted(set(learnt.licences)),
-        "data_sha256": encoded.sha256,
+        "data_sha256": texts.sha256,
+        "params": sum(array.size for array in weights.values()),
+        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
+        "versions": library_versions("torch", "tokenizers", "safetensors", "numpy"),
     }
-    write_lstm(out, model, tokenizer, trainer, facts)
-
-
-def write_lstm(
-    out: Path, model: LstmModel, tokenizer: Tokenizer, trainer: Trainer, facts: dict[str, Any]
-) -> None:
-    """Write a trained LSTM as a checkpoint and forget its unfinished training."""
-    weights = model.weights().arrays()
-    with replaced_folder(out) as folder:
+    with checkpoint_folder(out, trainer, facts) as folder:
         save_file(weights, folder / WEIGHTS)
-        save_tokenizer(tokenizer, folder, max_length=facts["max_length"])
-        write_json(folder / "training.json", trainer.history)
-        write_manifest(
-            folder,
-            {
-                "family": "lstm",
-                "kind": model.kind,
-                **facts,
-                **trainer.thresholds,
-                "params": sum(array.size for array in weights.values()),
-                "nonzero_params": sum(int(np.count_nonzero(a)) for a in weights.values()),
-                "versions": library_versions(*PACKAGES),
-                "trained_on": trainer.facts(),
-            },
-        )
-    trainer.forget()
+        save_tokenizer(tokenizer, folder, max_length=data["max_length"])

@@ -8,8 +8,8 @@ from safetensors.numpy import save_file
 from emopress.artifact import replaced_file
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
-from emopress.train.data import read_split
 from emopress.train.logits import ids_hash
+from emopress.train.splits import read_split
 
 BATCH = 32
 

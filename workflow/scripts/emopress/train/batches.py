@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from emopress.tasks import label_array
 from emopress.train.sizes import EVALUATION_BATCH
+from emopress.train.splits import data_hash, read_split
+from emopress.train.tokenizer import pad_id
 
 POOL = 50  # batches whose texts are sorted by length together
 
@@ -54,6 +59,32 @@ def encode(
     tokenizer.no_padding()
     ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     return Encoded(ids, label_tensor(labels), pad_id)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The encoded training and validation texts, the ids of the former, and the hash of their files."""
+
+    train: Encoded
+    validation: Encoded
+    train_ids: list[str]
+    sha256: str
+
+
+def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[str, Any]) -> Texts:
+    """Tokenize a data set's training and validation texts."""
+    splits = [read_split(path) for path in (train, validation)]
+    encoded = [
+        encode(
+            tokenizer,
+            split.texts,
+            label_array(split.labels, len(data["labels"])),
+            max_length=data["max_length"],
+            pad_id=pad_id(tokenizer),
+        )
+        for split in splits
+    ]
+    return Texts(encoded[0], encoded[1], splits[0].ids, data_hash(train, validation))
 
 
 def bucketed_batches(

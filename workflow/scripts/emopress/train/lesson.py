@@ -1,33 +1,37 @@
-"""What a training learns from: the labels alone, or the cached logits of its teachers too."""
+"""A training run from start to end: what a model learns from, learning it, and the checkpoint that comes of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from emopress.artifact import BUNDLE, sha256_of
-from emopress.checkpoint import parent_facts
+from emopress.artifact import BUNDLE, replaced_folder, sha256_of, write_json
+from emopress.checkpoint import parent_facts, write_manifest
+from emopress.train.batches import Texts
 from emopress.train.logits import read_logits, teacher_facts
-from emopress.train.loop import Objective
+from emopress.train.loop import AfterStep, Objective, Trainer, nothing
 from emopress.train.objectives import distillation_objective, label_objective
+from emopress.train.run import TrainingRun
+from emopress.train.thresholds import tuned_for
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """An objective with its training settings, and what of its teachers a checkpoint tells.
+    """An objective with its training settings, and what a checkpoint's manifest says of it.
 
-    `recipe` are all steps up to this training, `parent` and `licences` those of the manifest;
-    `teachers` the hashes of the logits.
+    `recipe` holds all steps up to this one; `teachers` the hashes of the teachers' logits.
     """
 
     objective: Objective
     settings: dict[str, Any]
     recipe: list[dict[str, Any]]
-    parent: dict[str, str] | None
-    licences: list[str]
-    teachers: list[str]
+    parent: dict[str, str] | None = None
+    licences: tuple[str, ...] = ()
+    teachers: tuple[str, ...] = ()
 
 
 def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
@@ -38,10 +42,9 @@ def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
 def lesson(
     entry: dict[str, Any],
     step: dict[str, Any],
+    texts: Texts,
+    data: dict[str, Any],
     *,
-    labels: Tensor,
-    ids: list[str],
-    classes: int,
     device: torch.device,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
@@ -49,20 +52,78 @@ def lesson(
     """Return what the model of config entry `entry` learns from.
 
     With `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of further
-    teachers, averaged) that is the distillation pass `step`; without, the labels, [N] or [N, C], and
-    `step` is the model itself. `ids` are those of the training texts.
+    teachers, averaged) that is the distillation pass `step`; without, the labels, and `step` is the
+    model itself.
     """
+    labels = texts.train.labels
     if teacher is None or not teacher_logits:
-        settings = entry["train"]
-        objective = label_objective(labels, settings, classes, device)
-        return Lesson(objective, settings, [step], None, [], [])
-    logits = read_teachers(teacher_logits, ids=ids)
+        objective = label_objective(labels, entry["train"], len(data["labels"]), device)
+        return Lesson(objective, entry["train"], [step])
+    logits = read_teachers(teacher_logits, ids=texts.train_ids)
     teachers = [teacher_facts(path) for path in teacher_logits]
     return Lesson(
         distillation_objective(labels, logits, step, device),
         step["train"],
         [*teachers[0]["recipe"], step],
         parent_facts(teacher / BUNDLE),
-        [name for facts in teachers for name in facts["licences"]],
-        [sha256_of(path) for path in teacher_logits],
+        tuple(name for facts in teachers for name in facts["licences"]),
+        tuple(map(sha256_of, teacher_logits)),
     )
+
+
+def train_model(
+    model: nn.Module,
+    lesson: Lesson,
+    texts: Texts,
+    data: dict[str, Any],
+    *,
+    seed: int,
+    device: torch.device,
+    run: TrainingRun,
+    after_step: AfterStep = nothing,
+    **facts: Any,
+) -> Trainer:
+    """Train `model` on its lesson and return the trainer.
+
+    `data` holds DATA_KEYS; `facts` are all else that the result depends on.
+    """
+    identity = run.identity(
+        settings=lesson.settings,
+        recipe=lesson.recipe,
+        parent=lesson.parent,
+        teachers=lesson.teachers,
+        texts=texts.sha256,
+        data=data,
+        seed=seed,
+        **facts,
+    )
+    trainer = Trainer(
+        model,
+        lesson.objective,
+        lesson.settings,
+        seed=seed,
+        identity=identity,
+        device=device,
+        run=run,
+        after_step=after_step,
+        judge_by=tuned_for(data),
+    )
+    trainer.fit(texts.train, texts.validation, len(data["labels"]))
+    return trainer
+
+
+@contextmanager
+def checkpoint_folder(out: Path, trainer: Trainer | None, facts: dict[str, Any]) -> Iterator[Path]:
+    """Yield a folder for weights; the training curve and the manifest complete it, and it becomes `out`.
+
+    `facts` are those of `write_manifest` but for what the trainer knows, as they are at the block's end.
+    The unfinished run is forgotten then.
+    """
+    with replaced_folder(out) as folder:
+        yield folder
+        write_json(folder / "training.json", trainer.history if trainer else [])
+        learnt = trainer.thresholds if trainer else {}
+        trained_on = trainer.facts() if trainer else None
+        write_manifest(folder, {**facts, **learnt, "trained_on": trained_on})
+    if trainer:
+        trainer.forget()

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,18 @@ def files_of(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(set(shards))]
 
 
-def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor of a folder's weights, which are not read."""
-    shapes = {}
+def stored_tensors(folder: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the name of every tensor of a folder's weights and the open file that it is in."""
     for path in files_of(folder):
         with safe_open(path, framework="pt") as stream:
             for name in stream.keys():  # noqa: SIM118  # no mapping
-                shapes[name] = tuple(stream.get_slice(name).get_shape())
-    return shapes
+                yield name, stream
+
+
+def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor of a folder's weights, which are not read."""
+    tensors = stored_tensors(folder)
+    return {name: tuple(stream.get_slice(name).get_shape()) for name, stream in tensors}
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -44,10 +48,9 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def read_tensor(folder: Path, name: str) -> Tensor:
     """Return one tensor of a folder's weights."""
-    for path in files_of(folder):
-        with safe_open(path, framework="pt") as stream:
-            if name in stream.keys():  # noqa: SIM118  # no mapping
-                return stream.get_tensor(name)
+    for stored, stream in stored_tensors(folder):
+        if stored == name:
+            return stream.get_tensor(name)
     raise KeyError(name)
 
 

@@ -17,7 +17,7 @@ from tokenizers.trainers import WordLevelTrainer, WordPieceTrainer
 from emopress.artifact import write_json
 from emopress.errors import UserError
 from emopress.train.published_tokenizer import read_tokenizer
-from emopress.train.vowel_signs import VOWEL_SIGNS
+from emopress.train.vowel_signs import VOWEL_SIGNS, has_vowel_signs
 
 # What fills up a batch. A decoder's tokenizer often has no padding token of its own: the one that ends
 # a text serves, which classification adds to none.
@@ -173,14 +173,14 @@ def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
 
 
 def model_tokenizer(
-    entry: dict[str, Any], pretrained: Path | None, texts: list[str], language_check: bool
+    entry: dict[str, Any], pretrained: Path | None, texts: list[str], *, language: str
 ) -> Tokenizer:
     """Return the tokenizer of a model entry of the config.
 
     `pretrained` is the folder that its checkpoint or tokenizer was fetched into; `texts` are the
-    training texts, for a tokenizer that is trained. With `language_check` a tokenizer that strips
-    vowel signs is refused, unless the entry says `strips_vowel_signs`; so is one that does not know
-    most of the texts.
+    training texts, for a tokenizer that is trained. UserError for a tokenizer that strips vowel signs
+    where `language` is written with them, unless the entry says `strips_vowel_signs`, and for one that
+    does not know most of the texts.
     """
     spec = entry.get("tokenizer", {})
     if "train" in spec:
@@ -191,7 +191,7 @@ def model_tokenizer(
     else:
         result = read_tokenizer(pretrained, spec, texts)
     allowed = entry.get("strips_vowel_signs", False)
-    if language_check and not allowed and strips_vowel_signs(result):
+    if has_vowel_signs(language) and not allowed and strips_vowel_signs(result):
         raise UserError(
             f"{pretrained}: this tokenizer strips Bengali vowel signs, and others alike; use one that does not, "
             "have them kept with tokenizer: {strip_accents: false}, or accept it with strips_vowel_signs: true"

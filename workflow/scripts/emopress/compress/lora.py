@@ -1,7 +1,6 @@
-"""Trains low-rank adapters on a checkpoint (LoRA), its weights in 4 bit if asked (QLoRA), and merges them."""
+"""Low-rank adapters on a classifier: put on, merged into its weights, saved for peft (LoRA; QLoRA on 4-bit weights)."""
 
 import re
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +9,16 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from peft.tuners.lora import LoraLayer
 from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emopress.artifact import write_json
-from emopress.checkpoint import MANIFEST, parent_facts, read_checkpoint
-from emopress.compress.derive import write_derived
-from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
-from emopress.train.batches import Encoded, logits_of
-from emopress.train.finetune import encode_data
-from emopress.train.loop import Trainer
-from emopress.train.objectives import label_objective
-from emopress.train.run import TrainingRun
-from emopress.train.thresholds import tuned_for
-from emopress.train.transformer import load_transformer, replace_module
+from emopress.train.transformer import replace_module
 
-PACKAGES = ("peft", "bitsandbytes")
 HEAD = ("pooler", "pre_classifier", "classifier", "score")  # what stands before the logits
 LAYER = re.compile(r"(^|\.)layers?\.\d+\.")  # encoders say layer, decoders layers
 ADAPTER = "default"  # peft's name for the only adapter
-COMPARED_TEXTS = 32
-LARGEST_GAP = 0.05  # of a logit, between the adapted model and the merged one
 
 
 class TrainedTensors(nn.Module):
@@ -140,75 +126,7 @@ def save_adapters(adapted: PeftModel, folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def train_adapters(
-    *,
-    parent: Path,
-    step: dict[str, Any],
-    seed: int,
-    device: str,
-    train: Path,
-    validation: Path,
-    run: TrainingRun,
-    out: Path,
-) -> None:
-    """Train adapters on the checkpoint `parent` as config entry `step` says; write it merged to `out`.
-
-    `out` is a plain checkpoint that any pass can follow; its folder `adapter/` has what was
-    trained, for peft. `run` is the job's training run. UserError if a target of
-    `step` is no linear layer of the encoder. A large decoder (`runtime: transformers`) is not loaded in
-    fp32 and not merged from 4 bits: `train_large_adapters` has its way.
-    """
-    checkpoint, where = read_checkpoint(parent), pick_device(device)
-    origin = parent_facts(parent / MANIFEST)
-    tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
-    data = encode_data(train, validation, tokenizer, checkpoint.data)
-    classes, four_bits = len(checkpoint.labels), step["method"] == "qlora"
-    base = load_transformer(parent)
-    if four_bits:
-        quantize_base(base)
-    torch.manual_seed(seed)
-    adapted = add_adapters(base, step)
-    trainer = Trainer(
-        TrainedTensors(adapted),
-        label_objective(data.train.labels, step["train"], classes, where),
-        step["train"],
-        seed=seed,
-        identity=run.identity(step=step, seed=seed, texts=data.sha256, parent=origin),
-        device=where,
-        run=run,
-        judge_by=tuned_for(checkpoint.data),
-    )
-    trainer.fit(data.train, data.validation, classes)
-    if not trainer.ranks.first:
-        return  # the first process writes
-    merged = load_transformer(parent)
-    merge(adapted, merged)
-    few = Encoded(data.validation.ids[:COMPARED_TEXTS], data.validation.labels, data.train.pad_id)
-    before, after = (logits_of(model.to(where), few, where) for model in (adapted, merged))
-    gap = float((before - after).abs().max())
-    if not gap < LARGEST_GAP:
-        raise RuntimeError(f"the merged model's logits are {gap:.3f} off the adapted model's")
-    trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
-    findings: dict[str, Any] = {
-        "method": step["method"],
-        "trainable_params": trained,
-        "trainable_share": round(trained / sum(p.numel() for p in merged.parameters()), 6),
-        "base_bits": 4 if four_bits else 32,
-        "max_merge_gap": gap,
-        **{name: version(name) for name in PACKAGES},
-    }
-
-    def save(folder: Path) -> None:  # runs before the manifest is written, findings and all
-        findings["adapter_size_bytes"] = save_adapters(adapted, folder / "adapter")
-
-    write_derived(
-        out,
-        merged,
-        tokenizer,
-        checkpoint,
-        step,
-        seed=seed,
-        findings=findings,
-        trainer=trainer,
-        extra=save,
-    )
+def in_the_heads_dtype(head: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    """Return the head's input in the precision of its weight (a forward pre-hook)."""
+    weight: Any = head.weight
+    return (inputs[0].to(weight.dtype),)

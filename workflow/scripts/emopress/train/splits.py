@@ -1,4 +1,4 @@
-"""The training and validation texts of a data set, as the training jobs read them."""
+"""The training and validation texts of a data set, read from its files."""
 
 import hashlib
 from dataclasses import dataclass

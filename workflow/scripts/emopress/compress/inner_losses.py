@@ -1,0 +1,130 @@
+"""The losses inside the network of white-box distillation: on hidden states and on attention, layer by layer."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import eager_mask
+
+from emopress.train.loop import Objective
+from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
+
+HIDDEN_STATES, ATTENTIONS = "hidden_states", "attentions"
+# The weight of a loss in a pass -> the part of a network's output that it compares, and the loss:
+# (student, teacher, mask) -> scalar. A new loss is a line here.
+INNER_LOSSES = {
+    "hidden_weight": (HIDDEN_STATES, hidden_loss),
+    "cosine_weight": (HIDDEN_STATES, cosine_loss),
+    "attention_weight": (ATTENTIONS, attention_loss),
+}
+UNDROPPED = "emopress-undropped"
+
+
+def undropped_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, Tensor]:
+    """Return the output [B, T, H, D] of eager attention and its distributions before their dropout.
+
+    The library's own returns them after it: no distributions any more, with zeros where a teacher's
+    are not, on which KL(teacher || student) is infinite.
+    """
+    scores = torch.matmul(query, key.transpose(2, 3)) * scaling
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = F.softmax(scores, dim=-1)
+    dropped = F.dropout(weights, p=dropout, training=module.training)
+    return torch.matmul(dropped, value).transpose(1, 2).contiguous(), weights
+
+
+AttentionInterface.register(UNDROPPED, undropped_attention)
+AttentionMaskInterface.register(UNDROPPED, eager_mask)
+
+
+class WhiteBoxStudent(nn.Module):
+    """A student with one projection per layer pair, to the teacher's width, learned with it.
+
+    While training its output holds the hidden states and attentions that `step`'s weights ask for.
+    A projection between equal widths begins as the identity.
+    """
+
+    def __init__(
+        self, student: nn.Module, pairs: list[tuple[int, int]], width: int, step: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.student = student
+        self.outputs = inner_outputs(step)
+        narrow: int = student.config.hidden_size  # type: ignore[union-attr,assignment]
+        count = len(pairs) if self.outputs.get("output_hidden_states") else 0
+        self.projections = nn.ModuleList(nn.Linear(narrow, width) for _ in range(count))
+        if narrow == width:
+            for projection in self.projections:
+                nn.init.eye_(projection.weight)  # type: ignore[arg-type]
+                nn.init.zeros_(projection.bias)  # type: ignore[arg-type]
+
+    def forward(self, **inputs: Tensor) -> Any:
+        """Return the student's output."""
+        return self.student(**inputs, **(self.outputs if self.training else {}))
+
+
+def inner_outputs(step: dict[str, Any]) -> dict[str, bool]:
+    """Return what a forward pass must give beside the logits, for the weights of `step`; {} for nothing."""
+    return {f"output_{part}": True for key, (part, _) in INNER_LOSSES.items() if step[key] > 0}
+
+
+def white_box_objective(
+    response: Objective,
+    learner: WhiteBoxStudent,
+    teacher: nn.Module,
+    pairs: list[tuple[int, int]],
+    step: dict[str, Any],
+    *,
+    bf16: bool,
+) -> Objective:
+    """Return `response` (soft and hard loss) plus the weighted losses inside the network.
+
+    Each of these is a mean over the layer pairs, so that its weight means the same for a student
+    of any depth. The teacher runs in evaluation mode on the student's own inputs.
+    """
+    losses = [
+        (step[key] / len(pairs), part, loss)
+        for key, (part, loss) in INNER_LOSSES.items()
+        if step[key] > 0
+    ]
+
+    def objective(
+        output: Any, inputs: dict[str, Tensor], indices: list[int], progress: float
+    ) -> Tensor:
+        total = response(output, inputs, indices, progress)
+        mask = inputs["attention_mask"]
+        autocast = torch.autocast(mask.device.type, torch.bfloat16) if bf16 else nullcontext()
+        with torch.no_grad(), autocast:
+            target = teacher(**inputs, **learner.outputs)
+        for place, pair in enumerate(pairs):
+            for weight, part, loss in losses:
+                layers = zip((output, target), pair, strict=True)
+                ours, theirs = (layer_of(part, model, layer) for model, layer in layers)
+                if part == HIDDEN_STATES:
+                    ours = learner.projections[place](ours)
+                total = total + weight * loss(ours, theirs, mask)
+        return total
+
+    return objective
+
+
+def layer_of(part: str, output: Any, layer: int) -> Tensor:
+    """Return what `layer` (from 0) of a network gave as `part` of its output, in fp32.
+
+    The first of the hidden states is the embeddings' output.
+    """
+    tensor: Tensor = output[part][layer + (part == HIDDEN_STATES)]
+    return tensor.float()
