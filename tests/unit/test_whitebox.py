@@ -21,6 +21,7 @@ from emopress.runtime.load import load
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
 from emopress.train.finetune import finetune, save_transformer
+from emopress.train.losses import cosine_loss
 from emopress.train.run import TrainingRun
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import pad_id
@@ -392,7 +393,7 @@ def test_losses_inside_bring_the_student_nearer_to_its_teacher(
                 for model in (load_transformer(folder), teacher)
             ]
         mask = inputs["attention_mask"]
-        return whitebox.cosine_loss(*states, mask).item()
+        return cosine_loss(*states, mask).item()
 
     plain = teach.run(tmp_path / "plain", layers=[1], train=settings)
     guided = teach.run(tmp_path / "guided", layers=[1], train=settings, cosine_weight=50.0)
