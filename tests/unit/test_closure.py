@@ -124,6 +124,8 @@ def test_each_source_has_a_stamp_of_its_own():
     sources += [("emopress.a:b", "emopress.a:c")]
     assert len({stamp_path(*source) for source in sources}) == len(sources)
     assert stamp_path("emopress.a:c", "emopress.a:b") == stamp_path(*sources[-1])
+    stamps = {stamp_path("a.py", named=named) for named in (None, [], ["emopress.a:b"])}
+    assert len(stamps) == 3
     assert stamp_path("finetune.py").name == "finetune.txt"
     assert stamp_path("emopress.compress.trim:trim").name == "compress.trim.trim.txt"
 
@@ -150,6 +152,8 @@ def test_a_module_that_imports_by_name_needs_all_that_it_names(tree):
     closure._imports.cache_clear()
     (tree / "emopress" / "four.py").write_text("from importlib import import_module\n" + table)
     assert "emopress/unused.py" in code_of("emopress.four:make")
+    assert "emopress/unused.py" in code_of("emopress.four:make", named=["emopress.unused:A"])
+    assert "emopress/unused.py" not in code_of("emopress.four:make", named=["emopress.one:A"])
 
 
 def modules(script):

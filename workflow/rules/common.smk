@@ -4,6 +4,7 @@ import re
 
 from emopress import recipe
 from emopress.jobs import code as closure
+from emopress.runtime.load import RUNTIMES as BUNDLE_RUNTIMES
 from emopress.study.memory_plan import prediction_mb, training_mb
 
 
@@ -33,15 +34,25 @@ def here(path):
     return os.path.relpath(ROOT / path)
 
 
-def code_of(*sources):
-    """Return the input `code` of a rule, the file that stands for the library modules that its job needs.
+def code_of(*sources, named=None):
+    """Return the input `code` of a rule, the file that stands for the code that its job runs (`jobs.code.code_of`).
 
     `sources` are its makers ("emopress.compress.trim:trim"), or the name of its script. The Snakemake
     that the user started brings the file up to date, before it looks which files are there.
     """
     if workflow.is_main_process:
-        closure.write_stamp(*sources)
-    return closure.stamp_path(*sources).as_posix()
+        closure.write_stamp(*sources, named=named)
+    return closure.stamp_path(*sources, named=named).as_posix()
+
+
+def predicting_code_of(*sources):
+    """Return the input `code` of a rule that predicts with a bundle: of the runtimes it holds that bundle's alone."""
+    stamps = {None: code_of(*sources)}
+    for name, runtime in BUNDLE_RUNTIMES.items():
+        stamps[name] = code_of(*sources, named=[runtime])
+    return lambda wildcards: stamps[
+        STUDY.runtime_of(wildcards.get("variant") or wildcards.generative)
+    ]
 
 
 def any_of(names):

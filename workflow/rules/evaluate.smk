@@ -69,7 +69,7 @@ rule predict:
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
         noise="results/data/{dataset}/noise.parquet",
-        code=code_of("predict.py"),
+        code=predicting_code_of("predict.py"),
     output:
         predictions="results/{dataset}/{variant}/seed{seed}/predictions.parquet",
         cut="results/{dataset}/{variant}/seed{seed}/cut.json",
@@ -105,7 +105,7 @@ use rule predict as predict_generative with:
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
         noise="results/data/{dataset}/noise.parquet",
-        code=code_of("predict.py"),
+        code=predicting_code_of("predict.py"),
     output:
         predictions="results/{dataset}/{generative}/seed{seed}/predictions.parquet",
         cut="results/{dataset}/{generative}/seed{seed}/cut.json",

@@ -115,7 +115,7 @@ rule teacher_logits:
     input:
         bundle="results/{dataset}/{variant}/seed{seed}/bundle/bundle.json",
         train="results/data/{dataset}/train.parquet",
-        code=code_of("teacher_logits.py"),
+        code=predicting_code_of("teacher_logits.py"),
     output:
         logits="results/{dataset}/{variant}/seed{seed}/logits/train.safetensors",
     log:

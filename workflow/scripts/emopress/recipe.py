@@ -88,6 +88,19 @@ def is_large(variant: str, models: Entries, passes: Entries) -> bool:
     return models[root(variant, passes)].get("runtime") == "transformers"
 
 
+def runtime_of(variant: str, models: Entries, passes: Entries) -> str | None:
+    """Return which runtime predicts with bundles of `variant`; None if that is a search's choice."""
+    kinds = [passes[name]["kind"] for name in parse(variant).passes]
+    if "search" in kinds:
+        return None
+    if "openvino" in kinds:
+        return "openvino"
+    if is_large(variant, models, passes):
+        return "transformers"
+    name = family(variant, models, passes)
+    return name if name in ("linear", "dense") else "onnxruntime"
+
+
 def unknown_names(variant: str, models: Collection[str], passes: Collection[str]) -> list[str]:
     """Return one readable line per name in `variant` that is neither of `models` nor of `passes`."""
     recipe = parse(variant)

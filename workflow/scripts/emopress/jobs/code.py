@@ -4,17 +4,18 @@ Snakemake sees a change in a script but not in what the script imports (its resu
 every rule therefore has an input `code`: one file, the stamp, that lists the modules with their hashes.
 (Thirty modules as inputs of each job would make the planning of large studies half as slow again.)
 
-A source of code is a maker, the function that a job calls ("emopress.compress.trim:trim"),
-or a script of the rules ("figures.py"). What it needs are all modules that it imports, directly or not, in
-functions too, but for imports under `if TYPE_CHECKING:`. A module that imports importlib also needs the makers that
-it names in its texts. The room `jobs` is never among them: nothing in it shapes a result.
+A source of code is a maker, the function that a job calls ("emopress.compress.trim:trim"), or a script
+of the rules ("figures.py"). What it needs are all modules that it imports, directly or not, in functions
+too, but for imports under `if TYPE_CHECKING:`. A module that imports importlib also needs the makers and
+classes that it names in its texts: all of them, or those that a rule says its job uses. The room `jobs`
+is never among them: nothing in it shapes a result.
 """
 
 import ast
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -57,17 +58,17 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
                 queue.append(inner)
 
 
-def _makers_named(tree: ast.AST) -> Iterator[str]:
-    """Yield the modules of all makers that the texts of a file name."""
+def _named(tree: ast.AST) -> Iterator[str]:
+    """Yield all makers and classes that the texts of a file name."""
     for node in ast.walk(tree):
         text = node.value if isinstance(node, ast.Constant) else None
         if isinstance(text, str) and BY_NAME.fullmatch(text):
-            yield text.partition(":")[0]
+            yield text
 
 
 @cache
-def _imports(path: Path) -> frozenset[Path]:
-    """Return the library files that the imports anywhere in a file execute."""
+def _imports(path: Path) -> tuple[frozenset[Path], frozenset[str]]:
+    """Return the library files that the imports anywhere in a file execute, and what else it imports by name."""
     names: set[str] = set()
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     for node in _statements(tree):
@@ -75,10 +76,9 @@ def _imports(path: Path) -> frozenset[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    if {"importlib", "importlib.import_module"} & names:
-        names |= set(_makers_named(tree))
+    by_name = _named(tree) if {"importlib", "importlib.import_module"} & names else ()
     of_library = (name for name in names if name.split(".")[0] == PACKAGE)
-    return frozenset(path for name in of_library for path in _files_of(name))
+    return frozenset(path for name in of_library for path in _files_of(name)), frozenset(by_name)
 
 
 def _files_that_hold(source: str) -> list[Path]:
@@ -93,12 +93,17 @@ def _files_that_hold(source: str) -> list[Path]:
     return files
 
 
-def code_of(*sources: str) -> list[str]:
-    """Return the files that makers or scripts need and are, sorted, relative to here."""
+def code_of(*sources: str, named: Collection[str] | None = None) -> list[str]:
+    """Return the files that makers or scripts need and are, sorted, relative to here.
+
+    `named`: which of the classes that modules import by name the job uses; None: it may use all.
+    """
     needed = {file for source in sources for file in _files_that_hold(source)}
     queue = list(needed)
     while queue:
-        new = _imports(queue.pop()) - needed
+        imported, by_name = _imports(queue.pop())
+        used = (name for name in by_name if named is None or name in named)
+        new = {*imported, *(file for name in used for file in _files_that_hold(name))} - needed
         needed |= new
         queue += new
     return sorted(os.path.relpath(path) for path in needed)
@@ -112,24 +117,27 @@ def code_hash(stamp: Path | str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def stamp_path(*sources: str) -> Path:
-    """Return the file, relative to here, that stands for the library code of makers or scripts.
+def stamp_path(*sources: str, named: Collection[str] | None = None) -> Path:
+    """Return the file, relative to here, that stands for the code of makers or scripts (see `code_of`).
 
-    Its name is theirs: "finetune.txt", or "compress.trim.trim.txt".
+    Its name is theirs: "finetune.txt", "compress.trim.trim.txt", "predict=runtime.dense.DenseClassifier.txt".
     """
-    names = (source.removesuffix(".py").removeprefix(f"{PACKAGE}.") for source in sources)
-    return STAMPS / f"{'+'.join(sorted(names)).replace(':', '.')}.txt"
+    parts = [sources] if named is None else [sources, named]
+    names = [
+        "+".join(sorted(source.removeprefix(f"{PACKAGE}.") for source in part)) for part in parts
+    ]
+    return STAMPS / f"{'='.join(names).replace('.py', '').replace(':', '.')}.txt"
 
 
-def write_stamp(*sources: str) -> None:
+def write_stamp(*sources: str, named: Collection[str] | None = None) -> None:
     """Write `stamp_path`: a line for each of the modules, with its SHA-256; nothing if it says so already.
 
     A new one is as old as the newest module, so that a copy of finished results is not made again.
     """
-    files = code_of(*sources)
+    files = code_of(*sources, named=named)
     names = [Path(os.path.relpath(path, SCRIPTS)).as_posix() for path in files]
     lines = (f"{sha256_of(path)}  {name}\n" for path, name in zip(files, names, strict=True))
-    text, stamp = "".join(lines), stamp_path(*sources)
+    text, stamp = "".join(lines), stamp_path(*sources, named=named)
     is_new = not stamp.is_file()
     if is_new or stamp.read_text(encoding="utf-8") != text:
         with replaced_file(stamp) as temporary:

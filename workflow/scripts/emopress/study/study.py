@@ -179,6 +179,10 @@ class Study:
         """Return whether bundles of `variant` run in transformers (`models.<name>.runtime`)."""
         return recipe.is_large(variant, self.models, self.passes)
 
+    def runtime_of(self, variant: str) -> str | None:
+        """Return which runtime predicts with bundles of `variant`; None if that is a search's choice."""
+        return recipe.runtime_of(variant, self.models, self.passes)
+
     def has_large(self) -> bool:
         """Return whether any variant is large."""
         return any(self.is_large(name) for names in self.variants.values() for name in names)
