@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emopress.runtime.dense import AVERAGE
+from emopress.runtime.lexicon import AVERAGE
 
 
 class Output(NamedTuple):

@@ -24,8 +24,7 @@ from emopress.runtime.dense import (
     read_model,
     write_model,
 )
-from emopress.runtime.load import load
-from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities
+from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities, task_of
 
 
 class Loss(NamedTuple):
@@ -127,8 +126,9 @@ class Same:
 
 def validation_loss(parent: Path, validation: Path) -> LossOf:
     """Return the function layers -> loss on the texts of `validation`, against the bundle `parent`."""
-    classifier = load(parent)
-    assert isinstance(classifier, DenseClassifier)  # the recipe grammar lets no other through
+    bundle = read_bundle(parent)
+    task, thresholds = task_of(bundle.manifest), bundle.manifest.get("thresholds")
+    classifier = DenseClassifier.of_bundle(bundle, threads=1, device="cpu")
     frame = pandas.read_parquet(validation, columns=["text", "label"])
     cut = classifier.cut([classifier.normalise(text) for text in frame["text"]])
     classes = len(classifier.labels)
@@ -146,9 +146,9 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
 
     def loss(layers: Sequence[Layer]) -> Loss:
         quantized_logits = logits(layers)
-        given = decided(probabilities(quantized_logits, classifier.task), classifier.thresholds)
+        given = decided(probabilities(quantized_logits, task), thresholds)
         f1 = f1_score(labels, given, labels=range(classes), average="macro", zero_division=0)
-        return Loss(1 - float(f1), divergence(full, quantized_logits, classifier.task))
+        return Loss(1 - float(f1), divergence(full, quantized_logits, task))
 
     return loss
 

@@ -11,8 +11,7 @@ from emopress.checkpoint import library_versions
 from emopress.dense.model import DenseModel
 from emopress.dense.table import first_vectors
 from emopress.devices import pick_device
-from emopress.runtime.dense import FLATTEN
-from emopress.runtime.lexicon import Lexicon
+from emopress.runtime.lexicon import FLATTEN, Lexicon
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, Texts, label_tensor
 from emopress.train.lesson import checkpoint_folder, lesson, train_model

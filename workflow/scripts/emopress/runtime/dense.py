@@ -23,11 +23,10 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser, labels_and_normaliser
 from emopress.runtime.codes import dequantize, pack, unpack
-from emopress.runtime.lexicon import Lexicon
+from emopress.runtime.lexicon import AVERAGE, Lexicon
 
 MODEL = "model.npz"
 VECTORS, OUTPUT = "vectors", "output"
-AVERAGE, FLATTEN = "average", "flatten"
 Cut = list[list[int]]  # a text: for each of its words the rows whose mean is its vector
 
 

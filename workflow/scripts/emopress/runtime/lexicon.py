@@ -15,6 +15,7 @@ from functools import cache
 JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner, which Bengali spelling uses
 SELECTORS = "\ufe0e\ufe0f"  # a symbol as text or as emoji
 APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
+AVERAGE, FLATTEN = "average", "flatten"  # how the vectors of a text's words are pooled
 BEGIN, END = "<", ">"  # of a word, so that a prefix differs from the same letters elsewhere
 FNV_OFFSET, FNV_PRIME = 2166136261, 16777619
 
