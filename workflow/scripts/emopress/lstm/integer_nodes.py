@@ -100,7 +100,7 @@ class IntegerNodes(Nodes):
         width = self.constant("width", np.array([self.width]))
         shape = self.add("Concat", rows, width, gives="start.shape", axis=0)
         zero_point = self.quantized.activations["state"].zero_point
-        starts = {
+        starts: dict[str, np.ndarray] = {
             "start.codes": np.array([zero_point], dtype=np.uint8),
             "start.cell": np.zeros(1, dtype=np.float32),
         }
