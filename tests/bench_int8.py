@@ -34,12 +34,12 @@ from bench_shapes import MINILM, checkpoint, step  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
 from emopress.bundle.quantize import quantize  # noqa: E402
 from emopress.data.prepare import prepare_dataset  # noqa: E402
+from emopress.entries.data import DataSet  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
 from emopress.measure.timing import chosen_texts  # noqa: E402
 from emopress.runtime import processor  # noqa: E402
 from emopress.runtime.load import load  # noqa: E402
-from emopress.study.defaults import with_defaults  # noqa: E402
-from emopress.study.schema import schema  # noqa: E402
+from emopress.study.layers import with_normalisation  # noqa: E402
 from emopress.train.tokenizer import SPECIAL_TOKENS, train_wordpiece  # noqa: E402
 
 VOCABULARY = 30_522
@@ -52,7 +52,7 @@ Predict = Callable[[str], np.ndarray]  # a text to its logits [C]
 def prepared(name: str, raw: Path, folder: Path) -> Path:
     """Prepare a data set of the catalogue from its files in `raw`, as the workflow does; return `folder`."""
     catalogue = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text(encoding="utf-8"))
-    entry = with_defaults(catalogue[name], schema()["$defs"]["dataset"])
+    entry = with_normalisation({name: DataSet(**catalogue[name]).plain()})[name]
     prepare_dataset(name, entry, raw, folder)
     return folder
 

@@ -31,9 +31,8 @@ from emopress.checkpoint import library_versions, write_manifest  # noqa: E402
 from emopress.compress.low_rank import low_rank  # noqa: E402
 from emopress.compress.prune_structured import prune_structured  # noqa: E402
 from emopress.compress.trim import trim  # noqa: E402
+from emopress.entries.study import pass_entry  # noqa: E402
 from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
-from emopress.study.defaults import with_defaults  # noqa: E402
-from emopress.study.schema import schema  # noqa: E402
 from emopress.train.finetune import save_transformer  # noqa: E402
 from emopress.train.run import TrainingRun  # noqa: E402
 from emopress.train.tokenizer import (  # noqa: E402
@@ -54,9 +53,9 @@ ROUNDS, TEXTS = 7, 12
 TIMING = {"rounds": ROUNDS, "warmup": 3, "batch_size": 1}
 
 
-def step(definition: str, **entry: Any) -> dict[str, Any]:
+def step(name: str, **entry: Any) -> dict[str, Any]:
     """Return a pass's config entry with its defaults."""
-    return {"name": definition, **with_defaults(entry, schema()["$defs"][definition])}
+    return {"name": name, **pass_entry(entry).plain()}
 
 
 def checkpoint(folder: Path, init: dict[str, Any], words: list[str]) -> Path:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from command_line import STUCK_S
+from plain_entries import plain_entry
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the network
 # Beside another busy process models as small as these train up to three times as fast with one thread. (The
@@ -48,26 +49,19 @@ def one_torch_thread():
 
 @pytest.fixture(scope="session")
 def training():
-    """Return a function that gives training settings: the schema's defaults and what it is told."""
-    from emopress.study.defaults import with_defaults
-    from emopress.study.schema import schema
+    """Return a function that gives training settings: the defaults and what it is given."""
+    from emopress.entries.training import Training
 
     def settings(**changes):
-        return {**with_defaults({}, schema()["$defs"]["training"]), "precision": "fp32", **changes}
+        return {**Training().plain(), "precision": "fp32", **changes}
 
     return settings
 
 
 @pytest.fixture(scope="session")
 def filled():
-    """Return a function that fills the defaults into one entry (`linear`, `quantize`, ...)."""
-    from emopress.study.defaults import with_defaults
-    from emopress.study.schema import schema
-
-    def fill(definition, /, **entry):
-        return {"name": "a-name", **with_defaults(entry, schema()["$defs"][definition])}
-
-    return fill
+    """Return a function that gives a model's or pass's entry (`linear`, `quantize`, ...) with its defaults."""
+    return plain_entry
 
 
 @pytest.fixture

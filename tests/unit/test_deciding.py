@@ -1,10 +1,13 @@
 """Which metric decides, what it is called with one and with several labels, and what budgets limit."""
 
+from typing import get_args
+
 import pandas as pd
 import pytest
 
+from emopress.entries.budget import Budget, Limits
+from emopress.entries.study import Metric
 from emopress.measure.deciding import DECIDING, METRICS, Judge, judge_of, misfit
-from emopress.study.schema import schema
 from emopress.tasks import MULTI, SINGLE
 
 
@@ -12,12 +15,11 @@ def names(metrics):
     return [metric.name for metric in metrics]
 
 
-def test_the_schema_knows_the_same_metrics():
-    node = schema()["properties"]["study"]["items"]["properties"]["judge_by"]
-    assert node["enum"] == list(METRICS)
+def test_entries_know_the_same_metrics():
+    assert list(get_args(Metric)) == list(METRICS)
     losses = {f"max_{key}_loss" for key in METRICS} | {"max_loss", "max_size_mb", "max_latency_ms"}
-    assert set(schema()["$defs"]["budget"]["properties"]) == losses | {"prefer"}
-    assert set(schema()["$defs"]["search"]["properties"]["budget"]["properties"]) == losses
+    assert set(Budget.model_fields) == losses | {"prefer"}
+    assert set(Limits.model_fields) == losses
 
 
 def test_what_is_told_and_how_it_is_called():

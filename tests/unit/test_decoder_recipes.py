@@ -7,7 +7,7 @@ import yaml
 
 from emopress.errors import UserError
 from emopress.recipe import is_large, problems, recorded, root
-from emopress.study.defaults import merged, without_nulls
+from emopress.study.layers import merged, without_nulls
 from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]

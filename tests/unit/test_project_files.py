@@ -1,17 +1,19 @@
 """What is written twice agrees: config reference and schema, lock file and environments, pins."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from packaging.requirements import Requirement
 
 import document_config
 import pin_revisions
 from emopress.errors import UserError
-from emopress.study.schema import schema
+from emopress.study.json_schema import SCHEMA, config_schema, schema_text
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -24,16 +26,34 @@ def locked(name):
     return {pin.split("==")[0].lower().replace("_", "-"): pin.split("==")[1] for pin in pins}
 
 
-def test_the_config_page_is_written_from_the_schema():
+def test_the_config_page_and_the_editors_schema_are_written_from_the_entries():
     page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
     assert page == document_config.page(), "run `make docs`"
+    assert (ROOT / SCHEMA).read_text(encoding="utf-8") == schema_text(), "run `make docs`"
 
 
 def test_the_config_page_has_every_key():
     page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
-    keys = {key for node in [schema(), *schema()["$defs"].values()] for key in all_keys(node)}
+    schema = config_schema()
+    keys = {key for node in [schema, *schema["$defs"].values()] for key in all_keys(node)}
     missing = [key for key in keys if not re.search(rf"`(\S+[.\]])?{re.escape(key)}`", page)]
     assert len(keys) > 60 and not missing
+
+
+STUDIES = sorted(
+    path
+    for path in (ROOT / "config").glob("*.yaml")
+    if path.name not in ("datasets.yaml", "published.yaml") and "miniature" not in path.name
+)  # whole studies: the others hold data sets, figures, or changes of another config
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
+def test_editors_are_offered_a_schema_that_the_study_meets(path):
+    text = path.read_text(encoding="utf-8")
+    first, schema = text.split("\n", 1)[0], json.loads((ROOT / SCHEMA).read_text("utf-8"))
+    assert first == f"# yaml-language-server: $schema=../{SCHEMA}"
+    Draft202012Validator.check_schema(schema)
+    assert not list(Draft202012Validator(schema).iter_errors(yaml.safe_load(text)))
 
 
 def all_keys(node):

@@ -10,7 +10,7 @@ import yaml
 from emopress.errors import UserError
 from emopress.report.tables.published import WITHIN, compared, position, printed, published_table
 from emopress.study.checks import published_errors
-from emopress.study.defaults import merged
+from emopress.study.layers import merged
 from emopress.study.published import FIGURES, PUBLISHED, load_published
 from emopress.study.study import load_study
 
@@ -255,7 +255,7 @@ def test_a_study_that_names_what_is_not_there_is_refused(published):
     ]
     block["published"] = {"big": {"row": "one_a", "differs": "x"}}
     assert list(published_errors(config, published)) == [
-        "study.d.published.big.row: unknown row 'one_a'; did you mean 'one-a'? Rows are: one-a, one-b, two-a"
+        "study.d.published.big.row: unknown row 'one_a'; did you mean 'one-a'? Allowed: one-a, one-b, two-a"
     ]
 
 

@@ -8,7 +8,7 @@ import yaml
 from emopress import recipe
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge
-from emopress.study.defaults import merged, without_nulls
+from emopress.study.layers import merged, without_nulls
 from emopress.study.reserved import DATASETS, LABELS
 from emopress.study.study import load_study
 
@@ -204,7 +204,7 @@ MULTILABEL = {
         ({"groups": {"good": ["joy"]}}, "groups: give one for each of labels: good, bad"),
         (
             {"groups": {"good": ["joy", "fear"], "bad": ["love", "fear"]}},
-            "groups: 'fear' stands in two of them",
+            "groups: 'fear' is in two of them",
         ),
         (
             {"groups": {"good": ["joy"], "bad": ["fear", "envy"]}},
@@ -250,7 +250,7 @@ def test_unknown_data_set(config):
 
 def test_data_set_twice(config):
     config["study"].append({"dataset": "demo-en", "variants": ["tiny"]})
-    assert "study: dataset 'demo-en' stands twice" in refused(config)
+    assert "study: dataset 'demo-en' is listed twice" in refused(config)
 
 
 def test_reference_must_be_a_variant(config):
@@ -448,7 +448,7 @@ SUBWORD = {"source": "subword", "dimension": 50}
         ({"vectors": {**GLOVE, "member": "v.txt"}}, "models.d.vectors.member: "),
         (
             {"vectors": {**GLOVE, "url": "https://example.org/v.txt"}},
-            "models.d.vectors: 'url' needs 'sha256' beside it",
+            "models.d.vectors: 'url' needs 'sha256' as well",
         ),
         ({"vectors": {**SUBWORD, "file": "v.txt"}}, "models.d.vectors: unknown key 'file'"),
         ({"vectors": {"source": "elmo"}}, "'elmo' is not one of glove, subword, random"),
@@ -479,12 +479,12 @@ def test_affine_takes_a_percentile_or_searches_one(config):
     config["passes"]["q4"] = {**affine, "percentile": 99, "search": [99, 100]}
     assert "passes.q4: give exactly one of percentile, search" in refused(config)
     config["passes"]["q4"] = {**affine, "bits": 9, "percentile": 99}
-    assert "passes.q4.bits: 9 is greater than the maximum of 8" in refused(config)
+    assert "passes.q4.bits: 9 is too large; it must be at most 8" in refused(config)
 
 
 def test_null_in_a_single_file_is_a_mistake(config):
     config["passes"]["mag50"]["recover"] = None
-    assert "passes.mag50.recover: None is not of type object" in refused(config)
+    assert "passes.mag50.recover: null is not allowed; leave the key out" in refused(config)
 
 
 def test_adapters_and_qat_must_say_their_learning_rate(config):

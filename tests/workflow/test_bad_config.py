@@ -98,7 +98,7 @@ def test_all_mistakes_are_reported_at_once(good):
 def test_an_entry_with_a_mistake_is_no_unknown_name(good):
     """A variant, student, teacher or trial that names it gets no line of its own."""
     good = changed(good, ("models", "tiny", "init", "layers"), 0)
-    assert refused(good) == ["models.tiny.init.layers: 0 is less than the minimum of 1"]
+    assert refused(good) == ["models.tiny.init.layers: 0 is too small; it must be at least 1"]
     good = changed(yaml.safe_load(GOOD), ("passes", "mag50", "amount"), 2)
     good["passes"]["auto"] = {"kind": "search", "passes": ["mag50"], "budget": {"max_size_mb": 1}}
     good["study"][0]["variants"].append("tiny+auto")

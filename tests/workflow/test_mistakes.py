@@ -35,7 +35,7 @@ MISTAKES = {
     misspelt: "config: passes.mag50: unknown key 'ammount'; did you mean 'amount'?",
     unknown_variant: "config: study.demo-en: variant 'tiny+squash': unknown pass 'squash'; passes are:",
     impossible_chain: "variant 'tiny+int8-static+mag50': pass 'mag50' (prune magnitude) cannot follow 'int8-static'",
-    wrong_type: "config: seeds: '0' is not of type array",
+    wrong_type: "config: seeds: '0' is not a list",
     unknown_key: "config: unknown key 'colour'",
 }
 

@@ -1,15 +1,18 @@
-"""Writes config/README.md from the schema, so that the two cannot disagree.
+"""Writes config/README.md and the editors' schema from the entries, so that they cannot disagree.
 
 python workflow/scripts/document_config.py            (make docs)
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from emopress.recipe import LARGE_PASSES, PASSES, article
-from emopress.study.schema import resolve, schema
+from emopress.study.json_schema import SCHEMA, branches, config_schema, resolve, schema_text
 
-TARGET = Path(__file__).parents[2] / "config" / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGE = Path("config") / "README.md"
+Node = dict[str, Any]
 OPENING = """\
 # The config
 
@@ -27,8 +30,14 @@ snakemake --cores 4 --configfile my.yaml --config mirror=DIR -- report  # yours
 
 A config file given with `--configfile` is read alone: nothing of the demo is merged into it, so it must hold every
 model and pass that its variants name. All mistakes of a config are reported at once, a line each, before anything
-runs. Equal numbers are one value: `C: 1` after `C: 1.0` makes nothing again. This page is written from
-`workflow/schemas/config.schema.yaml` by `make docs`.
+runs. Equal numbers are one value: `C: 1` after `C: 1.0` makes nothing again. This page and
+`workflow/schemas/config.schema.json` are written from `workflow/scripts/emopress/entries/` by `make docs`. An editor
+with a YAML language server (VS Code's YAML extension and others) completes and checks a config that begins with this
+line, the path seen from the config:
+
+```yaml
+# yaml-language-server: $schema=../workflow/schemas/config.schema.json
+```
 
 ## Recipes
 
@@ -65,64 +74,31 @@ reruns nothing.
     DIR/vectors/<file>          the file of a dense model's vectors
 
 """
-SECTIONS = {
-    "budgets.<name>": "budget",
-    "datasets.<name>": "dataset",
-    "models.<name>, family transformer": "transformer",
-    "models.<name>, family linear": "linear",
-    "models.<name>, family dense": "dense",
-    "models.<name>, family dense: vectors, source glove": "glove",
-    "models.<name>, family dense: vectors, source subword": "subword",
-    "models.<name>, family dense: vectors, source random": "random",
-    "models.<name>, family lstm": "lstm",
-    "passes.<name>, kind distill": "distill",
-    "passes.<name>, kind trim": "trim",
-    "passes.<name>, kind prune, method magnitude": "magnitude",
-    "passes.<name>, kind prune, method structured": "structured",
-    "passes.<name>, kind low-rank": "low_rank",
-    "passes.<name>, kind adapt": "adapt",
-    "passes.<name>, kind qat": "qat",
-    "passes.<name>, kind quantize, method static": "static",
-    "passes.<name>, kind quantize, method dynamic": "dynamic",
-    "passes.<name>, kind quantize, method int4": "int4",
-    "passes.<name>, kind quantize, method nf4": "nf4",
-    "passes.<name>, kind quantize, method fp16": "fp16",
-    "passes.<name>, kind quantize, method bf16": "bf16",
-    "passes.<name>, kind quantize, method weight-only": "weight_only",
-    "passes.<name>, kind quantize, method affine": "affine",
-    "passes.<name>, kind quantize, method rtn": "rtn",
-    "passes.<name>, kind quantize, method gpfq": "gpfq",
-    "passes.<name>, kind openvino": "openvino",
-    "passes.<name>, kind pack": "pack",
-    "passes.<name>, kind search": "search",
-    "Training settings (train, recover)": "training",
-}
-SHARED = "training"  # its own section, not repeated wherever it is used
+TRAINING = (
+    "Training settings (train, recover)"  # a section of its own, not repeated wherever it is used
+)
+SETTINGS = ("Training", "AdaptTraining", "SmallTraining")
 
 
-def allowed(node: dict[str, Any]) -> str:
+def allowed(schema: Node, node: Node) -> str:
     """Return the allowed values of a schema node in words."""
+    node = resolve(schema, node)
     if "const" in node:
         return f"`{_plain(node['const'])}`"
     if "enum" in node:
         return ", ".join(f"`{_plain(value)}`" for value in node["enum"])
     if "anyOf" in node:
-        return " or ".join(allowed(resolve(choice)) for choice in node["anyOf"])
-    kind = node.get("type", "any")
-    if isinstance(kind, list):
-        bounds = {key: node[key] for key in ("minimum", "maximum") if key in node}
-        numeric = ("integer", "number")
-        kinds = ({"type": one, **(bounds if one in numeric else {})} for one in kind)
-        return " or ".join(allowed({"items": node.get("items", {}), **one}) for one in kinds)
+        return " or ".join(allowed(schema, choice) for choice in node["anyOf"])
+    kind = node["type"]
     if kind == "array":
-        return f"list of {allowed(resolve(node.get('items', {})))}"
+        return f"list of {allowed(schema, node['items'])}"
     low = node.get("minimum", node.get("exclusiveMinimum"))
     high = node.get("maximum", node.get("exclusiveMaximum"))
     bounds = []
     if low is not None:
-        bounds.append(f"{'above' if 'exclusiveMinimum' in node else 'from'} {low:g}")
+        bounds.append(f"{'above' if 'exclusiveMinimum' in node else 'from'} {low}")
     if high is not None:
-        bounds.append(f"{'below' if 'exclusiveMaximum' in node else 'to'} {high:g}")
+        bounds.append(f"{'below' if 'exclusiveMaximum' in node else 'to'} {high}")
     if "pattern" in node:
         bounds.append(f"matching `{node['pattern']}`".replace("|", "\\|"))
     return " ".join(["mapping" if kind == "object" else kind, *bounds])
@@ -140,30 +116,54 @@ def _default(node: dict[str, Any], required: bool) -> str:
     return f"`{_plain(node['default'])}`"
 
 
-def rows(node: dict[str, Any], prefix: str = "") -> list[str]:
-    """Return one table row per key of a schema node and of the mappings and lists below it."""
-    found = []
-    for key, raw in node.get("properties", {}).items():
-        child = resolve(raw)
+def rows(schema: Node, node: Node, prefix: str = "") -> Iterator[str]:
+    """Yield one table row per key of a schema node and of the mappings and lists below it."""
+    for key, raw in node["properties"].items():
+        child = resolve(schema, raw)
         required = key in node.get("required", [])
         name = f"{prefix}{key}"
-        found.append(
-            f"| `{name}` | {allowed(child)} | {_default(child, required)} | "
-            f"{child.get('description', '').replace('|', chr(92) + '|')} |"
+        yield (
+            f"| `{name}` | {allowed(schema, child)} | {_default(child, required)} | "
+            f"{child['description'].replace('|', chr(92) + '|')} |"
         )
-        if str(raw.get("$ref", "")).endswith(f"/{SHARED}"):
+        if raw.get("$ref", "").rsplit("/", 1)[-1] in SETTINGS:
             continue
-        if child.get("type") == "object" and "properties" in child:
-            found += rows(child, f"{name}.")
-        if child.get("type") == "array" and "properties" in resolve(child.get("items", {})):
-            found += rows(resolve(child["items"]), f"{name}[].")
-    return found
+        items = resolve(schema, child.get("items", {}))
+        values = child.get("additionalProperties") or {}
+        if "properties" in child:
+            yield from rows(schema, child, f"{name}.")
+        if "properties" in items:
+            yield from rows(schema, items, f"{name}[].")
+        if "$ref" in values:
+            yield from rows(schema, resolve(schema, values), f"{name}.<name>.")
 
 
-def table(node: dict[str, Any]) -> str:
+def table(schema: Node, node: Node) -> str:
     """Return the Markdown table of a schema node."""
     head = "| key | allowed | default | what |\n| :--- | :--- | :--- | :--- |\n"
-    return head + "\n".join(rows(node)) + "\n"
+    return head + "\n".join(rows(schema, node)) + "\n"
+
+
+def sections(schema: Node) -> Iterator[tuple[str, Node]]:
+    """Yield title and node of what has a table of its own: every sort of entry."""
+    for place in ("budgets", "datasets", "models", "passes"):
+        (entry,) = schema["properties"][place]["patternProperties"].values()
+        for node in (resolve(schema, branch) for branch in branches(entry)):
+            where = ", ".join([f"{place}.<name>", *_constants(node)])
+            yield where, node
+            for key, child in node["properties"].items():
+                for choice in branches(child) if "allOf" in child else ():
+                    choice = resolve(schema, choice)
+                    yield f"{where}: {', '.join([key, *_constants(choice)])}", choice
+    yield TRAINING, schema["$defs"]["Training"]
+
+
+def _constants(node: Node) -> list[str]:
+    return [
+        f"{key} {child['const']}"
+        for key, child in node["properties"].items()
+        if "const" in child and isinstance(child["const"], str)
+    ]
 
 
 def order_rules() -> str:
@@ -190,11 +190,13 @@ def page() -> str:
     """Return the whole page."""
     large = ", ".join(f"`{sort}`" for sort in LARGE_PASSES)
     opening = OPENING.replace("{passes}", order_rules()).replace("{large}", large)
-    parts = [opening, "## Keys of a study\n\n", table(schema())]
-    for title, name in SECTIONS.items():
-        parts += [f"\n## {title}\n\n", table(schema()["$defs"][name])]
+    schema = config_schema()
+    parts = [opening, "## Keys of a study\n\n", table(schema, schema)]
+    for title, node in sections(schema):
+        parts += [f"\n## {title}\n\n", table(schema, node)]
     return "".join(parts)
 
 
 if __name__ == "__main__":
-    TARGET.write_text(page(), encoding="utf-8")
+    (ROOT / PAGE).write_text(page(), encoding="utf-8")
+    (ROOT / SCHEMA).write_text(schema_text(), encoding="utf-8")

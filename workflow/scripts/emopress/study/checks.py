@@ -1,97 +1,134 @@
-"""What is wrong with a config that its schema allows: entries that do not fit, idle keys, impossible variants."""
+"""What is wrong between the entries of a config: unknown names, students that cannot learn, impossible variants."""
 
-import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from emopress import recipe
+from emopress.errors import unknown
 from emopress.measure.deciding import ACCURACY, DECIDING, misfit
-from emopress.study.checks_models import model_errors
-from emopress.study.schema import SECTIONS
-from emopress.study.sound import Aside
+from emopress.study.mistakes import SECTIONS
+from emopress.study.reading import Aside
 from emopress.tasks import task_facts, task_of
 
 Entries = dict[str, dict[str, Any]]
 
 
-def idle_keys(passes: Any) -> list[str]:
-    """Return one line per key of the passes, as the config gives them, that would change nothing."""
-    if not isinstance(passes, dict):
-        return []
-    return [
-        f"passes.{name}: {key!r} changes nothing {why}"
-        for name, entry in passes.items()
-        if isinstance(entry, dict)
-        for key, why in _idle(entry)
-        if key in entry
-    ]
+@dataclass(frozen=True)
+class Names:
+    """The names of a config: all that it gives, and of these the ones of which nothing certain can be said."""
+
+    known: Mapping[str, list[str]]  # by section
+    unsure: set[str]  # entries that have mistakes, and what refers to them
 
 
-def _idle(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the keys that cannot act in this entry, and when they would."""
-    kind, method = entry.get("kind"), entry.get("method")
-    if kind == "qat" and entry.get("weights") == "int4":
-        return [(key, "with weights: int4") for key in ("per_channel", "ranges", "calibration")]
-    if kind == "qat":
-        return [("block_size", "without weights: int4")]
-    if kind == "distill" and not any(entry.get(weight) for weight in recipe.WHITE_BOX):
-        return [("layer_map", f"without one of {', '.join(recipe.WHITE_BOX)}")]
-    if method == "structured" and entry.get("importance", "taylor") != "taylor":
-        return [("texts", "without importance: taylor")]
-    if kind == "openvino" and entry.get("precision") != "int8":
-        return [("calibration", "without precision: int8")]
-    return []
+def names_of(config: dict[str, Any], aside: Aside) -> Names:
+    """Return the names of a config; `aside` names entries that it lacks since they have mistakes."""
+    known = {key: sorted({*config[key], *aside.get(key, ())}) for key in SECTIONS}
+    unsure = {*aside.get("models", ()), *aside.get("passes", ())}
+    entries = {**config["models"], **config["passes"]}
+    while more := {n for n, entry in entries.items() if _named(entry) & unsure} - unsure:
+        unsure |= more
+    return Names(known, unsure)
 
 
-def entry_errors(config: dict[str, Any]) -> Iterator[str]:
-    """Yield one line per entry (model, pass) that the schema allows and that cannot work."""
+def _named(entry: dict[str, Any]) -> set[str]:
+    """Return the models and passes that an entry names."""
+    variants = [*entry.get("teachers", []), *entry.get("passes", [])]
+    names = {name for variant in variants for name in variant.split("+")}
+    return names | {entry.get("student"), entry.get("tokenizer", {}).get("model")} - {None}
+
+
+def entry_errors(config: dict[str, Any], names: Names) -> Iterator[str]:
+    """Yield one line per model or pass that cannot work as it is, or beside another one."""
     models, passes = config["models"], config["passes"]
     if config["gpus"] > 1 and config["device"] == "cpu":
-        yield f"gpus: {config['gpus']} GPUs for each training, and device: cpu uses none; allowed: 1"
+        yield f"gpus: {config['gpus']} GPUs for each training run, but device: cpu uses none; allowed: 1"
     for name in sorted(set(models) & set(passes)):
         yield f"passes.{name}: a model has this name too; names must differ"
-    yield from model_errors(models)
+    yield from _model_errors(models, names)
     for name, entry in passes.items():
-        yield from (f"passes.{name}{error}" for error in _pass_errors(entry, models, passes))
+        yield from (f"passes.{name}.{e}" for e in _pass_errors(entry, models, passes, names))
 
 
-def _pass_errors(entry: dict[str, Any], models: Entries, passes: Entries) -> Iterator[str]:
+def _model_errors(models: Entries, names: Names) -> Iterator[str]:
+    for name, entry in models.items():
+        if "hub" in entry and (Path(entry["hub"]) / "config.json").is_file():
+            yield (
+                f"models.{name}.hub: {entry['hub']!r} is a folder here, and hub is for repositories of "
+                f"huggingface.co; for the folder: from_mirror: true, --config mirror=DIR, and the folder as "
+                f"DIR/models/{name}/; for the repository of that name: rename the folder"
+            )
+        donor = entry.get("tokenizer", {}).get("model")
+        if donor in names.unsure or donor is None:
+            continue
+        if not {"hub", "from_mirror"} & set(models.get(donor, {})):
+            yield f"models.{name}.tokenizer.model: {donor!r} is not a pretrained model of models"
+    yield from _vector_files(models)
+
+
+def _vector_files(models: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield one line per file of vectors that two models describe differently."""
+    origins: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    for name, entry in models.items():
+        vectors = entry.get("vectors", {})
+        if "file" not in vectors:
+            continue
+        origin = vectors.get("url"), vectors.get("sha256")
+        first, known = origins.setdefault(vectors["file"], (name, origin))
+        if known != origin:
+            file = vectors["file"]
+            yield f"models.{name}.vectors: models.{first} has another url or sha256 for {file!r}"
+
+
+def _pass_errors(
+    entry: dict[str, Any], models: Entries, passes: Entries, names: Names
+) -> Iterator[str]:
     student = entry.get("student")
-    if student is not None and student not in models:
-        yield f".student: unknown model {student!r}; models are: {', '.join(models)}"
-    elif student is not None:
-        yield from _student_errors(student, models[student], entry)
+    if student in models:
+        yield from (f"student: {why}" for why in _student_errors(student, models[student], entry))
+    elif student is not None and student not in names.unsure:
+        yield f"student: unknown model {student!r}; models are: {', '.join(names.known['models'])}"
     for teacher in entry.get("teachers", []):
-        for problem in recipe.problems(teacher, models, passes):
-            yield f".teachers: variant {teacher!r}: {problem}"
+        for problem in _variant_problems(teacher, models, passes, names):
+            yield f"teachers: variant {teacher!r}: {problem}"
         for step in recipe.parse(teacher).passes:
             if passes.get(step, {}).get("teachers") or passes.get(step, {}).get("kind") == "search":
                 why = "has several teachers or a search itself"
-                yield f".teachers: {teacher!r} {why} ({step}); that may go in circles"
-    if entry.get("method") == "structured" and not any(
-        entry[key] for key in ("heads", "ffn", "layers")
-    ):
-        yield ": nothing to cut; give heads, ffn or layers"
+                yield f"teachers: {teacher!r} {why} ({step}); that may go in circles"
     if entry["kind"] == "search":
         for name in entry["passes"]:
-            if name not in passes:
-                yield f".passes: unknown pass {name!r}; passes are: {', '.join(passes)}"
-            elif passes[name]["kind"] == "search":
-                yield f".passes: {name!r} is a search itself"
+            if name not in names.known["passes"]:
+                listed = ", ".join(names.known["passes"])
+                yield f"passes: unknown pass {name!r}; passes are: {listed}"
+            elif passes.get(name, {}).get("kind") == "search":
+                yield f"passes: {name!r} is a search itself"
+
+
+def _variant_problems(
+    variant: str, models: Entries, passes: Entries, names: Names
+) -> Iterator[str]:
+    """Yield why a variant cannot be made, as far as what is wrong with the entries lets it be known."""
+    unknown_names = recipe.unknown_names(variant, names.known["models"], names.known["passes"])
+    if unknown_names or set(variant.split("+")) & names.unsure:
+        yield from unknown_names
+    else:
+        yield from recipe.problems(variant, models, passes)
 
 
 def _student_errors(name: str, student: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     family = student["family"]
     if family not in recipe.STUDENTS:
-        yield f".student: {name!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
+        yield f"{name!r} is a {family} model; allowed: {', '.join(recipe.STUDENTS)}"
     elif student.get("kind") == "generative":
-        yield f".student: {name!r} is generative, and learns from texts, not from a teacher"
+        yield f"{name!r} is generative, and learns from texts, not from a teacher"
     elif student.get("runtime") == "transformers":
-        yield f".student: the weights of {name!r} (runtime: transformers) are never trained"
+        yield f"the weights of {name!r} (runtime: transformers) are never trained"
     elif family != "transformer" and recipe.sort_of(entry) != "distill":
         weights = ", ".join(weight for weight in recipe.WHITE_BOX if entry[weight])
         article = recipe.article(family)
-        yield f".student: {name!r} is {article} {family} model, which has no layers to compare ({weights})"
+        yield f"{name!r} is {article} {family} model, which has no layers to compare ({weights})"
 
 
 def _generative_of_sets(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
@@ -111,58 +148,46 @@ def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[st
         yield f"none of {', '.join(last['passes'])} can be applied to {recipe.parent(variant)!r}"
 
 
-def study_errors(config: dict[str, Any], aside: Aside | None = None) -> Iterator[str]:
-    """Yield one line per variant that cannot be made or compared.
-
-    `aside` names entries that `config` lacks since they have mistakes of their own: of a variant with
-    one of them only the unknown names are told.
-    """
-    models, passes, datasets = config["models"], config["passes"], config["datasets"]
-    apart = aside or {}
-    known = {key: dict.fromkeys([*config[key], *sorted(apart.get(key, ()))]) for key in SECTIONS}
-    uncertain = {*apart.get("models", ()), *apart.get("passes", ())}
+def study_errors(config: dict[str, Any], names: Names) -> Iterator[str]:
+    """Yield one line per variant that cannot be made or compared."""
     seen = set()
     for block in config["study"]:
         dataset = block["dataset"]
-        if dataset not in known["datasets"]:
-            names = ", ".join(known["datasets"])
-            yield f"study: unknown dataset {dataset!r}; datasets are: {names}"
+        if dataset not in names.known["datasets"]:
+            listed = ", ".join(names.known["datasets"])
+            yield f"study: unknown dataset {dataset!r}; datasets are: {listed}"
         if dataset in seen:
-            yield f"study: dataset {dataset!r} stands twice"
+            yield f"study: dataset {dataset!r} is listed twice"
         seen.add(dataset)
-        if dataset in datasets:
+        if dataset in config["datasets"]:
             yield from _judge_errors(block, config)
-        unsure = [v for v in block["variants"] if set(v.split("+")) & uncertain]
-        for variant in unsure:
-            for problem in recipe.unknown_names(variant, known["models"], known["passes"]):
-                yield f"study.{dataset}: variant {variant!r}: {problem}"
-        for variant in (v for v in block["variants"] if v not in unsure):
-            problems = recipe.unknown_names(variant, known["models"], known["passes"])
-            problems = problems or recipe.problems(variant, models, passes)
-            for problem in problems or _empty_search(variant, models, passes):
-                yield f"study.{dataset}: variant {variant!r}: {problem}"
-            if datasets.get(dataset, {}).get("multilabel"):
-                for problem in _generative_of_sets(variant, models, passes):
-                    yield f"study.{dataset}: variant {variant!r}: {problem}"
-        reference = block.get("reference")
-        if reference is not None and reference not in block["variants"]:
-            yield f"study.{dataset}.reference: {reference!r} is not among the variants"
-        if (
-            reference is None
-            and not unsure
-            and not any(
-                "unknown" in p
-                for v in block["variants"]
-                for p in recipe.problems(v, models, passes)
-            )
-        ):
-            for variant in block["variants"]:
-                needed = recipe.reference_of(variant, block["variants"], models, None)
-                if needed not in block["variants"]:
-                    yield (
-                        f"study.{dataset}: variant {variant!r} is compared with {needed!r}, "
-                        "which is not among the variants; add it, or set reference"
-                    )
+        yield from (f"study.{dataset}{error}" for error in _block_errors(block, config, names))
+
+
+def _block_errors(block: dict[str, Any], config: dict[str, Any], names: Names) -> Iterator[str]:
+    models, passes, variants = config["models"], config["passes"], block["variants"]
+    several_labels = config["datasets"].get(block["dataset"], {}).get("multilabel")
+    unsure = any(set(variant.split("+")) & names.unsure for variant in variants)
+    unknown_names = False
+    for variant in variants:
+        problems = list(_variant_problems(variant, models, passes, names))
+        unknown_names |= any("unknown" in problem for problem in problems)
+        if not problems and not set(variant.split("+")) & names.unsure:
+            problems += _empty_search(variant, models, passes)
+        if several_labels:
+            problems += _generative_of_sets(variant, models, passes)
+        yield from (f": variant {variant!r}: {problem}" for problem in problems)
+    reference = block.get("reference")
+    if reference is not None and reference not in variants:
+        yield f".reference: {reference!r} is not among the variants"
+    if reference is None and not unsure and not unknown_names:
+        for variant in variants:
+            needed = recipe.reference_of(variant, variants, models, None)
+            if needed not in variants:
+                yield (
+                    f": variant {variant!r} is compared with {needed!r}, "
+                    "which is not among the variants; add it, or set reference"
+                )
 
 
 def _judge_errors(block: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
@@ -196,6 +221,5 @@ def published_errors(config: dict[str, Any], published: Mapping[str, Any]) -> It
             if variant not in block["variants"]:
                 yield f"{where}: {variant!r} is not among the variants: {', '.join(block['variants'])}"
             if entry["row"] not in known:
-                close = difflib.get_close_matches(entry["row"], known, n=1)
-                hint = f"did you mean {close[0]!r}? Rows are" if close else "rows are"
-                yield f"{where}.{variant}.row: unknown row {entry['row']!r}; {hint}: {', '.join(known)}"
+                row = entry["row"]
+                yield f"{where}.{variant}.row: {unknown('row', row, known)}"

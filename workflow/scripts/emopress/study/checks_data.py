@@ -1,4 +1,4 @@
-"""What is wrong with the data sets of a config that its schema allows."""
+"""What is wrong with the data sets of a config: files that are not there, labels and columns that do not fit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,25 +10,6 @@ from emopress.data.languages import language_fault
 from emopress.study.reserved import reserved_dataset, reserved_labels
 
 Entries = dict[str, dict[str, Any]]
-
-
-def idle_columns(datasets: Any) -> list[str]:
-    """Return one line per key of the data sets, as the config gives them, that would change nothing."""
-    if not isinstance(datasets, dict):
-        return []
-    found = []
-    for name, entry in datasets.items():
-        columns = entry.get("columns") if isinstance(entry, dict) else None
-        columns = columns if isinstance(columns, dict) else {}
-        if "labels" in columns:
-            idle = [key for key in ("label", "separator", "numbered") if key in columns]
-            found += [(name, f"columns.{key}", "beside columns.labels") for key in idle]
-        if isinstance(entry, dict) and not entry.get("multilabel"):
-            idle = [key for key in ("labels", "separator") if key in columns]
-            found += [(name, f"columns.{key}", "without multilabel: true") for key in idle]
-            if entry.get("unlabelled"):
-                found.append((name, "unlabelled", "without multilabel: true"))
-    return [f"datasets.{name}: {key!r} changes nothing {why}" for name, key, why in found]
 
 
 def dataset_errors(datasets: Entries, root: Path) -> Iterator[str]:
@@ -124,7 +105,7 @@ def _number_errors(numbered: list[str] | dict[Any, str]) -> Iterator[str]:
             return
     numbers = [number_of(key) for key in numbered]
     for number in sorted({n for n in numbers if n is not None and numbers.count(n) > 1}):
-        yield f"the number {written(number)} stands twice"
+        yield f"the number {written(number)} is listed twice"
 
 
 def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
@@ -136,7 +117,7 @@ def _label_errors(entry: dict[str, Any]) -> Iterator[str]:
         if set(groups) != set(labels):
             yield f"groups: give one for each of labels: {', '.join(labels)}"
         for label in sorted({name for name in known if known.count(name) > 1}):
-            yield f"groups: {label!r} stands in two of them"
+            yield f"groups: {label!r} is in two of them"
     for label in sorted({*labels, *known}):
         if label != label.strip():
             yield f"labels: {label!r} has spaces at an end; write {label.strip()!r}"

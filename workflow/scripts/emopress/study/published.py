@@ -1,6 +1,5 @@
 """The published figures of config/published.yaml, checked: sources and rows by id, plain dicts."""
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import yaml
 
 from emopress.artifact import read_yaml
-from emopress.errors import UserError
+from emopress.errors import UserError, unknown
 
 PUBLISHED = Path("config") / "published.yaml"
 FIGURES = (  # as printed, in the unit of the name; speedup and compression against the row's teacher
@@ -154,7 +153,4 @@ def _text(value: Any) -> bool:
 def _unknown(where: str, found: Mapping[Any, Any], allowed: tuple[str, ...]) -> Iterator[str]:
     for key in found:
         if key not in allowed:
-            close = difflib.get_close_matches(str(key), allowed, n=1)
-            hint = f"; did you mean {close[0]!r}? Allowed" if close else "; allowed"
-            lead = f"{where}: " if where else ""
-            yield f"{lead}unknown key {key!r}{hint}: {', '.join(allowed)}"
+            yield f"{f'{where}: ' if where else ''}{unknown('key', key, allowed)}"

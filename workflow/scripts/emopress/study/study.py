@@ -10,18 +10,11 @@ from emopress.artifact import read_yaml
 from emopress.checkpoint import DATA_KEYS
 from emopress.errors import UserError
 from emopress.measure.deciding import DECIDING, Judge
-from emopress.study.checks import entry_errors, idle_keys, published_errors, study_errors
-from emopress.study.checks_data import dataset_errors, idle_columns
-from emopress.study.defaults import (
-    merged,
-    whole_tokenizers,
-    with_defaults,
-    with_normalisation,
-    without_nulls,
-)
+from emopress.study.checks import entry_errors, names_of, published_errors, study_errors
+from emopress.study.checks_data import dataset_errors
+from emopress.study.layers import merged, whole_tokenizers, with_normalisation, without_nulls
 from emopress.study.published import PUBLISHED, load_published
-from emopress.study.schema import schema, schema_errors
-from emopress.study.sound import sound_part
+from emopress.study.reading import read_config
 from emopress.tasks import task_facts, task_of
 
 CATALOGUE = Path("config") / "datasets.yaml"
@@ -224,28 +217,22 @@ def load_study(
     config = {**config, "datasets": merged(known, config.get("datasets", {}))}
     if several_files:
         config = without_nulls(config)
-    given = config
+    reading = read_config(config)
+    config = reading.config.plain()
+    config["datasets"] = with_normalisation(config["datasets"])
+    names = names_of(config, reading.aside)
     errors = [
         *file_errors,
-        *schema_errors(config),
-        *idle_keys(config.get("passes")),
-        *idle_columns(config["datasets"]),
+        *reading.mistakes,
+        *dataset_errors(config["datasets"], root),
+        *entry_errors(config, names),
+        *study_errors(config, names),
     ]
-    checked, aside = sound_part(config) if errors else (config, {})
-    checked = with_defaults({**checked, "datasets": with_normalisation(checked["datasets"])})
-    errors += [
-        *dataset_errors(checked["datasets"], root),
-        *entry_errors(checked),
-        *study_errors(checked, aside),
-    ]
-    if any(block["published"] for block in checked["study"]):
-        errors += published_errors(checked, load_published(root / PUBLISHED))
+    if any(block["published"] for block in config["study"]):
+        errors += published_errors(config, load_published(root / PUBLISHED))
     if errors:
-        lines = (e if e.startswith("config:") else f"config: {e}" for e in dict.fromkeys(errors))
-        raise UserError("\n".join(lines))
-    config = checked
+        raise UserError("\n".join(f"config: {error}" for error in dict.fromkeys(errors)))
     mirror = config["mirror"]
-    order = given.get("budgets") or schema()["properties"]["budgets"]["default"]
     return Study(
         name=config["name"],
         description=config["description"],
@@ -259,7 +246,7 @@ def load_study(
             block["dataset"]: judge_of_block(block, config["datasets"]) for block in config["study"]
         },
         published={block["dataset"]: block["published"] for block in config["study"]},
-        budgets={name: config["budgets"][name] for name in order},
+        budgets={name: config["budgets"][name] for name in reading.config.budgets},
         statistics=config["statistics"],
         evaluate=config["evaluate"],
         timing=config["timing"],

@@ -1,0 +1,33 @@
+"""Entries of a config as rules hand them to jobs: plain values with a name and all defaults."""
+
+from emopress.entries.study import model_entry, pass_entry
+
+FAMILIES = ("transformer", "linear", "dense", "lstm")
+METHODS = {
+    "magnitude": "prune",
+    "structured": "prune",
+    "affine": "quantize",
+    "bf16": "quantize",
+    "dynamic": "quantize",
+    "fp16": "quantize",
+    "gpfq": "quantize",
+    "int4": "quantize",
+    "nf4": "quantize",
+    "rtn": "quantize",
+    "static": "quantize",
+    "weight-only": "quantize",
+}
+
+
+def typed_entry(sort, /, **keys):
+    """Return the typed entry of a family, a kind of pass, or a method, whose name says the kind too."""
+    if sort in FAMILIES:
+        return model_entry({"family": sort, **keys})
+    if sort in METHODS:
+        return pass_entry({"kind": METHODS[sort], "method": sort, **keys})
+    return pass_entry({"kind": sort.replace("_", "-"), **keys})
+
+
+def plain_entry(sort, /, name="a-name", **keys):
+    """Return what a rule hands its job of such an entry."""
+    return {"name": name, **typed_entry(sort, **keys).plain()}

@@ -1,0 +1,31 @@
+"""A linear model over n-grams."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from emopress.entries.base import Entry, Fault, Ngrams
+
+
+class Linear(Entry):
+    """TF-IDF over n-grams and a linear SVM."""
+
+    family: Literal["linear"]
+    analyzer: Literal["char_wb", "word"] = "char_wb"
+    r"""n-grams of characters inside words, or of words (\S+)."""
+    ngrams: Ngrams = Field([2, 5])
+    """Shortest and longest n-gram."""
+    min_count: int = Field(2, ge=1, le=1000)
+    """Texts an n-gram must stand in."""
+    max_features: int = Field(500000, ge=10, le=5000000)
+    """Most frequent n-grams kept."""
+    C: float = Field(0.3, gt=0, le=1000)
+    """Inverse regularisation of the SVM."""
+    class_weight: Literal["none", "balanced"] = "none"
+    """balanced: weigh classes by inverse frequency."""
+
+    def misfits(self) -> Iterator[Fault]:
+        """Yield n-grams that are given longest first."""
+        if self.ngrams[0] > self.ngrams[1]:
+            yield "ngrams", "shortest first, then longest"

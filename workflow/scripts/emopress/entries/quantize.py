@@ -1,0 +1,174 @@
+"""Post-training quantization: a class per method, and the sample of texts that ranges are found on."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from emopress.entries.base import Distinct, Entry, Percentile, Text
+
+BlockSize = Literal[16, 32, 64, 128, 256]
+
+
+class Calibration(Entry):
+    """Calibration sample, drawn from the training texts with the variant's seed."""
+
+    texts: int = Field(128, ge=1, le=100000)
+    """Training texts in the sample."""
+    balanced: bool = False
+    """true: the same number of texts from every class, as far as it has them (class-conditional); false: at random
+    (class-unconditional)."""
+
+
+class StaticCalibration(Calibration):
+    """Calibration sample, and how the ranges of activations are found on it."""
+
+    method: Literal["minmax", "percentile", "entropy"] = "minmax"
+    """How activation ranges are found: from the smallest to the largest value; by percentile; or where 256 levels lose
+    the least information (KL divergence of the values' histogram). None depends on the order of the texts."""
+    percentile: Percentile = 99.99
+    """For percentile: share of the values, in %, that lies within the range; each end loses half of the rest
+    (symmetric: of the magnitudes)."""
+
+
+class Quantize(Entry):
+    """What every method has."""
+
+    kind: Literal["quantize"]
+    """Store weights in fewer bits, without training."""
+
+
+class Int8(Quantize):
+    """What both int8 methods have."""
+
+    per_channel: bool = True
+    """One scale per output channel of a product instead of one per matrix. Embedding tables have one per row in either
+    case."""
+    reduce_range: bool = False
+    """7-bit weights. Only for runtimes of your own: x86 CPUs without VNNI overflow in 8-bit products. There, and there
+    alone, emopress sets session.x64quantprecision when it loads a model, which is exact (and slower than VNNI)."""
+    embeddings: bool = True
+    """Store the embedding tables in int8 too, always with one scale per row."""
+
+
+class Static(Int8):
+    """Weights in int8, calibrated activation ranges, as QDQ nodes."""
+
+    method: Literal["static"]
+    symmetric: bool = False
+    """Activation ranges around zero (unsigned with zero point 128: ONNX Runtime has no fast signed kernels on x86);
+    false: from the smallest to the largest value."""
+    keep_fp32: Distinct[Text] = Field([])
+    """Layers that stay fp32, as patterns of their names: classifier, encoder.layer.0.*, *.attention.*; a module's name
+    keeps all layers in it, a leading bert. may be left out."""
+    calibration: StaticCalibration = Field(default_factory=StaticCalibration)
+    """Calibration sample, drawn from the training texts with the variant's seed."""
+
+
+class Dynamic(Int8):
+    """Weights in int8; activation ranges are found at run time."""
+
+    method: Literal["dynamic"]
+
+
+class Blocks(Quantize):
+    """What both methods with blocks of 4-bit weights have."""
+
+    embeddings: Literal["int4", "int8", "fp32"] = "int4"
+    """How the embedding tables are stored: int4 in blocks as the products, int8 with one scale per row."""
+
+
+class Int4(Blocks):
+    """Blocks of 4-bit integers with a scale each; activations in floating point or, inside a product, int8."""
+
+    method: Literal["int4"]
+    block_size: BlockSize = 32
+    """Weights that share a scale."""
+    symmetric: bool = True
+    """Around zero; false: with a zero point per block."""
+
+
+class Nf4(Blocks):
+    """Blocks of 4-bit normal floats, QLoRA's format."""
+
+    method: Literal["nf4"]
+    block_size: BlockSize = 64
+    """Weights that share a scale."""
+
+
+class Fp16(Quantize):
+    """Half precision; faster on engines that have its arithmetic. ONNX Runtime on a CPU computes it in fp32. A weight
+    beyond 65504 is refused; bf16 has the range of fp32.
+    """
+
+    method: Literal["fp16"]
+
+
+class Bf16(Quantize):
+    """bfloat16 storage, fp32 arithmetic; an openvino pass computes in bf16."""
+
+    method: Literal["bf16"]
+
+
+class WeightOnly(Quantize):
+    """For linear models: weights in int8, one scale per class; computed in floating point."""
+
+    method: Literal["weight-only"]
+
+
+class Affine(Quantize):
+    """For dense models: every layer, the vectors first, as integers of so many bits, packed, with a scale and a zero
+    point per row of the vectors, and per dense layer; computed in floating point. Biases stay fp32.
+    """
+
+    ONE_OF = ("percentile", "search")
+    method: Literal["affine"]
+    bits: int = Field(ge=2, le=8)
+    """Bits per weight."""
+    symmetric: bool = True
+    """Codes around zero; false: from the low to the high end of the range, with a zero point."""
+    percentile: Percentile | None = None
+    """Share of the weights of a layer, and of each row of the vectors, in %, that the codes span; the others are
+    clipped to the ends. 100: from the smallest to the largest weight (min-max)."""
+    search: Distinct[Percentile] | None = Field(None, min_length=1, max_length=50)
+    """Instead of percentile: the percentiles to try on each layer, first to last; the one with the highest macro F1 on
+    the validation texts is taken."""
+
+
+class Rounding(Quantize):
+    """What both methods for LSTMs have."""
+
+    bits: int = Field(ge=2, le=8)
+    """Bits per weight; on disk they are packed, in memory a code is a byte."""
+    activation_bits: int | None = Field(None, ge=2, le=8)
+    """Bits of the activations that products read; left out: as bits."""
+    percentile: Percentile = 100
+    """Share of the magnitudes of a neuron's weights, in %, that its codes span; the others are clipped. 100: up to the
+    largest (min-max)."""
+    activation_percentile: Percentile = 99.5
+    """Share of the activations on the calibration texts, in %, that the codes span; each end loses half of the rest.
+    100: min-max."""
+    calibration: Calibration = Field(default_factory=Calibration)
+    """Calibration sample, drawn from the training texts with the variant's seed."""
+
+
+class Rtn(Rounding):
+    """For LSTM models, from the checkpoint: every matrix symmetric with a scale per neuron, tables of vectors with one
+    per row, each weight rounded to the nearest; activations with ranges fixed on calibration texts. Products are
+    computed in integers, gates in fp32; biases stay fp32.
+    """
+
+    method: Literal["rtn"]
+
+
+class Gpfq(Rounding):
+    """As rtn, but greedy path-following (GPFQ): a neuron's weights are rounded one after the other, each making good on
+    the calibration texts what those before it lost.
+    """
+
+    method: Literal["gpfq"]
+
+
+Quantization = Annotated[
+    Static | Dynamic | Int4 | Nf4 | Fp16 | Bf16 | WeightOnly | Affine | Rtn | Gpfq,
+    Field(discriminator="method"),
+]

@@ -1,0 +1,71 @@
+"""Training settings, and what a pass distils from its own parent while it trains."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from emopress.entries.base import Entry
+
+
+class Training(Entry):
+    """Training settings."""
+
+    epochs: int = Field(5, ge=0, le=1000)
+    """Passes over the training texts at most; 0: the weights stay as they are (a pretrained checkpoint with a
+    new head)."""
+    batch_size: int = Field(32, ge=1, le=4096)
+    """Texts per step."""
+    accumulate: int = Field(1, ge=1, le=1024)
+    """Batches whose gradients are added up before a step."""
+    learning_rate: float = Field(0.0001, gt=0, le=1)
+    """Peak learning rate of AdamW; linear warm-up, then linear decay to 0."""
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    """Weight decay; not on biases and layer norms."""
+    warmup: float = Field(0.1, ge=0, le=1)
+    """Share of the steps with a rising learning rate."""
+    patience: int = Field(3, ge=1, le=1000)
+    """Epochs without a better validation macro F1 (with multilabel, at the thresholds tuned on these texts) before
+    training stops. The best epoch is kept."""
+    class_weights: bool = False
+    """Weigh the hard-label loss by inverse class frequency; with multilabel, the texts that have a label as much as
+    those without."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast where the device has bf16 arithmetic, else fp32."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients are clipped to this norm."""
+    gradient_checkpointing: bool = False
+    """Of transformers: keep only each layer's input for the backward pass and compute the rest again. Less memory, a
+    third more time, the same gradients."""
+
+
+class AdaptTraining(Training):
+    """Training settings of what needs another learning rate than fine-tuning."""
+
+    learning_rate: float = Field(gt=0, le=1)
+    """Peak learning rate of AdamW; linear warm-up, then linear decay to 0."""
+
+
+class SmallTraining(AdaptTraining):
+    """Training settings of a small model."""
+
+    epochs: int = Field(ge=0, le=1000)
+    """Passes over the training texts at most."""
+
+
+class SoftTargets(Entry):
+    """Distillation from a pass's own parent."""
+
+    temperature: float = Field(2.0, gt=0, le=100)
+    """Softens both models' logits."""
+    alpha: float = Field(0.7, ge=0, le=1)
+    """Weight of the soft loss; 1 - alpha weighs the one on the labels."""
+
+
+class Recovering(Entry):
+    """What cuts weights and may train on afterwards."""
+
+    NEEDS: ClassVar = {"distill": "recover"}
+    recover: Training | None = None
+    """Train on after the cut; leave out to cut only."""
+    distill: SoftTargets | None = None
+    """With recover: distil from the parent as it was before the cut; leave out to train on the labels alone."""
