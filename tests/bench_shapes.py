@@ -32,7 +32,8 @@ from emopress.compress.low_rank import low_rank  # noqa: E402
 from emopress.compress.prune_structured import prune_structured  # noqa: E402
 from emopress.compress.trim import trim  # noqa: E402
 from emopress.entries.study import pass_entry  # noqa: E402
-from emopress.measure.timing import Candidate, row, time_rounds  # noqa: E402
+from emopress.measure.candidates import Candidate  # noqa: E402
+from emopress.measure.timing import row, time_rounds  # noqa: E402
 from emopress.train.finetune import save_transformer  # noqa: E402
 from emopress.train.run import TrainingRun  # noqa: E402
 from emopress.train.tokenizer import (  # noqa: E402

@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
+from emopress.measure.evaluated import Evaluated
 from emopress.measure.flips import COLUMNS, confident_flips, harmless, write_flips
 
 LABELS = ["joy", "fear", "anger"]
@@ -19,16 +20,18 @@ TEXTS = pandas.DataFrame(
 
 
 def flips(given, sure, taught, taught_sure, limit=10, seeds=(0,)):
-    return confident_flips(
-        TEXTS,
-        LABELS,
-        variant="big+int8",
-        teacher="big",
+    evaluated = Evaluated(
+        variants=["big", "big+int8"],
         seeds=list(seeds),
-        given=(np.array(given), np.array(sure)),
-        taught=(np.array(taught), np.array(taught_sure)),
-        limit=limit,
+        labels=LABELS,
+        texts=TEXTS,
+        noise=[0.0],
+        given={0.0: np.array([taught, given])},
+        confidence={0.0: np.array([taught_sure, sure])},
+        validation=np.zeros(2),
+        n_validation=0,
     )
+    return confident_flips(evaluated, "big+int8", "big", limit=limit)
 
 
 def test_order_and_columns():

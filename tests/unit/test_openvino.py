@@ -437,7 +437,8 @@ def test_the_reference_row_is_of_whole_fp32_graphs(artifacts, converted):
 
 
 def test_the_reference_row_is_timed_and_named(artifacts, demo, tmp_path):
-    from emopress.measure.timing import candidates_of, time_bundles
+    from emopress.measure.candidates import candidates_of
+    from emopress.measure.timing import time_bundles
 
     manifest = artifacts.bundles["bert"] / "bundle.json"
     wanted = [("bert", 0, "bundle"), ("bert", 0, "openvino-reference")]

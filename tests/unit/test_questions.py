@@ -6,13 +6,13 @@ import pytest
 from emopress.measure.intervals import Scored, interval
 from emopress.measure.questions import (
     Pair,
-    Sampled,
     calibrated,
     collapsed,
     noise_losses,
     pairs_of,
     questions,
 )
+from emopress.measure.sampled import Sampled
 
 
 def step(name, bits=4, method="gpfq", texts=64, balanced=True):

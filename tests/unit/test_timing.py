@@ -10,18 +10,10 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json, write_json
+from emopress.measure.candidates import Candidate, candidates_of
 from emopress.measure.machine import cpu_facts, thread_counts, usable
 from emopress.measure.process import Start
-from emopress.measure.timing import (
-    Candidate,
-    Round,
-    candidates_of,
-    row,
-    spread,
-    spreads,
-    time_bundles,
-    time_once,
-)
+from emopress.measure.timing import Round, row, spread, spreads, time_bundles, time_once
 
 SETTINGS = {"rounds": 4, "texts": 5, "warmup": 2, "batch_size": 8, "cold_starts": 0}
 TWIN = Candidate("a", 0, "linear", Path("a"), twin=True)
@@ -237,7 +229,7 @@ def manifest(tmp_path):
 
 
 def test_what_the_rule_names_becomes_candidates(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("emopress.measure.timing.installed", lambda: True)
+    monkeypatch.setattr("emopress.measure.candidates.installed", lambda: True)
     plain, linear = manifest("plain"), manifest("linear", runtime="linear")
     wanted = [
         ["plain", 0, "bundle"],
@@ -267,7 +259,7 @@ def test_what_the_rule_names_becomes_candidates(manifest, tmp_path, monkeypatch)
     ],
 )
 def test_openvino_is_given_whole_fp32_graphs_only(manifest, monkeypatch, facts):
-    monkeypatch.setattr("emopress.measure.timing.installed", lambda: True)
+    monkeypatch.setattr("emopress.measure.candidates.installed", lambda: True)
     assert candidates_of([["v", 0, "openvino-reference"]], [manifest("v", **facts)]) == []
 
 

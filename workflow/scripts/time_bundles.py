@@ -9,8 +9,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
     settings = dict(snakemake.params.settings)
     with job(snakemake, threads=1):  # but for the engines, which are told their own number
+        from emopress.measure.candidates import candidates_of
         from emopress.measure.machine import thread_counts, usable
-        from emopress.measure.timing import candidates_of, time_bundles
+        from emopress.measure.timing import time_bundles
 
         time_bundles(
             candidates_of(snakemake.params.candidates, snakemake.input.manifests),

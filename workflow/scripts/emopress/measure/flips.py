@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 
 from emopress.artifact import replaced_file
+from emopress.measure.evaluated import Evaluated
 from emopress.tasks import label_array
 
 COLUMNS = [
@@ -17,44 +18,40 @@ CONTROL = ("\t", "\r", "\n")  # and what it drops before it looks
 
 
 def confident_flips(
-    texts: pandas.DataFrame,
-    labels: list[str],
-    *,
-    variant: str,
-    teacher: str,
-    seeds: list[int],
-    given: tuple[np.ndarray, np.ndarray],
-    taught: tuple[np.ndarray, np.ndarray],
-    limit: int,
+    evaluated: Evaluated, variant: str, teacher: str, *, limit: int
 ) -> pandas.DataFrame:
-    """Return the `limit` texts that a variant and its teacher label differently with most confidence.
+    """Return the `limit` clean test texts that a variant and its teacher label differently with most confidence.
 
-    `texts` has id, text and label (class index); `given` and `taught` are the predicted labels and
-    their probabilities, [seeds, N] each, of variant and teacher; labels may be sets, bools
-    [seeds, N, C], which are written joined by " | ". The less sure of the two decides
-    the order (then the order of the texts); of several seeds a text shows the surest.
+    The less sure of the two decides the order (then the order of the texts); of several seeds a text
+    shows the surest. Sets of labels are written joined by " | ".
     """
-    differing = given[0] != taught[0]
+    labels, predicted, confidence = (
+        evaluated.labels,
+        evaluated.given[0.0],
+        evaluated.confidence[0.0],
+    )
+    this, other = evaluated.place(variant), evaluated.place(teacher)
+    differing = predicted[this] != predicted[other]
     differing = differing.any(axis=-1) if differing.ndim == 3 else differing
-    sure = np.where(differing, np.minimum(given[1], taught[1]), -1.0)
+    sure = np.where(differing, np.minimum(confidence[this], confidence[other]), -1.0)
     turn = sure.argmax(axis=0)  # which seed, [N]
     best = np.take_along_axis(sure, turn[None], axis=0)[0]
     order = np.argsort(-best, kind="stable")[:limit]
     chosen = order[best[order] >= 0]
     turn = turn[chosen]
-    rows = texts.iloc[chosen]
+    rows = evaluated.texts.iloc[chosen]
     return pandas.DataFrame(
         {
             "variant": variant,
-            "seed": np.array(seeds, dtype=np.int64)[turn],
+            "seed": np.array(evaluated.seeds, dtype=np.int64)[turn],
             "id": rows["id"].to_numpy(),
             "text": rows["text"].to_numpy(),
             "label": named(label_array(rows["label"].tolist(), len(labels)), labels),
             "teacher": teacher,
-            "teacher_label": named(taught[0][turn, chosen], labels),
-            "teacher_probability": taught[1][turn, chosen],
-            "variant_label": named(given[0][turn, chosen], labels),
-            "variant_probability": given[1][turn, chosen],
+            "teacher_label": named(predicted[other, turn, chosen], labels),
+            "teacher_probability": confidence[other, turn, chosen],
+            "variant_label": named(predicted[this, turn, chosen], labels),
+            "variant_probability": confidence[this, turn, chosen],
         },
         columns=COLUMNS,
     )

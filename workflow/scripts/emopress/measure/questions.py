@@ -10,15 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from emopress import recipe
 from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE
-from emopress.measure.intervals import Scored, interval
+from emopress.measure.sampled import Sampled, Term
 
-SCORES = ("macro_f1", "accuracy")
 COLLAPSED = 0.5  # of its macro F1 in fp32, clean: with less, a model has too little left to lose
-Term = tuple[float, str, float]  # factor, variant, share of noise
 Step = Mapping[str, Any] | None
 
 
@@ -39,46 +35,6 @@ class Pair:
     def facts(self) -> dict[str, Any]:
         """What the statistics say of the pair: its pass and its variants."""
         return {"step": dict(self.step) if self.step else None, "variants": self.variants}
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """The scores of all variants by share of noise: `observed` [variants, seeds], `drawn` [resamples, variants]."""
-
-    variants: Sequence[str]
-    observed: Mapping[float, Scored]
-    drawn: Mapping[float, Scored]
-
-    @property
-    def noise(self) -> list[float]:
-        """The shares of noise above 0, ascending."""
-        return sorted(share for share in self.observed if share > 0)
-
-    def contrast(self, terms: Sequence[Term]) -> dict[str, dict[str, Any]]:
-        """Return by score the weighted sum of some scores (fractions): value, 95 % interval low and high, seeds.
-
-        `value` is the mean of `seeds`, the sums of each training seed.
-        """
-        contrasts = {}
-        for name in SCORES:
-            seeds = np.zeros(self.observed[0.0].accuracy.shape[1])
-            drawn = np.zeros(len(self.drawn[0.0].accuracy))
-            for factor, variant, noise in terms:
-                place = self.variants.index(variant)
-                seeds = seeds + factor * getattr(self.observed[noise], name)[place]
-                drawn = drawn + factor * getattr(self.drawn[noise], name)[:, place]
-            low, high = interval(drawn)
-            value = float(seeds.mean())
-            contrasts[name] = {"value": value, "low": low, "high": high, "seeds": seeds.tolist()}
-        return contrasts
-
-    def both(self, terms: Mapping[str, Sequence[Term]]) -> dict[str, Any]:
-        """Return the contrasts of terms by kind, and their `difference`, generative less discriminative."""
-        difference = less(terms[GENERATIVE], terms[DISCRIMINATIVE])
-        return {
-            **{kind: self.contrast(of_kind) for kind, of_kind in terms.items()},
-            "difference": self.contrast(difference),
-        }
 
 
 def pairs_of(models: Sequence[Mapping[str, Any]]) -> list[Pair]:
@@ -131,6 +87,15 @@ def noise_losses(pair: Pair, shares: Sequence[float]) -> dict[str, list[Term]]:
     }
 
 
+def both(scores: Sampled, terms: Mapping[str, Sequence[Term]]) -> dict[str, Any]:
+    """Return the contrasts of terms by kind, and their `difference`, generative less discriminative."""
+    difference = less(terms[GENERATIVE], terms[DISCRIMINATIVE])
+    return {
+        **{kind: scores.contrast(of_kind) for kind, of_kind in terms.items()},
+        "difference": scores.contrast(difference),
+    }
+
+
 def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
     """Return what the report's questions need, fractions throughout; `generative` less `discriminative`.
 
@@ -148,7 +113,7 @@ def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
         "levels": [_levels(pair, scores) for pair in pairs],
         "noise": [_noise(pair, start, scores) for pair in pairs] if scores.noise else [],
         "bits": [
-            {**pair.facts, **scores.both(clean_losses(pair, start))}
+            {**pair.facts, **both(scores, clean_losses(pair, start))}
             for pair in pairs
             if pair is not start
         ],
@@ -156,7 +121,7 @@ def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
             {
                 **balanced.facts,
                 "unconditional": other.facts,
-                **scores.both(clean_losses(other, balanced)),
+                **both(scores, clean_losses(other, balanced)),
             }
             for balanced, other in calibrated(pairs)
         ],
@@ -219,9 +184,9 @@ def _noise(pair: Pair, start: Pair, scores: Sampled) -> dict[str, Any]:
     return {
         **pair.facts,
         "shares": [
-            {"noise": share, **scores.both(noise_losses(pair, [share]))} for share in scores.noise
+            {"noise": share, **both(scores, noise_losses(pair, [share]))} for share in scores.noise
         ],
-        "mean": scores.both(noise_losses(pair, scores.noise)),
+        "mean": both(scores, noise_losses(pair, scores.noise)),
         "collapsed": collapsed(pair, start, scores),
         "more_than_fp32": None if pair is start else scores.contrast(more),
     }

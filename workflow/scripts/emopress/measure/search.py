@@ -12,11 +12,11 @@ import pandas
 from emopress.artifact import read_json, replaced_folder, write_json
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
+from emopress.measure.candidates import Candidate as Timed
 from emopress.measure.choice import Choice, Trial, choose, losses_of, misses
 from emopress.measure.deciding import Judge
 from emopress.measure.metrics import Scores, score_of, scores
 from emopress.measure.predictions import checked_parts
-from emopress.measure.timing import Candidate as Timed
 from emopress.measure.timing import time_bundles
 from emopress.runtime.bundle import Bundle, read_bundle
 

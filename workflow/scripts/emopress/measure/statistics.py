@@ -1,13 +1,10 @@
 """Writes results/statistics/<dataset>.json: how good every variant is, how sure that is, and against whom."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
-from tqdm import tqdm
 
 from emopress.artifact import write_json
 from emopress.errors import UserError
@@ -18,8 +15,9 @@ from emopress.measure.evaluated import Evaluated, read_all
 from emopress.measure.exact import FEW_IN_CELL, Bounds, proportion, score_bounds, sure
 from emopress.measure.flips import confident_flips, write_flips
 from emopress.measure.intervals import Scored
-from emopress.measure.questions import Sampled, pairs_of, questions
-from emopress.measure.scoring import alike, observed, resampled, resampled_shares, right
+from emopress.measure.questions import pairs_of, questions
+from emopress.measure.sampled import Sampled, sampled
+from emopress.measure.scoring import alike, observed, resampled_shares, right
 from emopress.measure.sets import SET_SCORES
 from emopress.measure.text_facts import text_facts
 
@@ -146,48 +144,6 @@ def robustness(
     return rows
 
 
-def flips_of(
-    evaluated: Evaluated, variant: str, teacher: str | None, limit: int
-) -> pandas.DataFrame | None:
-    """Return the most confident flips of a variant, None if it has no teacher."""
-    if teacher is None or teacher == variant:
-        return None
-    given, confidence = evaluated.given[0.0], evaluated.confidence[0.0]
-    place, taught = evaluated.place(variant), evaluated.place(teacher)
-    return confident_flips(
-        evaluated.texts,
-        evaluated.labels,
-        variant=variant,
-        teacher=teacher,
-        seeds=evaluated.seeds,
-        given=(given[place], confidence[place]),
-        taught=(given[taught], confidence[taught]),
-        limit=limit,
-    )
-
-
-def sampled(evaluated: Evaluated, resamples: int) -> Sampled:
-    """Return the scores of all variants at every share of noise, over the same resamples of the texts."""
-    total = len(evaluated.noise) * resamples
-    with tqdm(total=total, desc="resamples", file=sys.stderr, mininterval=2.0) as bar:
-
-        def draw(predicted: np.ndarray) -> Scored:
-            return resampled(
-                evaluated.truth,
-                predicted,
-                classes=len(evaluated.labels),
-                resamples=resamples,
-                progress=bar.update,
-            )
-
-        drawn = {noise: draw(evaluated.given[noise]) for noise in evaluated.noise}
-    scores = {
-        noise: observed(evaluated.truth, evaluated.given[noise], len(evaluated.labels))
-        for noise in evaluated.noise
-    }
-    return Sampled(evaluated.variants, scores, drawn)
-
-
 def statistics(
     evaluated: Evaluated,
     scores: Sampled,
@@ -274,8 +230,13 @@ def write_statistics(
         linear=linear,
         resamples=resamples,
     )
-    frames = [flips_of(evaluated, name, teachers.get(name), flips) for name in evaluated.variants]
-    write_flips([frame for frame in frames if frame is not None], flips_out)
+    taught = [(name, teachers.get(name)) for name in evaluated.variants]
+    frames = [
+        confident_flips(evaluated, name, teacher, limit=flips)
+        for name, teacher in taught
+        if teacher is not None and teacher != name
+    ]
+    write_flips(frames, flips_out)
     write_json(
         out,
         {

@@ -1,6 +1,5 @@
 """Times all bundles of a data set side by side: interleaved rounds in one process, one bundle loaded at a time."""
 
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -16,12 +15,10 @@ from tqdm import tqdm
 
 from emopress.artifact import write_json
 from emopress.checkpoint import library_versions
-from emopress.measure.cold_start import open_classifier
+from emopress.measure.candidates import Candidate
 from emopress.measure.machine import cpu_facts
 from emopress.measure.process import start_processes
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.classifier import Classifier
-from emopress.runtime.openvino import installed, reads_onnx
+from emopress.runtime.openvino import installed
 from emopress.runtime.processor import x64quantprecision
 
 THROUGHPUT_SECONDS = 0.05  # at least, per round
@@ -36,25 +33,6 @@ REFERENCE_PACKAGES = {  # what a runtime needs beyond ONNX Runtime's and numpy
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """Something to time: a bundle, or a reference in another engine (`open_classifier`).
-
-    A `twin` is a bundle that stands among the candidates already. It is timed like any other but is
-    no row: what it differs by from itself is the spread.
-    """
-
-    variant: str
-    seed: int
-    runtime: str
-    folder: Path
-    twin: bool = False
-
-    def open(self, threads: int) -> Classifier:
-        """Load it afresh from disk, without the seconds that hashing a large file takes."""
-        return open_classifier(self.folder, self.runtime, threads=threads, verify=False)
-
-
-@dataclass(frozen=True)
 class Round:
     """One round of one candidate: ms of each text at batch 1, texts per second in batches."""
 
@@ -63,28 +41,6 @@ class Round:
 
 
 Measured = dict[tuple[Candidate, int], list[Round]]  # (candidate, threads) -> its rounds
-
-
-def candidates_of(
-    entries: Sequence[tuple[str, int, str]], manifests: Sequence[str | Path]
-) -> list[Candidate]:
-    """Return what to time of (variant, seed, runtime) and, beside it, a manifest.
-
-    `runtime` is `bundle`; `twin` for a bundle that is entered twice; `pytorch` with a checkpoint's
-    manifest; or `openvino-reference`, which is left out where openvino is not installed or cannot
-    read the bundle's graph.
-    """
-    candidates = []
-    for (variant, seed, runtime), manifest in zip(entries, manifests, strict=True):
-        folder, twin = Path(manifest).parent, runtime == "twin"
-        if runtime == "openvino-reference":
-            if not (installed() and reads_onnx(read_bundle(folder, verify=False))):
-                logging.info("timing: no row of %s in OpenVINO", variant)
-                continue
-        elif runtime != "pytorch":
-            runtime = read_bundle(folder, verify=False).manifest["runtime"]
-        candidates.append(Candidate(variant, int(seed), runtime, folder, twin))
-    return candidates
 
 
 def time_once(
