@@ -83,30 +83,30 @@ TARGETS = {
     ),
 }
 
-READ = "a file of texts is .txt, a text a line, or a table (.csv, .tsv, .xlsx, .parquet)"
+READ = "texts come from a .txt, one per line, or a table (.csv, .tsv, .xlsx, .parquet)"
 # What follows `emopress predict BUNDLE`, in a folder with files of texts, and a folder called folder.
 PREDICT = {
     "a file that is not there": (
         ["review.csv"],
-        f"review.csv: no such file; {READ} (for the word itself: echo review.csv | emopress predict BUNDLE)",
+        f"review.csv: no such file; {READ} (to predict the word itself: echo review.csv | emopress predict BUNDLE)",
     ),
     "a folder": (
         ["folder"],
-        f"folder: a folder; {READ} (for the word itself: echo folder | emopress predict BUNDLE)",
+        f"folder: a folder; {READ} (to predict the word itself: echo folder | emopress predict BUNDLE)",
     ),
     "several files": (
         ["reviews.txt", "other.txt"],
-        "reviews.txt: a file among 2 texts; give one file at a time: --file reviews.txt, or join text files: "
+        "reviews.txt: a file among 2 texts; give one file at a time with --file reviews.txt, or join text files: "
         "cat FILE FILE | emopress predict BUNDLE",
     ),
     "a file and texts": (
         ["--file", "reviews.txt", "so happy"],
-        "--file reviews.txt and 'so happy': give a file, or texts, not both",
+        "--file reviews.txt and 'so happy': give a file or texts, not both",
     ),
     "a file that is not there, by its option": (["--file", "none"], f"none: no such file; {READ}"),
     "a table whose texts have another column": (
         ["--file", "reviews.csv"],
-        "reviews.csv, row 1: no column 'text'; the header has 'id', 'review'; name the column of the texts by "
+        "reviews.csv, row 1: no column 'text'; the header has 'id', 'review'; name the column of the texts with "
         "--text-column",
     ),
     "a column of a file without any": (
@@ -115,11 +115,11 @@ PREDICT = {
     ),
     "a column of no file": (
         ["--text-column", "review"],
-        "--text-column is for a table; give one by --file FILE",
+        "--text-column is for a table; give one with --file FILE",
     ),
     "texts in JSON": (
         ["--file", "reviews.json"],
         f"reviews.json: JSON; {READ} (jq -r .text reviews.json | emopress predict BUNDLE)",
     ),
-    "a file of no text": (["--file", "binary.txt"], f"binary.txt: no text; {READ}"),
+    "a file of no text": (["--file", "binary.txt"], f"binary.txt: not text; {READ}"),
 }

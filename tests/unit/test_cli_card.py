@@ -13,11 +13,12 @@ from carded import CATALOGUE, MACRO_F1, ROOT, write_data_card, write_predictions
 from scipy.stats import binomtest
 
 from command_line import STUCK_S
-from emopress.card.limits import limits
-from emopress.card.steps import PASSES
+from emopress.card.limitations import limitations
+from emopress.card.steps import recipe_lines
 from emopress.cli import main
 from emopress.data import licences
-from emopress.recipe import PASSES as SORTS
+from emopress.passes import PASSES
+from emopress.report.words.markup import escape
 from emopress.runtime.bundle import read_bundle
 
 
@@ -108,7 +109,7 @@ def test_scores_and_intervals(shipped, card):
     # 9 of 12 texts are right; they are few, so the interval is that of Clopper and Pearson.
     low, high = binomtest(9, 12).proportion_ci(method="exact")
     assert f"| Accuracy | 75.00 | {100 * low:.1f} to {100 * high:.1f} |" in body
-    assert "exact binomial ones (Clopper-Pearson" in body
+    assert "exact and binomial (Clopper-Pearson" in body
     assert f"| Macro F1 | {100 * MACRO_F1:.2f} |" in body
     assert "On the 12 test texts of English demo corpus" in body
     # sadness: 2 right of 5 given, of 2 there; fear: 1 of 1 given, of 2 there
@@ -146,10 +147,12 @@ def test_limits_in_another_language():
         "labels": ["怒", "無"],
     }
     bundle = SimpleNamespace(facts=manifest)
-    found = " ".join(limits(SimpleNamespace(bundle=bundle, data=data, measured=None, cut=None)))
+    found = " ".join(
+        limitations(SimpleNamespace(bundle=bundle, data=data, measured=None, cut=None))
+    )
     assert "Language: Chinese (zh-Hant)." in found
-    assert "half the texts have at most 12 characters" in found
-    assert "unless one of them stands for none." in found and "no label for that" not in found
+    assert "half the texts of its data have at most 12 characters" in found
+    assert "unless a label stands for that." in found and "no label for that" not in found
 
 
 def test_texts_that_were_cut_and_labels_without_test_texts_are_told():
@@ -168,14 +171,14 @@ def test_texts_that_were_cut_and_labels_without_test_texts_are_told():
         measured=SimpleNamespace(never=[]),
         cut=counted,
     )
-    found = " ".join(limits(facts))
+    found = " ".join(limitations(facts))
     assert (
-        "it reads the first 6 words of a text (of its data, half the texts have at most 12 words)"
+        "it reads the first 6 words of a text (half the texts of its data have at most 12 words)"
         in found
     )
-    assert "ignores the rest; 12.5 % of the test texts are longer and were cut." in found
+    assert "ignores the rest; 12.5 % of the test texts are longer and were cut off." in found
     assert (
-        "No test text has the label `b`: nothing is known of it, and macro F1 counts it as 0."
+        "No test text has the label `b`: nothing is known about it, and macro F1 counts it as 0."
         in found
     )
 
@@ -203,8 +206,13 @@ def test_every_kind_of_bundle_has_a_card(artifacts, demo, tmp_path, card):
 
 
 def test_every_pass_has_its_words():
-    kinds = {"distill layers": "distill", "distill hidden": "distill"}
-    assert set(PASSES) == {kinds.get(sort, sort) for sort in SORTS}
+    more = {"distill layers": {"layers": [0, 2]}, "distill hidden": {"hidden_weight": 1.0}}
+    for sort, row in PASSES.items():
+        kind, *method = sort.split()
+        settings = more.get(sort) or dict(zip(("method",), method, strict=False))
+        step = {"name": "p", "kind": kind, **settings}
+        (line,) = recipe_lines([step])
+        assert row.does and line.startswith(f"`p`: {escape(row.does)}")
 
 
 def test_the_student_and_its_settings_are_told(shipped, card):
@@ -242,7 +250,7 @@ STUDENT = {
 def test_banglabert_is_not_for_commercial_use(shipped, card, stated, recipe):
     front, body = card(shipped(licences=[stated, "apache-2.0"], recipe=recipe))
     assert front["license"] == "cc-by-nc-sa-4.0"
-    assert "**Not for commercial use.** It was made from csebuetnlp/banglabert" in body
+    assert "**Not for commercial use.** This model was made from csebuetnlp/banglabert" in body
     row = next(line for line in body.splitlines() if line.startswith("| csebuetnlp/banglabert |"))
     assert "[CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/)" in row
     for words in ("forbids commercial use", "credit the authors", "under the same licence"):
@@ -254,10 +262,9 @@ def test_a_licence_of_ones_own_is_told_with_what_to_do(shipped, capsys):
     assert main(["card", str(bundle)]) == 0
     out, err = capsys.readouterr()
     assert "license: other" in out and err == (
-        "warning: the licence of Reviews, 'ours', is none of those that emopress knows (pddl, mit, "
-        "apache-2.0, cc-by-4.0, gemma, cc-by-nc-sa-4.0), so the card says license: other, and tells readers "
-        "to ask; if it is one of them, or yours to choose, write that as `licence` in the config, or edit the "
-        "card\n"
+        "warning: the licence of Reviews, 'ours', is not one that emopress knows (pddl, mit, "
+        "apache-2.0, cc-by-4.0, gemma, cc-by-nc-sa-4.0), so the card says license: other and tells readers "
+        "to ask; if it is one of these, or yours to choose, set `licence` in the config, or edit the card\n"
     )
     (bundle.parents[3] / "data" / "demo-en" / "card.json").unlink()
     assert main(["card", str(bundle), "--without-metrics"]) == 0
@@ -301,7 +308,10 @@ def test_research_only_data_is_named_as_a_limit(shipped, card):
     assert front["license_name"] == "see-model-card"
     assert front["license_link"] == "https://github.com/dair-ai/emotion_dataset#usage"
     assert "educational and research use only" in body
-    assert "**Ask before you use it.** What the licence of emotion: English Twitter" in body
+    assert (
+        "**Ask before you use it.** It is not known what the licence of emotion: English Twitter"
+        in body
+    )
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -403,12 +413,12 @@ def test_predictions_and_data_of_other_labels_are_refused(shipped, tmp_path, ref
     assert f"{other}: not a readable Parquet" in refused("card", bundle, "--predictions", other)
     card = tmp_path / "card.json"
     write_data_card(card, demo, labels=demo["bn"].labels)
-    assert "of other data than the bundle" in refused("card", bundle, "--data-card", card)
+    assert "not the data of the bundle" in refused("card", bundle, "--data-card", card)
     counts = {part: dict.fromkeys(demo["en"].labels, 3) for part in ("train", "test")}
     write_data_card(card, demo, counts=counts)
-    assert "not of the test texts that" in refused("card", bundle, "--data-card", card)
+    assert "its test texts are not those of" in refused("card", bundle, "--data-card", card)
     card.write_text("{}")
-    assert "no data card, it has no 'dataset'" in refused("card", bundle, "--data-card", card)
+    assert "not a data card, it has no 'dataset'" in refused("card", bundle, "--data-card", card)
 
 
 def test_wrong_and_damaged_bundles_are_refused(shipped, tmp_path, refused):
@@ -429,7 +439,7 @@ def test_wrong_and_damaged_bundles_are_refused(shipped, tmp_path, refused):
     assert "a file outside the bundle" in refusal(files={"/etc/hosts": "0" * 32})
     assert "unknown normalise" in refusal(normalise='")\nimport os')
     del good["files"]["tokenizer.json"]
-    assert "lists no tokenizer.json" in refusal()
+    assert "does not list tokenizer.json" in refusal()
     path.write_text("[]")
     assert "damaged (not a JSON object)" in refused("card", bundle)
     path.write_text(json.dumps(good))

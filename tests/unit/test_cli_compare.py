@@ -84,7 +84,7 @@ def test_the_page(artifacts, labelled, capsys):
     status, out, _ = told(capsys, linear, linear, "--data", path)
     assert "accuracy: no difference shown (McNemar exact p = 1)" in out
     assert "macro F1: no difference shown (paired bootstrap p = 1)" in out
-    assert "A alone is right on 0 texts, B alone on 0." in out
+    assert "Only A is right on 0 texts, only B on 0." in out
     assert "+0.0 points (-2.4 to +2.4)" in out and "+0.0 kB" in out
 
 
@@ -106,7 +106,7 @@ def test_numbers_by_hand(tmp_path):
     assert change["accuracy_p"] == pytest.approx(2 * (1 + 6) / 2**6)  # two-sided binomial tail
     assert change["accuracy_difference"] == -0.5 and not change["accuracy_shown"]
     shown = page(found)
-    assert "Without a text, and so 0 in macro F1: z." in shown
+    assert "Labels without texts, which count as 0 in macro F1: z." in shown
     assert "-50.0 points" in shown and "1.50 MB" in shown
     assert "accuracy: no difference shown (McNemar exact p = 0.22)" in shown
 
@@ -296,10 +296,10 @@ def test_what_cannot_be_said_of_a_file(artifacts, tmp_path, capsys):
     path.write_text("text,label\nso happy,joy\n", "utf-8")
     words = [linear, linear, "--data", path]
     status, _, err = told(capsys, *words, "--sheet", "2")
-    assert status == 1 and err == f"error: {path}: --sheet changes nothing; it is for .xlsx files\n"
+    assert status == 1 and err == f"error: {path}: --sheet has no effect; it is for .xlsx files\n"
     (tmp_path / "a.txt").write_text("so happy;joy\n", "utf-8")
     _, _, err = told(capsys, *words[:3], tmp_path / "a.txt", "--delimiter", ";")
-    assert "--delimiter changes nothing; it is for .csv and .tsv files" in err
+    assert "--delimiter has no effect; it is for .csv and .tsv files" in err
     for delimiter in ("::", '"', "\n", ""):
         with pytest.raises(SystemExit):
             told(capsys, *words, "--delimiter", delimiter)
@@ -329,14 +329,14 @@ def test_numbers_that_stand_for_labels(artifacts, labelled, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (5, "5 texts; no difference at all can be shown with fewer than 6"),
+        (5, "5 texts; with fewer than 6 no difference can be shown"),
         (
             36,
-            "36 texts are few; a difference in accuracy of less than 6 of them (16.7 points) cannot ",
+            "36 texts are few; a difference in accuracy of fewer than 6 of them (16.7 points) cannot ",
         ),
         (
             99,
-            "99 texts are few; a difference in accuracy of less than 6 of them (6.1 points) cannot ",
+            "99 texts are few; a difference in accuracy of fewer than 6 of them (6.1 points) cannot ",
         ),
         (100, None),
     ],
@@ -356,10 +356,10 @@ def test_a_missing_column_is_named_with_its_option(artifacts, sets, tmp_path, ca
     status, _, err = told(capsys, linear, linear, "--data", path)
     assert status == 1 and err == (
         f"error: {path}, row 1: no column 'text'; the header has 'review', 'feeling'; "
-        "name the column of the texts by --text-column\n"
+        "name the column of the texts with --text-column\n"
     )
     status, _, err = told(capsys, linear, linear, "--data", path, "--text-column", "review")
-    assert status == 1 and err.endswith("; name the column of the labels by --label-column\n")
+    assert status == 1 and err.endswith("; name the column of the labels with --label-column\n")
     words = ("--text-column", "review", "--label-column", "feeling", "--json")
     assert told(capsys, linear, linear, "--data", path, *words)[0] == 0
 
@@ -370,7 +370,7 @@ def test_indices_that_may_begin_at_one_are_told(artifacts, tmp_path, capsys):
     status, _, err = told(capsys, linear, linear, "--data", path)
     assert status == 0 and err.splitlines()[0] == (
         f"warning: {path}: labels are numbers and none is 0; they are read as indices, 1 as 'joy'; "
-        "if 1 stands for another label, say --numbered LABEL=1 ..."
+        "if 1 stands for another label, use --numbered LABEL=1 ..."
     )
     for words, message in (
         (["glee=1"], "--numbered: unknown label 'glee'; allowed: sadness, joy"),

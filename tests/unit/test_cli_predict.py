@@ -136,12 +136,12 @@ def test_all_labels(linear, model):
 
 
 def test_rows_by_hand():
-    row, labels = [0.25, 0.625, 0.125], ["ক", "b", "c"]
-    assert tsv_line("x", row, labels, every=False) == "b\t0.6250"
-    assert tsv_line("x", row, labels, every=True) == "b\t0.6250\tক\t0.2500\tc\t0.1250"
-    assert tsv_line("", None, labels, every=False) == "\t"
-    assert tsv_line("", None, labels, every=True) == "\t\t\t\t\t"
-    assert json_line('"ক', row, labels, every=False) == (
+    row, one = [0.25, 0.625, 0.125], {"labels": ["ক", "b", "c"], "thresholds": None}
+    assert tsv_line("x", row, **one, every=False) == "b\t0.6250"
+    assert tsv_line("x", row, **one, every=True) == "b\t0.6250\tক\t0.2500\tc\t0.1250"
+    assert tsv_line("", None, **one, every=False) == "\t"
+    assert tsv_line("", None, **one, every=True) == "\t\t\t\t\t"
+    assert json_line('"ক', row, **one, every=False) == (
         '{"text": "\\"ক", "label": "b", "probability": 0.625}'
     )
 
@@ -462,7 +462,7 @@ def test_a_files_texts_are_read(linear, model, here, capfdbinary, words):
     first, last = expected(model, [SAID[0], SAID[2]])
     assert found == [first, ["", ""], last]
     guessed = "--file" not in words
-    assert err.decode().startswith(f"note: {words[0]} is a file, whose texts are read") == guessed
+    assert err.decode().startswith(f"note: {words[0]} is a file; its texts are read") == guessed
     assert err.decode().count("\n") == guessed
 
 

@@ -154,7 +154,7 @@ def test_a_gitignore_there_keeps_nothing_away(bundle, push, hub):
 def test_private_never_becomes_public(bundle, refused, hub):
     hub.existing[REPO] = False
     line = refused(bundle, REPO, "--without-metrics", "--private", hub=hub)
-    assert "is there already and public" in line
+    assert "exists and is public" in line
     assert not hub.commits and not hub.stored
 
 
@@ -170,7 +170,7 @@ def test_dry_run_uses_no_network_and_no_token(bundle, push, hub):
     told = done.stdout.splitlines()
     assert told[0] == f"would upload to {REPO} at {hub.address}, branch main, in one commit"
     assert told[1:4] == [
-        "visibility: public, if it is new",
+        "visibility: public if the repository is new",
         "licence: other",
         "message: Upload tiny+a-name, seed 0",
     ]
@@ -251,7 +251,7 @@ def test_mistakes_before_the_network(bundle, capsys):
         return err
 
     assert "--without-metrics" in line(bundle, REPO)
-    assert "give its owner too" in line(bundle, "a-model", "--without-metrics")
+    assert "its owner is missing" in line(bundle, "a-model", "--without-metrics")
     assert "a/b/c" in line(bundle, "a/b/c", "--without-metrics")
     assert "leave --revision out" in line(bundle, REPO, "--create-pr", "--revision", "x")
     (bundle / "model.onnx").write_bytes(b"other")

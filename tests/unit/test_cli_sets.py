@@ -133,14 +133,14 @@ def test_what_does_not_fit(bundles, labelled, artifacts, tmp_path, capsys):
     assert f"{bundles[0]} gives any number of labels per text, {linear} one" in err
     words = ["--data", labelled / "bits.csv", "--label-columns"]
     _, _, err = told(capsys, "compare", linear, linear, *words)
-    assert "gives one label per text; --label-columns is not for it" in err
+    assert "gives one label per text, for which there is no --label-columns" in err
     path = tmp_path / "mine.csv"
     for content, message in (
         ('text,label\nhello,"joy,glee"\n', "row 2, column 'label': unknown label 'glee'"),
         (
             "text,class\nhello,joy\n",
-            "no column 'label'; the header has 'text', 'class'; name the column of the labels by --label-column, "
-            "or say --label-columns if each has a column of its own",
+            "no column 'label'; the header has 'text', 'class'; name the column of the labels with --label-column, "
+            "or use --label-columns if each label has its own column",
         ),
         (
             "text,label\nhello,joy|sadness\n",

@@ -1,4 +1,4 @@
-"""Gathers what a model card tells: the bundle, its scores on the test texts, and its data."""
+"""Gathers the facts for a model card: the bundle, its scores on the test texts, and its data."""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ CARD_KEYS = (
     "dataset", "title", "demo", "labels", "licence", "licence_url", "citation", "split", "texts",
     "counts", "label_shares", "lengths", "leakage",
 )  # fmt: skip
-MODEL_FILES = {  # what a user cannot do without, by runtime
+MODEL_FILES = {  # files that each runtime needs
     "onnxruntime": ("model.onnx", "tokenizer.json"),
     "openvino": ("model.xml", "model.bin", "tokenizer.json"),
     "transformers": ("config.json", "tokenizer.json"),  # and weights, in one file or in shards
@@ -33,34 +33,35 @@ MODEL_FILES = {  # what a user cannot do without, by runtime
     "dense": ("model.npz",),
 }
 RESAMPLES = 10_000
-GIVE = "give it by {flag}, or leave the scores out by --without-metrics"
+GIVE = "give it with {flag}, or leave the scores out with --without-metrics"
 
 
 @dataclass(frozen=True)
 class Measured:
     """Scores on the clean test texts, and 95 % intervals [low, high] of accuracy and macro F1.
 
-    `several`: where texts have any number of labels, name -> score and interval of those that only
-    they have.
+    `several`: the other scores of texts that may have any number of labels, by name, with intervals.
     """
 
     scores: "Scores"
     accuracy: tuple[float, float]
     macro_f1: tuple[float, float]
     several: dict[str, tuple[float, tuple[float, float]]]
-    never: list[str]  # labels that no test text was given
+    never: list[str]  # labels that were predicted for no test text
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a model card is written from."""
+    """Everything that a model card is written from."""
 
     bundle: Bundle
     variant: str
     measured: Measured | None
     data: dict[str, Any] | None  # the data card
     hub_data: str | None  # the data set's hub repository
-    cut: dict[str, Any] | None = None  # how many texts are longer than it reads (measure.cut)
+    cut: dict[str, Any] | None = (
+        None  # how many texts are longer than the model reads (measure.cut)
+    )
 
 
 def gather(
@@ -70,12 +71,11 @@ def gather(
     data_card: Path | None = None,
     with_metrics: bool = True,
 ) -> Facts:
-    """Read a bundle, check its files, and find and read the predictions and data card it has.
+    """Read a bundle, its predictions and its data card, and check that they belong together.
 
-    They are looked for where the workflow leaves them: predictions.parquet beside the bundle and
-    data/<dataset>/card.json in the results folder. UserError in one line if something lacks, is
-    damaged or does not belong to the bundle. `with_metrics=False` does without predictions, and
-    without a data card if there is none.
+    By default the files are where the workflow writes them: predictions.parquet beside the bundle and
+    data/<dataset>/card.json in the results folder. UserError if a file is missing, is damaged or does
+    not belong to the bundle. With `with_metrics=False` no predictions are needed, and no data card.
     """
     bundle = opened(folder)
     labels, place = bundle.manifest["labels"], folder.resolve()
@@ -84,9 +84,9 @@ def gather(
         variant = place.parents[1].name
         results, dataset = place.parents[3], place.parents[2].name
         predictions = predictions or place.parent / "predictions.parquet"
-        found = results / "data" / dataset / "card.json"
-        if data_card is None and (with_metrics or found.is_file()):
-            data_card = found
+        usual = results / "data" / dataset / "card.json"
+        if data_card is None and (with_metrics or usual.is_file()):
+            data_card = usual
     else:
         variant = "+".join(str(step["name"]) for step in bundle.facts["recipe"])
     lengths = place.parent / "cut.json"
@@ -103,30 +103,30 @@ def gather(
         support = {label: row["support"] for label, row in measured.scores.per_class.items()}
         if support != data["counts"]["test"]:
             raise UserError(
-                f"{predictions}: not of the test texts that {data_card} counts: {support} texts "
-                f"per label, not {data['counts']['test']}"
+                f"{predictions}: its test texts are not those of {data_card}: {support} texts "
+                f"per label instead of {data['counts']['test']}"
             )
     return Facts(bundle, variant, measured, data, _hub_data(data) if data else None, cut)
 
 
 def opened(folder: Path) -> Bundle:
-    """Open a bundle and check its files; UserError if it is none or lacks what a user needs."""
+    """Open a bundle and check its files; UserError if it is not one or lacks what a user needs."""
     bundle = read_bundle(folder, verify=False)
     manifest = bundle.manifest
     absent = [key for key in NEEDED_KEYS if key not in bundle.facts]
     if absent:
         where = PROVENANCE if "provenance" in manifest else MANIFEST
-        raise UserError(f"{folder / where}: not of a whole bundle, it has no {absent[0]!r}")
+        raise UserError(f"{folder / where}: not from a complete bundle, it has no {absent[0]!r}")
     if manifest["normalise"] not in METHODS:
         raise UserError(f"{folder / MANIFEST}: unknown normalise {manifest['normalise']!r}")
     for name in manifest["files"]:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
-            raise UserError(f"{folder / MANIFEST}: names a file outside the bundle, {name!r}")
+            raise UserError(f"{folder / MANIFEST}: lists a file outside the bundle, {name!r}")
     for name in MODEL_FILES.get(manifest["runtime"], ()):
         if name not in manifest["files"]:
             raise UserError(
-                f"{folder / MANIFEST}: lists no {name}, which runtime {manifest['runtime']} needs"
+                f"{folder / MANIFEST}: does not list {name}, which runtime {manifest['runtime']} needs"
             )
     return read_bundle(folder)
 
@@ -164,7 +164,9 @@ def measure(test: "Part", labels: list[str]) -> Measured:
 def _there(path: Path | None, folder: Path, what: str, flag: str) -> Path:
     """Return `path` if it is a file; UserError says what to do if it is not."""
     if path is None:
-        reason = f"{folder}: not in a results folder of the workflow, so its {what} is not found"
+        reason = (
+            f"{folder}: not in a results folder of the workflow, so its {what} cannot be located"
+        )
     elif not path.is_file():
         reason = f"{path}: no such file"
     else:
@@ -176,16 +178,16 @@ def _read_data_card(path: Path, labels: list[str]) -> dict[str, Any]:
     card = read_json(path, cure="expected a data card, results/data/DATASET/card.json")
     absent = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
     if absent:
-        raise UserError(f"{path}: no data card, it has no {absent[0]!r}")
+        raise UserError(f"{path}: not a data card, it has no {absent[0]!r}")
     if card["labels"] != labels:
         raise UserError(
-            f"{path}: of other data than the bundle: labels {card['labels']}, not {labels}"
+            f"{path}: not the data of the bundle: labels {card['labels']} instead of {labels}"
         )
     return dict(card)
 
 
 def _hub_data(card: dict[str, Any]) -> str | None:
-    """Return the hub repository of a data set of the catalogue whose files are those of the card."""
+    """Return the hub repository of the data, if the catalogue has a data set with the same files."""
     import yaml
 
     if not CATALOGUE.is_file():
@@ -194,7 +196,6 @@ def _hub_data(card: dict[str, Any]) -> str | None:
     entry = catalogue.get(card["dataset"])
     if entry is None or "hub" not in entry["source"]:
         return None
-    wanted = {file["name"]: file.get("sha256") for file in entry["source"]["files"]}
-    source = card.get("source") or {}
-    found = {name: facts.get("sha256") for name, facts in source.items()}
-    return str(entry["source"]["hub"]["repo"]) if wanted == found else None
+    published = {file["name"]: file.get("sha256") for file in entry["source"]["files"]}
+    used = {name: facts.get("sha256") for name, facts in (card.get("source") or {}).items()}
+    return str(entry["source"]["hub"]["repo"]) if used == published else None

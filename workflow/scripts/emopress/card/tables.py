@@ -12,13 +12,13 @@ SEVERAL = {
     "micro_f1": "Micro F1",
     "sample_f1": "Sample F1",
     "jaccard": "Jaccard index",
-    "hamming_loss": "Hamming loss (less is better)",
+    "hamming_loss": "Hamming loss (lower is better)",
 }
 PARTS = ("train", "validation", "test")
 
 
 def accuracy_name(facts: Facts) -> str:
-    """Return what accuracy is: of a model that gives sets of labels, that of whole sets."""
+    """Return the name of accuracy: for a model that gives sets of labels, it is that of whole sets."""
     return "Subset accuracy" if facts.bundle.manifest.get("thresholds") else "Accuracy"
 
 
@@ -40,7 +40,7 @@ def score_table(facts: Facts) -> Markdown:
         for name, value, ends in (
             (accuracy_name(facts), measured.scores.accuracy, measured.accuracy),
             ("Macro F1", measured.scores.macro_f1, measured.macro_f1),
-            *((SEVERAL[name], *found) for name, found in measured.several.items()),
+            *((SEVERAL[name], *score) for name, score in measured.several.items()),
         )
     ]
     return t.table(rows, left=("Score",))
@@ -79,16 +79,16 @@ def data_view(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def licence_table(licences: list[Stated]) -> Markdown:
-    """List licences, of what they are, and what they ask."""
+    """List licences, what each applies to, and what it asks for."""
     rows = [
         {
             "Of": one.of,
             "Licence": t.link(one.known.name if one.known else one.text, one.url or _text(one)),
-            "What it asks": one.known.asks if one.known else ASK_THE_OWNER,
+            "What it asks for": one.known.asks if one.known else ASK_THE_OWNER,
         }
         for one in licences
     ]
-    return t.table(rows, left=("Of", "Licence", "What it asks"))
+    return t.table(rows, left=("Of", "Licence", "What it asks for"))
 
 
 def _text(stated: Stated) -> str:

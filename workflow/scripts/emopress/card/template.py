@@ -1,6 +1,6 @@
-"""The Jinja template of a model card's body. It is a module so that it is there however emopress was installed.
+"""The Jinja template of a model card's body. It is a module so that it is installed with the library.
 
-Every expression is escaped for Markdown unless it is Markdown already (page.py).
+Every expression is escaped for Markdown unless it is Markdown already (text.py).
 """
 
 BODY = """\
@@ -12,33 +12,33 @@ BODY = """\
 
 {% endif %}
 {% for name in non_commercial %}
-> **Not for commercial use.** It was made from {{ name }}, which is under CC BY-NC-SA 4.0; so is
-> this model (see "Licences").
+> **Not for commercial use.** This model was made from {{ name }}, which is under CC BY-NC-SA 4.0, so the
+> same licence applies to it (see "Licences").
 
 {% endfor %}
 {% for name in unknown %}
-> **Ask before you use it.** What the licence of {{ name }} allows is not known here (see "Licences").
+> **Ask before you use it.** It is not known what the licence of {{ name }} allows (see "Licences").
 
 {% endfor %}
 {% if thresholds %}
-It gives each text any number of the labels {{ labels }}: those whose probability, each label's own, reaches the
-label's threshold; that can be none.
+It gives each text any number of the labels {{ labels }}, possibly none: those whose probability reaches the threshold
+of the label.
 {% else %}
 It gives each text one of the labels {{ labels }}, with a probability for each.
 {% endif %}
-{{ size }} to ship, {{ params }} parameters ({{ nonzero }} of them not zero), runtime {{ runtime }},
+{{ size }} to ship, {{ params }} parameters ({{ nonzero }} of them non-zero), runtime {{ runtime }},
 files {{ files }}.
 
 ## How it was made
 
-By emopress, step by step, with seed {{ seed }}:
+By emopress, in these steps, with seed {{ seed }}:
 
 {% for line in recipe %}
 {{ loop.index }}. {{ line }}
 {% endfor %}
 
-All parameters stand in `provenance.json` too, which prediction does not need and the size does not count.
-Written with {{ versions }}. SHA-256 of the training data: {{ data_sha256 }}.
+`provenance.json` has all parameters too; it is not needed for prediction and not counted in the size.
+Made with {{ versions }}. SHA-256 of the training data: {{ data_sha256 }}.
 
 ## How to use it
 
@@ -72,7 +72,7 @@ tokenizer.enable_truncation({{ max_length }})
 options = onnxruntime.SessionOptions()
 cpu = pathlib.Path("/proc/cpuinfo")
 if not (cpu.exists() and {"avx512_vnni", "avx_vnni"} & set(cpu.read_text().split())):
-    # int8 is exact without VNNI too, and slower; with VNNI it is exact without this option
+    # makes int8 exact on CPUs without VNNI, where it is slower; with VNNI it is exact anyway
     options.add_session_config_entry("session.x64quantprecision", "1")
 session = onnxruntime.InferenceSession("model.onnx", options)
 tokens = tokenizer.encode(text)
@@ -88,23 +88,22 @@ print(json.load(open("bundle.json", encoding="utf-8"))["labels"][probabilities.a
 ```
 {% if normalise != "none" %}
 
-It was trained on texts that were normalised (Unicode forms, quotation marks, spaces); without that some
+It was trained on normalised texts (Unicode forms, quotation marks, spaces); without normalisation some
 predictions differ.
 {% endif %}
 {% elif adapters %}
-Or with transformers and peft, run in that folder (`from_pretrained` alone gives the 4-bit model without what was
-trained):
+Or with transformers and peft, run in that folder (`from_pretrained` alone loads the 4-bit model without the trained
+adapters):
 
 ```python
 from peft import PeftModel
 from transformers import AutoModelForSequenceClassification
 model = PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("."), "adapter").eval()
-for module in model.modules():  # else a CPU with AVX512-BF16 refuses widths that 64 does not divide
+for module in model.modules():  # CPUs with AVX512-BF16 would need widths that are multiples of 64
     module.support_avx512bf16_for_cpu = False
 ```
 {% else %}
-Its files are read by emopress's own `load(folder).predict_proba(texts)` (`emopress.runtime.load`), not by
-plain ONNX Runtime.
+Its files are read by `load(folder).predict_proba(texts)` of `emopress.runtime.load`, not by plain ONNX Runtime.
 {% endif %}
 
 ## Labels
@@ -112,8 +111,8 @@ plain ONNX Runtime.
 {{ labels }}, in the order of the model's outputs.
 {% if thresholds %}
 
-A label is given to a text where the sigmoid of its logit is its threshold or more. The thresholds were tuned on
-validation texts, {{ tuned_for }}:
+A text gets a label if the sigmoid of its logit is at least the threshold. The thresholds were tuned on validation
+texts, {{ tuned_for }}:
 
 {{ thresholds }}
 {% endif %}
@@ -125,23 +124,21 @@ validation texts, {{ tuned_for }}:
 *Demo corpus: these numbers say nothing about real texts.*
 
 {% endif %}
-On the {{ texts }} test texts of {{ title }}, predicted by the files here, reloaded from disk:
+On the {{ texts }} test texts of {{ title }}, predicted by these files, reloaded from disk:
 
 {{ scores }}
 
 {% if thresholds %}
-A text is right, for subset accuracy, if its whole set of labels is; sample F1 is the mean of the texts' own F1,
-the Jaccard index that of the shares of labels right among those true or given; Hamming loss the share of all
-pairs of text and label that are decided wrong.
-The intervals are {{ intervals }}.
-{% else %}
-The intervals are {{ intervals }}.
+For subset accuracy a text is right if its whole set of labels is. Sample F1 is the mean over texts of each text's F1.
+The Jaccard index is the share of correct labels among those that are true or predicted, averaged over texts. Hamming
+loss is the share of all pairs of text and label that are decided wrongly.
 {% endif %}
-They do not hold what another training seed would change, nor how other texts differ from these.
+The intervals are {{ intervals }}. They do not cover what another training seed would change, nor how other texts differ
+from these.
 
 {{ per_label }}
 {% else %}
-This card was written without scores. Measure the model on texts of your own before you rely on it.
+This card was written without scores. Measure the model on your own texts before you rely on it.
 {% endif %}
 
 ## Training data
@@ -153,12 +150,12 @@ Split: {{ data.split }}. Texts per label:
 
 {{ data.counts }}
 {% else %}
-This card was written without a data card; the bundle itself does not name its data.
+This card was written without a data card, and the bundle does not name its data.
 {% endif %}
 
-## Limits
+## Limitations
 
-{% for line in limits %}
+{% for line in limitations %}
 - {{ line }}
 {% endfor %}
 
@@ -167,9 +164,9 @@ This card was written without a data card; the bundle itself does not name its d
 {{ licences }}
 
 {% if licence == "other" %}
-Not all of these are licences that emopress knows; so the card names none for the model (`license: other`).
+emopress does not know all of these licences, so the card names none for the model (`license: other`).
 {% else %}
-The strictest of them decides; so the card names `{{ licence }}` for the model.
+The strictest of them decides, so the card names `{{ licence }}` for the model.
 {% endif %}
-This is no legal advice.
+This is not legal advice.
 """

@@ -1,9 +1,9 @@
-"""Writes a model card: YAML front matter for the hub, then Markdown for people."""
+"""Writes a model card: YAML front matter for the hub, then Markdown for readers."""
 
 from typing import Any
 
 from emopress.card.facts import RESAMPLES, Facts
-from emopress.card.limits import language_of, limits
+from emopress.card.limitations import language_of, limitations
 from emopress.card.steps import recipe_lines
 from emopress.card.tables import (
     accuracy_name,
@@ -38,33 +38,31 @@ LIBRARIES = {
     "dense": "emopress",
 }
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
-TRAINING_DATA = "the training data"  # where no data card names it
+TRAINING_DATA = "the training data"  # without a data card, which would name it
 
 
 def card_text(facts: Facts, *, repo: str | None = None) -> str:
-    """Return the model card of a bundle; `repo` is the hub repository that it goes to, if known."""
+    """Return the model card of a bundle; `repo` is the hub repository to upload it to, if known."""
     return f"---\n{_front_matter(facts)}\n---\n\n{_body(facts, repo)}"
 
 
 def all_licences(facts: Facts) -> list[Stated]:
-    """Return the licences of the checkpoints that a bundle was made from, and that of its data."""
-    data = facts.data
-    if data is None:
-        own = Stated("not known", TRAINING_DATA, None)
-    else:
+    """Return the licences of the checkpoints that a bundle was made from, then that of its data."""
+    licence = Stated("not known", TRAINING_DATA, None)
+    if data := facts.data:
         text = data["licence"] or "not stated"
-        own = Stated(text, data["title"], recognise(text), data["licence_url"] or "")
-    return [*checkpoint_licences(facts.bundle.facts), own]
+        licence = Stated(text, data["title"], recognise(text), data["licence_url"] or "")
+    return [*checkpoint_licences(facts.bundle.facts), licence]
 
 
 def unknown_licences(facts: Facts) -> list[str]:
-    """Return a line per licence that the card can say nothing of, with what its author can do."""
-    said = f"so the card says license: {OTHER}, and tells readers to ask"
+    """Return a line per licence that is not known, with what the author of the card can do."""
+    outcome = f"so the card says license: {OTHER} and tells readers to ask"
     return [
-        f"the licence of {one.of} is not known without its data card (--data-card FILE), {said}"
+        f"the licence of {one.of} is not known without its data card (--data-card FILE), {outcome}"
         if facts.data is None and one.of == TRAINING_DATA
-        else f"the licence of {one.of}, {one.text!r}, is none of those that emopress knows "
-        f"({', '.join(KNOWN)}), {said}; if it is one of them, or yours to choose, write that as "
+        else f"the licence of {one.of}, {one.text!r}, is not one that emopress knows "
+        f"({', '.join(KNOWN)}), {outcome}; if it is one of these, or yours to choose, set "
         "`licence` in the config, or edit the card"
         for one in all_licences(facts)
         if one.known is None
@@ -72,7 +70,7 @@ def unknown_licences(facts: Facts) -> list[str]:
 
 
 def licence_id(facts: Facts) -> str:
-    """Return the hub's id of the licence that decides, `other` where that is none of the known."""
+    """Return the hub's id of the strictest licence, `other` if it is not known."""
     strictest = deciding(all_licences(facts))
     return strictest.known.id if strictest and strictest.known else OTHER
 
@@ -168,7 +166,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "intervals": _intervals(facts) if measured else None,
         "tuned_for": _tuned_for(bundle.facts),
         "data": data_view(data) if data else None,
-        "limits": limits(facts),
+        "limitations": limitations(facts),
         "non_commercial": [
             t.escape(one.of) for one in licences if one.known is KNOWN["cc-by-nc-sa-4.0"]
         ],
@@ -178,9 +176,9 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
     }
 
 
-def _tuned_for(told: dict[str, Any]) -> str:
-    """Say what the thresholds are the best for."""
-    key = told.get("judge_by", MACRO_F1.key)
+def _tuned_for(manifest: dict[str, Any]) -> str:
+    """Say for which score the thresholds were tuned."""
+    key = manifest.get("judge_by", MACRO_F1.key)
     return (
         "each for the F1 of its label"
         if key == MACRO_F1.key
@@ -189,14 +187,14 @@ def _tuned_for(told: dict[str, Any]) -> str:
 
 
 def _intervals(facts: Facts) -> str:
-    """Say how the intervals of the scores came about."""
+    """Say how the intervals of the scores were computed."""
     from emopress.measure.deciding import FEW_TEXTS
 
     assert facts.measured is not None
     if facts.measured.scores.texts < FEW_TEXTS:
-        return "exact binomial ones (Clopper-Pearson, and by way of it for F1), since the test texts are few"
+        return "exact and binomial (Clopper-Pearson, which F1 uses indirectly), because there are few test texts"
     strata = "" if facts.bundle.manifest.get("thresholds") else ", stratified by label"
     return (
-        f"percentile bootstrap over the test texts ({t.count(RESAMPLES)} resamples{strata}), exact binomial ones "
-        "where resampling gives one number"
+        f"from the percentile bootstrap over the test texts ({t.count(RESAMPLES)} resamples{strata}), or exact and "
+        "binomial if all resamples give the same number"
     )

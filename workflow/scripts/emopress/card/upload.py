@@ -12,14 +12,14 @@ from emopress.runtime.bundle import Bundle
 README = "README.md"
 MAIN = "main"
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
-# The hub leaves files out that a .gitignore in the repository names, unless told of another one.
+# The hub leaves out files that a .gitignore in the repository names, unless it is given another one.
 IGNORE_NOTHING = "# every file of the bundle is wanted\n"
 Files = Mapping[str, Path | bytes]
 
 
 @dataclass(frozen=True)
 class Upload:
-    """Where a bundle goes: repository, its visibility where it is new, branch and commit message."""
+    """Where to upload a bundle: repository, visibility of a new one, branch and commit message."""
 
     repo: str
     private: bool
@@ -27,14 +27,14 @@ class Upload:
     message: str
     create_pr: bool
 
-    def told(self, files: Files, licence: str) -> str:
-        """Say what would go where, a line each; nothing is asked of the network."""
+    def plan(self, files: Files, licence: str) -> str:
+        """Say what would be uploaded where, one line each, without using the network."""
         from huggingface_hub import constants
 
         sizes = {name: _size(content) for name, content in files.items()}
         width = len(f"{sum(sizes.values()):,}")
         where = "a new pull request" if self.create_pr else f"branch {self.revision or MAIN}"
-        visibility = "private" if self.private else "public, if it is new"
+        visibility = "private" if self.private else "public if the repository is new"
         lines = [
             f"would upload to {self.repo} at {constants.ENDPOINT}, {where}, in one commit",
             f"visibility: {visibility}",
@@ -47,7 +47,7 @@ class Upload:
 
 
 def check_repo(repo: str) -> None:
-    """Raise UserError unless `repo` can be a repository's name, OWNER/NAME."""
+    """Raise UserError unless `repo` can be the name of a repository, OWNER/NAME."""
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
     if "://" in repo or repo.count("/") > 1:
@@ -57,23 +57,22 @@ def check_repo(repo: str) -> None:
     except HFValidationError as error:
         raise UserError(f"repository {repo!r}: {_line(error)}") from None
     if "/" not in repo:
-        raise UserError(f"repository {repo!r}: give its owner too, as OWNER/{repo}")
+        raise UserError(f"repository {repo!r}: its owner is missing; write OWNER/{repo}")
 
 
 def shipment(bundle: Bundle, card: str) -> dict[str, Path | bytes]:
-    """Return all that goes, by name: the files of the bundle, how it was made, and the card."""
-    told = [PROVENANCE] if "provenance" in bundle.manifest else []
-    names = [*bundle.files, *told]
+    """Return everything to upload, by name: the files of the bundle, its provenance, and the card."""
+    names = [*bundle.files, *([PROVENANCE] if "provenance" in bundle.manifest else [])]
     if README in names:
-        raise UserError(f"{bundle.folder}: its {README} is the place of the card")
+        raise UserError(f"{bundle.folder}: it has a {README}, which is the name of the card")
     return {README: card.encode(), **{name: bundle.folder / name for name in names}}
 
 
 def push(upload: Upload, files: Files) -> str:
     """Upload the files in one commit and return its address (that of the pull request, if any).
 
-    The token is the one that huggingface_hub finds (`hf auth login`, HF_TOKEN). UserError in one
-    line, which never holds the token, if there is none or anything goes wrong.
+    The token is that of huggingface_hub (`hf auth login`, HF_TOKEN). UserError if there is none or
+    anything goes wrong; its message never contains the token.
     """
     import huggingface_hub
 
@@ -85,7 +84,7 @@ def push(upload: Upload, files: Files) -> str:
         return _push(huggingface_hub.HfApi(token=token), upload, files)
     except UserError:
         raise
-    except Exception as error:  # the hub's client raises many kinds, and none is swallowed
+    except Exception as error:  # the client of the hub raises many kinds; each is reported
         reason = _reason(error, upload, huggingface_hub.constants.ENDPOINT)
         if token:
             reason = reason.replace(token, "***")
@@ -98,7 +97,7 @@ def _push(api: Any, upload: Upload, files: Files) -> str:
     repo = upload.repo
     api.create_repo(repo, private=upload.private or None, exist_ok=True)
     if upload.private and not api.repo_info(repo).private:
-        raise UserError(f"push: {repo} is there already and public, so nothing was uploaded")
+        raise UserError(f"push: {repo} exists and is public, so nothing was uploaded")
     revision = upload.revision or MAIN
     if revision != MAIN and not revision.startswith("refs/"):
         api.create_branch(repo, branch=revision, exist_ok=True)
@@ -115,13 +114,13 @@ def _push(api: Any, upload: Upload, files: Files) -> str:
 
 
 def _reason(error: Exception, upload: Upload, endpoint: str) -> str:
-    """Say in one line what went wrong and what to do."""
+    """Say what went wrong and what to do about it."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
     cause: BaseException | None = error
-    while cause is not None:  # an upload that fails in a thread is wrapped
+    while cause is not None:  # errors from upload threads are wrapped
         if isinstance(cause, OfflineModeIsEnabled):
-            return "the network is switched off by HF_HUB_OFFLINE; unset it"
+            return "HF_HUB_OFFLINE forbids the use of the network; unset it"
         if isinstance(cause, HfHubHTTPError):
             return _refusal(cause, upload, endpoint)
         if isinstance(cause, HTTPError):
@@ -131,19 +130,19 @@ def _reason(error: Exception, upload: Upload, endpoint: str) -> str:
 
 
 def _refusal(error: Any, upload: Upload, endpoint: str) -> str:
-    status, said = error.response.status_code, _line(error.server_message or "")
-    said = f" ({said})" if said else ""
+    status, message = error.response.status_code, _line(error.server_message or "")
+    reason = f" ({message})" if message else ""
     if status == 401:
-        return f"{endpoint} does not accept the token{said}; {LOG_IN}"
+        return f"{endpoint} does not accept the token{reason}; {LOG_IN}"
     if status == 403:
-        return f"the token may not write to {upload.repo}{said}; {LOG_IN}"
+        return f"the token may not write to {upload.repo}{reason}; {LOG_IN}"
     if status == 404:
         what = (
             f"{upload.repo}, or its branch {upload.revision}," if upload.revision else upload.repo
         )
-        return f"{endpoint} has no {what} that the token may see{said}"
+        return f"{endpoint} has no {what} that the token may see{reason}"
     again = "; try again later" if status == 429 or status >= 500 else ""
-    return f"{endpoint} answered with status {status}{said}{again}"
+    return f"{endpoint} answered with status {status}{reason}{again}"
 
 
 def _size(content: Path | bytes) -> int:

@@ -1,7 +1,7 @@
 """The commands for a shipped model and a results folder: `python -m emopress predict | compare | card | push | verify`.
 
 Each module named in COMMANDS has `add_parser(subparsers)` and `run(arguments) -> int`. Only the module of
-the command that was typed is imported, so that one command never needs what another one does.
+the given command is imported, so that no command needs the packages of another.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from emopress.errors import UserError
 
-# Command -> how to get the packages that it needs.
+# How to install the packages that a command needs.
 PREDICTING = ("numpy", "onnxruntime", "tokenizers")
 COMMANDS = {
     "predict": f"pip install {' '.join(PREDICTING)}",
@@ -23,26 +23,26 @@ COMMANDS = {
     "push": "install emopress with its extra `push`",
     "verify": "pip install emopress",
 }
-TRACEBACK_VARIABLE = "EMOPRESS_TRACEBACK"  # set: an unforeseen error keeps its traceback
+TRACEBACK_VARIABLE = "EMOPRESS_TRACEBACK"  # if set, unexpected errors show their traceback
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that tells a mistake in one line, and lets options stand between positional arguments."""
+    """A parser that reports mistakes in one line and allows options between positional arguments."""
 
     mixing = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse as argparse does; a command's parser (argparse calls this for it) with mixed options."""
+        """Parse like argparse, but let the parser of a command accept options anywhere."""
         if self._subparsers or self.mixing:
             return super().parse_known_args(args, namespace)
-        self.mixing = True  # the mixed parsing calls this method too
+        self.mixing = True  # intermixed parsing calls this method again
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self.mixing = False
 
     def error(self, message: str) -> NoReturn:
-        """End with 2, what is wrong, and where to look."""
+        """Exit with status 2, the mistake, and a pointer to the help."""
         if message.startswith("unrecognized arguments"):
             message += (
                 "; put quotes around what has spaces, and -- before a text that starts with -"
@@ -53,8 +53,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0: done; 1: an error, told in one line on stderr; 130: Ctrl-C; 141: the reader of the output went
-    away (`| head`). A mistake on the command line raises SystemExit(2), as argparse does.
+    0: success; 1: an error, reported in one line on stderr; 130: Ctrl-C; 141: the reader of the output
+    has closed it (`| head`). A mistake on the command line raises SystemExit(2), as in argparse.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith("-")), "")
@@ -68,24 +68,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _forget_output()
+        _discard_output()
         return 141
     except UserError as error:
-        return _told(str(error))
+        return _failed(str(error))
     except Exception as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
         if isinstance(error, OSError):
-            _forget_output()  # on a full disk
-        return _told(_one_line(error, command))
+            _discard_output()  # the disk may be full
+        return _failed(_one_line(error, command))
 
 
 def _run(words: list[str], command: str) -> int:
     module = sys.argv[0].endswith("__main__.py")
     parser = Parser(
         prog="python -m emopress" if module else "emopress",
-        description="Use, judge and publish a model that emopress made. A bundle is the folder "
-        "`bundle` of a variant: results/DATASET/VARIANT/seed0/bundle, or a copy of it.",
+        description="Use, compare and publish models made by emopress. A bundle is the folder "
+        "`bundle` of a variant, results/DATASET/VARIANT/seed0/bundle, or a copy of it.",
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     modules = {
@@ -99,11 +99,11 @@ def _run(words: list[str], command: str) -> int:
 
 
 def _one_line(error: Exception, command: str) -> str:
-    """Return what to tell of an error that no code foresaw."""
+    """Return the message for an unexpected error."""
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("emopress"):
         package = (error.name or "").split(".")[0]
         cure = COMMANDS.get(command, COMMANDS["predict"])
-        if command == "predict" and package not in PREDICTING:  # what a kind of table takes
+        if command == "predict" and package not in PREDICTING:  # needed for a kind of table
             cure = f"pip install {package}"
         return f"{command or 'emopress'} needs the Python package {package}; {cure}"
     if isinstance(error, OSError):
@@ -111,14 +111,14 @@ def _one_line(error: Exception, command: str) -> str:
     return f"{type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)"
 
 
-def _forget_output() -> None:
-    """Lead standard output nowhere, else Python complains when it flushes what it could not write."""
+def _discard_output() -> None:
+    """Redirect standard output to nowhere, or Python would fail to flush it at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(message: str) -> int:
-    """Print one line on stderr, and return the status of an error."""
+def _failed(message: str) -> int:
+    """Print an error as one line on stderr and return its exit status."""
     if sys.stderr is not None:
         print(f"error: {' '.join(message.splitlines())}", file=sys.stderr)
     return 1

@@ -1,4 +1,4 @@
-"""`emopress card BUNDLE`: writes a Hugging Face model card of a bundle."""
+"""`emopress card BUNDLE`: writes a Hugging Face model card for a bundle."""
 
 import argparse
 import sys
@@ -15,21 +15,21 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "card",
         help="write a Hugging Face model card",
-        description="Write a Hugging Face model card of a bundle to the standard output or a file.",
+        description="Write a Hugging Face model card for a bundle to standard output or to a file.",
     )
     add_sources(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to FILE")
-    parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say what a card is written from."""
+    """Add the arguments for the files that a card is written from."""
     add_bundle(parser)
     parser.add_argument(
         "--predictions",
         type=Path,
         metavar="FILE",
-        help="the bundle's predictions.parquet (default: the one beside it in a results folder)",
+        help="predictions.parquet of the bundle (default: the one beside it in a results folder)",
     )
     parser.add_argument(
         "--data-card",
@@ -37,16 +37,16 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="card.json of its data set (default: data/DATASET/card.json in the results folder)",
     )
-    parser.add_argument("--without-metrics", action="store_true", help="do without scores")
+    parser.add_argument("--without-metrics", action="store_true", help="leave the scores out")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the card; UserError if a file lacks, or if --out is there and --force is not given."""
+    """Write the card; UserError if a file is missing, or if --out exists and --force is not given."""
     out: Path | None = arguments.out
     if out and out.is_dir():
         raise UserError(f"{out}: a folder; give the name of a file, such as {out / 'README.md'}")
     if out and out.exists() and not arguments.force:
-        raise UserError(f"{out}: is there already; --force replaces it")
+        raise UserError(f"{out}: exists already; --force replaces it")
     from emopress.card.facts import gather
     from emopress.card.text import card_text, unknown_licences
 

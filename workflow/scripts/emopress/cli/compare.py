@@ -25,25 +25,24 @@ if TYPE_CHECKING:
     from emopress.runtime.bundle import Bundle
 
 DESCRIPTION = """\
-Predict the texts of FILE with two bundles and compare what each got right. FILE is .csv or .tsv (UTF-8,
-with a header), .xlsx, .parquet, or .txt (lines text;label). Its labels are the bundles' label names, or their
-indices, 0 being the first, or any numbers that --numbered explains. Take texts that neither model was
-trained on.
+Predict the texts of FILE with two bundles and compare the results. FILE is .csv or .tsv (UTF-8, with a
+header), .xlsx, .parquet, or .txt (lines text;label). Its labels are the label names of the bundles, their
+indices (0 is the first), or numbers that --numbered explains. Use texts that neither model was trained on.
 
-FILE is read as the workflow reads it: a quotation mark in a .tsv is a character like any other, a .csv
-is read by RFC 4180 and nothing else, and what cannot be meant is an error that names the row.
+FILE is read as in the workflow: quotation marks in a .tsv are ordinary characters, a .csv follows
+RFC 4180, and a row that cannot be read is an error.
 
 Prints accuracy and macro F1 of both with 95 % intervals (bootstrap over the texts, stratified by label
-where each text has one; exact ones where there are fewer than 100 texts, or resampling gives one number),
-what changes from A to B with its interval, made the same way, and whether that is more than chance
-gives: McNemar's exact test for accuracy, the paired bootstrap for macro F1 (with fewer than 100 texts a
-paired permutation test). Macro F1 is the mean over all labels of the model: a label without a text
-counts as 0. The same is told of each label's F1.
+if each text has one; exact if there are fewer than 100 texts or all resamples give the same number), the
+difference from A to B with an interval of the same kind, and whether it is more than chance:
+McNemar's exact test for accuracy, the paired bootstrap for macro F1 (a paired permutation test with
+fewer than 100 texts). Macro F1 is the mean over all labels of the model; a label without texts
+counts as 0. The F1 of each label is printed in the same way.
 
-Of models that give any number of labels a text is right if its whole set is (subset accuracy), and
-micro F1 (over all pairs of text and label), sample F1 and Jaccard index (means of the texts' own) are told
-too. Their FILE has a column of label names, parted by --separator (an empty cell: no label), or, with
---label-columns, a column of 0 and 1 for each label, called as the label is.
+For models that give any number of labels, a text is right if its whole set of labels is (subset accuracy).
+Micro F1 (over all pairs of text and label), sample F1 and Jaccard index (means over texts) are printed
+too. FILE then has a column of label names, separated by --separator (an empty cell means no label), or, with
+--label-columns, a column of 0 and 1 for each label, named like the label.
 """
 
 
@@ -69,7 +68,7 @@ def add_parser(subparsers: Any) -> None:
         "--separator",
         default=",",
         metavar="SEP",
-        help="what parts the labels of a text that has several (default: a comma)",
+        help="separates the labels of a text that has several (default: a comma)",
     )
     parser.add_argument(
         "--label-columns", action="store_true", help="a column of 0 and 1 for each label"
@@ -82,7 +81,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the comparison; UserError for bundles or a file that do not fit."""
+    """Print the comparison; UserError if the bundles or the file do not fit together."""
     from emopress.cli.comparison import compared, page
     from emopress.cli.labelled import Labelled, read_labelled, read_sets
     from emopress.measure.deciding import FEW_TEXTS
@@ -103,17 +102,17 @@ def run(arguments: argparse.Namespace) -> int:
         texts, truth = read_sets(file, labels, separator=separator)
     elif arguments.label_columns:
         raise UserError(
-            f"{bundles[0].folder}: gives one label per text; --label-columns is not for it"
+            f"{bundles[0].folder}: it gives one label per text, for which there is no --label-columns"
         )
     else:
         texts, truth = read_labelled(file, labels)
-    given = [
+    predictions = [
         predicted(bundle, texts, labels, arguments.threads, arguments.device) for bundle in bundles
     ]
-    found = compared(bundles, labels, truth, given, arguments.data)
+    result = compared(bundles, labels, truth, predictions, arguments.data)
     if len(texts) < FEW_TEXTS:
         warn(few(len(texts), arguments.data))
-    shown = json.dumps(found, ensure_ascii=False, indent=2) if arguments.json else page(found)
+    shown = json.dumps(result, ensure_ascii=False, indent=2) if arguments.json else page(result)
     sys.stdout.buffer.write(f"{shown}\n".encode("utf-8", "replace"))
     return 0
 
@@ -121,18 +120,18 @@ def run(arguments: argparse.Namespace) -> int:
 def few(texts: int, path: Path) -> str:
     """Say what so few texts cannot show.
 
-    McNemar's exact test has p = 2 / 2^k where the models differ in k texts and one is right on all of
-    them; so with fewer than some k nothing is shown, however many are alike.
+    McNemar's exact test has p = 2 / 2^k if the models differ on k texts and one is right on all of
+    them, so for small k it cannot show a difference, whatever the other texts are.
     """
     from emopress.measure.deciding import FEW_TEXTS
     from emopress.measure.paired import ALPHA
 
     least = math.ceil(math.log2(2 / ALPHA))
     if texts < least:
-        return f"{path}: {texts} texts; no difference at all can be shown with fewer than {least}"
+        return f"{path}: {texts} texts; with fewer than {least} no difference can be shown"
     return (
-        f"{path}: {texts} texts are few; a difference in accuracy of less than {least} of them "
-        f"({100 * least / texts:.1f} points) cannot be shown; take {FEW_TEXTS} or more"
+        f"{path}: {texts} texts are few; a difference in accuracy of fewer than {least} of them "
+        f"({100 * least / texts:.1f} points) cannot be shown; use {FEW_TEXTS} or more"
     )
 
 
@@ -162,19 +161,19 @@ def common_task(bundles: list["Bundle"]) -> str:
 def predicted(
     bundle: "Bundle", texts: list[str], labels: list[str], threads: int, device: str
 ) -> "np.ndarray":
-    """Return the labels that a bundle gives to the texts, one by one, in the order of `labels`.
+    """Return the labels that a bundle predicts for the texts, one at a time, in the order of `labels`.
 
-    Class indices [N], or where it gives any number of them bools [N, C].
+    Class indices [N], or bools [N, C] if a text may have any number of labels.
     """
     import numpy as np
 
     from emopress.runtime.load import load
     from emopress.tasks import decided
 
-    own = bundle.manifest["labels"]
-    # run() has verified it
+    names = bundle.manifest["labels"]
+    # run() has verified the bundle
     model = load(bundle.folder, threads=threads, verify=False, device=device)
-    said = decided(model.predict_proba(texts), model.thresholds)
-    if said.ndim == 2:
-        return said[:, [own.index(label) for label in labels]]
-    return np.array([labels.index(label) for label in own])[said]
+    decisions = decided(model.predict_proba(texts), model.thresholds)
+    if decisions.ndim == 2:
+        return decisions[:, [names.index(label) for label in labels]]
+    return np.array([labels.index(name) for name in names])[decisions]

@@ -1,4 +1,4 @@
-"""What two bundles got right on the same texts: scores, differences, how sure they are, in numbers and words."""
+"""Compares what two bundles predict for the same texts: scores, differences and their certainty."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,12 @@ def compared(
     bundles: list["Bundle"],
     labels: list[str],
     truth: "np.ndarray",
-    given: list["np.ndarray"],
+    predictions: list["np.ndarray"],
     path: Path,
 ) -> dict[str, Any]:
-    """Return all that is printed: scores as fractions, differences from the first bundle to the second.
+    """Return everything to print: scores as fractions, differences from the first bundle to the second.
 
-    truth and each of `given`: class indices [N], or where a text has any number of labels bools [N, C].
+    truth and each of `predictions`: class indices [N], or bools [N, C] if a text may have any number of labels.
     """
     import numpy as np
 
@@ -33,13 +33,13 @@ def compared(
     from emopress.measure.scoring import observed, resampled
 
     metrics = names_of(MULTI if truth.ndim == 2 else SINGLE)
-    both = np.stack(given)[:, None]  # [bundles, seeds, N] or [bundles, seeds, N, C]
+    both = np.stack(predictions)[:, None]  # [bundles, seeds, N] or [bundles, seeds, N, C]
     drawn = resampled(truth, both, classes=len(labels), resamples=RESAMPLES)
     columns = [drawn.column(i) for i in (0, 1)]
-    points = [observed(truth, classes, len(labels)) for classes in given]
+    points = [observed(truth, classes, len(labels)) for classes in predictions]
     sides = []
-    for bundle, said, one, column in zip(bundles, given, points, columns, strict=True):
-        exact = score_bounds(truth, said[None], len(labels))
+    for bundle, classes, one, column in zip(bundles, predictions, points, columns, strict=True):
+        exact = score_bounds(truth, classes[None], len(labels))
         side: dict[str, Any] = {"bundle": str(bundle.folder), "size_bytes": bundle.size_bytes}
         for name in metrics:
             low, high = sure(getattr(column, name), exact[name], few=len(truth) < FEW_TEXTS)
@@ -80,20 +80,20 @@ def compared(
 
 
 def _of_label(place: int, points: list["Scored"], ends: tuple[float, float]) -> dict[str, float]:
-    """Return one label's F1 of both bundles, and its change with the ends of its interval."""
+    """Return the F1 of one label for both bundles, and its change with the ends of its interval."""
     a, b = (float(one.f1[place]) for one in points)
     low, high = ends
     return {"f1_a": a, "f1_b": b, "f1_difference": b - a, "f1_low": low, "f1_high": high}
 
 
-def page(found: dict[str, Any]) -> str:
-    """Return what `compared` gave, for reading."""
+def page(result: dict[str, Any]) -> str:
+    """Return the result of `compared` as text."""
     from emopress.report.words.markup import size
     from emopress.report.words.phrases import p_phrase
 
-    a, b, change = found["a"], found["b"], found["b_minus_a"]
+    a, b, change = result["a"], result["b"], result["b_minus_a"]
     titles = names_of(MULTI if "sample_f1" in a else SINGLE)
-    table: list[tuple[str, ...]] = [("", "A", "B", "B less A")]
+    table: list[tuple[str, ...]] = [("", "A", "B", "B minus A")]
     for name, title in titles.items():
         scores = [
             f"{100 * side[name]:.1f} % "
@@ -108,15 +108,15 @@ def page(found: dict[str, Any]) -> str:
         f"{'-' if more < 0 else '+'}{size(abs(more))}",
     )
     table.append(("size", *sizes))
-    by_label: list[tuple[str, ...]] = [("F1 of", "texts", "A", "B", "B less A")]
-    for label, one in found["per_label"].items():
+    by_label: list[tuple[str, ...]] = [("F1 of", "texts", "A", "B", "B minus A")]
+    for label, one in result["per_label"].items():
         scores = [f"{100 * one[key]:.1f} %" for key in ("f1_a", "f1_b")]
         by_label.append((label, f"{one['texts']:,}", *scores, _points(one, "f1")))
-    without = found["labels_without_texts"]
+    without = result["labels_without_texts"]
     accuracy = titles["accuracy"]
     return "\n".join(
         [
-            f"{found['texts']:,} texts of {found['data']}; 95 % intervals",
+            f"{result['texts']:,} texts of {result['data']}; 95 % intervals",
             f"A  {a['bundle']}",
             f"B  {b['bundle']}",
             "",
@@ -124,12 +124,16 @@ def page(found: dict[str, Any]) -> str:
             "",
             *_aligned(by_label),
             "",
-            f"A alone is right on {change['only_a_right']:,} texts, B alone on "
+            f"Only A is right on {change['only_a_right']:,} texts, only B on "
             f"{change['only_b_right']:,}.",
             f"{accuracy}: {verdict(change, 'accuracy')} (McNemar exact {p_phrase(change['accuracy_p'])})",
             f"macro F1: {verdict(change, 'macro_f1')} "
-            f"({MACRO_F1.test(found['texts'])} {p_phrase(change['macro_f1_p'])})",
-            *([f"Without a text, and so 0 in macro F1: {', '.join(without)}."] if without else []),
+            f"({MACRO_F1.test(result['texts'])} {p_phrase(change['macro_f1_p'])})",
+            *(
+                [f"Labels without texts, which count as 0 in macro F1: {', '.join(without)}."]
+                if without
+                else []
+            ),
         ]
     )
 
@@ -147,7 +151,7 @@ def _aligned(table: list[tuple[str, ...]]) -> list[str]:
 
 
 def verdict(change: dict[str, Any], name: str) -> str:
-    """Return in words what the test of a metric says."""
+    """Say what the test of a metric shows."""
     if not change[f"{name}_shown"]:
         return "no difference shown"
     return f"{'B' if change[f'{name}_difference'] > 0 else 'A'} is better"

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A file of labelled texts, and what the user says of it.
+    """A file of labelled texts and the options for reading it.
 
-    `form` has those of delimiter, quoting and sheet that are said, as in a config's `columns`.
-    `numbered`: number -> label, where numbers stand for labels; left empty, a number that is no label
-    is an index, the first label's 0. `tell` is given a line for what may have been meant otherwise.
+    `form`: delimiter, quoting and sheet, as far as given, as in a config's `columns`. `numbered`: number ->
+    label; if empty, a number that is not a label is an index, counted from 0. `warn` is called with a line
+    about anything ambiguous.
     """
 
     path: Path
-    tell: Callable[[str], None]
+    warn: Callable[[str], None]
     text_column: str = "text"
     label_column: str = "label"
     form: Mapping[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Labelled:
 
 
 def read_labelled(file: Labelled, labels: list[str]) -> tuple[list[str], "np.ndarray"]:
-    """Return texts and class indices [N] of a user's file; UserError names row and column."""
+    """Return texts and class indices [N] of a file; UserError names row and column."""
     import numpy as np
 
     from emopress.data.formats import on_command_line
@@ -48,23 +48,23 @@ def read_labelled(file: Labelled, labels: list[str]) -> tuple[list[str], "np.nda
         return class_of(cells[0], labels, f"{place}, column '{file.label_column}'")
 
     texts, classes, cells = [], [], []
-    for row, (text, *found) in _rows(file, [file.label_column], class_in):
+    for row, (text, *label) in _rows(file, [file.label_column], class_in):
         place = f"{file.path}, row {row}"
         texts.append(checked_text(text, f"{place}, column '{file.text_column}'"))
-        classes.append(class_in(found, place))
-        cells += found
+        classes.append(class_in(label, place))
+        cells += label
     if not file.numbered:
-        _tell_of_indices(file, cells, labels)
+        _warn_of_indices(file, cells, labels)
     return texts, np.array(classes)
 
 
 def read_sets(
     file: Labelled, labels: list[str], *, separator: str | None
 ) -> tuple[list[str], "np.ndarray"]:
-    """Return texts and sets of labels, bools [N, C], of a user's file; UserError names row and column.
+    """Return texts and sets of labels, bools [N, C], of a file; UserError names row and column.
 
-    A cell of the label column holds a text's labels by name, parted by `separator`, or nothing;
-    without a separator there is a column of 0 and 1 for each label, called as the label is.
+    A cell of the label column holds the names of a text's labels, separated by `separator`, or nothing.
+    Without a separator there is a column of 0 and 1 for each label, named like the label.
     """
     import numpy as np
 
@@ -78,22 +78,22 @@ def read_sets(
     known = {"labels": labels, "columns": columns, "multilabel": True, "unlabelled": True}
     cells = LabelCells(known, on_command_line)
     texts, sets = [], []
-    for row, (text, *found) in _rows(file, cells.columns, cells.read, several=True):
+    for row, (text, *values) in _rows(file, cells.columns, cells.read, several=True):
         place = f"{file.path}, row {row}"
         texts.append(checked_text(text, f"{place}, column '{file.text_column}'"))
-        given = cells.read(found, place)
-        sets.append([label in given for label in labels])
+        names = cells.read(values, place)
+        sets.append([label in names for label in labels])
     return texts, np.array(sets, dtype=bool)
 
 
 def _option_for(column: str, file: Labelled, several: bool) -> str:
-    """Return how a user names the column that a file has in place of `column`."""
+    """Say with which option to name the column that `column` was expected to be."""
     if column == file.text_column:
-        return "name the column of the texts by --text-column"
+        return "name the column of the texts with --text-column"
     if column == file.label_column:
-        way = "name the column of the labels by --label-column"
-        return f"{way}, or say --label-columns if each has a column of its own" if several else way
-    return "with --label-columns every label has a column of its name"
+        way = "name the column of the labels with --label-column"
+        return f"{way}, or use --label-columns if each label has its own column" if several else way
+    return "with --label-columns, each label needs a column of its name"
 
 
 def _rows(
@@ -103,22 +103,23 @@ def _rows(
     *,
     several: bool = False,
 ) -> list[tuple[int, list[Any]]]:
-    """Return the rows of a file, their numbers and their cells; UserError if there are none.
+    """Return number and cells of each row of a file; UserError if there are none.
 
-    `read` reads the cells of the label columns, or raises UserError. `several`: labels of a text.
+    `read` reads the cells of the label columns or raises UserError. `several`: a text may have several
+    labels.
     """
     from emopress.cli.options import form_on_disk
     from emopress.data.records import records
 
     if not file.path.is_file():
-        found = "a folder" if file.path.is_dir() else "no such file"
+        problem = "a folder" if file.path.is_dir() else "no such file"
         raise UserError(
-            f"{file.path}: {found}; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"
+            f"{file.path}: {problem}; expected labelled texts (.csv, .tsv, .xlsx, .parquet, .txt)"
         )
     form = form_on_disk(file.path, file.form)
     columns = [file.text_column, *label_columns]
     try:
-        rows = list(records(file.path, columns, form, read, file.tell))
+        rows = list(records(file.path, columns, form, read, file.warn))
     except MissingColumn as error:
         raise UserError(f"{error}; {_option_for(error.column, file, several)}") from None
     if not rows:
@@ -127,7 +128,7 @@ def _rows(
 
 
 def class_of(cell: Any, labels: list[str], place: str) -> int:
-    """Return the class that a cell names, by its label or by its index."""
+    """Return the class that a cell names by label or by index."""
     from emopress.data.formats import on_command_line
     from emopress.data.labels import checked_label
 
@@ -139,7 +140,7 @@ def class_of(cell: Any, labels: list[str], place: str) -> int:
 
 
 def _index_in(cell: Any, labels: list[str]) -> int | None:
-    """Return the index that a cell is; None for anything else, and where labels are numbers themselves."""
+    """Return the class index in a cell; None for anything else, and if labels are numbers themselves."""
     from emopress.data.labels import number_of
 
     number = number_of(cell.strip() if isinstance(cell, str) else cell)
@@ -148,12 +149,12 @@ def _index_in(cell: Any, labels: list[str]) -> int | None:
     return int(number) if number in range(len(labels)) else None
 
 
-def _tell_of_indices(file: Labelled, cells: list[Any], labels: list[str]) -> None:
-    """Tell of numbers that are read as indices though none is 0: they may begin at 1."""
+def _warn_of_indices(file: Labelled, cells: list[Any], labels: list[str]) -> None:
+    """Warn if numbers are read as indices although none is 0: they may be counted from 1."""
     indices = {index for cell in cells if (index := _index_in(cell, labels)) is not None}
     if indices and min(indices) > 0:
         first = min(indices)
-        file.tell(
+        file.warn(
             f"{file.path}: labels are numbers and none is 0; they are read as indices, {first} as "
-            f"{labels[first]!r}; if {first} stands for another label, say --numbered LABEL={first} ..."
+            f"{labels[first]!r}; if {first} stands for another label, use --numbered LABEL={first} ..."
         )

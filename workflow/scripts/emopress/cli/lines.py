@@ -1,4 +1,4 @@
-"""Reads texts from a stream, one a line, whatever its bytes: in constant memory, and without waiting."""
+"""Reads texts from a stream, one per line, whatever its bytes, in constant memory and without delay."""
 
 import codecs
 import os
@@ -8,28 +8,28 @@ from typing import Any
 
 from emopress.errors import UserError
 
-LONGEST_BYTES = 1_000_000  # of one line; what comes after them is passed over
+LONGEST_BYTES = 1_000_000  # of a line; the rest of it is skipped
 CHUNK_BYTES = 65_536
-PATIENCE_S = 0.02  # so long a part of a batch waits for its next line
+PATIENCE_S = 0.02  # how long an incomplete batch waits for its next line
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Warn = Callable[[str], None]
 
 
 class Lines:
-    """The lines of a stream with a file descriptor (read here only: nothing else may have read from it).
+    """The lines of a stream with a file descriptor, from which nothing else may read.
 
-    A line ends with LF or CR LF, and a byte order mark at the start goes. Bytes that are not UTF-8
-    become U+FFFD, and of a line of more than LONGEST_BYTES only these are read; `warn` is told the
-    first line of either sort. `name` is what messages call the stream.
+    Lines end with LF or CR LF; a byte order mark at the start is removed. Bytes that are not UTF-8
+    become U+FFFD, and a line is cut off after LONGEST_BYTES; `warn` is called for the first line of
+    either sort. `name` stands for the stream in messages.
     """
 
     def __init__(self, stream: Any, *, name: str, warn: Warn) -> None:
-        self.descriptor, self.name, self.tell = stream.fileno(), name, warn
-        self.told: set[str] = set()
+        self.descriptor, self.name, self.warn = stream.fileno(), name, warn
+        self.reported: set[str] = set()
 
     def batches(self, size: int) -> Iterator[list[str]]:
-        """Yield up to `size` texts at a time, in order; fewer where the next one is not there yet."""
+        """Yield up to `size` texts at a time, in order; fewer if the next one has not arrived yet."""
         batch: list[str] = []
         for line in self._lines():
             if line is not None:
@@ -41,7 +41,7 @@ class Lines:
             yield batch
 
     def _lines(self) -> Iterator[str | None]:
-        """Yield each line's text, and None where the next one lets wait."""
+        """Yield the text of each line, and None while the next one has not arrived."""
         number, line, cut = 1, bytearray(), False
         while True:
             if not self._ready():
@@ -61,7 +61,7 @@ class Lines:
     def _ready(self) -> bool:
         try:
             return bool(select.select([self.descriptor], [], [], PATIENCE_S)[0])
-        except (OSError, ValueError):  # a stream that cannot be asked is waited for
+        except (OSError, ValueError):  # not every stream can be polled; then wait for it
             return True
 
     def _text(self, line: bytes, number: int, *, cut: bool) -> str:
@@ -70,30 +70,28 @@ class Lines:
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
         if cut:
-            self._warn(
-                number, f"more than {LONGEST_BYTES} bytes; what comes after them is left out"
-            )
+            self._warn(number, f"more than {LONGEST_BYTES} bytes; the rest of it is ignored")
         else:
             line = line.removesuffix(b"\r")
         try:
             return _decoded(line, "strict", whole=not cut)
         except UnicodeDecodeError:
-            self._warn(number, "not UTF-8; what cannot be read becomes U+FFFD")
+            self._warn(number, "not UTF-8; unreadable bytes become U+FFFD")
             return _decoded(line, "replace", whole=not cut)
 
     def _warn(self, number: int, what: str) -> None:
-        if what not in self.told:
-            self.told.add(what)
-            self.tell(f"{self.name}, line {number}: {what} (later lines of this sort are not told)")
+        if what not in self.reported:
+            self.reported.add(what)
+            self.warn(f"{self.name}, line {number}: {what} (further such lines are not reported)")
 
 
 def _extend(line: bytearray, part: bytes) -> bool:
-    """Append to `line` what LONGEST_BYTES leave room for; return whether something was left out."""
+    """Append as much of `part` to `line` as LONGEST_BYTES allow; return whether something was left out."""
     room = LONGEST_BYTES - len(line)
     line += part[:room]
     return len(part) > room
 
 
 def _decoded(line: bytes, errors: str, *, whole: bool) -> str:
-    """Decode UTF-8; of a line that was cut, a character that the cut went through goes."""
+    """Decode UTF-8; of a line that was cut off, an incomplete last character is dropped."""
     return codecs.getincrementaldecoder("utf-8")(errors).decode(line, whole)

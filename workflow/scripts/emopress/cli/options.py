@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 import argparse
 import sys
@@ -16,11 +16,11 @@ from emopress.data.formats import (
 )
 from emopress.errors import UserError
 
-BUNDLE_HELP = "folder of a bundle (bundle.json is in it)"
+BUNDLE_HELP = "folder of a bundle (the one with bundle.json)"
 
 
 def positive(text: str) -> int:
-    """Return a whole number above zero; ValueError, which argparse tells, for anything else."""
+    """Return a whole number above zero; ValueError, which argparse reports, for anything else."""
     number = int(text)
     if number < 1:
         raise ValueError(text)
@@ -50,34 +50,34 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=("cpu", "auto", "cuda"),
         default="cpu",
-        help="where bundles of the transformers runtime compute; auto: the first CUDA device, else "
-        "the CPU. All others: the CPU (default: cpu)",
+        help="device for bundles with the runtime transformers; auto: the first CUDA device if there is "
+        "one, else the CPU. Other runtimes use the CPU (default: cpu)",
     )
 
 
 def add_form(parser: argparse.ArgumentParser) -> None:
-    """Add how a table is to be read, where its ending does not say it."""
+    """Add the options that say how to read a table."""
     parser.add_argument(
         "--delimiter",
         type=_delimiter,
         metavar="CHARACTER",
-        help=r"what parts the cells of a .csv or .tsv (default: a comma, a tab); \t is a tab",
+        help=r"separates the cells of a .csv or .tsv (default: a comma or a tab); \t is a tab",
     )
     parser.add_argument(
         "--quoting",
         choices=QUOTINGS,
-        help="of a .csv or .tsv. none: quotation marks are characters like any other; csv: as RFC 4180 "
-        "says; multiline: the same, and cells may hold line breaks together with delimiters "
-        "(default: none where tabs part the cells, else csv)",
+        help="for a .csv or .tsv. none: quotation marks are ordinary characters; csv: as in RFC 4180; "
+        "multiline: the same, and cells may contain line breaks together with delimiters "
+        "(default: none if tabs separate the cells, else csv)",
     )
     parser.add_argument(
         "--sheet",
-        help="name of the sheet of an .xlsx, or its number from 1 on (default: the first that is not hidden)",
+        help="name of the sheet of an .xlsx, or its number, counted from 1 (default: the first that is not hidden)",
     )
 
 
 def add_numbered(parser: argparse.ArgumentParser) -> None:
-    """Add what numbers stand for in a table's labels."""
+    """Add the meaning of numbers in the label column."""
     parser.add_argument(
         "--numbered",
         metavar="LABEL=NUMBER",
@@ -89,18 +89,18 @@ def add_numbered(parser: argparse.ArgumentParser) -> None:
 
 
 def form_in(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return those of delimiter, quoting and sheet that are given."""
+    """Return delimiter, quoting and sheet as far as they are given."""
     given = {key: getattr(arguments, key) for key in KEYS}
     return {key: value for key, value in given.items() if value is not None}
 
 
 def form_on_disk(path: Path, given: Mapping[str, str]) -> Form:
-    """Return the form of a table, whose ending tells most of it; UserError for an option that it has no use for."""
+    """Return the form of a table, most of which follows from its suffix; UserError for an option without effect."""
     ending = path.suffix.lower()
     for key in given:
         if ending not in endings_of(key):
             fitting = " and ".join(endings_of(key))
-            raise UserError(f"{path}: --{key} changes nothing; it is for {fitting} files")
+            raise UserError(f"{path}: --{key} has no effect; it is for {fitting} files")
     return form_of(ending, given, option=on_command_line)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from emopress.runtime.classifier import Classifier
 
 DESCRIPTION = """\
-Print the most likely label of each text and its probability: one line per text, in the order of the
-texts, as soon as it is known. Without TEXT (or with -) texts are the lines of standard input:
+Print the most likely label of each text with its probability, one line per text, in the order of the
+texts, as soon as each is known. Without TEXT (or with -), the texts are the lines of standard input:
 
   %(prog)s BUNDLE "i feel wonderful" "leave me alone"
   %(prog)s BUNDLE texts.txt
@@ -26,22 +26,18 @@ texts, as soon as it is known. Without TEXT (or with -) texts are the lines of s
   %(prog)s BUNDLE < texts.txt | paste - texts.txt
   %(prog)s BUNDLE --json --all < texts.txt | jq .probabilities.joy
 
-A model that gives any number of labels prints those whose probability is at least their threshold
-(bundle.json has it), the most likely first, each followed by its probability; a line is empty if there is
-none. With --json label and probability give way to labels, an object of label and probability.
+Output is label, tab, probability (four digits); with --all the other labels follow with their
+probabilities, the most likely first. With --json each line is an object with text, label, probability and,
+with --all, probabilities: an object with every label in the model's order.
 
-Output is label, tab, probability (four digits); with --all the other labels follow, each with its
-probability, the most likely first. With --json each line is an object with text, label, probability, and
-with --all probabilities, an object with every label in the model's order.
+A model that gives any number of labels prints those whose probability reaches their threshold (see
+bundle.json), the most likely first, each followed by its probability; the line is empty if there are
+none. With --json, label and probability are replaced by labels, an object of label and probability.
 
-An empty line (or one of white space only) holds nothing to judge: its output line has an empty label and
-probability, with --json null, so that line n of the output always belongs to line n of the input.
-Input is UTF-8; bytes that are not become U+FFFD. Long texts are cut as in training, at the model's
-maximum number of tokens, and lines at a million bytes. A TEXT that starts with - goes after --.
-
-A single TEXT that is a file's name is read as that file, as --file FILE is: a text a line, or the texts of
-a table's column (.csv, .tsv, .xlsx, .parquet; its rows without any value are passed over). A text that
-happens to be a file's name goes through standard input.
+For an empty line (or one of white space only) label and probability are empty, with --json null, so
+that line n of the output always belongs to line n of the input. Input is UTF-8; other bytes become
+U+FFFD. Long texts are cut off as in training, at the model's maximum number of tokens, and lines after a
+million bytes. A TEXT that starts with - goes after --.
 """
 
 
@@ -62,99 +58,90 @@ def add_parser(subparsers: Any) -> None:
         "--text-column", metavar="NAME", help="column of a table's texts (default: text)"
     )
     add_form(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--all", action="store_true", help="the probabilities of all labels")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--all", action="store_true", help="print the probabilities of all labels")
     parser.add_argument(
         "--batch-size",
         type=positive,
         default=1,
         metavar="N",
-        help="up to so many texts per call of the model (default: 1, each text by itself, as "
-        "the report measured it; in a dynamic int8 model the texts of a batch share a range "
-        "of activations, which moves probabilities a little)",
+        help="texts per call of the model, at most (default: 1, as measured in the report; in a "
+        "dynamic int8 model the texts of a batch share a range of activations, which changes "
+        "probabilities slightly)",
     )
     add_threads(parser)
     add_device(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line per text; UserError for what is no bundle."""
+    """Print a line per text; UserError if there is no bundle."""
     from emopress.runtime.load import load
 
     classifier = load(arguments.bundle, threads=arguments.threads, device=arguments.device)
-    if classifier.thresholds is None:
-        line = json_line if arguments.json else tsv_line
-    else:
-        told_of = json_labels if arguments.json else tsv_labels
-        line = partial(told_of, thresholds=classifier.thresholds)
+    line_of = partial(
+        json_line if arguments.json else tsv_line,
+        labels=classifier.labels,
+        thresholds=classifier.thresholds,
+        every=arguments.all,
+    )
     for texts in texts_in(arguments):
-        told = [
-            line(text, row, classifier.labels, every=arguments.all) + "\n"
-            for text, row in zip(texts, probabilities(classifier, texts), strict=True)
-        ]
-        sys.stdout.buffer.write("".join(told).encode("utf-8"))
+        rows = probabilities(classifier, texts)
+        lines = [line_of(text, row) + "\n" for text, row in zip(texts, rows, strict=True)]
+        sys.stdout.buffer.write("".join(lines).encode("utf-8"))
         sys.stdout.buffer.flush()
     return 0
 
 
 def probabilities(classifier: "Classifier", texts: list[str]) -> list[list[float] | None]:
-    """Return each text's probabilities in label order, or None for a text that holds nothing."""
+    """Return the probabilities of each text in label order, None for a text without content."""
     full = [text for text in texts if classifier.normalise(text)]
     if not full:
         return [None] * len(texts)
     rows = classifier.predict_proba(full, batch_size=len(full)).tolist()
     if any(value != value for row in rows for value in row):
-        raise UserError("the model's output is not a number (NaN); it is of no use")
-    found = iter(rows)
-    return [next(found) if classifier.normalise(text) else None for text in texts]
+        raise UserError("the output of the model is not a number (NaN), so it cannot be used")
+    remaining = iter(rows)
+    return [next(remaining) if classifier.normalise(text) else None for text in texts]
 
 
-def tsv_line(text: str, row: list[float] | None, labels: list[str], *, every: bool) -> str:
-    """Return label and probability, and with `every` the other labels' too, the most likely first."""
-    count = len(labels) if every else 1
-    if row is None:
-        return "\t" * (2 * count - 1)
-    order = sorted(range(len(row)), key=lambda i: -row[i])[:count]
-    return "\t".join(f"{labels[i]}\t{row[i]:.4f}" for i in order)
-
-
-def json_line(text: str, row: list[float] | None, labels: list[str], *, every: bool) -> str:
-    """Return a JSON object: text, label, probability, and with `every` all probabilities."""
-    best = None if row is None else row.index(max(row))
-    shown: dict[str, Any] = {
-        "text": text,
-        "label": None if best is None else labels[best],
-        "probability": None if row is None or best is None else round(row[best], 6),
-    }
-    if every:
-        shown["probabilities"] = row and {
-            label: round(value, 6) for label, value in zip(labels, row, strict=True)
-        }
-    return json.dumps(shown, ensure_ascii=False)
-
-
-def above(row: list[float], thresholds: list[float]) -> list[int]:
-    """Return which labels are predicted, the most likely first."""
+def chosen(row: list[float], thresholds: list[float] | None) -> list[int]:
+    """Return the predicted labels, the most likely first: one, or with thresholds all that reach theirs."""
     order = sorted(range(len(row)), key=lambda i: -row[i])
-    return [i for i in order if row[i] >= thresholds[i]]
+    return order[:1] if thresholds is None else [i for i in order if row[i] >= thresholds[i]]
 
 
-def tsv_labels(
-    text: str, row: list[float] | None, labels: list[str], *, every: bool, thresholds: list[float]
+def tsv_line(
+    text: str,
+    row: list[float] | None,
+    *,
+    labels: list[str],
+    thresholds: list[float] | None,
+    every: bool,
 ) -> str:
-    """Return the predicted labels with their probabilities; with `every` all labels, whatever they are."""
+    """Return the predicted labels, with `every` all labels, each with its probability."""
     if row is None:
-        return ""
-    shown = above(row, [0.0] * len(row) if every else thresholds)
+        cells = 2 * (len(labels) if every else 1) if thresholds is None else 1
+        return "\t" * (cells - 1)
+    shown = chosen(row, [0.0] * len(row) if every else thresholds)
     return "\t".join(f"{labels[i]}\t{row[i]:.4f}" for i in shown)
 
 
-def json_labels(
-    text: str, row: list[float] | None, labels: list[str], *, every: bool, thresholds: list[float]
+def json_line(
+    text: str,
+    row: list[float] | None,
+    *,
+    labels: list[str],
+    thresholds: list[float] | None,
+    every: bool,
 ) -> str:
-    """Return a JSON object: text, labels (None for a text that holds nothing), with `every` all probabilities."""
-    found = row and {labels[i]: round(row[i], 6) for i in above(row, thresholds)}
-    shown: dict[str, Any] = {"text": text, "labels": found}
+    """Return a JSON object: text, label and probability (or labels), with `every` all probabilities."""
+    predicted = row and {labels[i]: round(row[i], 6) for i in chosen(row, thresholds)}
+    shown: dict[str, Any] = {"text": text}
+    if thresholds is None:
+        label, probability = next(iter(predicted.items())) if predicted else (None, None)
+        shown |= {"label": label, "probability": probability}
+    else:
+        shown["labels"] = predicted
     if every:
         shown["probabilities"] = row and {
             label: round(value, 6) for label, value in zip(labels, row, strict=True)

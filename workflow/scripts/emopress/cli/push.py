@@ -13,23 +13,27 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "push",
         help="upload a bundle to the Hugging Face hub",
-        description="Upload a bundle's files, and its model card as README.md, to the Hugging Face "
-        "hub in one commit. Log in with `hf auth login`, or set HF_TOKEN; HF_ENDPOINT names another "
+        description="Upload the files of a bundle, with its model card as README.md, to the Hugging Face "
+        "hub in one commit. Log in with `hf auth login`, or set HF_TOKEN. HF_ENDPOINT selects another "
         "hub.",
     )
     add_sources(parser)
-    parser.add_argument("repo", metavar="REPO", help="OWNER/NAME; made if it is not there")
+    parser.add_argument("repo", metavar="REPO", help="OWNER/NAME; created if it does not exist")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would go, and use no network"
+        "--dry-run",
+        action="store_true",
+        help="list what would be uploaded, without using the network",
     )
-    parser.add_argument("--private", action="store_true", help="only to a private repository")
-    parser.add_argument("--revision", metavar="BRANCH", help="branch, made if it is not there")
-    parser.add_argument("--message", help="of the commit (default: which bundle it is)")
+    parser.add_argument(
+        "--private", action="store_true", help="upload to a private repository only"
+    )
+    parser.add_argument("--revision", metavar="BRANCH", help="branch; created if it does not exist")
+    parser.add_argument("--message", help="commit message (default: names the bundle)")
     parser.add_argument("--create-pr", action="store_true", help="open a pull request instead")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Upload the bundle, or with --dry-run say what would go; UserError if it cannot."""
+    """Upload the bundle, or with --dry-run list what would be uploaded; UserError if it cannot."""
     if arguments.create_pr and arguments.revision not in (None, "main"):
         raise UserError("push: --create-pr opens a pull request against main; leave --revision out")
     from emopress.card.facts import gather
@@ -54,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         warn(line)
     files = shipment(facts.bundle, card_text(facts, repo=arguments.repo))
     if arguments.dry_run:
-        print(upload.told(files, licence_id(facts)))
+        print(upload.plan(files, licence_id(facts)))
     else:
         print(push(upload, files))
     return 0

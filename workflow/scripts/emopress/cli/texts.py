@@ -1,4 +1,4 @@
-"""Finds the texts that `predict` is to judge: on the command line, in a file, or on standard input."""
+"""Reads the texts for `predict` from the command line, a file or standard input."""
 
 import argparse
 import os
@@ -14,26 +14,23 @@ from emopress.cli.options import form_in, form_on_disk, warn
 from emopress.errors import MissingColumn, UserError
 
 TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
-READ = f"a file of texts is .txt, a text a line, or a table ({', '.join(TABLES)})"
+READ = f"texts come from a .txt, one per line, or a table ({', '.join(TABLES)})"
 STDIN = "-"
-# One word that can only be meant for a file, with an ending as files of texts have.
+# A single word that must be meant as a file, by its suffix.
 FILE_NAME = re.compile(r"\S+\.(txt|csv|tsv|xlsx?|parquet|jsonl?|log|md)", re.IGNORECASE)
 
 
 def texts_in(arguments: argparse.Namespace) -> Iterator[list[str]]:
-    """Yield the texts that were asked for, up to `arguments.batch_size` at a time.
-
-    UserError for what is no file of texts.
-    """
+    """Yield the texts, up to `arguments.batch_size` at a time; UserError for an unreadable file."""
     words, file, size = arguments.text, arguments.file, arguments.batch_size
     if words and file:
-        raise UserError(f"--file {file} and {words[0]!r}: give a file, or texts, not both")
+        raise UserError(f"--file {file} and {words[0]!r}: give a file or texts, not both")
     if words == [STDIN] or file == STDIN:
         words, file = [], None
     if words and (file := _meant_file(words)):
         words = []
     if file is None and (option := _table_option(arguments)):
-        raise UserError(f"{option} is for a table; give one by --file FILE")
+        raise UserError(f"{option} is for a table; give one with --file FILE")
     if file is not None:
         return _of_file(Path(file), arguments)
     if words:
@@ -42,21 +39,21 @@ def texts_in(arguments: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _meant_file(words: list[str]) -> str | None:
-    """Return the only word's file, if it is one; UserError where a file is meant that cannot be read."""
+    """Return the file that a single word names, if it does; UserError if it is meant as one but cannot be read."""
     first = words[0]
     if len(words) > 1:
         named = next((w for w in words if FILE_NAME.fullmatch(w) and os.path.isfile(w)), None)
         if named:
             raise UserError(
-                f"{named}: a file among {len(words)} texts; give one file at a time: --file "
+                f"{named}: a file among {len(words)} texts; give one file at a time with --file "
                 f"{shlex.quote(named)}, or join text files: cat FILE FILE | emopress predict BUNDLE"
             )
         return None
-    itself = f"for the word itself: echo {shlex.quote(first)} | emopress predict BUNDLE"
+    itself = f"to predict the word itself: echo {shlex.quote(first)} | emopress predict BUNDLE"
     if os.path.isdir(first):
         raise UserError(f"{first}: a folder; {READ} ({itself})")
     if os.path.isfile(first):
-        print(f"note: {first} is a file, whose texts are read ({itself})", file=sys.stderr)
+        print(f"note: {first} is a file; its texts are read ({itself})", file=sys.stderr)
         return first
     if FILE_NAME.fullmatch(first):
         raise UserError(f"{first}: no such file; {READ} ({itself})")
@@ -64,7 +61,7 @@ def _meant_file(words: list[str]) -> str | None:
 
 
 def _table_option(arguments: argparse.Namespace) -> str | None:
-    """Return an option that is given and says how a table is read."""
+    """Return one of the given options that are for tables, None if there is none."""
     if arguments.text_column is not None:
         return "--text-column"
     return next((f"--{key}" for key in form_in(arguments)), None)
@@ -84,13 +81,13 @@ def _of_file(path: Path, arguments: argparse.Namespace) -> Iterator[list[str]]:
         raise UserError(f"{path}: JSON; {READ} (jq -r .text {path} | emopress predict BUNDLE)")
     with path.open("rb") as stream:
         start = stream.read(4096)
-    if b"\0" in start and not start.startswith(UTF16):  # of which `Lines` tells
-        raise UserError(f"{path}: no text; {READ}")
+    if b"\0" in start and not start.startswith(UTF16):  # `Lines` reports UTF-16
+        raise UserError(f"{path}: not text; {READ}")
     return _of_lines(path, size)
 
 
 def _of_table(path: Path, arguments: argparse.Namespace) -> Iterator[str]:
-    """Yield the texts of a table's column; an empty cell is an empty text, and so is a row of them between others."""
+    """Yield the texts of a column of a table; an empty cell or an empty row is an empty text."""
     from emopress.data.records import checked_text, records
 
     column = arguments.text_column or "text"
@@ -103,7 +100,7 @@ def _of_table(path: Path, arguments: argparse.Namespace) -> Iterator[str]:
             blank = cell is None or (isinstance(cell, str) and not cell.strip())
             yield "" if blank else checked_text(cell, f"{path}, row {row}, column '{column}'")
     except MissingColumn as error:
-        raise UserError(f"{error}; name the column of the texts by --text-column") from None
+        raise UserError(f"{error}; name the column of the texts with --text-column") from None
 
 
 def _no_labels(cells: list[Any], place: str) -> Any:
@@ -119,7 +116,7 @@ def _of_standard_input(size: int) -> Iterator[list[str]]:
     if sys.stdin is None:
         raise UserError("standard input is closed; give texts on the command line")
     if sys.stdin.isatty():
-        print("one text a line; Ctrl-D ends", file=sys.stderr)
+        print("one text per line; Ctrl-D ends", file=sys.stderr)
     yield from Lines(sys.stdin, name="standard input", warn=warn).batches(size)
 
 
@@ -129,10 +126,10 @@ def _in_batches(texts: list[str], size: int) -> Iterator[list[str]]:
 
 
 def _readable(text: str, number: int) -> str:
-    """Return a text of the command line, in which Python hides bad bytes as lone surrogates."""
+    """Return a text of the command line; Python represents bytes that are not UTF-8 as lone surrogates."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        warn(f"TEXT {number}: not UTF-8; what cannot be read becomes U+FFFD")
+        warn(f"TEXT {number}: not UTF-8; unreadable bytes become U+FFFD")
         return os.fsencode(text).decode("utf-8", "replace")
     return text

@@ -1,4 +1,4 @@
-"""`emopress verify RESULTS`: names every damaged or missing file of a results folder."""
+"""`emopress verify RESULTS`: lists the damaged and missing files of a results folder."""
 
 import argparse
 import shlex
@@ -11,28 +11,27 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "verify",
         help="find damaged files in a results folder",
-        description="Compare every file below a results folder with the hash that was recorded of it, "
-        "and name those that are damaged, truncated or missing, a line each. The exit status is 1 if "
-        "there is one.",
+        description="Compare every file below a results folder with its recorded hash and list those that "
+        "are damaged, truncated or missing, one per line. The exit status is 1 if there are any.",
     )
     parser.add_argument("results", metavar="RESULTS", type=Path, help="a results folder")
     parser.add_argument(
         "--remove",
         action="store_true",
-        help="remove what is damaged (a checkpoint or bundle as a whole), for the workflow to make it "
-        "again, and print the targets that have it do so at once",
+        help="remove what is damaged (a checkpoint or bundle as a whole) so that the workflow makes it "
+        "again, and print the targets for doing so at once",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tell what is damaged; return 1 if something is and stays so."""
+    """List what is damaged; return 1 if anything is and was not removed."""
     from emopress.jobs.verify import remove, verify
 
     results: Path = arguments.results
     verdict = verify(results)
     for path, why in verdict.damaged:
         print(why if why.startswith(str(path)) else f"{path}: {why}")
-    counts = f"{verdict.checked} files sound, {len(verdict.damaged)} damaged or missing"
+    counts = f"{verdict.checked} files intact, {len(verdict.damaged)} damaged or missing"
     without = len(verdict.unrecorded)
     print(f"{results}: {counts}" + (f", {without} without a record" if without else ""))
     if not arguments.remove:
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = " ".join(shlex.quote(str(path)) for path in gone.values() if path)
     if targets:
         print(
-            "what needs it makes it again; to have it now run snakemake with your options and these "
-            f"targets, in the folder that {results.name}/ lies in:\n-- {targets}"
+            "the workflow makes these again when they are needed; to do so now, run snakemake with your options and "
+            f"these targets, in the folder that contains {results.name}/:\n-- {targets}"
         )
     return 0
