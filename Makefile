@@ -9,6 +9,7 @@
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
+# make sbom      list what is installed, with licences, in results/sbom.cdx.json (CycloneDX)
 # make container build the Containerfile on the image BASE=NAME@sha256:DIGEST (ENGINE=docker or podman)
 # make docs      write config/README.md from the schema, docs/bad-input.md from the tests' tables
 # make lock      write the lock files from pyproject.toml
@@ -24,7 +25,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test test-faults test-cluster bench pins audit container docs lock lint
+.PHONY: setup report test test-faults test-cluster bench pins audit sbom container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -56,6 +57,9 @@ audit: $(VENV)/installed-dev
 	python tests/audit.py
 	sed '/^-r/d; /^#/d' requirements.lock requirements-openvino.lock > $(VENV)/audited.txt
 	pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/audited.txt
+
+sbom: $(VENV)/installed-dev
+	cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o results/sbom.cdx.json $(BIN)/python
 
 container:
 	@case "$(BASE)" in *@sha256:*) ;; *) echo 'make container BASE=NAME@sha256:DIGEST' >&2; exit 1 ;; esac

@@ -24,7 +24,6 @@ rule report:
     input:
         "results/report.md",
         "results/report.html",
-        "results/sbom.cdx.json",
     localrule: True
 
 

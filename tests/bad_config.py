@@ -38,7 +38,7 @@ SMALL = {
 }
 RESERVED = (
     "give the data set another name; reserved are: checksums, data, details.json, figures, flips, logs, models, "
-    "readme.md, recommendation.json, report.html, report.md, rulegraph.mmd, sbom.cdx.json, seeds.csv, "
+    "readme.md, recommendation.json, report.html, report.md, rulegraph.mmd, seeds.csv, "
     "statistics, summary.csv, summary.parquet, summary.tex, timing, tokenizers, tracking, vectors"
 )
 

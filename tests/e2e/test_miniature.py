@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from command_line import STUCK_S
 from emopress.measure.summary import records, summary_errors
-from emopress.report.figures.names import figure_names
+from emopress.report.figures.names import SPEC, figure_names
 
 
 @pytest.fixture(scope="module")
@@ -241,8 +241,8 @@ def test_every_number_of_the_paired_tests_is_that_of_the_summary(report, summary
 
 def test_figures(project, study):
     names = {path.name for path in (project.results / "figures").iterdir()}
-    wanted = [*figure_names(study.dataset, training=True, noise=True), "rulegraph"]
-    assert names == {f"{name}.{kind}" for name in wanted for kind in ("svg", "png")}
+    kinds = figure_names(study.dataset, training=True, noise=True)
+    assert names == {f"{name}{end}" for name in kinds for end in (".svg", ".png", SPEC)}
 
 
 def test_every_budget_has_its_recommendation(project, summary, study, report):

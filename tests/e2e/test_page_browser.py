@@ -367,3 +367,21 @@ def test_policy_is_at_work(browser, address):
         document.body.append(script); return window.ran ?? 'refused'; }"""
     assert page.evaluate(inline) == "refused"
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_reports_figures_are_drawn_in_both_themes_and_as_wide_as_there_is_room(opened, scheme):
+    page = opened(scheme=scheme, viewport={"width": 600, "height": 800})
+    page.wait_for_selector("[data-figure='real-bn-accuracy-bars'] svg text")
+    page.wait_for_selector("[data-figure='demo-en-techniques'] svg text")
+    seen = page.evaluate(
+        """() => [...document.querySelectorAll("[data-figure] svg")].map((svg) => ({
+            fill: svg.querySelector("text").getAttribute("fill"),
+            ground: svg.querySelector(":scope > rect")?.getAttribute("fill") ?? "none",
+            right: svg.getBoundingClientRect().right, room: svg.closest("figure").getBoundingClientRect().right,
+        }))"""
+    )
+    assert len(seen) == 2
+    for one in seen:
+        assert one["fill"] == {"light": "#0072B2", "dark": "#4BA3E3"}[scheme]
+        assert one["ground"] != "#FFFFFF" and one["right"] <= one["room"] <= 600

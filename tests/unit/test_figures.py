@@ -1,49 +1,40 @@
-"""The static figures from synthetic results: complete, deterministic, legible, in any script."""
+"""The charts from synthetic results: complete, deterministic, legible, in any script."""
 
-import io
 import itertools
+import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import font_manager
-from matplotlib.collections import PathCollection
-from matplotlib.patches import FancyBboxPatch
-from matplotlib.text import Text
+import vl_convert
 
 from emopress.errors import UserError
 from emopress.measure.exact import FEW_IN_CELL
 from emopress.report.figures import fonts
 from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure, times
-from emopress.report.figures.confusion import confusion_figure
-from emopress.report.figures.draw import dataset_figures, write_figures
-from emopress.report.figures.highlights import highlighted
-from emopress.report.figures.layers import (
-    crossings,
-    layers_of,
-    ordered_rows,
-    with_bends,
-    without_cycles,
-)
-from emopress.report.figures.names import figure_files, figure_names
-from emopress.report.figures.radar import (
+from emopress.report.figures.curves import points_of, training_figure
+from emopress.report.figures.draw import dataset_figures, drawing_of, save, write_figures
+from emopress.report.figures.looks import BLUE, line_look
+from emopress.report.figures.matrices import DEEP, confusion_figure
+from emopress.report.figures.names import SPEC, figure_files, figure_names
+from emopress.report.figures.pareto import highlighted, pareto_figure
+from emopress.report.figures.parts import log_ticks, page
+from emopress.report.figures.placement import spread, within
+from emopress.report.figures.reliability import reliability_figure
+from emopress.report.figures.svg import finished
+from emopress.report.figures.techniques import (
     best_of_each,
     chosen_measures,
     position,
-    radar_figure,
     score_step,
+    techniques_figure,
 )
-from emopress.report.figures.reliability import reliability_figure
-from emopress.report.figures.rulegraph import read_rulegraph, rulegraph_figure
-from emopress.report.figures.spread import spread, within
-from emopress.report.figures.style import fitted, new_figure, plain, save_figure, shortened, wrapped
-from emopress.report.figures.svg import small_svg
-from emopress.report.figures.training import look_of, points_of, training_figure
+from emopress.report.figures.text import fitted, paragraph, plain, shortened, width, wrapped
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 PASSES = {
@@ -72,7 +63,7 @@ HOSTILE = ["<script>alert(1)</script>|", "$x$", "&amp;", "teacher+" + "long" * 3
 LABELS = ["anger", "<b>", "$y$"]
 BENGALI = ["রাগ", "ক্ষোভ", "বিস্ময় কি"]
 has_bengali = pytest.mark.skipif(
-    not any("Bengali" in font.name for font in font_manager.fontManager.ttflist),
+    not any("beng" in path.name.lower() for path in fonts._installed()),
     reason="needs a Bengali font",
 )
 
@@ -228,28 +219,65 @@ def inputs(variants, **options):
     }
 
 
-def texts_of(figure):
-    """Return (text, corners of its box in pixels) of every text that is drawn."""
-    figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()
+def rows_of_spec(spec):
+    """Return all rows of data of a spec, in the order in which they are drawn."""
+    found = []
+    if isinstance(spec, dict):
+        data = spec.get("data", {})
+        found += data.get("values", []) if isinstance(data, dict) else []
+        for name, part in spec.items():
+            found += rows_of_spec(part) if name != "data" else []
+    elif isinstance(spec, list):
+        for part in spec:
+            found += rows_of_spec(part)
+    return found
+
+
+def texts_of(spec):
+    """Return the texts of a spec's rows."""
+    return [row["text"] for row in rows_of_spec(spec) if "text" in row]
+
+
+def scales_of(spec, channel):
+    """Return the scales that the views of a spec give a channel."""
+    found = []
+    if isinstance(spec, dict):
+        scale = spec.get("encoding", {}).get(channel, {}).get("scale")
+        found += [scale] if scale else []
+        for part in spec.values():
+            found += scales_of(part, channel)
+    elif isinstance(spec, list):
+        for part in spec:
+            found += scales_of(part, channel)
+    return found
+
+
+def drawn(svg):
+    """Return (text, box in pixels, whether it lies level) of every text, and the drawing's size."""
+    root = ElementTree.fromstring(svg)
     boxes = []
-    for artist in figure.findobj(Text):
-        if artist.get_text().strip() and artist.get_visible():
-            box = artist.get_window_extent(renderer)
-            boxes.append((artist, (box.x0, box.y0, box.x1, box.y1)))
-    return boxes
 
+    def walk(element, x, y, level, style):
+        style = {**style, **element.attrib}
+        for name, arguments in re.findall(r"(\w+)\(([^)]*)\)", element.get("transform", "")):
+            numbers = [float(n) for n in arguments.split(",")]
+            if name == "translate":
+                x, y = x + numbers[0], y + (numbers[1] if len(numbers) > 1 else 0)
+            elif name == "rotate" and numbers[0]:
+                level = False
+        if element.tag.endswith("}text"):
+            size = float(style["font-size"].removesuffix("px"))
+            bold = style.get("font-weight") in ("bold", "600")
+            wide = width(" ".join(element.text.split()), size, bold=bold)
+            left = x - {"middle": 0.5, "end": 1.0}.get(style.get("text-anchor"), 0.0) * wide
+            boxes.append(
+                (element.text, (left, y - 0.75 * size, left + wide, y + 0.22 * size), level)
+            )
+        for child in element:
+            walk(child, x, y, level, style)
 
-def drawn(figure):
-    """Return those of `texts_of` that show: matplotlib keeps ticks outside the limits as well."""
-    ticks = set()
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            shown = {id(tick) for tick in axis._update_ticks()} if axes.axison else set()
-            for tick in [*axis.majorTicks, *axis.minorTicks]:
-                if id(tick) not in shown:
-                    ticks |= {id(tick.label1), id(tick.label2)}
-    return [(artist, box) for artist, box in texts_of(figure) if id(artist) not in ticks]
+    walk(root, 0.0, 0.0, True, {})
+    return boxes, float(root.get("width")), float(root.get("height"))
 
 
 def overlapping(boxes, slack=1.0):
@@ -271,60 +299,87 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_text_is_cut_off_or_covers_another(case):
-    for kind, figure in figures_of(*CASES[case], title="Ein Titel | <i>").items():
-        page = figure.bbox
-        boxes = drawn(figure)
-        for artist, (x0, y0, x1, y1) in boxes:
-            inside = x0 >= -1 and y0 >= -1 and x1 <= page.x1 + 1 and y1 <= page.y1 + 1
-            assert inside, f"{kind}: {artist.get_text()!r} is cut off"
-        if kind in ("size", "latency"):
-            continue  # tested with the placement of labels
-        straight = [(a.get_text(), box) for a, box in boxes if a.get_rotation() % 90 == 0]
-        assert overlapping(straight) == [], kind
+    for kind, spec in figures_of(*CASES[case], title="Ein Titel | <i>").items():
+        boxes, wide, tall = drawn(drawing_of(spec, kind))
+        assert boxes and wide < 780, kind
+        for text, (x0, y0, x1, y1), level in boxes:
+            if level:
+                inside = x0 >= 0 and y0 >= 0 and x1 <= wide and y1 <= tall
+                assert inside, f"{kind}: {text!r} is cut off"
+        assert overlapping([(text, box) for text, box, level in boxes if level]) == [], kind
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_drawn_on_the_edge(case):
+    """Slanted texts and marks too: a drawing's outermost pixels are white."""
+    for kind, spec in figures_of(*CASES[case]).items():
+        svg = drawing_of(spec, kind)
+        wide, tall = (float(ElementTree.fromstring(svg).get(side)) for side in ("width", "height"))
+        box = f'viewBox="-20 -20 {wide + 40} {tall + 40}"'
+        wider = re.sub(
+            r'width="[^"]*" height="[^"]*" viewBox="[^"]*"',
+            f'width="{wide + 40}" height="{tall + 40}" {box}',
+            svg,
+            count=1,
+        )
+        shown = vl_convert.svg_to_png(svg), vl_convert.svg_to_png(wider)
+        outside = re.sub(r"<rect [^>]*fill=\"(?:white|#FFFFFF)\"[^>]*/>", "", wider, count=1)
+        cover = f'<rect x="0" y="0" width="{wide}" height="{tall}" fill="white"/></svg>'
+        blank = re.sub(r">.*</svg>", f">{cover}", wider, count=1, flags=re.S)
+        covered = outside.rstrip().removesuffix("</svg>") + cover
+        assert vl_convert.svg_to_png(covered) == vl_convert.svg_to_png(blank), kind
+        assert shown[0] != shown[1]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_axis_of_a_score_passes_what_a_score_can_be(case):
+    for kind, spec in figures_of(*CASES[case]).items():
+        if kind not in ("compression", "speedup"):
+            for scale in scales_of(spec, "y"):
+                top = 100 if kind != "training" else 110
+                assert -16 <= scale["domain"][0] < scale["domain"][1] <= top, kind
 
 
 def test_files_are_those_named_and_small(tmp_path):
     given = inputs(MANY, labels=["sadness", "joy", "love", "anger", "fear", "surprise"])
     paths = write_figures(**given, out=tmp_path)
     names = figure_names("d", training=True, noise=True)
-    assert [p.name for p in paths] == [f"{n}.{end}" for n in names for end in ("svg", "png")]
+    assert [p.name for p in paths] == [f"{n}{end}" for n in names for end in (".svg", ".png", SPEC)]
     for path in paths:
         if path.suffix == ".svg":
             text = path.read_text(encoding="utf-8")
             assert len(text.encode()) < 150_000, path.name
             assert "date" not in text.lower() and "<script" not in text
             assert ElementTree.fromstring(text).tag.endswith("svg")
-        else:
+        elif path.suffix == ".png":
             assert path.read_bytes().startswith(b"\x89PNG")
+        else:
+            spec = json.loads(path.read_text(encoding="utf-8"))
+            svg = path.with_name(path.name.removesuffix(SPEC) + ".svg").read_text(encoding="utf-8")
+            assert drawing_of(spec, "x") == svg
 
 
 def test_figures_are_the_same_bytes_again(tmp_path):
-    first, second = (
-        [
-            *write_figures(**inputs(FEW, seeds=2), out=tmp_path / name),
-            *save_figure(rulegraph_figure(random_rules(9, 14, 0)), tmp_path / name / "rulegraph"),
-        ]
-        for name in "ab"
-    )
-    assert len(first) == 22
+    first, second = (write_figures(**inputs(FEW, seeds=2), out=tmp_path / name) for name in "ab")
+    assert len(first) == 30
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
-def test_names_need_no_matplotlib_and_leave_out_what_a_dataset_has_not(tmp_path):
+def test_names_need_nothing_heavy_and_leave_out_what_a_dataset_has_not(tmp_path):
     files = figure_files("d", training=True, noise=True)
     assert files["size"] == "d-accuracy-size" and files["techniques"] == "d-techniques"
     assert set(files) - set(figure_files("d", noise=True)) == {"training"}
     assert set(files) - set(figure_files("d", training=True)) == {"noise"}
     code = (
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import emopress.report.figures.names; "
-        "print([m for m in ('matplotlib', 'numpy', 'pandas', 'networkx') if m in sys.modules])"
+        "print([m for m in ('vl_convert', 'numpy', 'pandas', 'uharfbuzz') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     given = inputs(FEW, noise=(0.0,))
     given["curves"] = {}
     paths = write_figures(**given, out=tmp_path)
-    assert {path.stem for path in paths} == set(figure_names("d"))
+    assert {path.name.split(".")[0] for path in paths} == set(figure_names("d"))
 
 
 @pytest.mark.parametrize(
@@ -343,52 +398,97 @@ def test_bad_input_is_one_line(tmp_path, spoil, message):
     assert "\n" not in str(caught.value)
 
 
-def bars_of(figure):
-    """Return (start, length, hatched) of each bar, from top to bottom."""
-    patches = [p for c in figure.axes[0].containers for p in c.patches]
-    return [(p.get_x(), p.get_width(), bool(p.get_hatch())) for p in patches]
+def bars_of(spec):
+    """Return (start, end, whether its edge is dashed) of each bar, the pale ones behind first."""
+    bars = [row for row in rows_of_spec(spec) if {"start", "value"} <= row.keys()]
+    return [(bar["start"], bar["value"], bar["dash"] != [1, 0]) for bar in bars]
 
 
 def test_baselines_are_the_models_without_passes_with_their_intervals():
     table = study(FEW)[0].set_index("variant")
-    figure = baseline_figure(table, title="")
-    names = [text.get_text() for text in figure.axes[0].texts]
+    spec = baseline_figure(table, title="")
+    names = texts_of(spec)
     assert [n for n in names if n in FEW] == sorted(
         ["teacher", "linear"], key=lambda n: -table.loc[n, "accuracy"]
     )
     best = table.loc[["teacher", "linear"], "accuracy"].max()
-    assert bars_of(figure)[0] == (0, pytest.approx(100 * best), False)
-    lines = [tuple(line.get_xdata()) for line in figure.axes[0].lines]
+    assert bars_of(spec)[0] == (0, pytest.approx(100 * best), False)
+    lines = [(row["value"], row["high"]) for row in rows_of_spec(spec) if "high" in row]
     assert pytest.approx((100 * best - 3, 100 * best + 3)) in lines
     words = f"{100 * best:.1f}  ({100 * best - 3:.1f} to {100 * best + 3:.1f})"
     assert words in names
 
 
-def test_speedups_are_grouped_by_teacher_sorted_and_unclaimed_ones_hatched():
+def test_speedups_are_grouped_by_teacher_sorted_and_unclaimed_ones_dashed():
     table = study(["a", "a+kd", "a+int8", "b", "b+int8"])[0].set_index("variant")
     table["speedup"] = [1.0, 2.0, 3.0, 1.05, 4.0]
     table["timing_spread"] = 0.1
     table["speedup_over_pytorch"] = [2.0, 4.0, 6.0, np.nan, 8.0]
-    figure = speedup_figure(table, title="")
-    texts = [text.get_text() for text in figure.axes[0].texts]
+    spec = speedup_figure(table, title="")
+    texts = texts_of(spec)
     names = [t for t in texts if t in {*table.index, "from a", "from b"}]
     assert names == ["from a", "a+int8", "a+kd", "a", "from b", "b+int8", "b"]
     assert "3.0x  (6.0x)" in texts and times(1.05) in texts
-    starts = bars_of(figure)
-    assert figure.axes[0].get_xscale() == "linear" and {start for start, *_ in starts} == {0}
-    assert [hatched for *_, hatched in starts] == [False] * 8 + [True]  # b; a is its own reference
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(legend) == 3 and "no speedup shown" in legend[2]
+    bars = bars_of(spec)
+    assert {start for start, *_ in bars} == {0} and len(bars) == 9
+    dashed = [(end, edge) for _, end, edge in bars if edge]
+    assert dashed == [(1.05, True)]  # b; a is its own reference
+    assert [text for text in texts if "no speedup shown" in text] == [texts[-1]]
+    assert all("type" not in scale for scale in scales_of(spec, "x"))
 
 
 def test_a_wide_range_of_ratios_is_on_a_log_axis_from_one():
     table = study(["a", "a+kd", "a+int8"])[0].set_index("variant")
     table["compression"] = [1.0, 0.5, 50.0]
-    figure = compression_figure(table, title="")
-    assert figure.axes[0].get_xscale() == "log" and "log scale" in figure.axes[0].get_xlabel()
-    assert sorted(width for _, width, _ in bars_of(figure)) == pytest.approx([-0.5, 0.0, 49.0])
+    spec = compression_figure(table, title="")
+    assert {scale["type"] for scale in scales_of(spec, "x")} == {"log"}
+    assert "Times as small (log scale)" in json.dumps(spec)
+    assert sorted(bars_of(spec)) == [(1.0, 0.5, False), (1.0, 1.0, False), (1.0, 50.0, False)]
     table["compression"] = np.nan
-    assert "No variant has a reference" in compression_figure(table, title="").texts[-1].get_text()
+    assert "No variant has a reference" in texts_of(compression_figure(table, title=""))[-1]
+
+
+def test_a_small_study_has_numbers_on_its_log_axis():
+    assert log_ticks(0.015, 3.0) == [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
+    assert log_ticks(1e-3, 1e3) == [
+        0.001,
+        0.003,
+        0.01,
+        0.03,
+        0.1,
+        0.3,
+        1,
+        3,
+        10,
+        30,
+        100,
+        300,
+        1000,
+    ]
+    assert log_ticks(2.2, 2.9) == [2.2, 2.4, 2.6, 2.8]
+    table = study(["teacher", "teacher+kd"])[0].set_index("variant")
+    table["size_bytes"] = [2.4e6, 2.5e6]
+    boxes, *_ = drawn(drawing_of(pareto_figure(table, "size", title=""), "x"))
+    assert {"2", "2.5", "3"} <= {text for text, *_ in boxes}
+
+
+def test_the_scatter_holds_every_variant_its_interval_and_what_its_looks_mean():
+    table = study(FEW, seeds=3)[0].set_index("variant")
+    by_seed = {name: [0.5, 0.6, 0.7] for name in FEW}
+    spec = pareto_figure(table, "size", title="T", by_seed=by_seed, n_test=300)
+    points = [row for row in rows_of_spec(spec) if "variant" in row]
+    assert [point["variant"] for point in points] == FEW
+    assert [point["y"] for point in points] == pytest.approx(100 * table["accuracy"])
+    assert [point["low"] for point in points] == pytest.approx(100 * table["accuracy_low"])
+    assert [point["x"] for point in points] == pytest.approx(table["size_bytes"] / 1e6)
+    assert [point["fill"] == "#FFFFFF" for point in points] == [False, True, False, False, False]
+    texts = texts_of(spec)
+    assert {*FEW, "Pareto front", "hollow: simulated", "small: one seed"} <= set(texts)
+    assert any("95 % intervals on 300 texts" in text for text in texts)
+    many = texts_of(pareto_figure(study(MANY)[0].set_index("variant"), "latency", title=""))
+    assert {str(n) for n in range(1, len(MANY) + 1)} <= set(many) and MANY[-1] in many
+    with pytest.raises(UserError, match="allowed: size, latency"):
+        pareto_figure(table, "colour", title="")
 
 
 def test_highlighted_are_models_and_front_thinned_evenly():
@@ -419,18 +519,16 @@ def test_bins_of_few_answers_look_it():
         "accuracy": [0.5, 0.9],
     }
     bins["count"] = [FEW_IN_CELL - 1, FEW_IN_CELL]
-    figure = reliability_figure(table.set_index("variant"), found, title="")
-    (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts if text.get_text().isdigit()] == ["29"]
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    colours = {line.get_xdata()[0]: line.get_color() for line in dots}
-    assert colours[30.0] != colours[90.0]
-    assert any(
-        "bins of fewer than 30" in " ".join(text.get_text().split()) for text in figure.texts
-    )
+    spec = reliability_figure(table.set_index("variant"), found, title="")
+    bars = [row for row in rows_of_spec(spec) if "bar" in row and "text" not in row]
+    assert [row["text"] for row in rows_of_spec(spec) if "lift" in row] == ["29"]
+    colours = {bar["x"]: (bar["dot"], bar["bar"]) for bar in bars}
+    assert len(colours) == 2
+    assert all(one != other for one, other in zip(colours[30.0], colours[90.0], strict=True))
+    assert "bins of fewer than 30" in " ".join(texts_of(spec))
 
 
-def test_radar_takes_the_best_on_validation_of_each_technique():
+def test_the_table_of_techniques_takes_the_best_on_validation_of_each():
     table = study(FEW)[0].set_index("variant")
     table["validation_accuracy"] = [0.9, 0.7, 0.6, 0.8, 0.5]
     sorts = dict(
@@ -443,8 +541,15 @@ def test_radar_takes_the_best_on_validation_of_each_technique():
     best = best_of_each(table, sorts)
     assert best["quantize, 8 bit"] == "teacher+kd+int8"  # static and dynamic share a look
     assert list(best.values()) == ["teacher", "linear", "teacher+kd", "teacher+kd+int8"]
-    figure = radar_figure(table, title="", sorts=sorts, reference="teacher")
-    assert len(figure.axes) == 4
+    spec = techniques_figure(table, title="", sorts=sorts, reference="teacher")
+    texts = texts_of(spec)
+    shown = [
+        text for text in texts if text in {*best, "the reference", "the reference (simulated)"}
+    ]
+    assert shown == ["the reference", *best]
+    cells = [row for row in rows_of_spec(spec) if "share" in row]
+    assert len({(cell["x"], cell["y"]) for cell in cells}) == len(cells) <= 6 * 5
+    assert max(cell["share"] for cell in cells) == DEEP
     measures = chosen_measures(table)
     assert [m.column for m in measures] == [
         "accuracy",
@@ -463,7 +568,7 @@ def test_radar_takes_the_best_on_validation_of_each_technique():
     assert best_of_each(several, sorts)["quantize, 8 bit"] == "teacher+kd+int8"
 
 
-def test_places_on_a_spoke_by_hand():
+def test_shades_of_a_cell_by_hand():
     table = pd.DataFrame(
         {
             "accuracy": [0.90, 0.88, 0.60],
@@ -478,9 +583,11 @@ def test_places_on_a_spoke_by_hand():
         }
     )
     measures = {m.column: m for m in chosen_measures(table)}
-    assert score_step(table, list(measures.values())) == 10.0  # 30 points need 4 rings of 10
+    assert (
+        score_step(table, list(measures.values())) == 40.0
+    )  # the first step that 30 points fit into
     at = {
-        column: [position(table.loc[i], m, table, 10.0) for i in range(3)]
+        column: [position(table.loc[i], m, table, 40.0) for i in range(3)]
         for column, m in measures.items()
     }
     assert at["accuracy"] == pytest.approx([1.0, 0.95, 0.25])
@@ -499,43 +606,70 @@ def test_losses_of_different_kinds_are_percent_of_their_first():
     assert points_of("a", entries, "loss") == [(2.0, 100.0), (3.0, 25.0)]
     assert points_of("a", entries, "validation_macro_f1") == [(1.0, 50.0), (3.0, 75.0)]
     assert points_of("a", [{"epoch": 1.0, "loss": 0.0}], "loss") == []
-    figure = training_figure({"a": entries, "b": log(2)}, seed=3)
-    assert figure.axes[0].get_ylabel() == "Training loss, % of its first epoch's"
-    assert "Training, seed 3 only" in {text.get_text() for text in figure.texts}
-    assert len({look_of(place) for place in range(100)}) == 100
+    spec = training_figure({"a": entries, "b": log(2)}, seed=3)
+    assert "Training loss, % of its first epoch's" in json.dumps(spec)
+    assert "Training, seed 3 only" in texts_of(spec)
+    assert len({json.dumps(line_look(place)) for place in range(100)}) == 100
     with pytest.raises(UserError, match="line 1 has no number 'epoch'"):
         training_figure({"a": [{"loss": 1.0}]})
+    assert "No variant of this data set was trained in epochs." in texts_of(training_figure({}))
 
 
 def test_many_matrices_have_no_counts_and_no_zeros():
-    few = confusion_figure({"d": study(FEW)[1]}, "d", LABELS)
-    many = confusion_figure({"d": study(MANY)[1]}, "d", LABELS)
-    assert "count below" in few.texts[2].get_text()
-    assert "blank below 0.5" in many.texts[2].get_text()
-    assert {t.get_text() for t in few.axes[0].texts} >= {"0"}
-    assert "0" not in {t.get_text() for axes in many.axes for t in axes.texts}
+    def drawn_of(variants, labels=LABELS):
+        summary, details, _ = study(variants, labels=labels)
+        return texts_of(confusion_figure(summary.set_index("variant"), details, labels, title=""))
+
+    few, many = drawn_of(FEW), drawn_of(MANY)
+    assert any("count below" in text for text in few)
+    assert any("blank below 0.5" in text for text in many)
+    assert "0" in few and "0" not in many
+    assert {*FEW} <= {*few} and {"a-teacher-model", "linear+int8"} <= {*many}
+    labels = [f"label {n}" for n in range(28)]
+    several = drawn_of(MANY, labels)
+    assert any("6 of 42 variants" in text for text in several)
+    assert {"a-teacher-model", "other", "linear", *labels} <= {*several}
+
+
+def test_cells_are_shaded_by_their_share_of_the_row():
+    summary, details, _ = study(["teacher"], labels=["no", "yes"])
+    details["teacher"]["0"]["confusion"] = [[60, 40], [0, 0]]
+    spec = confusion_figure(summary.set_index("variant"), details, ["no", "yes"], title="")
+    cells = [row["share"] for row in rows_of_spec(spec) if "share" in row]
+    assert cells == pytest.approx([0.6 * DEEP, 0.4 * DEEP])
+    texts = texts_of(spec)
+    assert {"60", "40", "0"} <= set(texts) and BLUE in json.dumps(spec)
 
 
 @has_bengali
 def test_bengali_is_drawn_by_a_font_that_shapes_it():
-    chosen = fonts.families(["abc", *BENGALI], "data set 'd'")
-    assert chosen[0] == "DejaVu Sans" and len(chosen) == 2 and "Bengali" in chosen[1]
-    assert fonts.families(["abc ∆ é ру"], "x") == ["DejaVu Sans"]
-    for figure in figures_of(FEW, labels=BENGALI, title="বাংলা পাঠ").values():
-        families = {tuple(t.get_fontfamily()) for t, _ in drawn(figure) if "\u09be" in t.get_text()}
-        assert families == {tuple(chosen)}
-    figure = new_figure(3, 1)
-    widths = []
-    for text in ("ক্ষ", "ক", "ষ"):  # the conjunct is one letter, narrower than its parts
-        artist = figure.text(0, 0, text, family=chosen, fontsize=40)
-        widths.append(artist.get_window_extent(figure.canvas.get_renderer()).width)
-    assert widths[0] < 0.85 * (widths[1] + widths[2])
+    chosen = fonts.fonts_for(["abc", *BENGALI], "data set 'd'")
+    assert list(chosen) == ["BENGALI"] and "beng" in chosen["BENGALI"].name.lower()
+    assert fonts.fonts_for(["abc ∆ é ру"], "x") == {}
+    for kind, spec in figures_of(FEW, labels=BENGALI, title="বাংলা পাঠ (two)").items():
+        svg = drawing_of(spec, kind)
+        root = ElementTree.fromstring(svg)
+        letters = "".join(
+            element.text or "" for element in root.iter() if element.tag.endswith("text")
+        )
+        assert not any(map(fonts.is_foreign, letters)), (
+            f"{kind}: a reader's font would have to draw it"
+        )
+        assert "(two)" in letters and "বাংলা পাঠ" in root.get("aria-label")
+        assert len([e for e in root.iter() if e.tag.endswith("path")]) > 2
+    file = chosen["BENGALI"]
+    wide = {text: fonts.outline(text, file, 40)[1] for text in ("ক্ষ", "ক", "ষ", "রা", "র", "কা")}
+    assert wide["ক্ষ"] < 0.85 * (wide["ক"] + wide["ষ"])  # one letter, narrower than its parts
+    assert wide["রা"] > 1.2 * wide["র"]  # a sign beside its letter has a width of its own
+
+
+def test_texts_of_two_scripts_keep_their_order_and_their_places():
+    assert fonts.runs_of("aa রাগ b") == [("", "aa "), ("BENGALI", "রাগ"), ("", " b")]
+    assert fonts.runs_of("ру é") == [("", "ру é")] and fonts.runs_of("") == []
 
 
 def test_a_missing_font_names_data_set_script_and_packages(tmp_path, monkeypatch):
-    plain_fonts = [f for f in font_manager.fontManager.ttflist if f.name.startswith("DejaVu")]
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", plain_fonts)
-    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [])
+    monkeypatch.setattr(fonts, "_installed", lambda: [])
     with pytest.raises(UserError) as caught:
         write_figures(**inputs(FEW, labels=BENGALI), out=tmp_path)
     message = str(caught.value)
@@ -545,35 +679,48 @@ def test_a_missing_font_names_data_set_script_and_packages(tmp_path, monkeypatch
     assert "fonts-noto-core or fonts-beng" in message and "~/.local/share/fonts" in message
     assert "\n" not in message and list(tmp_path.iterdir()) == []
     with pytest.raises(UserError, match=r"Cjk.*fonts-noto-cjk"):
-        fonts.families(["漢字"], "x")
-    assert fonts.families(["\U0001fae8 ☃"], "x") == ["DejaVu Sans"]  # a pictograph is no letter
+        fonts.fonts_for(["漢字"], "x")
+    assert fonts.fonts_for(["\U0001fae8 ☃"], "x") == {}  # a pictograph is no letter
 
 
 @has_bengali
-def test_a_font_installed_since_is_found(monkeypatch):
-    files = [f.fname for f in font_manager.fontManager.ttflist if "Sans Bengali" in f.name]
-    plain_fonts = [f for f in font_manager.fontManager.ttflist if f.name.startswith("DejaVu")]
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", plain_fonts)
-    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: files)
-    assert "Bengali" in fonts.families(["কি"], "x")[1]
+def test_a_font_is_looked_for_where_it_was_installed_since(monkeypatch, tmp_path):
+    file = fonts.fonts_for(["কি"], "x")["BENGALI"]
+    monkeypatch.setattr(fonts, "FOLDERS", (str(tmp_path),))
+    with pytest.raises(UserError, match="no installed font draws its Bengali letters"):
+        fonts.fonts_for(["কি"], "x")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / file.name).write_bytes(file.read_bytes())
+    assert fonts.fonts_for(["কি"], "x") == {"BENGALI": tmp_path / "deep" / file.name}
 
 
-def test_a_font_without_rules_for_a_script_does_not_count():
-    file = font_manager.findfont("DejaVu Sans")
-    assert fonts._shapes(file, "ARABIC") and not fonts._shapes(file, "BENGALI")
-    assert fonts._shapes(file, "LATIN") and not fonts._shapes("/nowhere.ttf", "BENGALI")
+def test_a_file_that_is_no_font_draws_nothing(tmp_path):
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    assert not fonts._draws(tmp_path / "broken.ttf", "BENGALI", frozenset({0x995}))
 
 
-def test_names_are_fitted_wrapped_and_never_mathematics():
-    figure = new_figure(5, 5)
-    assert fitted(figure, "short", 2.0, 8.0) == ("short", 8.0)
-    text, size = fitted(figure, "m" * 200, 2.0, 8.0)
-    assert size == 5.5 and "…" in text and text.startswith("mmm") and text.endswith("mmm")
+def test_names_are_fitted_wrapped_and_plain():
+    assert fitted("short", 200, 12) == ("short", 12)
+    text, size = fitted("m" * 200, 200, 12)
+    assert size == 9.0 and "…" in text and text.startswith("mmm") and text.endswith("mmm")
+    assert width(text, size) <= 200
     assert shortened("abcdefgh", 5) == "ab…gh" and shortened("abc", 5) == "abc"
-    lines, _ = wrapped(figure, "minilm+trim+kd3+cut50+int8-dynamic", 1.2, 8.0)
-    assert lines.replace("\n", "") == "minilm+trim+kd3+cut50+int8-dynamic"
-    assert lines.count("\n") == 1 and lines.split("\n")[0].endswith("+")
-    assert plain("a\nb\t $x$\x00") == r"a b \$x\$"
+    lines, _ = wrapped("minilm+trim+kd3+cut50+int8-dynamic", 120, 12)
+    assert "".join(lines) == "minilm+trim+kd3+cut50+int8-dynamic"
+    assert len(lines) == 2 and lines[1].startswith("+")
+    assert plain("a\nb\t $x$\x00") == "a b $x$"
+    lines = paragraph("one two three four", width("one two", 12), 12)
+    assert lines == ["one two", "three", "four"]
+
+
+def test_a_width_is_that_of_the_font_that_is_drawn():
+    """Vega measures with the font that it draws with; an axis title's width shows in the drawing's."""
+    for text in ("Accuracy on test, %", "tiny+int8-dynamic", "WiMm…", "ÄÖß é"):
+        mark = {"type": "text", "text": text, "fontSize": 20, "align": "left", "font": fonts.BASE}
+        spec = {"data": {"values": [{}]}, "mark": mark, "width": 1, "height": 1, "padding": 0}
+        svg = vl_convert.vegalite_to_svg({**spec, "config": {"view": {"stroke": None}}})
+        measured = float(ElementTree.fromstring(svg).get("width"))
+        assert width(text, 20) == pytest.approx(measured, rel=0.06, abs=2), text
 
 
 def test_spread_is_the_nearest_that_leaves_room():
@@ -585,92 +732,23 @@ def test_spread_is_the_nearest_that_leaves_room():
     assert within(np.array([2.5, 3.5]), [1.0], 0.0, 3.0).tolist() == [2.0, 3.0]
 
 
-def test_small_svg_shares_words_and_keeps_what_is_referred_to():
-    figure = new_figure(3, 3)
-    axes = figure.add_subplot()
-    for y in (0.2, 0.4, 0.6):
-        axes.text(0.5, y, "repeated <words>")
-    axes.bar([0.5], [0.5], hatch="//")
-    axes.scatter([0.1, 0.2], [0.1, 0.2])
-    assert any(isinstance(c, PathCollection) for c in axes.collections)
-    raw = io.StringIO()
-    figure.savefig(raw, format="svg")
-    small = small_svg(raw.getvalue())
-    assert len(small) < 0.6 * len(raw.getvalue())
+def test_a_drawing_is_tidied_and_keeps_what_is_drawn():
+    spec = page("Head", "<b> & $x$", "note " * 40, *figures_of(FEW)["size"]["vconcat"][1:])
+    raw = vl_convert.vegalite_to_svg(spec)
+    small = finished(raw, {}, "what it <shows>")
+    assert len(small) < 0.7 * len(raw) and "aria-hidden" not in small and "class=" not in small
     root = ElementTree.fromstring(small)
-    href = "{http://www.w3.org/1999/xlink}href"
-    used = {e.get(href)[1:] for e in root.iter() if (e.get(href) or "").startswith("#")}
-    ids = [e.get("id") for e in root.iter() if e.get("id")]
-    assert used <= set(ids) and len(ids) == len(set(ids))
-    for marker in ("clip-path", "url(#"):
-        assert marker in small
-    words = [e for e in root.iter() if (e.get(href) or "").startswith("#w")]
-    places = [
-        {e.get("y") for e in words if e.get(href) == name} for name in {e.get(href) for e in words}
-    ]
-    assert max(map(len, places)) == 3  # one definition, three places
-    assert small_svg(raw.getvalue()) == small
-
-
-def random_rules(number, edges, seed):
-    """Return Mermaid source of so many rules, with some edges against the order."""
-    random = np.random.default_rng(seed)
-    lines = ["---", "title: DAG", "---", "flowchart TB"]
-    lines += [f"\tid{i}[rule_with_a_name_{i}]" for i in range(number)]
-    for _ in range(edges):
-        a, b = sorted(random.choice(number, 2, replace=False))
-        a, b = (b, a) if random.random() < 0.05 else (a, b)
-        lines.append(f"\tid{a} --> id{b}")
-    return "\n".join([*lines, "\tstyle id0 fill:#57CED9,stroke-width:2px,color:#333333"])
-
-
-@pytest.mark.parametrize(("number", "edges"), [(1, 0), (2, 1), (20, 45), (34, 110)])
-def test_boxes_of_the_rule_graph_do_not_overlap(number, edges):
-    figure = rulegraph_figure(random_rules(number, edges, seed=1))
-    texts = [(a.get_text(), box) for a, box in drawn(figure)]
-    assert sum(text.startswith("rule_with") for text, _ in texts) == number
-    assert overlapping(texts) == []
-    boxes = []
-    for patch in figure.axes[0].patches:
-        if isinstance(patch, FancyBboxPatch):
-            box = patch.get_window_extent()
-            boxes.append(("box", (box.x0, box.y0, box.x1, box.y1)))
-            assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0
-    assert len(boxes) == number and overlapping(boxes, slack=0) == []
-    for text, (x0, _, x1, _) in texts:
-        if text.startswith("rule_with"):
-            assert any(b[0] <= x0 and x1 <= b[2] for _, b in boxes)
-
-
-def test_rules_stand_below_what_they_need_and_cycles_are_told():
-    source = (
-        "flowchart TB\n a[x]\n b[y]\n c[z]\n d[w]\n a --> b\n b --> c\n c --> b\n a --> c\n"
-        " a --> a\n c --> d\n"
-    )
-    graph = read_rulegraph(source)
-    assert not graph.has_edge("x", "x")
-    forward, back = without_cycles(graph)
-    assert nx.is_directed_acyclic_graph(forward) and len(back) == 1
-    layer = layers_of(forward)
-    assert all(layer[a] < layer[b] for a, b in forward.edges) and layer["x"] == 0
-    notes = " ".join(text.get_text() for text in rulegraph_figure(source).texts)
-    assert "Dashed" in notes
-    with pytest.raises(UserError, match="edge a --> q names no rule"):
-        read_rulegraph("flowchart TB\n a[x]\n a --> q\n")
-    with pytest.raises(UserError, match="no rule in it"):
-        rulegraph_figure("Traceback")
-
-
-def test_the_order_of_rows_uncrosses_edges():
-    layer = {"a": 0, "b": 0, "c": 1, "d": 1, "far": 2}
-    bent = with_bends([("a", "d"), ("b", "c"), ("c", "far"), ("a", "far")], layer)
-    assert bent.number_of_nodes() == 6  # one bend, of the edge that passes a row
-    assert crossings(bent, [["a", "b"], ["c", "d", ("a", "far", 1)], ["far"]]) == 2
-    assert crossings(bent, ordered_rows(bent)) == 0
+    assert (root.get("role"), root.get("aria-label")) == ("img", "what it <shows>")
+    words = [e.text for e in ElementTree.fromstring(raw).iter() if e.tag.endswith("text")]
+    assert [e.text for e in root.iter() if e.tag.endswith("text")] == words
+    assert vl_convert.svg_to_png(small) == vl_convert.svg_to_png(raw)  # to the pixel
+    assert finished(raw, {}, "what it <shows>") == small
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path):
-    figure = rulegraph_figure("flowchart TB\n a[<script>|]\n b[$x$]\n a --> b\n")
-    paths = save_figure(figure, tmp_path / "graph")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.png", "graph.svg"]
+    spec = page("<script>|", "$x$", "")
+    paths = save(spec, drawing_of(spec, "x"), tmp_path / "graph")
+    names = ["graph.png", "graph.svg", "graph.vl.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert "<script" not in paths[0].read_text(encoding="utf-8")
+    assert json.loads(paths[2].read_text(encoding="utf-8")) == spec

@@ -11,16 +11,16 @@ import pytest
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS, Judge
-from emopress.report.figures.style import SORTS
+from emopress.report.figures.looks import IN_THE_DARK, SHAPES, SORTS, SURFACES
 from emopress.report.page import page as page_module
-from emopress.report.page.charts import IN_THE_DARK, SHAPES, config, look_of, specs
+from emopress.report.page.charts import config, look_of, specs
 from emopress.report.page.columns import COLUMNS, columns_of, noise_keys
 from emopress.report.page.data import page_data, shown_answers
 from emopress.report.page.html import html_of, inline_html_of, plain_text
 from emopress.report.page.page import MAX_BYTES, TEMPLATES, write_page
 from emopress.report.words.contrasts import comparison_sentences
 from emopress.report.words.markup import Markdown, code, escape, points
-from page_example import BENGALI, HOSTILE, SVG, VARIANTS, example
+from page_example import BENGALI, HOSTILE, SPEC, VARIANTS, example
 
 CSS = (TEMPLATES / "report.css").read_text("utf-8")
 JS = (TEMPLATES / "report.js").read_text("utf-8")
@@ -85,13 +85,13 @@ def test_it_stays_below_its_size_and_a_variant_costs_little(text):
 
 def test_figures_that_do_not_fit_are_left_out_and_named(tmp_path):
     parts = example()
-    noise = "".join(chr(97 + (7 * i * i) % 26) for i in range(1_700_000))
-    parts["figures"]["real-bn-huge"] = SVG.replace("bars", noise)
+    noise = "".join(chr(97 + (7 * i * i) % 26) for i in range(2_300_000))
+    parts["figures"]["real-bn-huge"] = {**SPEC, "description": noise}
     write_page(**parts, out=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text("utf-8")
     assert len(text.encode()) < MAX_BYTES
     assert "they stand in the folder <code>figures</code>: real-bn-huge." in text
-    assert text.count("data:image/svg+xml") == 3
+    assert text.count("data-figure=") == 2 and noise not in text
 
 
 def test_nothing_in_it_would_be_loaded(reader):
@@ -359,18 +359,20 @@ def test_the_method_names_the_threads_of_the_table_and_what_intervals_leave_out(
     assert "shares of labels, they are not corrected for the number of comparisons" in method
 
 
-def test_figures_stand_where_they_belong(text, tmp_path):
+def test_figures_stand_where_they_belong(text, reader, tmp_path):
     published = text.split('id="studies"')[1].split('id="data"')[0]
-    assert published.count("<img") == 2 and "Accuracy bars" in published
-    assert 'alt="Graph of the workflow' in text.split('id="method"')[1]
+    assert published.count("data-figure=") == 2 and 'data-figure="demo-en-techniques"' in published
+    assert "Accuracy bars" in published and "Six measures per technique" in published
+    assert "flowchart TB" in text.split('id="method"')[1]
+    assert embedded(reader)["figures"] == example()["figures"]
+    hosts = [attrs for _, attrs in reader.elements if "data-figure" in attrs]
+    assert all(host["role"] == "img" and host["aria-label"] for host in hosts)
     parts = example()
-    parts["figures"] = {"real-bn-baseline": SVG, "real-bn-confusion": SVG, "all": SVG}
+    parts["figures"] = {"real-bn-baseline": SPEC, "real-bn-confusion": SPEC, "all": SPEC}
     write_page(**parts, out=tmp_path / "report.html")
     other = (tmp_path / "report.html").read_text("utf-8")
-    assert other.count("data:image/svg+xml") == 2  # the page draws confusion itself
+    assert other.count("data-figure=") == 2  # the page draws confusion itself
     assert "Models without passes" in other and "flowchart TB" in other
-    with pytest.raises(UserError, match="no SVG"):
-        write_page(**{**parts, "figures": {"all": "hello"}}, out=tmp_path / "x.html")
 
 
 def test_a_template_that_asks_for_what_is_not_there_is_told_in_one_line(tmp_path):
@@ -383,11 +385,11 @@ def test_a_template_that_asks_for_what_is_not_there_is_told_in_one_line(tmp_path
 
 def test_every_sort_of_pass_has_a_mark_and_can_be_seen_in_both_themes():
     for look in SORTS.values():
-        assert look[1] in SHAPES
+        assert look.marker in SHAPES
         shown = look_of(look)
-        assert contrast(shown["dark"], "#181C22") >= 3, look
-    assert all(contrast(colour, "#181C22") >= 3 for colour in IN_THE_DARK.values())
-    assert json.dumps(specs(METRICS)) and json.dumps([config("light"), config("dark")])
+        assert contrast(shown["dark"], SURFACES["dark"]) >= 3, look
+    assert all(contrast(colour, SURFACES["dark"]) >= 3 for colour in IN_THE_DARK.values())
+    assert json.dumps(specs(METRICS)) and json.dumps(config())
 
 
 def luminance(colour):

@@ -7,8 +7,10 @@ import pytest
 from emopress.measure.deciding import Judge
 from emopress.measure.details import last_sorts, prunes_single_weights
 from emopress.measure.results import rows_of as rows_of_summary
-from emopress.report.figures.scatter import pareto_figure
-from emopress.report.figures.style import SORTS, looks_of
+from emopress.report.figures.draw import drawing_of
+from emopress.report.figures.looks import SORTS, looks_of
+from emopress.report.figures.pareto import pareto_figure
+from emopress.report.figures.text import width
 from emopress.report.tables import scores as sections
 from emopress.report.tables.passes import facts, findings_table, searches_table
 from emopress.report.tables.ranges import bars, ranges_table
@@ -258,8 +260,9 @@ def test_colours_follow_kind_and_method_not_names():
     assert sorts == {"big": "transformer", "big+odd": "prune magnitude", "big+auto": "search"}
     looks = looks_of([*SORTS, "new"])
     assert looks["quantize static"] == looks["quantize dynamic"] != looks["quantize int4"]
-    assert looks["new"][2] == "new"
-    assert len({look[:2] for look in looks.values()}) == len({look[2] for look in looks.values()})
+    assert looks["new"].words == "new"
+    markers = {(look.colour, look.marker) for look in looks.values()}
+    assert len(markers) == len({look.words for look in looks.values()})
 
 
 def test_a_legend_with_every_sort_of_pass_fits_on_the_page():
@@ -269,12 +272,13 @@ def test_a_legend_with_every_sort_of_pass_fits_on_the_page():
     }
     sorts = dict(zip(rows, [*SORTS] * 2, strict=False))
     frame = summary(rows).assign(reference="m0")
-    figure = pareto_figure(frame.set_index("variant"), "size", sorts=sorts, title="A title")
-    (box,) = figure.legends
-    texts = [text.get_text() for text in box.get_texts()]
-    assert len(texts) == len(set(texts)) == len({look[2] for look in SORTS.values()}) + 1
-    renderer = figure.canvas.get_renderer()
-    extent, page = box.get_window_extent(renderer), figure.bbox
-    assert extent.y0 >= page.y0 and extent.x0 >= page.x0 and extent.x1 <= page.x1
-    axes = figure.axes[0].get_tightbbox(renderer)
-    assert extent.y1 <= axes.y0
+    spec = pareto_figure(frame.set_index("variant"), "size", sorts=sorts, title="A title")
+    words = {look.words for look in SORTS.values()}
+    _, plot, legend, names = spec["vconcat"]
+    values = [row for layer in legend["layer"] for row in layer["data"]["values"]]
+    texts = [row for row in values if "text" in row]
+    assert {row["text"] for row in texts} == words | {"Pareto front"}
+    assert len(texts) == len(words) + 1
+    assert all(0 <= row["y"] <= legend["height"] for row in values)
+    assert all(row["x"] + width(row["text"], row["size"]) <= plot["width"] for row in texts)
+    assert drawing_of(spec, "x") and names["height"] > 0

@@ -1,9 +1,11 @@
 """Generative or discriminative: what an interval decides, in what words, and the figure's lines."""
 
+import re
+
 import pytest
 
-from emopress.report.figures.bits import bits_figure, series
-from emopress.report.figures.cross_entropy import cross_entropy_figure
+from emopress.report.figures.bits import bits_figure, cross_entropy_figure, series
+from emopress.report.figures.draw import drawing_of
 from emopress.report.tables.lstms import choice, cost_table, levels_table, section
 from emopress.report.words.lstms import RULES, answers, compared, lost
 from emopress.report.words.verdicts import (
@@ -312,9 +314,12 @@ def test_the_figure_draws_the_largest_sample_of_each_line():
     score = {"macro_f1": {"mean": 0.5, "low": 0.4, "high": 0.6}}
     names = ["g+fp32", "d+fp32", *(name for points in lines.values() for _, name in points)]
     statistics = {"questions": QUESTIONS, "variants": dict.fromkeys(names, score)}
-    (axes,) = bits_figure(statistics, title="Some texts").axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["fp32", "4"]
-    assert not bits_figure({}, title="Other texts").axes
+    svg = drawing_of(bits_figure(statistics, title="Some texts"), "x")
+    assert re.findall(r">(fp32|\d)<", svg) == ["fp32", "4"]
+    (_, plot, _) = bits_figure(statistics, title="Some texts")["vconcat"]
+    values = plot["data"]["values"]
+    assert len(values) == len(names) and {(v["low"], v["high"]) for v in values} == {(40.0, 60.0)}
+    assert len(bits_figure({}, title="Other texts")["vconcat"]) == 1
 
 
 def test_the_figure_of_token_costs_has_a_box_per_variant_and_share_of_noise():
@@ -325,12 +330,13 @@ def test_the_figure_of_token_costs_has_a_box_per_variant_and_share_of_noise():
     ]
     generative = [level["variants"]["generative"] for level in listed(QUESTIONS)]
     details = {name: {"0": {"cross_entropy": {"parts": parts}}} for name in generative}
-    figure = cross_entropy_figure({"questions": QUESTIONS}, details, title="Some texts")
-    (axes,) = figure.axes
-    assert len(axes.patches) == 2 * len(generative) and len(generative) == 2
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["fp32", "4 bits"]
-    clean = axes.patches[0].get_path().vertices
-    assert (clean[:, 1].min(), clean[:, 1].max()) == (2.0, 6.0)
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["0 % noise", "20 % noise"]
-    assert not cross_entropy_figure({}, {}, title="Other texts").axes
+    spec = cross_entropy_figure({"questions": QUESTIONS}, details, title="Some texts")
+    _, plot, legend = spec["vconcat"]
+    boxes = plot["data"]["values"]
+    assert len(boxes) == 2 * len(generative) and len(generative) == 2
+    svg = drawing_of(spec, "x")
+    assert re.findall(r">(fp32|\d bits)<", svg) == ["fp32", "4 bits"]
+    assert (boxes[0]["q25"], boxes[0]["q75"], boxes[0]["mean"]) == (2.0, 6.0, 4.5)
+    texts = [row["text"] for row in legend["layer"][-1]["data"]["values"]]
+    assert texts == ["0 % noise", "20 % noise"]
+    assert len(cross_entropy_figure({}, {}, title="Other texts")["vconcat"]) == 1

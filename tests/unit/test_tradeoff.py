@@ -1,16 +1,17 @@
 """The trade-off study: which models take part, the one-standard-error rule by hand, the figure and the sentence."""
 
+import json
+
 import pandas as pd
 import pytest
-from matplotlib.lines import Line2D
-from matplotlib.patches import Polygon
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS
 from emopress.measure.details import Trials, trials_of
 from emopress.measure.pareto import best_trade_off, layer_grid
+from emopress.report.figures.draw import drawing_of, save
+from emopress.report.figures.looks import REGION
 from emopress.report.figures.names import TRADE_OFF, figure_files
-from emopress.report.figures.style import save_figure
 from emopress.report.figures.trade_off import trade_off_figure
 from emopress.report.words.answer import trade_off_phrase
 
@@ -89,32 +90,41 @@ def test_the_answer_in_words(table):
     assert told.endswith(" (`w64-64`: 66.00 %).")
 
 
-def drawn(figure, kind):
-    return [len([a for a in axes.get_children() if isinstance(a, kind)]) for axes in figure.axes]
+def panels(spec):
+    """Return the two panels' layers: on validation, on test."""
+    (grid,) = (view for view in spec["vconcat"] if "concat" in view)
+    return [panel["layer"] for panel in grid["concat"]]
+
+
+def with_look(layers, **look):
+    return [one for one in layers if look.items() <= one["mark"].items()]
 
 
 def test_the_figure(table, tmp_path):
     trials = trials_of(table, details(), list(SHAPES))
-    figure = trade_off_figure(trials, METRICS["macro_f1"], title="$x$ <b> |")
-    assert drawn(figure, Polygon) == [1, 1]  # the region, in both panels
+    spec = trade_off_figure(trials, METRICS["macro_f1"], title="$x$ <b> |")
+    regions = [with_look(panel, type="rect", fill=REGION) for panel in panels(spec)]
+    assert [len(region) for region in regions] == [1, 1]
+    on_validation = regions[0][0]["data"]["values"][0]
+    assert on_validation["floor"] == pytest.approx(79.0) and on_validation["left"] < 0.11
     rings = [
-        [line for line in axes.get_children() if isinstance(line, Line2D) and line.get_ms() == 15]
-        for axes in figure.axes
+        ring["data"]["values"]
+        for panel in panels(spec)
+        for ring in with_look(panel, opacity=1, size=380)
     ]
-    assert [[line.get_xdata()[0] for line in panel] for panel in rings] == [[0.11], [0.11]]
-    assert rings[1][0].get_ydata()[0] == pytest.approx(64.5)
-    first = save_figure(figure, tmp_path / "a")
-    second = save_figure(
-        trade_off_figure(trials, METRICS["macro_f1"], title="$x$ <b> |"), tmp_path / "b"
-    )
+    assert [[one["x"] for one in ring] for ring in rings] == [[0.11], [0.11]]
+    assert rings[1][0]["y"] == pytest.approx(64.5)
+    again = trade_off_figure(trials, METRICS["macro_f1"], title="$x$ <b> |")
+    first = save(spec, drawing_of(spec, "x"), tmp_path / "a")
+    second = save(again, drawing_of(again, "x"), tmp_path / "b")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
 def test_one_seed_has_no_region():
     trials = {name: Trials(SHAPES[name], SIZES[name], [0.8], [0.7]) for name in SHAPES}
-    figure = trade_off_figure(trials, METRICS["macro_f1"], title="one seed")
-    assert drawn(figure, Polygon) == [0, 0]
-    assert any("One seed" in text.get_text() for text in figure.texts)
+    spec = trade_off_figure(trials, METRICS["macro_f1"], title="one seed")
+    assert [with_look(panel, type="rect", fill=REGION) for panel in panels(spec)] == [[], []]
+    assert "One seed" in json.dumps(spec["vconcat"][0])
 
 
 def test_only_asked_for_it_is_among_the_files():

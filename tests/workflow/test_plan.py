@@ -13,8 +13,6 @@ ONCE = [
     "aggregate",
     "figures",
     "rulegraph",
-    "draw_rules",
-    "sbom",
     "render",
     "report",
 ]

@@ -3,9 +3,8 @@
 import yaml
 
 from emopress.study.published import PUBLISHED
-from emopress.report.figures.names import TRADE_OFF, figure_names
+from emopress.report.figures.names import SPEC, TRADE_OFF, figure_names
 from emopress.measure.pareto import layer_grid
-from emopress.report.sbom import installed_folders
 
 CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
     str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
@@ -31,6 +30,13 @@ GRIDS = {
     for dataset, variants in STUDY.variants.items()
     if (models := layer_grid(variants, STUDY.models))
 }
+
+
+def figures_ending(suffix):
+    """Return the files of all figures of the study that end so."""
+    names = expand(FIGURES, dataset=STUDY.variants)
+    names += [f"{dataset}-{TRADE_OFF}" for dataset in GRIDS]
+    return [f"results/figures/{name}{suffix}" for name in names]
 
 
 def curves_of(wildcards):
@@ -141,30 +147,6 @@ rule rulegraph:
         " --rulegraph mermaid-js -- report > {output.graph} 2> {log}"
 
 
-rule draw_rules:
-    input:
-        graph="results/rulegraph.mmd",
-        code=code_of("draw_rules.py"),
-    output:
-        svg="results/figures/rulegraph.svg",
-        png="results/figures/rulegraph.png",
-    log:
-        "results/logs/draw_rules.log",
-    localrule: True
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=30,
-    params:
-        context=context_of,
-    message:
-        "draw the rules"
-    script:
-        "../scripts/draw_rules.py"
-
-
 rule figures:
     input:
         summary="results/summary.csv",
@@ -180,6 +162,7 @@ rule figures:
             subcategory="{dataset}",
         ),
         png=[f"results/figures/{name}.png" for name in FIGURES],
+        specs=[f"results/figures/{name}{SPEC}" for name in FIGURES],
     log:
         "results/logs/figures/{dataset}.log",
     conda:
@@ -216,6 +199,7 @@ rule trade_off:
             subcategory="{dataset}",
         ),
         png=f"results/figures/{{dataset}}-{TRADE_OFF}.png",
+        spec=f"results/figures/{{dataset}}-{TRADE_OFF}{SPEC}",
     log:
         "results/logs/trade_off/{dataset}.log",
     wildcard_constraints:
@@ -236,29 +220,6 @@ rule trade_off:
         "../scripts/trade_off.py"
 
 
-rule sbom:
-    input:
-        code=code_of("sbom.py"),
-    output:
-        sbom="results/sbom.cdx.json",
-    log:
-        "results/logs/sbom.log",
-    localrule: True
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=30,
-    params:
-        context=context_of,
-        installed=lambda wildcards: installed_folders(),
-    message:
-        "list what is installed in {output.sbom}"
-    script:
-        "../scripts/sbom.py"
-
-
 rule render:
     input:
         summary="results/summary.csv",
@@ -267,12 +228,8 @@ rule render:
         statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
         cards=expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
-        figures=expand(
-            [f"results/figures/{name}.svg" for name in FIGURES],
-            dataset=STUDY.variants,
-        )
-        + [f"results/figures/{dataset}-{TRADE_OFF}.svg" for dataset in GRIDS]
-        + ["results/figures/rulegraph.svg"],
+        figures=figures_ending(".svg"),
+        specs=figures_ending(SPEC),
         checkpoints=[checkpoint_of(*pair, STUDY.seeds[0]) for pair in CURVED],
         graph="results/rulegraph.mmd",
         published=here(PUBLISHED),

@@ -13,6 +13,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.measure.summary import read_table
         from emopress.report.dataset_view import Config, Results
         from emopress.report.environment import command_of, environment
+        from emopress.report.figures.names import SPEC
         from emopress.report.markdown import write_markdown
         from emopress.report.page.data import page_data
         from emopress.report.page.page import write_page
@@ -59,7 +60,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
                 curves=curves,
                 datasets=dict(params.datasets),
             ),
-            figures={Path(path).stem: Path(path).read_text("utf-8") for path in given.figures},
+            figures={Path(path).name.removesuffix(SPEC): read_json(path) for path in given.specs},
             out=Path(snakemake.output.page),
         )
 

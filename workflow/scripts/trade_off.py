@@ -13,8 +13,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.measure.details import trials_of
         from emopress.measure.results import rows_of
         from emopress.measure.summary import read_table
-        from emopress.report.figures.draw import figure_title
-        from emopress.report.figures.style import save_figure
+        from emopress.report.figures.draw import drawing_of, figure_title, save
         from emopress.report.figures.trade_off import trade_off_figure
 
         dataset = snakemake.wildcards.dataset
@@ -22,10 +21,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         details = read_json(snakemake.input.details)[dataset]
         title = figure_title(dataset, dict(snakemake.params.entry))
         trials = trials_of(rows, details, list(snakemake.params.models))
-        save_figure(
-            trade_off_figure(trials, judge_of(rows).metric, title=title),
-            Path(snakemake.output.svg).with_suffix(""),
-        )
+        spec = trade_off_figure(trials, judge_of(rows).metric, title=title)
+        drawing = drawing_of(spec, f"figures of data set {dataset!r}")
+        save(spec, drawing, Path(snakemake.output.svg).with_suffix(""))
 
 
 if __name__ == "__main__":

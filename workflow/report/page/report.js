@@ -39,6 +39,8 @@
   const theme = () => root.dataset.theme || (system.matches ? "dark" : "light");
 
   // ---- charts
+  const dark = (_, value) => (theme() === "dark" && typeof value === "string" && page.dark[value]) || value; // specs are in light colours
+  const embedded = (host, spec) => vegaEmbed(host, JSON.parse(JSON.stringify(spec), dark), { mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: false, hover: false });
   const charts = new Map(); // id -> {turn, made}
   async function draw(id, spec, datasets, empty) {
     const entry = charts.get(id) || { turn: 0, made: null };
@@ -48,14 +50,13 @@
     entry.made?.finalize();
     entry.made = null;
     if (!datasets.points.length) return host.replaceChildren(el("p", { class: "empty" }, empty));
-    const made = await vegaEmbed(host, { ...spec, datasets }, {
-      mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: false,
-      hover: false, config: page.configs[theme()],
-    });
+    const made = await embedded(host, { ...spec, datasets, config: page.config });
     if (turn !== entry.turn) return made.finalize();
     entry.made = made;
     host.dataset.ready = String(turn);
   }
+  const drawFigures = () => document.querySelectorAll("[data-figure]") // those of the report, anew in another theme
+    .forEach((host) => embedded(host, { ...page.figures[host.dataset.figure], background: null }));
   const unit = (key, number) => (key === "size_bytes" ? number / 1e6 : number);
 
   function drawPareto() {
@@ -66,13 +67,11 @@
     const [least, most] = [Math.min(...xs), Math.max(...xs)];
     const side = (x) => (x > least + 0.88 * (most - least) ? "right" : x < least + 0.12 * (most - least) ? "left" : "center");
     const points = whole.map((one, i) => {
-      const look = state.set.looks[one.look];
-      const colour = look[theme()];
-      const [hollow, y] = [one.simulated, value(one, gain.column)];
+      const [look, hollow, y] = [state.set.looks[one.look], one.simulated, value(one, gain.column)];
       return {
         variant: one.variant, x: unit(state.x, value(one, state.x)), y: 100 * y,
         low: 100 * (one.ends[state.y][0] ?? y), high: 100 * (one.ends[state.y][1] ?? y),
-        fill: hollow ? page.surfaces[theme()] : colour, stroke: hollow ? colour : page.surfaces[theme()], bar: colour,
+        fill: hollow ? "#FFFFFF" : look.light, stroke: hollow ? look.light : "#FFFFFF", bar: look.light,
         path: look.path, faint: !seen.has(one.variant), label: one.badges.join(" · "), align: side(xs[i]), told: told(one),
       };
     });
@@ -242,7 +241,7 @@
     for (const kind of kinds) {
       const points = names.flatMap((variant, slot) => LINES[kind](state.set.variants[variant]).map(([x, y, low, high, n]) => {
         const look = page.lines[slot % page.lines.length];
-        return { variant, x, y, low, high, colour: look[theme()], dash: look.dash, faint: n < state.set.few, n: before && n < state.set.few ? `n = ${n}` : "", told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
+        return { variant, x, y, low, high, colour: look.light, dash: look.dash, faint: n < state.set.few, n: before && n < state.set.few ? `n = ${n}` : "", told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
       }));
       const none = { noise: "Not measured for these variants.", reliability: "Not measured for these variants." }[kind] || "None of these variants was trained in epochs.";
       const spec = kind === "noise" ? page.specs.noise[state.set.gains[0].key] : page.specs[kind];
@@ -344,6 +343,7 @@
     root.dataset.drawn = theme(); // in which the figures are drawn, on paper too
     $("theme").setAttribute("aria-pressed", String(theme() === "dark"));
     if (state.variant) drawAll();
+    drawFigures();
   };
 
   // ---- start

@@ -22,7 +22,6 @@ DATASETS = (
     "report.html",
     "report.md",
     "rulegraph.mmd",
-    "sbom.cdx.json",
     "seeds.csv",
     "statistics",
     "summary.csv",

@@ -1,143 +1,111 @@
 """Bars per variant: the baselines' scores, how much faster and how much smaller a variant is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from emopress.measure.deciding import judge_of
 from emopress.measure.results import speedup_claimed
-from emopress.report.figures.style import (
-    GREY,
-    add_axes,
-    fitted,
-    heading,
-    new_figure,
-    note,
-    plain,
-    style_of,
-    text_width,
+from emopress.report.figures.looks import BLUE, INK, MUTED, ORANGE, PALE, SMALL, WHITE, Spec
+from emopress.report.figures.parts import (
+    LEFT,
+    NUMBER,
+    WIDTH,
+    at,
+    given,
+    key,
+    log_ticks,
+    mark,
+    page,
+    pixels,
+    texts,
 )
+from emopress.report.figures.text import fitted, widest, width
 
-BLUE, PALE, ORANGE = "#0072B2", "#CBDFEC", "#D55E00"
-ROW = 0.2  # inches between two bars
-GAP = 0.14  # inches between two variants of two bars
-HEAD = 0.34  # inches for the heading of a group
-NAMES = 3.6  # inches that the names may take
-PLOT = 5.0  # inches
+ROW, GAP, HEAD = 20, 10, 30  # pixels: a bar, between variants of two bars, the heading of a group
+NAMES = 300  # pixels that the names may take
 LOG_FROM = 12.0  # greatest by least ratio from which on the axis is logarithmic
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One bar: its length, what it is written beside it, and whether it is a claim."""
-
-    value: float
-    words: str
-    colour: str
-    claimed: bool = True
-    interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """The bars of one variant, below each other, and a pale one behind the first."""
-
-    name: str
-    bars: Sequence[Bar]
-    behind: float | None = None
-
-
+Row = dict[str, Any]  # name, value, words, colour; may have edge, behind, low and high
 Groups = Sequence[tuple[str, Sequence[Row]]]
 
 
-def baseline_figure(table: pd.DataFrame, *, title: str) -> Figure:
-    """Draw what decides and macro F1 of the models without passes, with their 95 % intervals.
+def baseline_figure(table: pd.DataFrame, *, title: str) -> Spec:
+    """Return what decides and macro F1 of the models without passes, with their 95 % intervals.
 
     `table`: one dataset's rows of the summary, indexed by variant.
     """
     models = table[[("+" not in str(name)) for name in table.index]]
-    told = list(zip(judge_of(table).reported, (BLUE, ORANGE), strict=False))
-    models = models.sort_values(told[0][0].column, ascending=False, kind="stable")
-    rows = [
-        Row(str(name), [_score(row, metric.column, colour) for metric, colour in told])
+    metrics = list(zip(judge_of(table).reported, (BLUE, ORANGE), strict=False))
+    models = models.sort_values(metrics[0][0].column, ascending=False, kind="stable")
+    bars = [
+        {"name": str(name) if not place else "", **_score(row, metric.column, colour)}
         for name, row in models.iterrows()
+        for place, (metric, colour) in enumerate(metrics)
     ]
-    key = [(metric.name, colour, True) for metric, colour in told]
-    return _page(
-        [("", rows)],
+    return _figure(
+        [("", bars)],
         title=title,
-        subtitle="Models without passes",
-        explained="On the test split; thin lines and brackets: 95 % intervals.",
-        axis_label="Percent",
-        key=key,
+        heading="Models without passes",
+        note="On the test split; thin lines and brackets: 95 % intervals.",
+        axis_title="Percent",
+        entries=[{"words": metric.name, "box": colour} for metric, colour in metrics],
         ratio=False,
+        each=len(metrics),
         empty="No model stands in this study without a pass.",
     )
 
 
-def speedup_figure(table: pd.DataFrame, *, title: str) -> Figure:
-    """Draw each variant's speedup over its reference, and over PyTorch where that was timed.
+def speedup_figure(table: pd.DataFrame, *, title: str) -> Spec:
+    """Return each variant's speedup over its reference, and over PyTorch where that was timed.
 
     Variants stand below the model that their recipes start from, the fastest first. A speedup that
-    is within the timing's own spread is hatched.
+    is within the timing's own spread is pale with a dashed edge.
     """
-    groups = []
-    pytorch = unclaimed = False
-    for root, rows in _by_root(table[table["speedup"].notna()], "speedup"):
-        group = []
-        for name, row in rows.iterrows():
-            claimed = speedup_claimed(row)
-            unclaimed |= not claimed
-            words, behind = times(row["speedup"]), None
-            if not pd.isna(row.get("speedup_over_pytorch", float("nan"))):
-                behind = float(row["speedup_over_pytorch"])
-                words += f"  ({times(behind)})"
-                pytorch = True
-            group.append(Row(str(name), [Bar(float(row["speedup"]), words, BLUE, claimed)], behind))
-        groups.append((f"from {root}", group))
-    key = [("over the reference as a bundle", BLUE, True)]
-    if pytorch:
-        key.append(("pale, in brackets: over the reference in PyTorch", PALE, True))
-    if unclaimed:
-        key.append(("hatched, grey: within the timing's own spread, no speedup shown", BLUE, False))
-    return _page(
+
+    def bar(row: pd.Series) -> Row:
+        over = row.get("speedup_over_pytorch", float("nan"))
+        claimed = speedup_claimed(row)
+        behind = {} if pd.isna(over) else {"behind": float(over)}
+        words = times(row["speedup"]) + (f"  ({times(over)})" if behind else "")
+        look = {} if claimed else {"colour": WHITE, "edge": BLUE, "ink": MUTED}
+        return {"value": float(row["speedup"]), "words": words, "colour": BLUE, **behind, **look}
+
+    groups = _by_root(table, "speedup", bar)
+    bars = [one for _, group in groups for one in group]
+    entries: list[Row] = [{"words": "over the reference as a bundle", "box": BLUE}]
+    if any("behind" in one for one in bars):
+        words = "pale, in brackets: over the reference in PyTorch"
+        entries.append({"words": words, "box": PALE})
+    if any("edge" in one for one in bars):
+        words = "dashed, grey: within the timing's own spread, no speedup shown"
+        entries.append({"words": words, "box": WHITE, "edge": BLUE})
+    return _figure(
         groups,
         title=title,
-        subtitle="Speedup",
-        explained="Median latency of one text, the reference's divided by the variant's.",
-        axis_label="Times as fast",
-        key=key,
+        heading="Speedup",
+        note="Median latency of one text, the reference's divided by the variant's.",
+        axis_title="Times as fast",
+        entries=entries,
         ratio=True,
         empty="No variant has a reference that was timed.",
     )
 
 
-def compression_figure(table: pd.DataFrame, *, title: str) -> Figure:
-    """Draw how many times smaller each variant's shipped files are than its reference's."""
-    groups = [
-        (
-            f"from {root}",
-            [
-                Row(str(name), [Bar(float(row["compression"]), times(row["compression"]), BLUE)])
-                for name, row in rows.iterrows()
-            ],
-        )
-        for root, rows in _by_root(table[table["compression"].notna()], "compression")
-    ]
-    return _page(
-        groups,
+def compression_figure(table: pd.DataFrame, *, title: str) -> Spec:
+    """Return how many times smaller each variant's shipped files are than its reference's."""
+
+    def bar(row: pd.Series) -> Row:
+        value = float(row["compression"])
+        return {"value": value, "words": times(value), "colour": BLUE}
+
+    return _figure(
+        _by_root(table, "compression", bar),
         title=title,
-        subtitle="Compression",
-        explained="Bytes of the shipped files, the reference's divided by the variant's.",
-        axis_label="Times as small",
-        key=[],
+        heading="Compression",
+        note="Bytes of the shipped files, the reference's divided by the variant's.",
+        axis_title="Times as small",
+        entries=[],
         ratio=True,
         empty="No variant has a reference to be compared with.",
     )
@@ -150,170 +118,158 @@ def times(value: float) -> str:
     )
 
 
-def _score(row: pd.Series, metric: str, colour: str) -> Bar:
+def _score(row: pd.Series, metric: str, colour: str) -> Row:
     low, high = (100 * float(row[f"{metric}_{end}"]) for end in ("low", "high"))
-    words = f"{100 * row[metric]:.1f}"
-    interval = None if pd.isna(low) or pd.isna(high) else (low, high)
-    words += "" if interval is None else f"  ({low:.1f} to {high:.1f})"
-    return Bar(100 * float(row[metric]), words, colour, interval=interval)
+    bar: Row = {"value": 100 * float(row[metric]), "colour": colour}
+    if pd.isna(low) or pd.isna(high):
+        return {**bar, "words": f"{bar['value']:.1f}"}
+    return {
+        **bar,
+        "words": f"{bar['value']:.1f}  ({low:.1f} to {high:.1f})",
+        "low": low,
+        "high": high,
+    }
 
 
-def _by_root(table: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
-    """Return (model that the recipes start from, its rows, greatest first), in the table's order."""
+def _by_root(table: pd.DataFrame, column: str, bar: Callable[[pd.Series], Row]) -> Groups:
+    """Return (model that the recipes start from, its bars, greatest first), in the table's order."""
+    table = table[table[column].notna()]
     roots = pd.Series([str(name).split("+")[0] for name in table.index], index=table.index)
     return [
-        (root, table[roots == root].sort_values(column, ascending=False, kind="stable"))
+        (
+            f"from {root}",
+            [
+                {"name": str(name), **bar(row)}
+                for name, row in table[roots == root]
+                .sort_values(column, ascending=False, kind="stable")
+                .iterrows()
+            ],
+        )
         for root in dict.fromkeys(roots)
     ]
 
 
-def _page(
+def _figure(
     groups: Groups,
     *,
     title: str,
-    subtitle: str,
-    explained: str,
-    axis_label: str,
-    key: Sequence[tuple[str, str, bool]],
+    heading: str,
+    note: str,
+    axis_title: str,
+    entries: Sequence[Mapping[str, Any]],
     ratio: bool,
     empty: str,
-) -> Figure:
-    """Lay out the bars of all groups on one page, as tall as they need."""
-    rows = [row for _, group in groups for row in group]
-    with rc_context(style_of([title, *(row.name for row in rows)])):
-        heads = sum(HEAD for head, group in groups if head and group)
-        tall = heads + sum(ROW * len(row.bars) + _gap(row) for row in rows) + 0.1
-        figure = new_figure(NAMES + PLOT + 0.9, tall + (1.55 + 0.2 * len(key) if rows else 0.9))
-        height = figure.get_size_inches()[1]
-        heading(figure, plain(title), subtitle)
-        if not rows:
-            figure.text(0.012, 0.25, empty, fontsize=10)
-            return figure
-        note(figure, explained)
-        widest = max(text_width(figure, row.name, 8.2) for row in rows)
-        widest = max(widest, *(text_width(figure, head, 8.2, "bold") for head, _ in groups))
-        left = min(NAMES, widest) + 0.3
-        axes = add_axes(figure, left, height - 1.0 - tall, NAMES + PLOT + 0.7 - left, tall)
-        axes.set_ylim(tall, 0)
-        values = [bar.value for row in rows for bar in row.bars]
-        values += [row.behind for row in rows if row.behind is not None]
-        start = _scale(axes, values, ratio)
-        y = 0.05
-        for head, group in groups:
-            if head and group:
-                _name(figure, axes, head, y + HEAD - 0.12, left, weight="bold")
-                y += HEAD
-            for row in group:
-                middle = y + ROW * len(row.bars) / 2
-                _name(figure, axes, row.name, middle, left)
-                if row.behind is not None:
-                    axes.barh(
-                        y + ROW / 2, row.behind - start, left=start, height=0.8 * ROW, color=PALE
-                    )
-                for bar in row.bars:
-                    _draw(axes, bar, y + ROW / 2, start, row.behind)
-                    y += ROW
-                y += _gap(row)
-        axes.set_yticks([])
-        axes.set_xlabel(axis_label + (" (log scale)" if axes.get_xscale() == "log" else ""))
-        axes.grid(axis="x", color="#E8E8E8", linewidth=0.6)
-        _key(figure, key, left)
-    return figure
-
-
-def _gap(row: Row) -> float:
-    return GAP if len(row.bars) > 1 else 0.0
-
-
-def _scale(axes: Axes, values: Sequence[float], ratio: bool) -> float:
-    """Set the limits so that the words beside the bars fit; return where the bars start."""
-    low, high = min(values), max(values)
-    if ratio and (high / low > LOG_FROM and low > 0):
-        low, high = min(low, 1.0), max(high, 1.0)
-        reach = high / low
-        axes.set_xscale("log")
-        axes.set_xlim(low / reach**0.02, high * reach**0.2)
-        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=40))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
-        axes.axvline(1, color=GREY, lw=0.9)
-        return 1.0
-    axes.set_xlim(0, 1.2 * max(high, 1.0) if ratio else max(100.0, 1.02 * high))
-    if ratio:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
-        axes.axvline(1, color=GREY, lw=0.9)
-    return 0.0
-
-
-def _name(
-    figure: Figure, axes: Axes, name: str, y: float, left: float, *, weight: str = "normal"
-) -> None:
-    """Write a name left of the axes, `left` inches wide."""
-    text, size = fitted(figure, name, left - 0.3, 8.2, weight=weight)
-    axes.annotate(
-        text,
-        (0, y),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(-6, 0),
-        textcoords="offset points",
-        ha="right",
-        va="center",
-        fontsize=size,
-        fontweight=weight,
-        annotation_clip=False,
+    each: int = 1,
+) -> Spec:
+    """Lay out the bars of all groups on one page, as tall as they need; `each`: bars of a variant."""
+    bars = [bar for _, group in groups for bar in group]
+    if not bars:
+        return page(heading, title, empty)
+    heads = [head for head, _ in groups]
+    longest = max(widest((b["name"] for b in bars), SMALL + 1), widest(heads, SMALL + 1, bold=True))
+    left = min(NAMES, longest) + 14
+    across = WIDTH + LEFT - left
+    ends = [v for b in bars for v in (b["value"], b.get("behind")) if v is not None]
+    scale = _scale(ends, widest((b["words"] for b in bars), SMALL) + 12, across, ratio)
+    names, y = [], 4.0
+    for head, group in groups:
+        if head:
+            names.append(_name(head, y + HEAD - 12, left, "bold"))
+            y += HEAD
+        for place, bar in enumerate(group):
+            if bar["name"]:  # the first of a variant's bars has it
+                names.append(_name(bar["name"], y + ROW * each / 2, left, "normal"))
+            bar["y"] = y + ROW / 2
+            y += ROW + (GAP if each > 1 and place % each == each - 1 else 0)
+    at_x = at(
+        "value", scale=scale["scale"], axis={"title": axis_title + scale["words"], **scale["axis"]}
     )
-
-
-def _draw(axes: Axes, bar: Bar, y: float, start: float, behind: float | None) -> None:
-    """Draw a bar, on top of the pale one if there is one, with its interval and its words."""
-    thick = (0.8 if behind is None else 0.42) * ROW
-    look: dict[str, Any] = {"facecolor": bar.colour, "linewidth": 0.0}
-    if not bar.claimed:
-        look = {"facecolor": "#EDF3F8", "edgecolor": bar.colour, "linewidth": 0.6, "hatch": "////"}
-    axes.barh(y, bar.value - start, left=start, height=thick, **look)
-    ends = [value for value in (bar.value, behind) if value is not None]
-    if bar.interval:
-        low, high = bar.interval
-        axes.plot([low, high], [y, y], color="#111111", lw=1.0)
-        for edge in (low, high):
-            axes.plot([edge, edge], [y - 0.045, y + 0.045], color="#111111", lw=1.0)
-        inside = high > 0.72 * axes.get_xlim()[1]
-        place, left, colour = low if inside else high, inside, "white" if inside else "#111111"
-    else:
-        # Of a ratio below 1 too: left of its bar the words would meet the names.
-        left, place = False, max(start, *ends)
-        colour = "#111111" if bar.claimed else "#777777"
-    axes.annotate(
-        bar.words,
-        (place, y),
-        xytext=(-4 if left else 4, -0.3),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
-        fontsize=7.8,
-        color=colour,
-    )
-
-
-def _key(figure: Figure, key: Sequence[tuple[str, str, bool]], left: float) -> None:
-    """Write below the plot what the colours mean."""
-    if not key:
-        return
-    width, height = figure.get_size_inches()
-    handles = [
-        Patch(facecolor=colour, label=words)
-        if claimed
-        else Patch(facecolor="#EDF3F8", edgecolor=colour, hatch="////", lw=0.6, label=words)
-        for words, colour, claimed in key
+    behind = [{"value": b["behind"], "colour": PALE, "y": b["y"]} for b in bars if "behind" in b]
+    layers = [
+        _bars(behind, at_x, scale, 8),
+        _bars([b for b in bars if "behind" not in b], at_x, scale, 8),
+        _bars([b for b in bars if "behind" in b], at_x, scale, 4),
+        *_intervals([bar for bar in bars if "low" in bar], at_x),
+        _words(bars, at_x, scale),
     ]
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(left / width, 0.06 / height),
-        frameon=False,
-        fontsize=8.2,
-        borderaxespad=0,
-        handlelength=1.6,
-        labelspacing=0.35,
-    )
+    if ratio:
+        one = {**pixels("y", "y2"), "x": {**at_x, "field": "one"}}
+        layers.insert(0, mark("rule", [{"one": 1, "y": 0, "y2": y}], one, stroke=MUTED))
+    plot = {"width": across, "height": y, "layer": [texts(names, align="right"), *layers]}
+    views = [plot, key(entries, columns=1, left=left, width=across)] if entries else [plot]
+    return page(heading, title, note, *views, left=left, width=across)
+
+
+def _name(name: str, y: float, left: float, weight: str) -> Row:
+    text, size = fitted(name, left - 12, SMALL + 1, bold=weight == "bold")
+    return {"x": -8, "y": y, "text": text, "size": size, "weight": weight}
+
+
+def _scale(values: Sequence[float], words: float, across: float, ratio: bool) -> Row:
+    """Return an axis on which the words beside the bars fit, and where its bars start.
+
+    `words`: the pixels of the widest. Where a bar ends is at most all but that of `across`.
+    """
+    low, high = min(values), max(values)
+    part = 1 - words / across
+    if ratio and low > 0 and high / low > LOG_FROM:
+        low, high = min(low, 1.0), max(high, 1.0)
+        start = low / (high / low) ** 0.02
+        end = start * (high / start) ** (1 / part)
+        axis = {"values": log_ticks(start, end), "labelExpr": f"{NUMBER} + 'x'"}
+        scale = {"type": "log", "domain": [start, end], "nice": False}
+        return {"scale": scale, "axis": axis, "from": 1.0, "words": " (log scale)"}
+    end = max(high, 1.0) / part if ratio else 100.0
+    shown: Row = {"labelExpr": f"{NUMBER} + 'x'"} if ratio else {"tickCount": 6}
+    ends: Row = {"domain": [0.0, end], "nice": False}
+    return {"scale": ends, "axis": shown, "from": 0.0, "words": ""}
+
+
+def _bars(bars: Sequence[Row], at_x: Spec, scale: Row, half: int) -> Spec:
+    """Return bars of twice `half` pixels."""
+    rows = [
+        {
+            "value": bar["value"],
+            "start": scale["from"],
+            "y": bar["y"] - half,
+            "y2": bar["y"] + half,
+            "fill": bar["colour"],
+            "edge": bar.get("edge", bar["colour"]),
+            "dash": [3, 2] if "edge" in bar else [1, 0],
+        }
+        for bar in bars
+    ]
+    look = {"fill": given("fill"), "stroke": given("edge"), "strokeDash": given("dash")}
+    encoding = {**pixels("y", "y2"), "x": at_x, "x2": {"field": "start"}, **look}
+    return mark("rect", rows, encoding, strokeWidth=0.8)
+
+
+def _intervals(bars: Sequence[Row], at_x: Spec) -> list[Spec]:
+    if not bars:
+        return []
+    lines = [{"value": bar["low"], "high": bar["high"], "y": bar["y"]} for bar in bars]
+    ends = [
+        {"value": bar[end], "y": bar["y"] - 4, "y2": bar["y"] + 4}
+        for bar in bars
+        for end in ("low", "high")
+    ]
+    line = {**pixels("y"), "x": at_x, "x2": {"field": "high"}}
+    return [
+        mark("rule", lines, line, stroke=INK),
+        mark("rule", ends, {**pixels("y", "y2"), "x": at_x}, stroke=INK),
+    ]
+
+
+def _words(bars: Sequence[Row], at_x: Spec, scale: Row) -> Spec:
+    """Return the words right of each bar; of a ratio below 1 too: left of it they would meet the names."""
+    start, room = scale["from"], scale["scale"]["domain"]
+    rows = []
+    for bar in bars:
+        ends = [bar["value"], *(bar[e] for e in ("behind", "high") if e in bar), start]
+        look = {"y": bar["y"], "text": bar["words"], "size": SMALL, "colour": bar.get("ink", INK)}
+        rows.append({**look, "value": max(ends), "right": 5})
+        if "high" in bar and bar["high"] > 0.65 * room[1]:  # of scores: inside the bar
+            rows[-1] |= {"value": bar["low"], "colour": WHITE}
+            rows[-1]["right"] = -5 - width(bar["words"], SMALL)
+    encoding = {**pixels("y"), "x": at_x}
+    return texts(rows, encoding, xOffset={"expr": "datum.right"})

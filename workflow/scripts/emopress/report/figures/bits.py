@@ -1,69 +1,95 @@
-"""Macro F1 against bits: LSTMs of both kinds, by rounding and by what the calibration texts are."""
+"""LSTMs of both kinds in few bits: macro F1 against bits, and what a token costs the generative one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from emopress.report.figures.looks import BLUE, INK, ORANGE, SHAPES, WHITE, Spec
+from emopress.report.figures.parts import (
+    WIDTH,
+    axis,
+    dots,
+    filled,
+    given,
+    key,
+    page,
+    rows,
+)
+from emopress.report.words.verdicts import FIRST, listed
 
-from emopress.report.figures.style import add_axes, heading, new_figure, note, plain, style_of
-
-COLOURS = {"generative": "#D55E00", "discriminative": "#0072B2"}
-DASHES = {"gpfq": "-", "rtn": "--"}
+COLOURS = {"generative": ORANGE, "discriminative": BLUE}
+DASHES = {"gpfq": [1, 0], "rtn": [7, 3]}
 MARKERS = {"gpfq": "o", "rtn": "s"}
 WORDS = {"gpfq": "path-following", "rtn": "to nearest"}
 APART = 0.07  # of the distance of two numbers of bits, between two marks
 FULL = "fp32"
+TALL = 320
+BOXES = 0.8  # of the room of one variant, for its boxes together
+SHADES = (ORANGE, "#E58B4D", "#F0B68D", "#F8DCC9")  # clean, then more and more noise
+NONE = "This data set has no LSTMs of both kinds."
+
+Key = tuple[str, str, bool]  # kind, rounding, class-conditional
+Point = tuple[int | str, str]  # bits, variant
 
 
-def bits_figure(statistics: Mapping[str, Any], *, title: str) -> Figure:
-    """Draw macro F1 with its 95 % interval against bits, one line per kind, rounding and balance of texts.
+def bits_figure(statistics: Mapping[str, Any], *, title: str) -> Spec:
+    """Return macro F1 with its 95 % interval against bits, one line per kind, rounding and balance of texts.
 
     `statistics`: the data set's statistics file. Of passes that differ in the number of calibration texts
     alone, the one with most is drawn; class-unconditional samples are hollow marks.
     """
     questions = statistics.get("questions")
-    with rc_context(style_of([title])):
-        if questions is None:
-            figure = new_figure(9.0, 1.4)
-            heading(figure, plain(title), "Macro F1 against bits")
-            figure.text(0.012, 0.4, "This data set has no LSTMs of both kinds.", fontsize=10)
-            return figure
-        figure = new_figure(9.8, 5.6)
-        heading(figure, plain(title), "Macro F1 against bits: generative and discriminative LSTMs")
-        note(
-            figure,
-            "Bars are 95 % intervals over the test texts. Hollow: class-unconditional calibration texts.",
-        )
-        axes = add_axes(figure, 0.75, 0.6, 5.3, 4.1)
-        lines = series(questions["bits"])
-        bits = sorted({b for points in lines.values() for b, _ in points}, reverse=True)
-        places = {name: place for place, name in enumerate([FULL, *map(str, bits)])}
-        for rank, (key, points) in enumerate(lines.items()):
-            shift = APART * (rank - (len(lines) - 1) / 2)
-            _draw(axes, points, statistics, places, shift, key)
-        for side, kind in zip((-APART, APART), COLOURS, strict=True):
-            point = (FULL, questions["fp32"][kind])
-            _draw(axes, [point], statistics, places, side, (kind, "gpfq", True))
-        axes.set_xticks(list(places.values()), list(places))
-        axes.set_xlim(-0.5, len(places) - 0.5)
-        axes.set(xlabel="Bits of weights", ylabel="Macro F1 on the test split, %")
-        axes.grid(color="#E8E8E8", linewidth=0.6)
-        handles = [Line2D([], [], label=_named(key), **_look(key)) for key in lines]
-        figure.legend(
-            handles=handles,
-            loc="center left",
-            bbox_to_anchor=(0.635, 0.5),
-            frameon=False,
-            fontsize=8,
-        )
-    return figure
-
-
-Key = tuple[str, str, bool]  # kind, rounding, class-conditional
-Point = tuple[int | str, str]  # bits, variant
+    if questions is None:
+        return page("Macro F1 against bits", title, NONE)
+    lines = series(questions["bits"])
+    bits = sorted({b for points in lines.values() for b, _ in points}, reverse=True)
+    places = {name: place for place, name in enumerate([FULL, *map(str, bits)])}
+    drawn = [
+        (name, points, APART * (rank - (len(lines) - 1) / 2))
+        for rank, (name, points) in enumerate(lines.items())
+    ]
+    for side, kind in zip((-APART, APART), COLOURS, strict=True):
+        drawn.append(((kind, "gpfq", True), [(FULL, questions["fp32"][kind])], side))
+    values = [
+        {
+            "x": places[str(bits)] + shift,
+            "line": place,
+            **_look(name),
+            **_score(statistics, variant),
+        }
+        for place, (name, points, shift) in enumerate(drawn)
+        for bits, variant in points
+    ]
+    low, high = min(v["low"] for v in values), max(v["high"] for v in values)
+    room = max(0.5, 0.05 * (high - low))
+    labels = f"{list(places)}[datum.value]"
+    x = axis(
+        "x", "Bits of weights", -0.5, len(places) - 0.5,
+        values=list(places.values()), labelExpr=labels, grid=False,
+    )  # fmt: skip
+    y = axis(
+        "y",
+        "Macro F1 on the test split, %",
+        max(0.0, low - room),
+        min(100.0, high + room),
+        tickCount=6,
+    )
+    line = {"detail": {"field": "line"}, "stroke": given("colour"), "strokeDash": given("dash")}
+    bars = {"y": {**y, "field": "low"}, "y2": {"field": "high"}, "stroke": given("colour")}
+    plot = {
+        "width": WIDTH,
+        "height": TALL,
+        **rows(values),
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {"mark": {"type": "rule", "strokeWidth": 1}, "encoding": bars},
+            {"mark": {"type": "line", "strokeWidth": 1.8}, "encoding": line},
+            dots({}, size=70),
+        ],
+    }
+    entries = [{"words": _named(name), **_look(name), "area": 70} for name in lines]
+    note = "Thin lines are 95 % intervals over the test texts. Hollow: class-unconditional calibration texts."
+    heading = "Macro F1 against bits: generative and discriminative LSTMs"
+    return page(heading, title, note, plot, key(entries))
 
 
 def series(entries: Sequence[Mapping[str, Any]]) -> dict[Key, list[Point]]:
@@ -71,10 +97,10 @@ def series(entries: Sequence[Mapping[str, Any]]) -> dict[Key, list[Point]]:
     most: dict[tuple[str, bool, int], Mapping[str, Any]] = {}
     for entry in entries:
         step = entry["step"]
-        key = step["method"], bool(step["calibration"]["balanced"]), step["bits"]
+        name = step["method"], bool(step["calibration"]["balanced"]), step["bits"]
         texts = step["calibration"]["texts"]
-        if key not in most or most[key]["step"]["calibration"]["texts"] < texts:
-            most[key] = entry
+        if name not in most or most[name]["step"]["calibration"]["texts"] < texts:
+            most[name] = entry
     lines: dict[Key, list[Point]] = {}
     for kind in COLOURS:
         for (method, balanced, bits), entry in sorted(
@@ -84,35 +110,84 @@ def series(entries: Sequence[Mapping[str, Any]]) -> dict[Key, list[Point]]:
     return lines
 
 
-def _draw(
-    axes: Axes,
-    points: Sequence[Point],
-    statistics: Mapping[str, Any],
-    places: Mapping[str, int],
-    shift: float,
-    key: Key,
-) -> None:
-    scores = [statistics["variants"][variant]["macro_f1"] for _, variant in points]
-    xs = [places[str(bits)] + shift for bits, _ in points]
-    ys = [100 * score["mean"] for score in scores]
-    # The mean of several seeds may lie outside of the interval by rounding alone.
-    below = [max(0.0, y - 100 * score["low"]) for y, score in zip(ys, scores, strict=True)]
-    above = [max(0.0, 100 * score["high"] - y) for y, score in zip(ys, scores, strict=True)]
-    axes.errorbar(xs, ys, yerr=[below, above], capsize=2, elinewidth=0.9, **_look(key))
+def _score(statistics: Mapping[str, Any], variant: str) -> dict[str, float]:
+    """Return a variant's macro F1 and the ends of its interval, which the mean of seeds may miss by rounding."""
+    score = statistics["variants"][variant]["macro_f1"]
+    low, y, high = (100 * score[end] for end in ("low", "mean", "high"))
+    return {"y": y, "low": min(low, y), "high": max(high, y)}
 
 
-def _look(key: Key) -> dict[str, Any]:
-    kind, method, balanced = key
-    return {
-        "color": COLOURS[kind],
-        "ls": DASHES[method] if balanced else ":",
-        "marker": MARKERS[method],
-        "mfc": COLOURS[kind] if balanced else "white",
-        "ms": 5,
-        "lw": 1.4,
-    }
+def _look(name: Key) -> dict[str, Any]:
+    kind, method, balanced = name
+    dash = DASHES[method] if balanced else [2, 3]
+    look = filled(COLOURS[kind], SHAPES[MARKERS[method]], hollow=not balanced)
+    return {"colour": COLOURS[kind], "dash": dash, **look}
 
 
-def _named(key: Key) -> str:
-    kind, method, balanced = key
+def _named(name: Key) -> str:
+    kind, method, balanced = name
     return f"{kind}, {WORDS[method]}" + ("" if balanced else ", unconditional")
+
+
+def cross_entropy_figure(
+    statistics: Mapping[str, Any], details: Mapping[str, Any], *, title: str
+) -> Spec:
+    """Return the tokens' cross-entropy (nats) in fp32 and in the bits that the section lists, a box per share of noise.
+
+    `details`: variant -> seed -> entry with `cross_entropy`; of several seeds it is the first.
+    """
+    heading = "Cross-entropy of the test texts' tokens: the generative LSTM"
+    questions = statistics.get("questions")
+    if questions is None:
+        return page(heading, title, NONE)
+    levels = listed(questions)
+    shades: dict[float, str] = {}
+    boxes = []
+    for place, level in enumerate(levels):
+        parts = _test_parts(details[level["variants"][FIRST]])
+        step = BOXES / len(parts)
+        for rank, part in enumerate(parts):
+            shade = shades.setdefault(part["noise"], SHADES[min(rank, len(SHADES) - 1)])
+            middle = place + step * (rank - (len(parts) - 1) / 2)
+            ends = {f"q{q}": part["quantiles"][q] for q in ("5", "25", "50", "75", "95")}
+            sides = {"x": middle, "left": middle - 0.42 * step, "right": middle + 0.42 * step}
+            boxes.append({**sides, "shade": shade, "mean": part["mean"], **ends})
+    bits = [f"{level['step']['bits']} bits" if level["step"] else FULL for level in levels]
+    x = axis(
+        "x", None, -0.5, len(levels) - 0.5,
+        values=list(range(len(levels))), labelExpr=f"{bits}[datum.value]", grid=False,
+    )  # fmt: skip
+    y = axis("mean", "Nats per token", 0, 1.05 * max(max(b["q95"], b["mean"]) for b in boxes))
+    across = {"x": {**x, "field": "left"}, "x2": {"field": "right"}}
+    whisker = {"y": {**y, "field": "q5"}, "y2": {"field": "q95"}}
+    bar = {"y": {**y, "field": "q25"}, "y2": {"field": "q75"}, "fill": given("shade")}
+    plot = {
+        "width": WIDTH,
+        "height": TALL,
+        **rows(boxes),
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {"mark": {"type": "rule", "stroke": INK}, "encoding": whisker},
+            {
+                "mark": {"type": "rect", "stroke": INK, "strokeWidth": 0.8},
+                "encoding": {**across, **bar},
+            },
+            {
+                "mark": {"type": "rule", "stroke": INK},
+                "encoding": {**across, "y": {**y, "field": "q50"}},
+            },
+            {"mark": {"type": "point", "fill": INK, "stroke": WHITE, "size": 30, "opacity": 1}},
+        ],
+    }
+    entries = [
+        {"words": f"{100 * share:g} % noise", "box": shade, "edge": INK}
+        for share, shade in shades.items()
+    ]
+    note = "Boxes: half of the tokens, and the median; whiskers: 90 %; dots: the mean. True label, first seed."
+    return page(heading, title, note, plot, key(entries))
+
+
+def _test_parts(seeds: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what is known of the test texts, from clean to most noise."""
+    parts = next(iter(seeds.values()))["cross_entropy"]["parts"]
+    return sorted((p for p in parts if p["split"] == "test"), key=lambda part: part["noise"])

@@ -1,30 +1,32 @@
-"""All figures of the report, written as SVG and PNG from result files."""
+"""All charts of the report, drawn as SVG and PNG from result files."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
+import vl_convert
 
+from emopress.artifact import replaced_file
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
 from emopress.measure.details import last_sorts, test_texts
 from emopress.measure.results import check_details, checked_summary, rows_of
 from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure
-from emopress.report.figures.bits import bits_figure
-from emopress.report.figures.confusion import confusion_figure
-from emopress.report.figures.cross_entropy import cross_entropy_figure
-from emopress.report.figures.fonts import families
-from emopress.report.figures.names import figure_files
-from emopress.report.figures.noise_curves import noise_figure
-from emopress.report.figures.radar import radar_figure
+from emopress.report.figures.bits import bits_figure, cross_entropy_figure
+from emopress.report.figures.curves import noise_figure, training_figure
+from emopress.report.figures.fonts import fonts_for
+from emopress.report.figures.looks import Spec
+from emopress.report.figures.matrices import confusion_figure
+from emopress.report.figures.names import SPEC, figure_files
+from emopress.report.figures.pareto import pareto_figure
 from emopress.report.figures.reliability import reliability_figure
-from emopress.report.figures.scatter import pareto_figure
-from emopress.report.figures.style import save_figure
-from emopress.report.figures.training import training_figure
+from emopress.report.figures.svg import finished
+from emopress.report.figures.techniques import techniques_figure
 
 STATISTICS = "results/statistics/{}.json"
+SCALE = 2  # pixels of the PNG for one of the SVG
 
 
 def write_figures(
@@ -38,7 +40,7 @@ def write_figures(
     curve_seed: int | None = None,
     bits: bool = False,
 ) -> list[Path]:
-    """Write every figure as SVG and PNG into the folder `out` and return the paths.
+    """Write every figure as SVG, PNG and spec into the folder `out` and return the paths.
 
     `summary` has one row per variant, `statistics` is dataset -> statistics file. `curves`: dataset
     -> variant -> training log; a dataset that is in it gets a training figure, even if none of its
@@ -54,23 +56,22 @@ def write_figures(
         raise UserError(f"training curves: {unknown[0]!r} is no dataset of the config")
     paths: list[Path] = []
     for dataset in table["dataset"].unique():
-        own, entry = rows_of(table, dataset), datasets[dataset]
-        found = _checked(statistics, dataset, [str(name) for name in own.index])
-        texts = [figure_title(dataset, entry), *entry["labels"], *map(str, own.index)]
-        families(texts, f"figures of data set {dataset!r}")  # an error names the data set
-        figures = dataset_figures(own, details[dataset], found, entry, dataset)
+        variants, entry = rows_of(table, dataset), datasets[dataset]
+        measured = _checked(statistics, dataset, [str(name) for name in variants.index])
+        specs = dataset_figures(variants, details[dataset], measured, entry, dataset)
+        title = figure_title(dataset, entry)
         if dataset in curves:
-            title = figure_title(dataset, entry)
-            figures["training"] = training_figure(curves[dataset], title=title, seed=curve_seed)
+            specs["training"] = training_figure(curves[dataset], title=title, seed=curve_seed)
         if bits:
-            title = figure_title(dataset, entry)
-            figures["bits"] = bits_figure(found, title=title)
-            figures["cross_entropy"] = cross_entropy_figure(found, details[dataset], title=title)
-        files = figure_files(
-            dataset, training=dataset in curves, noise="noise" in figures, bits=bits
-        )
+            specs["bits"] = bits_figure(measured, title=title)
+            specs["cross_entropy"] = cross_entropy_figure(measured, details[dataset], title=title)
+        files = figure_files(dataset, training=dataset in curves, noise="noise" in specs, bits=bits)
+        # an error about a font comes before anything is written, and names the data set
+        drawn = {
+            kind: drawing_of(specs[kind], f"figures of data set {dataset!r}") for kind in files
+        }
         for kind, name in files.items():
-            paths += save_figure(figures[kind], Path(out) / name)
+            paths += save(specs[kind], drawn[kind], Path(out) / name)
     return paths
 
 
@@ -80,8 +81,8 @@ def dataset_figures(
     statistics: Mapping[str, Any],
     entry: Mapping[str, Any],
     dataset: str,
-) -> dict[str, Figure]:
-    """Return kind -> figure of one dataset, all but its training curves.
+) -> dict[str, Spec]:
+    """Return kind -> spec of each figure of one dataset, all but its training curves.
 
     `table`: its rows of the summary, indexed by variant; `entry` is what the config says of it.
     """
@@ -89,35 +90,27 @@ def dataset_figures(
     families_of = {str(name): str(table.loc[name, "family"]) for name in table.index}
     sorts = last_sorts(details, families_of)
     column = judge_of(table).metric.column
-    by_seed = {name: own[column]["by_seed"] for name, own in statistics["variants"].items()}
+    by_seed = {name: one[column]["by_seed"] for name, one in statistics["variants"].items()}
     reference = statistics["reference"] if statistics["reference"] in table.index else None
     figures = {
         axis: pareto_figure(
-            table,
-            axis,
-            title=title,
-            sorts=sorts,
-            by_seed=by_seed,
-            half_width=_half_width(table, reference),
-            n_test=test_texts(details),
+            table, axis, title=title, sorts=sorts, by_seed=by_seed, n_test=test_texts(details)
         )
         for axis in ("size", "latency")
     }
     figures["baseline"] = baseline_figure(table, title=title)
     figures["compression"] = compression_figure(table, title=title)
     figures["speedup"] = speedup_figure(table, title=title)
-    figures["techniques"] = radar_figure(table, title=title, sorts=sorts, reference=reference)
+    figures["techniques"] = techniques_figure(table, title=title, sorts=sorts, reference=reference)
     if has_noise(statistics):
         figures["noise"] = noise_figure(table, statistics, title=title)
     figures["reliability"] = reliability_figure(table, statistics, title=title)
-    figures["confusion"] = confusion_figure(
-        {dataset: details}, dataset, entry["labels"], title=title
-    )
+    figures["confusion"] = confusion_figure(table, details, entry["labels"], title=title)
     return figures
 
 
 def has_noise(statistics: Mapping[str, Any]) -> bool:
-    """Say whether a statistics file tells of noisy texts."""
+    """Say whether a statistics file has scores on noisy texts."""
     return any(float(share) > 0 for share in statistics.get("noise", []))
 
 
@@ -127,11 +120,22 @@ def figure_title(dataset: str, entry: Mapping[str, Any]) -> str:
     return f"{title} (demo corpus)" if entry.get("demo") else title
 
 
-def _half_width(table: pd.DataFrame, reference: str | None) -> float:
-    """Return half the 95 % interval of what decides, of the reference, without one the widest's."""
-    column = judge_of(table).metric.column
-    widths = (table[f"{column}_high"] - table[f"{column}_low"]) / 2
-    return float(widths[reference] if reference else widths.max())
+def drawing_of(spec: Spec, where: str) -> str:
+    """Return a spec's SVG; UserError naming `where` if no font draws its letters."""
+    svg = vl_convert.vegalite_to_svg(spec)
+    return finished(svg, fonts_for([svg], where), str(spec["description"]))
+
+
+def save(spec: Spec, svg: str, path: Path) -> list[Path]:
+    """Save a figure as `path`.svg and `path`.png, its spec beside them, and return the three paths."""
+    paths = [path.with_name(f"{path.name}{end}") for end in (".svg", ".png", SPEC)]
+    with replaced_file(paths[0]) as temporary:
+        temporary.write_text(svg, encoding="utf-8")
+    with replaced_file(paths[1]) as temporary:
+        temporary.write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+    with replaced_file(paths[2]) as temporary:
+        temporary.write_text(json.dumps(spec, ensure_ascii=False), encoding="utf-8")
+    return paths
 
 
 def _checked(

@@ -1,155 +1,171 @@
-"""Fonts for text that DejaVu Sans cannot draw: found among those installed, or told to be missing."""
+"""Letters beyond Latin, Greek and Cyrillic: shaped with an installed font, or reported as missing one."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
-from fontTools.ttLib import TTFont, TTLibError
-from matplotlib import font_manager, ft2font
+import uharfbuzz as harfbuzz
 
 from emopress.errors import UserError
 
-BASE = "DejaVu Sans"  # comes with matplotlib, so figures look alike everywhere
-PREFERRED = ("Noto Sans", "Noto Serif", "Lohit", "")  # families that start so come first
-# scripts whose letters change shape beside each other: the OpenType tags of a font that can do it
+BASE = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first comes with vl-convert
+KNOWN = ("LATIN", "GREEK", "CYRILLIC", "SUPERSCRIPT", "SUBSCRIPT")  # scripts that it has
+FOLDERS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "~/.local/share/fonts",
+    "~/.fonts",
+    "/Library/Fonts",
+    "/System/Library/Fonts",
+)
+PREFERRED = ("NotoSans", "NotoSerif", "Lohit", "")  # files that start so come first
+# Scripts whose letters change shape beside each other: the OpenType tags of a font that can do it.
 SHAPED = {
     "ARABIC": {"arab"},
-    "BENGALI": {"beng", "bng2"},
-    "DEVANAGARI": {"deva", "dev2"},
-    "GUJARATI": {"gujr", "gjr2"},
-    "GURMUKHI": {"guru", "gur2"},
-    "KANNADA": {"knda", "knd2"},
+    "BENGALI": {"bng2", "beng"},
+    "DEVANAGARI": {"dev2", "deva"},
+    "GUJARATI": {"gjr2", "gujr"},
+    "GURMUKHI": {"gur2", "guru"},
+    "KANNADA": {"knd2", "knda"},
     "KHMER": {"khmr"},
-    "MALAYALAM": {"mlym", "mlm2"},
-    "MYANMAR": {"mymr", "mym2"},
-    "ORIYA": {"orya", "ory2"},
+    "MALAYALAM": {"mlm2", "mlym"},
+    "MYANMAR": {"mym2", "mymr"},
+    "ORIYA": {"ory2", "orya"},
     "SINHALA": {"sinh"},
-    "TAMIL": {"taml", "tml2"},
-    "TELUGU": {"telu", "tel2"},
+    "TAMIL": {"tml2", "taml"},
+    "TELUGU": {"tel2", "telu"},
 }
 PACKAGES = {  # Debian's and Ubuntu's names
     "BENGALI": "fonts-noto-core or fonts-beng",
-    "CJK": "fonts-noto-cjk",
-    "HANGUL": "fonts-noto-cjk",
-    "HIRAGANA": "fonts-noto-cjk",
-    "KATAKANA": "fonts-noto-cjk",
+    **dict.fromkeys(("CJK", "HANGUL", "HIRAGANA", "KATAKANA"), "fonts-noto-cjk"),
 }
-Face = tuple[str, str]  # family, file
+JOINERS = "\u200c\u200d"
 
 
-def families(texts: Iterable[str], where: str) -> list[str]:
-    """Return the families that together draw `texts`, DejaVu Sans first; matplotlib falls back.
+def fonts_for(texts: Iterable[str], where: str) -> dict[str, Path]:
+    """Return script -> font file for the letters that the base font lacks; none where it has all.
 
     A script whose letters are shaped gets a font with rules for it. Where no installed font has a
-    letter, a UserError names `where` the text is from, the script and what to install. Signs that
-    are no letters, pictographs say, are let through: they show as a box.
+    script's letters, a UserError names `where` the text is from, the script and what to install.
+    Signs that are no letters, pictographs say, are let through: they show as a box.
     """
-    lacking = _lacking(frozenset("".join(texts)))
-    chosen = [BASE]
-    while lacking:
-        script = _script(lacking[0])
-        family = _family_for(lacking, script)
-        if family is None:
-            raise UserError(_message(lacking, script, where))
-        chosen.append(family)
-        lacking = tuple(c for c in lacking if not _has(family, c))
-    return chosen
+    letters: dict[str, set[int]] = {}
+    for character in sorted({c for text in texts for c in text if is_foreign(c)}):
+        letters.setdefault(script_of(character), set()).add(ord(character))
+    return {script: _font(script, letters[script], where) for script in letters}
 
 
-def _lacking(characters: frozenset[str]) -> tuple[str, ...]:
-    """Return the letters, marks and digits that DejaVu Sans has not, in the order of Unicode."""
-    known = _characters(font_manager.findfont(BASE))
-    return tuple(
-        c for c in sorted(characters) if ord(c) not in known and unicodedata.category(c)[0] in "LMN"
+def is_foreign(character: str) -> bool:
+    """Say whether the base font lacks a character that is a letter, a mark or a digit."""
+    return (
+        ord(character) > 0x52F
+        and unicodedata.category(character)[0] in "LMN"
+        and script_of(character) not in KNOWN
     )
 
 
-def _family_for(lacking: tuple[str, ...], script: str) -> str | None:
-    """Return the family that has the first of `lacking`, and of those the most of the others."""
-    for fresh in (False, True):  # a font installed since matplotlib made its list is not in it
-        if fresh:
-            _look_again()
-        faces = [
-            (family, file)
-            for family, file in _installed()
-            if ord(lacking[0]) in _characters(file) and _shapes(file, script)
-        ]
-        if faces:
-            best = max(
-                faces,
-                key=lambda face: (
-                    sum(ord(c) in _characters(face[1]) for c in lacking),
-                    *_rank(face),
-                ),
-            )
-            return best[0]
-    return None
-
-
-def _installed() -> list[Face]:
-    """Return the upright regular faces that matplotlib knows, in a fixed order."""
-    return sorted(
-        {
-            (font.name, font.fname)
-            for font in font_manager.fontManager.ttflist
-            if font.style == "normal" and font.weight in (400, "normal", "regular")
-        }
-    )
-
-
-def _look_again() -> None:
-    """Add the fonts of the system's folders that matplotlib's list lacks."""
-    known = {font.fname for font in font_manager.fontManager.ttflist}
-    for file in sorted(set(font_manager.findSystemFonts()) - known):
-        try:
-            font_manager.fontManager.addfont(file)
-        except (OSError, RuntimeError, ValueError):  # no font that matplotlib can draw
-            continue
-
-
-def _rank(face: Face) -> tuple[int, int]:
-    """Return what orders faces that have equally many characters: the greatest is taken."""
-    place = next(i for i, start in enumerate(PREFERRED) if face[0].startswith(start))
-    return -place, -len(face[0])
-
-
-def _has(family: str, character: str) -> bool:
-    return any(ord(character) in _characters(file) for name, file in _installed() if name == family)
-
-
-@cache
-def _characters(file: str) -> frozenset[int]:
-    try:
-        return frozenset(ft2font.FT2Font(file).get_charmap())
-    except (OSError, RuntimeError):
-        return frozenset()
-
-
-@cache
-def _shapes(file: str, script: str) -> bool:
-    """Say whether a font has rules to shape a script, or the script needs none."""
-    if script not in SHAPED:
-        return True
-    try:
-        with TTFont(file, lazy=True, fontNumber=0) as font:
-            if "GSUB" not in font:
-                return False
-            records = font["GSUB"].table.ScriptList.ScriptRecord
-            return bool(SHAPED[script] & {record.ScriptTag for record in records})
-    except (OSError, TTLibError):
-        return False
-
-
-def _script(character: str) -> str:
+def script_of(character: str) -> str:
     """Return the first word of a character's Unicode name, which is its script's for letters."""
     return unicodedata.name(character, "UNKNOWN").split()[0]
 
 
-def _message(lacking: tuple[str, ...], script: str, where: str) -> str:
-    own = "".join(c for c in lacking if _script(c) == script)[:12]
-    package = PACKAGES.get(script, "fonts-noto-core")
-    return (
-        f"{where}: no installed font draws its {script.capitalize()} letters ({own}): install one "
-        f"(Debian: apt install {package}) where matplotlib looks, the system's font folders or "
-        "~/.local/share/fonts"
+def runs_of(text: str) -> list[tuple[str, str]]:
+    """Return the pieces of a text with the script of each, "" for what the base font draws."""
+    runs: list[tuple[str, str]] = []
+    for character in text:
+        script = script_of(character) if is_foreign(character) else ""
+        if runs and (runs[-1][0] == script or character in JOINERS):
+            runs[-1] = runs[-1][0], runs[-1][1] + character
+        else:
+            runs.append((script, character))
+    return runs
+
+
+def outline(text: str, file: Path, size: float) -> tuple[str, float]:
+    """Return text of one script, shaped, as the path of an SVG from its baseline on, and its width."""
+    font = harfbuzz.Font(_face(file))
+    buffer = harfbuzz.Buffer()
+    buffer.add_str(text)
+    buffer.guess_segment_properties()
+    harfbuzz.shape(font, buffer)
+    scale, x, path = size / _face(file).upem, 0.0, []
+    for glyph, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+        left, up = x + place.x_offset, place.y_offset
+        pen = _Pen(scale, left, up)
+        font.draw_glyph_with_pen(glyph.codepoint, pen)
+        path += pen.path
+        x += place.x_advance
+    return "".join(path), x * scale
+
+
+class _Pen:
+    """Collects a glyph's outline as commands of an SVG path; heights are turned to grow downwards."""
+
+    def __init__(self, scale: float, left: float, up: float) -> None:
+        self.path: list[str] = []
+        self._scale, self._left, self._up = scale, left, up
+
+    def _add(self, command: str, *points: tuple[float, float]) -> None:
+        places = (
+            f"{self._scale * (x + self._left):.2f},{-self._scale * (y + self._up):.2f}"
+            for x, y in points
+        )
+        self.path.append(command + " ".join(places))
+
+    def moveTo(self, point: tuple[float, float]) -> None:  # the names of a pen
+        self._add("M", point)
+
+    def lineTo(self, point: tuple[float, float]) -> None:
+        self._add("L", point)
+
+    def qCurveTo(self, *points: tuple[float, float]) -> None:
+        self._add("Q", *points)
+
+    def curveTo(self, *points: tuple[float, float]) -> None:
+        self._add("C", *points)
+
+    def closePath(self) -> None:
+        self.path.append("Z")
+
+
+def _font(script: str, letters: set[int], where: str) -> Path:
+    files = [file for file in _installed() if _draws(file, script, frozenset(letters))]
+    if not files:
+        package = PACKAGES.get(script, "fonts-noto-core")
+        raise UserError(
+            f"{where}: no installed font draws its {script.capitalize()} letters "
+            f"({''.join(map(chr, sorted(letters)))[:12]}): install one (Debian: apt install {package}) "
+            "into the system's font folders or ~/.local/share/fonts"
+        )
+    return min(files, key=lambda file: (_rank(file), len(file.name), file.name))
+
+
+def _installed() -> list[Path]:
+    """Return the font files of the usual folders that are upright and regular by their names."""
+    files = (
+        file
+        for folder in FOLDERS
+        for file in Path(folder).expanduser().rglob("*")
+        if file.suffix.lower() in (".ttf", ".otf", ".ttc")
     )
+    return [f for f in files if not re.search("bold|black|italic|light|mono|ui-", f.stem.lower())]
+
+
+def _rank(file: Path) -> int:
+    return next(i for i, start in enumerate(PREFERRED) if file.name.startswith(start))
+
+
+@cache
+def _face(file: Path) -> harfbuzz.Face:
+    return harfbuzz.Face(harfbuzz.Blob.from_file_path(str(file)))
+
+
+@cache
+def _draws(file: Path, script: str, letters: frozenset[int]) -> bool:
+    """Say whether a font has all letters, and rules to shape them where the script needs it."""
+    face = harfbuzz.Face(harfbuzz.Blob.from_file_path(str(file)))
+    if not letters <= set(face.unicodes):  # a file that is no font has none
+        return False
+    return script not in SHAPED or bool(SHAPED[script] & set(face.get_table_script_tags("GSUB")))

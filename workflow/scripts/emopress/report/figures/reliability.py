@@ -3,113 +3,91 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from emopress.measure.deciding import judge_of
 from emopress.measure.exact import FEW_IN_CELL
-from emopress.report.figures.highlights import highlighted
-from emopress.report.figures.style import (
-    GREY,
-    add_axes,
-    heading,
-    new_figure,
-    note,
-    plain,
-    style_of,
-    wrapped,
-)
+from emopress.report.figures.looks import AXIS, BLUE, MUTED, PALE, SMALL, WHITE, Spec
+from emopress.report.figures.pareto import highlighted
+from emopress.report.figures.parts import axis, given, mark, named, page, panels, texts
 
-PANELS = 8
-COLUMNS = 4
-SIDE = 1.85  # inches
-STEP = (2.35, 2.75)  # inches from panel to panel, across and down
+PANELS, COLUMNS = 9, 3
+SIDE = 168  # pixels
+STRIP = 16  # percent of the axis, below it, for the share of texts
+FAINT = "#B9CFDF"
 
 
 def reliability_figure(
     table: pd.DataFrame, statistics: Mapping[str, Any], *, title: str, limit: int = PANELS
-) -> Figure:
-    """Draw accuracy against confidence per bin for the models without passes and the size front.
+) -> Spec:
+    """Return accuracy against confidence per bin for the models without passes and the size front.
 
     `statistics`: the data set's statistics file. A bar's height is the share of right answers in
     its bin, a dot stands at the bin's mean confidence; the strip below the axis holds the texts.
     """
     names = [n for n in highlighted(table, limit) if statistics["variants"][n]["reliability"]]
-    columns = min(COLUMNS, max(1, len(names)))
-    rows = -(-len(names) // columns)
-    with rc_context(style_of([title, *names])):
-        figure = new_figure(max(6.9, 0.7 + columns * STEP[0]), 1.2 + rows * STEP[1])
-        height = figure.get_size_inches()[1]
-        heading(figure, plain(title), "Reliability")
-        note(
-            figure,
-            "Bars: share of right answers per bin of confidence, on the diagonal where calibrated; "
-            f"faint, with their number: bins of fewer than {FEW_IN_CELL} answers; grey, below: share of texts. "
-            "ECE: expected calibration error. Models without passes "
-            f"and the front of {judge_of(table).metric.name} against size.",
-        )
-        for index, name in enumerate(names):
-            row, column = divmod(index, columns)
-            bottom = height - 1.55 - SIDE - row * STEP[1]
-            axes = add_axes(figure, 0.65 + column * STEP[0], bottom, SIDE, SIDE)
-            entry = statistics["variants"][name]
-            _panel(axes, entry["reliability"])
-            text, size = wrapped(figure, name, SIDE + 0.3, 8.2)
-            axes.set_title(text, fontsize=size, loc="left", pad=16, linespacing=1.05)
-            axes.text(
-                0,
-                1.04,
-                f"ECE {100 * entry['ece']:.1f} points",
-                transform=axes.transAxes,
-                fontsize=8,
-                color=GREY,
-            )
-            if column == 0:
-                axes.set_ylabel("Right, %", fontsize=8)
-            if index + columns >= len(names):
-                axes.set_xlabel("Confidence, %", fontsize=8, labelpad=2)
-    return figure
+    note = (
+        "Bars: share of right answers per bin of confidence, on the diagonal where calibrated; "
+        f"faint, with their number: bins of fewer than {FEW_IN_CELL} answers; grey, below: share of "
+        "texts. ECE: expected calibration error. Models without passes and the front of "
+        f"{judge_of(table).metric.name} against size."
+    )
+    views = [
+        _panel(name, statistics["variants"][name], first=place % COLUMNS == 0)
+        for place, name in enumerate(names)
+    ]
+    return page("Reliability", title, note, *([panels(views, COLUMNS, 26)] if views else []))
 
 
-def _panel(axes: Axes, bins: Mapping[str, Any]) -> None:
-    low, high, right, confidence, count = (
-        np.asarray(bins[key], dtype=float)
-        for key in ("low", "high", "accuracy", "confidence", "count")
-    )
-    axes.plot([0, 100], [0, 100], color="#999999", lw=0.8, ls="--")
-    few = count < FEW_IN_CELL
-    for which, bar, dot in ((~few, "#CBDFEC", "#0072B2"), (few, "#F1F6FA", "#B9CFDF")):
-        axes.bar(
-            100 * low[which],
-            100 * right[which],
-            width=100 * (high - low)[which],
-            align="edge",
-            color=bar,
-            edgecolor="white",
-            linewidth=0.6,
-            zorder=0.5,
+def diagonal() -> Spec:
+    """Return the line on which confidence and accuracy are equal."""
+    ends = [{"x": 0, "y": 0}, {"x": 100, "y": 100}]
+    return mark("line", ends, {}, strokeDash=[4, 4], strokeWidth=1.2, aria=False)
+
+
+def _panel(name: str, entry: Mapping[str, Any], *, first: bool) -> Spec:
+    bins = entry["reliability"]
+    total = max(1.0, sum(bins["count"]))
+    rows = [
+        {
+            "left": 100 * low,
+            "right": 100 * high,
+            "x": 100 * confidence,
+            "y": 100 * right,
+            "middle": 50 * (low + high),
+            "zero": 0,
+            "share": -STRIP * count / total,
+            "bar": "#EEF4F9" if count < FEW_IN_CELL else PALE,
+            "dot": FAINT if count < FEW_IN_CELL else BLUE,
+            "n": f"{count:g}" if count < FEW_IN_CELL else "",
+        }
+        for low, high, right, confidence, count in zip(
+            *(bins[key] for key in ("low", "high", "accuracy", "confidence", "count")), strict=True
         )
-        axes.plot(100 * confidence[which], 100 * right[which], color=dot, ls="", marker="o", ms=3.4)
-    for left, end, height, texts in zip(low[few], high[few], right[few], count[few], strict=True):
-        axes.text(
-            50 * (left + end),
-            min(100 * height + 3, 94),
-            f"{texts:g}",
-            fontsize=5.5,
-            color=GREY,
-            ha="center",
-            va="bottom",
-        )
-    strip = 16 * count / max(1.0, count.sum())
-    axes.bar(
-        100 * low, -strip, width=100 * (high - low), align="edge", color="#999999", linewidth=0
-    )
-    axes.axhline(0, color="#666666", lw=0.6)
-    axes.set(xlim=(0, 100), ylim=(-16, 103))
-    axes.set_xticks([0, 25, 50, 75, 100])
-    axes.set_yticks([0, 25, 50, 75, 100])
-    axes.tick_params(labelsize=7.5, length=2)
-    axes.grid(color="#EEEEEE", linewidth=0.5)
+    ]
+    ticks = [0, 25, 50, 75, 100]
+    x = axis("x", "Confidence, %", 0, 100, values=ticks, grid=False, offset=0)
+    y = axis("y", "Right, %" if first else None, -STRIP, 100, values=ticks)
+    sides = {"x": {**x, "field": "left"}, "x2": {"field": "right"}}
+    bars = {**sides, "y": y, "y2": {"field": "zero"}, "fill": given("bar")}
+    strip = {**sides, "y": {**y, "field": "share"}, "y2": {"field": "zero"}}
+    dots = {"x": x, "y": y, "color": given("dot")}
+    numbers = {"x": {**x, "field": "middle"}, "y": y}
+    few = [{**row, "text": row["n"], "size": 9, "colour": MUTED} for row in rows if row["n"]]
+    # above its bar, below the bar's end where that is at the top
+    few = [{**row, "lift": 9 if row["y"] > 90 else -8} for row in few]
+    head = named(name, 0, -24, SIDE, SMALL + 1)
+    ece = {"x": 0, "y": -9, "text": f"ECE {100 * entry['ece']:.1f} points", "colour": MUTED}
+    return {
+        "width": SIDE,
+        "height": SIDE * (100 + STRIP) / 100,
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            mark("rect", rows, bars, stroke=WHITE, strokeWidth=0.6),
+            mark("rect", rows, strip, fill=AXIS),
+            diagonal(),
+            mark("point", rows, dots, filled=True, size=26, opacity=1),
+            *([texts(few, numbers, align="center", yOffset={"expr": "datum.lift"})] if few else []),
+            texts([*head, {**ece, "size": SMALL}]),
+        ],
+    }

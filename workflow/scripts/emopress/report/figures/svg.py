@@ -1,139 +1,91 @@
-"""SVG files made small: shared words drawn once, short numbers, nothing that nobody refers to."""
+"""What a drawing of vl-convert's still needs: shaped letters of all scripts, and attributes written once."""
 
-import re
-import xml.etree.ElementTree as ElementTree
-from collections import Counter
-from xml.etree.ElementTree import Element, SubElement
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from emopress.report.figures.fonts import outline, runs_of
+from emopress.report.figures.text import width
 
 SVG = "http://www.w3.org/2000/svg"
-XLINK = "http://www.w3.org/1999/xlink"
-G, USE, PATH, DEFS = (f"{{{SVG}}}{tag}" for tag in ("g", "use", "path", "defs"))
-HREF = f"{{{XLINK}}}href"
-GEOMETRY = ("d", "transform", "x", "y", "width", "height")
-_LONG = re.compile(r"-?\d+\.\d{3,}")
-_SHIFT = re.compile(r"translate\((-?[\d.]+) 0\)")
-_REFERENCE = re.compile(r"url\(#([^)]+)\)")
-_PLACE = re.compile(r"translate\((-?[\d.]+) (-?[\d.]+)\) (scale\([^)]*\))")
-Word = tuple[
-    str, str, tuple[tuple[str, str], ...]
-]  # style, scale; which glyph how far to the right
+TEXT, SPAN, G, PATH = (f"{{{SVG}}}{tag}" for tag in ("text", "tspan", "g", "path"))
+LEFT_OUT = ("class", "role", "aria-roledescription", "aria-hidden", "aria-label", "pointer-events")
+INHERITED = (
+    "fill", "stroke", "stroke-width", "font-family", "font-size", "font-weight", "text-anchor",
+)  # fmt: skip
+LEFT = {"middle": 0.5, "end": 1.0}  # how much of a text lies left of its place
+ElementTree.register_namespace("", SVG)
 
 
-def small_svg(text: str) -> str:
-    """Return an SVG of matplotlib's that looks the same and is several times smaller.
+def finished(svg: str, fonts: Mapping[str, Path], description: str) -> str:
+    """Return a drawing with a description, smaller, and with letters that need no font of the reader's.
 
-    A word that stands in several places becomes one definition that each place uses; coordinates
-    keep two decimals (a hundredth of a point); comments, metadata, indentation and ids to which
-    nothing refers go.
+    `fonts`: script -> font file. Such letters become outlines, because the renderer shapes a text by
+    the rules of its first letter's script and lets its syllables overlap.
     """
-    ElementTree.register_namespace("", SVG)
-    ElementTree.register_namespace("xlink", XLINK)
-    root = ElementTree.fromstring(text)
-    for metadata in root.findall(f"{{{SVG}}}metadata"):
-        root.remove(metadata)
-    defs = Element(DEFS)
-    _gather_glyphs(root, defs)
-    _share_words(root, defs)
-    root.insert(0, defs)
-    _tidy(root, _references(root))
-    return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>") + "\n"
+    root = ElementTree.fromstring(svg)
+    for parent in list(root.iter()):
+        for text in [child for child in parent if child.tag in (TEXT, SPAN)]:
+            if any(script for script, _ in runs_of(text.text or "")):
+                _outline(text, fonts)
+    _tidy(root)
+    root.set("role", "img")
+    root.set("aria-label", description)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _gather_glyphs(root: Element, defs: Element) -> None:
-    """Move the letters' outlines to `defs`, under short names, and write their places as x."""
-    names: dict[str, str] = {}
-    for group in list(root.iter(G)):
-        for inner in group.findall(DEFS):
-            for glyph in inner.findall(PATH):
-                if glyph.get("transform") == "scale(0.015625)":  # 1 / 64, a font's own units
-                    names[f"#{glyph.get('id')}"] = f"g{len(names)}"
-                    glyph.set("id", names[f"#{glyph.get('id')}"])
-                    inner.remove(glyph)
-                    defs.append(glyph)
-            if len(inner) == 0:
-                group.remove(inner)
-    for use in root.iter(USE):
-        if use.get(HREF) in names:
-            use.set(HREF, f"#{names[use.get(HREF, '')]}")
-            shift = _SHIFT.fullmatch(use.get("transform", ""))
-            if shift:
-                del use.attrib["transform"]
-                use.set("x", f"{float(shift.group(1)):.0f}")
-
-
-def _share_words(root: Element, defs: Element) -> None:
-    """Draw the glyphs of a word that stands more than once in `defs`, and refer to them."""
-    words: list[tuple[Element, re.Match[str], Word]] = []
-    for group in root.iter(G):
-        place = _PLACE.fullmatch(group.get("transform", ""))
-        plain = set(group.attrib) <= {"style", "transform"} and all(
-            child.tag == USE and set(child.attrib) <= {HREF, "x"} for child in group
-        )
-        if place and plain and len(group):
-            glyphs = tuple((c.get(HREF, ""), c.get("x", "")) for c in group)
-            words.append((group, place, (group.get("style", ""), place.group(3), glyphs)))
-    number = Counter(word for *_, word in words)
-    names: dict[Word, str] = {}
-    for group, place, word in words:
-        if number[word] < 2:
-            continue
-        glyphs_of = list(group)
-        if word not in names:
-            names[word] = f"w{len(names)}"
-            look = {"style": word[0]} if word[0] else {}
-            shared = SubElement(defs, G, {"id": names[word], "transform": word[1], **look})
-            shared.extend(glyphs_of)
-        for glyph in glyphs_of:
-            group.remove(glyph)
-        group.attrib.clear()
-        x, y = (f"{float(number):.1f}" for number in place.group(1, 2))
-        SubElement(group, USE, {HREF: f"#{names[word]}", "x": x, "y": y})
-
-
-def _references(root: Element) -> set[str]:
-    """Return the ids to which something in the drawing refers."""
-    used = set()
-    for element in root.iter():
-        for name, value in element.attrib.items():
-            if name == HREF and value.startswith("#"):
-                used.add(value[1:])
-            used.update(_REFERENCE.findall(value))
-    return used
-
-
-def _tidy(element: Element, used: set[str]) -> None:
-    """Shorten an element and all below it, and leave out groups that draw or say nothing."""
-    element.text = (element.text or "").strip() or None
-    element.tail = None
-    if element.get("id") not in used:
-        element.attrib.pop("id", None)
-    for name, value in element.attrib.items():
-        if name in GEOMETRY:
-            element.set(name, _short(value, path=name == "d"))
-        elif name == "style":
-            element.set(name, value.replace(": ", ":").replace("; ", ";"))
-    children = list(element)
-    for child in children:
-        element.remove(child)
-    for child in children:
-        _tidy(child, used)
-        if child.tag == G and (len(child) == 0 or not child.attrib):
-            element.extend(list(child))
-        elif child.tag == G and len(child) == 1 and set(child[0].attrib) == {HREF}:
-            child[0].attrib.update(child.attrib)
-            element.append(child[0])
+def _outline(text: ElementTree.Element, fonts: Mapping[str, Path]) -> None:
+    """Turn a text into a group: a path for each run of a foreign script, a text for all between."""
+    size = float(text.get("font-size", "12px").removesuffix("px"))
+    bold = text.get("font-weight", "normal") not in ("normal", "400")
+    pieces: list[ElementTree.Element] = []
+    x = 0.0
+    for script, piece in runs_of(text.text or ""):
+        if script:
+            path, wide = outline(piece, fonts[script], size)
+            pieces.append(ElementTree.Element(PATH, {"d": path}))
         else:
-            element.append(child)
+            wide = width(piece, size, bold=bold)
+            pieces.append(ElementTree.Element(TEXT, {"text-anchor": "start"}))
+            pieces[-1].text = piece
+        pieces[-1].set("transform", f"translate({x:.1f},0)")
+        x += wide
+    left = LEFT.get(text.attrib.pop("text-anchor", ""), 0.0) * x
+    text.tag, text.text = G, None
+    inner = ElementTree.SubElement(text, G, {"transform": f"translate({-left:.1f},0)"})
+    inner.extend(pieces)
 
 
-def _short(value: str, *, path: bool) -> str:
-    value = " ".join(value.split())
-    if "matrix" not in value:
-        parts = re.split(r"(scale\([^)]*\))", value)  # scales are small and stay as they are
-        value = "".join(p if p.startswith("scale") else _LONG.sub(_rounded, p) for p in parts)
-    return re.sub(r" ?([A-Za-z]) ?", r"\1", value) if path else value
+def _tidy(element: ElementTree.Element) -> None:
+    """Leave out what draws nothing; attributes that all children share move to their parent."""
+    for name in LEFT_OUT:
+        element.attrib.pop(name, None)
+    element.tail = None
+    for child in list(element):
+        _tidy(child)
+        empty = child.tag == G and len(child) == 0
+        background = child.tag == PATH and child.get("d") and _plain(child)
+        if empty or child.get("display") == "none" or background:
+            element.remove(child)
+    if element.tag != G or len(element) == 0:
+        return
+    for name in INHERITED:
+        values = {child.get(name) for child in element}
+        if len(values) == 1 and None not in values:
+            element.set(name, values.pop() or "")
+            for child in element:
+                del child.attrib[name]
+    if len(element) == 1 and element[0].tag == G and not _moves(element[0]):
+        inner = element[0]
+        element.remove(inner)
+        element.attrib.update(inner.attrib)
+        element.extend(list(inner))
 
 
-def _rounded(match: re.Match[str]) -> str:
-    number = f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
-    return "0" if number == "-0" else number
+def _plain(path: ElementTree.Element) -> bool:
+    """Say whether a path has neither a place, a fill nor a stroke of its own: a group's background."""
+    return not {"fill", "stroke", "transform"} & path.attrib.keys()
+
+
+def _moves(group: ElementTree.Element) -> bool:
+    return bool({"transform", "opacity", "clip-path"} & group.attrib.keys())

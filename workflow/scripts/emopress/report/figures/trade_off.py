@@ -1,37 +1,36 @@
 """The figure of the trade-off study: number and width of dense layers against the metric that decides."""
 
 from collections.abc import Mapping, Sequence
+from math import exp, log
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
 from emopress.measure.deciding import Metric
 from emopress.measure.details import SPLITS, Trials, trade_off_of
 from emopress.measure.pareto import TradeOff
-from emopress.report.figures.marks import dot
-from emopress.report.figures.placement import place_labels
-from emopress.report.figures.scatter import log_ticks
-from emopress.report.figures.style import (
-    LINES,
-    add_axes,
-    fitted,
-    heading,
-    new_figure,
-    note,
-    plain,
-    style_of,
+from emopress.report.figures.looks import INK, LINES, REGION, SHAPES, SMALL, Spec
+from emopress.report.figures.parts import (
+    NUMBER,
+    axis,
+    dots,
+    filled,
+    given,
+    key,
+    log_ticks,
+    mark,
+    page,
+    panels,
+    rows,
+    texts,
 )
+from emopress.report.figures.placement import place_labels
+from emopress.report.figures.text import fitted, width
 
 MARKERS = ("o", "^", "s", "D", "P", "v", "X", "p", "h")  # by depth, from no hidden layer on
-REGION = "#DCEFE6"
-PANEL, TALL = 4.3, 3.6  # inches
-NARROW = 4.0  # largest by smallest size up to which the ticks are evenly spaced numbers
+PANEL, TALL = 290, 300  # pixels
+RING = 380  # square pixels
 NOTE = (
     "Means over {seeds} seeds, bars: one standard deviation. Best trade-off: models within one standard error of "
     "the best on validation; a ring marks the smallest."
@@ -39,139 +38,136 @@ NOTE = (
 ONE_SEED = "One seed: nothing tells what another would change, so no best trade-off is marked."
 
 
-def trade_off_figure(trials: Mapping[str, Trials], metric: Metric, *, title: str) -> Figure:
-    """Draw what decides (percent) against size, on validation, where the choice is made, and on test.
+def trade_off_figure(trials: Mapping[str, Trials], metric: Metric, *, title: str) -> Spec:
+    """Return what decides (percent) against size, on validation, where the choice is made, and on test.
 
     One mark per model, coloured by its number of hidden layers. The shaded region holds the models of
     the best trade-off.
     """
-    found = trade_off_of(trials)
+    best = trade_off_of(trials)
     depths = sorted({len(one.layers) for one in trials.values()})
-    with rc_context(style_of([title, *trials])):
-        figure = new_figure(2 * PANEL + 1.75, TALL + 2.15)
-        heading(figure, plain(title), f"Dense layers: {metric.name} against size")
-        seeds = max(len(one.test) for one in trials.values())
-        note(figure, NOTE.format(seeds=seeds) if found else ONE_SEED)
-        for place, (split, words) in enumerate(
-            (split, f"{metric.title} on {split}, %") for split in SPLITS
-        ):
-            axes = add_axes(figure, 0.7 + place * (PANEL + 0.75), 0.98, PANEL, TALL)
-            _panel(axes, trials, split, found, depths)
-            axes.set_ylabel(words)
-        handles: list[Any] = [
-            dot(*_look(depth, depths), False, label=_depth(depth)) for depth in depths
-        ]
-        if found:
-            handles.append(
-                Patch(facecolor=REGION, label="best trade-off: within one standard error")
-            )
-        _legend(figure, handles)
-    return figure
+    seeds = max(len(one.test) for one in trials.values())
+    views = [
+        _panel(trials, split, f"{metric.title} on {split}, %", best, depths) for split in SPLITS
+    ]
+    entries: list[dict[str, Any]] = [
+        {"words": _depth(depth), **_look(depth, depths)} for depth in depths
+    ]
+    if best:
+        entries.append({"words": "best trade-off: within one standard error", "box": REGION})
+    note = NOTE.format(seeds=seeds) if best else ONE_SEED
+    heading = f"Dense layers: {metric.name} against size"
+    return page(heading, title, note, panels(views, 2, 20), key(entries))
 
 
 def _panel(
-    axes: Axes,
     trials: Mapping[str, Trials],
     split: str,
-    found: TradeOff | None,
+    words: str,
+    best: TradeOff | None,
     depths: Sequence[int],
-) -> None:
-    sizes = np.array([one.size_bytes for one in trials.values()]) * 1e-6
-    scores = [[100 * value for value in getattr(one, split)] for one in trials.values()]
-    means = np.array([mean(values) for values in scores])
-    spreads = np.array([stdev(values) if len(values) > 1 else 0.0 for values in scores])
-    log_ticks(axes, sizes)
-    if sizes.max() < NARROW * sizes.min():  # fewer than two of the log axis' own ticks
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    low, high = (means - spreads).min(), (means + spreads).max()
-    pad = max(0.3, 0.12 * (high - low))
-    axes.set_ylim(low - pad, high + pad)
-    for (name, one), x, y, spread in zip(trials.items(), sizes, means, spreads, strict=True):
-        colour, marker = _look(len(one.layers), depths)
-        axes.errorbar([x], [y], yerr=[spread], color=colour, lw=1, capsize=2.5, zorder=3)
-        axes.add_line(dot(colour, marker, False, float(x), float(y)))
-        if found and name == found.smallest:
-            ring: dict[str, Any] = {"ms": 15, "mfc": "none", "mec": "#111111", "mew": 1.3}
-            axes.plot([x], [y], "o", zorder=3.5, **ring)
-    if found:
-        _shade(axes, trials, sizes, means, found, split)
-    axes.set_xlabel("Size of the shipped files, MB (log scale)")
-    axes.grid(color="#E8E8E8", linewidth=0.6)
-    _names(axes, list(trials), sizes, means, spreads)
+) -> Spec:
+    values: list[dict[str, Any]] = []
+    for name, one in trials.items():
+        scores = [100 * value for value in getattr(one, split)]
+        middle, spread = mean(scores), stdev(scores) if len(scores) > 1 else 0.0
+        ends = {
+            "x": one.size_bytes * 1e-6,
+            "y": middle,
+            "low": middle - spread,
+            "high": middle + spread,
+        }
+        look = _look(len(one.layers), depths)
+        values.append({"variant": name, **ends, "bar": look["fill"], **look})
+    sizes = [log(value["x"]) for value in values]
+    room = max(0.1, 0.12 * (max(sizes) - min(sizes)))
+    across = exp(min(sizes) - room), exp(max(sizes) + room)
+    low, high = min(v["low"] for v in values), max(v["high"] for v in values)
+    room = max(0.3, 0.12 * (high - low))
+    up = max(0.0, low - room), min(100.0, high + room)
+    x = axis(
+        "x", "Size of the shipped files, MB (log scale)", *across, scale={"type": "log"},
+        values=log_ticks(*across), labelExpr=NUMBER,
+    )  # fmt: skip
+    y = axis("y", words, *up, tickCount=6)
+    bars = {"y": {**y, "field": "low"}, "y2": {"field": "high"}, "stroke": given("bar")}
+    layers: list[Spec] = [
+        {"mark": {"type": "rule", "strokeWidth": 1.2}, "encoding": bars},
+        dots({}, size=110),
+    ]
+    if best:
+        inside = [value for value in values if value["variant"] in best.within]
+        layers.insert(0, _region(inside, split, best, x, y, across, up))
+        ring = [value for value in values if value["variant"] == best.smallest]
+        layers.append(mark("point", ring, {}, stroke=INK, size=RING, opacity=1, strokeWidth=1.4))
+
+    def place(at_x: float, at_y: float) -> tuple[float, float]:
+        left, right = map(log, across)
+        return PANEL * (log(at_x) - left) / (right - left), TALL * (up[1] - at_y) / (up[1] - up[0])
+
+    layers.append(
+        _names(
+            values,
+            [
+                (place(v["x"], v["y"]), place(v["x"], v["low"]), place(v["x"], v["high"]))
+                for v in values
+            ],
+        )
+    )
+    return {
+        "width": PANEL,
+        "height": TALL,
+        **rows(values),
+        "encoding": {"x": x, "y": y},
+        "layer": layers,
+    }
 
 
-def _shade(
-    axes: Axes,
-    trials: Mapping[str, Trials],
-    sizes: np.ndarray,
-    means: np.ndarray,
-    found: TradeOff,
+def _region(
+    inside: Sequence[Mapping[str, Any]],
     split: str,
-) -> None:
-    """Shade the region from the smallest to the largest of the models, from the floor or lowest up."""
-    inside = [place for place, name in enumerate(trials) if name in found.within]
-    across = np.log10(axes.get_xlim())
-    edge = 0.035 * (across[1] - across[0])
-    low, high = axes.get_ylim()
-    rim = 0.035 * (high - low)
-    left = 10 ** (np.log10(sizes[inside].min()) - edge)
-    right = 10 ** (np.log10(sizes[inside].max()) + edge)
-    bottom = 100 * found.floor if split == "validation" else means[inside].min() - rim
-    top = means[inside].max() + rim
-    box = [left, right, right, left], [bottom, bottom, top, top]
-    axes.fill(*box, color=REGION, lw=0, zorder=0.5)
+    best: TradeOff,
+    x: Spec,
+    y: Spec,
+    across: tuple[float, float],
+    up: tuple[float, float],
+) -> Spec:
+    """Return the region from the smallest to the largest of the models, from the floor or lowest up."""
+    edge = 0.035 * (log(across[1]) - log(across[0]))
+    rim = 0.035 * (up[1] - up[0])
+    box = {
+        "left": exp(min(log(v["x"]) for v in inside) - edge),
+        "right": exp(max(log(v["x"]) for v in inside) + edge),
+        "floor": 100 * best.floor if split == "validation" else min(v["y"] for v in inside) - rim,
+        "top": max(v["y"] for v in inside) + rim,
+    }
+    sides = {"x": {**x, "field": "left"}, "x2": {"field": "right"}}
+    ends = {"y": {**y, "field": "floor"}, "y2": {"field": "top"}}
+    return mark("rect", [box], {**sides, **ends}, fill=REGION)
 
 
 def _names(
-    axes: Axes, names: Sequence[str], xs: np.ndarray, ys: np.ndarray, spreads: np.ndarray
-) -> None:
-    figure: Any = axes.figure
-    labels = []
-    for name in names:
-        text, size = fitted(figure, name, 1.3, 8.0)
-        labels.append(axes.text(0, 0, text, fontsize=size, ha="center", va="center", zorder=5))
-    renderer = figure.canvas.get_renderer()
-    boxes = [label.get_window_extent(renderer) for label in labels]
-    gap = 11 * figure.dpi / 72
-    low, high = (
-        axes.transData.transform(np.column_stack([xs, ys + sign * spreads])) for sign in (-1, 1)
-    )
-    bars = [
-        (x - gap / 3, bottom, x + gap / 3, top)
-        for (x, bottom), (_, top) in zip(low, high, strict=True)
+    values: Sequence[Mapping[str, Any]], places: Sequence[Sequence[tuple[float, float]]]
+) -> Spec:
+    """Return the models' names where they cover nothing; `places`: of each mark and its bar's ends."""
+    gap = 13.0
+    fits = [fitted(value["variant"], 130, SMALL) for value in values]
+    sizes = np.array([(width(text, size) + 3, size + 2) for text, size in fits])
+    bars = [(x - 3, top, x + 3, bottom) for (x, _), (_, bottom), (_, top) in places]
+    points = np.array([point for point, *_ in places])
+    bounds = (2.0, 2.0, PANEL - 2.0, TALL - 2.0)
+    centres = place_labels(points, sizes, bounds, gap=gap, obstacles=bars)
+    words = [
+        {"x": round(float(x), 1), "y": round(float(y), 1), "text": text, "size": size}
+        for (x, y), (text, size) in zip(centres, fits, strict=True)
     ]
-    window = axes.get_window_extent(renderer)
-    centres = place_labels(
-        axes.transData.transform(np.column_stack([xs, ys])),
-        np.array([[box.width, box.height] for box in boxes]),
-        (window.x0 + 2, window.y0 + 2, window.x1 - 2, window.y1 - 2),
-        gap=gap,
-        obstacles=bars,
-    )
-    back = axes.transData.inverted()
-    for label, centre in zip(labels, centres, strict=True):
-        label.set_position(tuple(back.transform(centre)))
+    return texts(words, align="center")
 
 
-def _look(depth: int, depths: Sequence[int]) -> tuple[str, str]:
+def _look(depth: int, depths: Sequence[int]) -> dict[str, str]:
     place = depths.index(depth)
-    return LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+    return filled(LINES[place % len(LINES)], SHAPES[MARKERS[place % len(MARKERS)]])
 
 
 def _depth(layers: int) -> str:
     return {0: "no hidden layer", 1: "1 hidden layer"}.get(layers, f"{layers} hidden layers")
-
-
-def _legend(figure: Figure, handles: Sequence[Any]) -> None:
-    width, height = figure.get_size_inches()
-    figure.legend(
-        handles=list(handles),
-        loc="lower left",
-        bbox_to_anchor=(0.55 / width, 0.08 / height),
-        ncols=5,
-        frameon=False,
-        fontsize=8.2,
-        handletextpad=0.4,
-        columnspacing=1.5,
-        borderaxespad=0,
-    ).set_zorder(6)

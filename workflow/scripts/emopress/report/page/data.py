@@ -12,7 +12,7 @@ from emopress.measure.details import label_decisions, last_sorts, passes_of, rec
 from emopress.measure.exact import FEW_IN_CELL
 from emopress.measure.pareto import front_steps
 from emopress.measure.results import recipe_order
-from emopress.report.figures.style import looks_of
+from emopress.report.figures.looks import looks_of
 from emopress.report.page.charts import look_of
 from emopress.report.page.columns import GROUPS, NEEDED, Column, columns_of, described
 from emopress.report.page.html import plain_text
@@ -78,7 +78,7 @@ def _dataset(
     )
     sorts = last_sorts(details, families)
     looks = looks_of(list(dict.fromkeys(sorts.values())))
-    words = list(dict.fromkeys(look[2] for look in looks.values()))
+    words = list(dict.fromkeys(look.words for look in looks.values()))
     columns, judge = columns_of(table), judge_of(table)
     gains = list(dict.fromkeys([*judge.reported, judge.accuracy]))
     reference = statistics.get("reference") or _first(table.get("reference"))
@@ -96,13 +96,13 @@ def _dataset(
         "linear": statistics.get("linear"),
         "first": next((c["variant"] for c in chosen if c.get("variant") in table.index), None),
         "columns": described(columns),
-        "looks": [look_of(look) for look in {look[2]: look for look in looks.values()}.values()],
+        "looks": [look_of(look) for look in {look.words: look for look in looks.values()}.values()],
         "gains": [{"key": m.key, "column": m.column, "title": m.title} for m in gains],
         "fronts": {x: {m.key: _front(table, x, m.column) for m in gains} for x in COSTS},
         "rows": [
             {
                 "variant": variant,
-                "look": words.index(looks[sorts[variant]][2]),
+                "look": words.index(looks[sorts[variant]].words),
                 "runtime": str(row.get("runtime", "")),
                 "simulated": str(row.get("simulated", False)).lower() in ("true", "1"),
                 "badges": named.get(variant, []),

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
+from emopress.report.figures.looks import DARK
 from emopress.report.figures.names import TRADE_OFF
 from emopress.report.page import charts
 from emopress.report.page.data import shown_answers
@@ -47,28 +48,24 @@ def write_page(
     *,
     context: Mapping[str, Any],
     data: Mapping[str, Any],
-    figures: Mapping[str, str],
+    figures: Mapping[str, Mapping[str, Any]],
     out: Path | str,
 ) -> None:
     """Write the page to `out`.
 
-    `context` is that of `view.report_view`; `data` that of `data.page_data`; `figures`: name -> SVG.
-    A figure called <data set>-<kind> stands with its data set unless the page draws that kind itself,
-    "rulegraph" under how the results are made, any other one among those of the whole study.
+    `context` is that of `view.report_view`; `data` that of `data.page_data`; `figures`: name -> spec.
+    A figure called <data set>-<kind> stands with its data set unless the page has a chart of that kind
+    itself, any other one among those of the whole study.
     Where the file would pass MAX_BYTES, the largest figures are left out and the page names them.
     """
-    pictures = {
-        name: _data_url(svg)
-        for name, svg in figures.items()
-        if not name.endswith(DRAWN_BY_THE_PAGE)
-    }
+    drawn = {name: spec for name, spec in figures.items() if not name.endswith(DRAWN_BY_THE_PAGE)}
     left_out: list[str] = []
-    page = _page(context, data, pictures, left_out)
-    while len(page.encode()) > MAX_BYTES and pictures:
-        largest = max(pictures, key=lambda name: len(pictures[name]))
-        del pictures[largest]
+    page = _page(context, data, drawn, left_out)
+    while len(page.encode()) > MAX_BYTES and drawn:
+        largest = max(drawn, key=lambda name: len(_json(drawn[name])))
+        del drawn[largest]
         left_out.append(largest)
-        page = _page(context, data, pictures, left_out)
+        page = _page(context, data, drawn, left_out)
     with replaced_file(out) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
@@ -76,7 +73,7 @@ def write_page(
 def _page(
     context: Mapping[str, Any],
     data: Mapping[str, Any],
-    pictures: Mapping[str, str],
+    figures: Mapping[str, Mapping[str, Any]],
     left_out: list[str],
 ) -> str:
     style, script, library = _read("report.css"), _read("report.js"), _library()
@@ -87,18 +84,17 @@ def _page(
     embedded = {
         **data,
         "specs": charts.specs({gain["key"] for one in data["datasets"] for gain in one["gains"]}),
-        "configs": {theme: charts.config(theme) for theme in charts.SURFACES},
-        "surfaces": charts.SURFACES,
+        "config": charts.config(),
+        "dark": DARK,
+        "figures": figures,
         "lines": charts.line_looks(),
         "choices": charts.choices(),
     }
     placed: dict[str, list[dict[str, str]]] = {name: [] for name in [*names, ""]}
-    for name, url in pictures.items():
+    for name in figures:
         owner = max((n for n in names if name.startswith(f"{n}-")), key=len, default="")
         kind = name.removeprefix(f"{owner}-")
-        caption = CAPTIONS.get(kind) or heading_of(kind)
-        if name != "rulegraph":
-            placed[owner].append({"name": name, "url": url, "caption": caption})
+        placed[owner].append({"name": name, "caption": CAPTIONS.get(kind) or heading_of(kind)})
     extra = {
         "policy": policy,
         "style": Markup(style),
@@ -107,7 +103,6 @@ def _page(
         "embedded": Markup(_json(embedded)),
         "answers": shown_answers(context, data),
         "placed": placed,
-        "rulegraph_url": pictures.get("rulegraph"),
         "left_out": sorted(left_out),
     }
     try:
@@ -155,11 +150,3 @@ def _json(value: Mapping[str, Any]) -> str:
     """Return compact JSON that cannot end the element it stands in."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _data_url(svg: str) -> str:
-    """Return an SVG as a data: address: as an image it runs no script and keeps its ids to itself."""
-    start = svg.find("<svg")
-    if start < 0:
-        raise UserError("report: a figure is no SVG")
-    return "data:image/svg+xml;base64," + base64.b64encode(svg[start:].encode()).decode()
