@@ -150,7 +150,7 @@ def replace_nodes(
     read = {name for node in nodes for name in names_read(node)}
     kept = [tensor for name, tensor in weights.items() if name in read]
     for field in ("node", "initializer", "value_info"):
-        model.graph.ClearField(field)  # type: ignore[arg-type]
+        model.graph.ClearField(field)
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(kept)
     if CONTRIB not in {opset.domain for opset in model.opset_import}:

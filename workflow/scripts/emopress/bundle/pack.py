@@ -105,7 +105,7 @@ def pack(*, parent: Path, step: dict[str, Any], out: Path) -> None:
 def _move_out(tensor: onnx.TensorProto) -> None:
     """Turn an initializer into a reference to external data, in place."""
     for field in ("raw_data", "float_data", "int32_data"):
-        tensor.ClearField(field)  # type: ignore[arg-type]
+        tensor.ClearField(field)
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value=NOWHERE)
 

@@ -37,7 +37,7 @@ class TrainedTensors(nn.Module):
         """Return the trainable tensors by name."""
         return {n: p.detach() for n, p in self.model.named_parameters() if p.requires_grad}
 
-    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> None:
         """Set the trainable tensors; another set of names is a ValueError."""
         tensors = self.state_dict()
         if tensors.keys() != state_dict.keys():
@@ -90,7 +90,7 @@ def add_adapters(model: nn.Module, step: dict[str, Any]) -> PeftModel:
         target_modules=targets,
         modules_to_save=head,
     )
-    return get_peft_model(model, config)  # type: ignore[arg-type,return-value]
+    return get_peft_model(model, config)
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from emopress.train.run import TrainingRun, Watcher
 class LogWatcher:
     """Tells the log and the tracker of each epoch, and the progress bar of each step."""
 
-    bar: tqdm
+    bar: "tqdm[Any]"
     tracker: Tracker
     epochs: int
 
