@@ -5,7 +5,6 @@ pass it equals min-max (its histogram has as many bins as codes), and their perc
 that it cuts the longer side alone. Here texts run one at a time, and what they add up to are whole numbers.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,15 +54,13 @@ class Activations:
         """Yield the values, flat float32, by tensor for each text; UserError for one that is not finite."""
         if not self.tensors:
             return
-        bar = tqdm(
-            self.feeds, desc=f"calibration: {what}", unit="text", file=sys.stderr, mininterval=2.0
-        )
+        bar = tqdm(self.feeds, desc=f"calibration: {what}", unit="text", mininterval=2.0)
         for feed in bar:
             activations = dict(zip(self.tensors, self.session.run(self.tensors, feed), strict=True))
             for name, values in activations.items():
                 if not np.isfinite(values).all():
                     raise UserError(
-                        f"calibration: {name} is not finite on a text; is the parent in order?"
+                        f"calibration: {name} is not finite on a text; is the parent intact?"
                     )
             yield {name: np.ravel(values) for name, values in activations.items()}
 
@@ -178,9 +175,7 @@ def _entropy(seen: Activations, *, symmetric: bool) -> dict[str, Range]:
             shown = np.abs(values) if symmetric else values
             counts[name] += np.histogram(shown, bins=BINS, range=spans[name])[0]
     levels = LEVELS // 2 if symmetric else LEVELS
-    bar = tqdm(
-        spans.items(), desc="calibration: search", unit="tensor", file=sys.stderr, mininterval=2.0
-    )
+    bar = tqdm(spans.items(), desc="calibration: search", unit="tensor", mininterval=2.0)
     return {name: least_divergence(counts[name], *span, levels=levels) for name, span in bar}
 
 

@@ -51,7 +51,7 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
-    graph = Logits().eval()  # a module is born in training mode, and would switch dropout on
+    graph = Logits().eval()  # a new module is in training mode, which would switch dropout on
     padding = pad_id(Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
     example = torch.randint(0, config.vocab_size, (2, 7), generator=torch.manual_seed(0))
     mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
@@ -106,18 +106,18 @@ def _check_export(model: torch.nn.Module, path: Path, vocab_size: int) -> None:
 def export_decoder(checkpoint: Path, out: Path) -> None:
     """Write the bundle of a checkpoint whose runtime is transformers, its files linked, not written again.
 
-    Adapters are shipped where they stand beside 4-bit weights; else the weights have them in them.
+    Adapters are shipped if the weights are in 4 bits; otherwise they have been merged.
     """
     source = read_checkpoint(checkpoint)
     padding = pad_id(Tokenizer.from_file(str(checkpoint / "tokenizer.json")))
-    beside = source.manifest["weight_bits"] == 4
+    four_bits = source.manifest["weight_bits"] == 4
     with replaced_folder(out) as folder:
         for path in sorted(path for pattern in SHIPPED for path in checkpoint.glob(pattern)):
             linked_or_copied(path, folder / path.name)
-        if beside:
+        if four_bits:
             (folder / ADAPTER).mkdir()
             for path in sorted((checkpoint / ADAPTER).iterdir()):
                 linked_or_copied(path, folder / ADAPTER / path.name)
         packages = ("torch", "transformers", "accelerate", "tokenizers", "safetensors")
-        more = ("bitsandbytes", "peft") if beside else ()
+        more = ("bitsandbytes", "peft") if four_bits else ()
         exported(folder, source, packages + more, pad_id=padding)

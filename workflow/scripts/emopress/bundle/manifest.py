@@ -1,4 +1,4 @@
-"""Writes `bundle.json`, which a runtime reads, and `provenance.json`, which tells how the bundle was made."""
+"""Writes `bundle.json`, which a runtime reads, and `provenance.json`, which records how the bundle was made."""
 
 import shutil
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from emopress.checkpoint import (
 from emopress.runtime.bundle import FORMAT, MANIFEST, Bundle, prediction_keys
 
 TOKENIZER = "tokenizer.json"
-# What a manifest says of its own artifact alone; a child takes over all the rest.
+# What a manifest says of its artifact only; a child inherits all the rest.
 OWN = ("format", "parent", "versions", "files", "provenance", "trained_on")
 
 
@@ -59,7 +59,7 @@ def derived(
 
 
 def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:
-    """Write provenance and manifest, which names the hash of all files: its own stands for the bundle.
+    """Write provenance and manifest. The manifest has the hashes of all files, so that its own identifies the bundle.
 
     The manifest is shipped, so it holds what prediction reads and nothing else.
     """

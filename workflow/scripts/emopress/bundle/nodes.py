@@ -33,7 +33,7 @@ def read_weights_themselves(model: onnx.ModelProto) -> bool:
     """Let nodes read a weight where they read an Identity of it, in place; return whether any did.
 
     The exporter stores equal weights once (a layer that is used twelve times, two layers that are alike) and
-    hands them on through Identity nodes, behind which a quantizer sees no weight.
+    passes them on through Identity nodes, behind which a quantizer sees no weight.
     """
     weights = {tensor.name: tensor.name for tensor in model.graph.initializer}
     given = {output.name for output in model.graph.output}
@@ -97,7 +97,7 @@ def give_readers_copies(model: onnx.ModelProto) -> None:
                 copy.CopyFrom(scaled[name])
                 copy.name, copy.output[0] = f"{copy.name}_{len(read)}", f"{name}_{len(read)}"
                 node.input[place] = copy.output[0]
-                model.graph.node.insert(0, copy)  # it reads constants alone
+                model.graph.node.insert(0, copy)  # it reads constants only
             read.add(node.input[place])
     read = set()
     for node in model.graph.node:

@@ -28,7 +28,7 @@ WeightsByUse = dict[tuple[str, int], np.ndarray]
 
 
 def import_nncf() -> Any:
-    """Return the module nncf, speaking up only to warn; UserError if it is not installed."""
+    """Return the module nncf, which logs warnings only; UserError if it is not installed."""
     import_openvino()  # switches the telemetry of both off
     try:
         import nncf

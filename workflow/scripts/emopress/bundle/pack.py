@@ -42,7 +42,7 @@ def encode(array: np.ndarray) -> Packed:
     """Encode an array of 1, 2 or 4 byte elements; `runtime.packed.decode` undoes it bit for bit.
 
     What is left out: zeros among floats (positive ones: -0.0 is kept, to the bit), the most frequent
-    value among 8-bit integers, whose zero may stand at any zero point.
+    value among 8-bit integers, whose zero may have any code.
     """
     width = array.dtype.itemsize
     patterns = np.ascontiguousarray(array).reshape(-1).view(f"<u{width}")

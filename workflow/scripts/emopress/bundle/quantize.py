@@ -24,7 +24,7 @@ from emopress.bundle.qdq import quantized_inputs, write_qdq
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
 
-DYNAMIC = {  # heeded by the dynamic quantizer alone
+DYNAMIC = {  # which only the dynamic quantizer reads
     "MatMulConstBOnly": True,
     "EnableSubgraph": True,  # a generative LSTM's softmax matrix is read within a Scan
 }

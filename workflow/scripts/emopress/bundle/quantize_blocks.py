@@ -10,7 +10,6 @@ with no calibration. ONNX Runtime's own int4 quantizer rounds the same way, but 
 layers share for each of them, needs another package and raises the opset without converting the graph.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +127,7 @@ def write_blocks(
     total = sum(int(np.prod(t.dims)) for t in weights.values() if t.data_type == TensorProto.FLOAT)
     writer = _Writer(weights, scheme=scheme, block_size=block_size, symmetric=symmetric)
     nodes = []
-    for node in tqdm(model.graph.node, desc=scheme, unit="node", file=sys.stderr, mininterval=2.0):
+    for node in tqdm(model.graph.node, desc=scheme, unit="node", mininterval=2.0):
         if node.op_type == "MatMul" and node.input[1] in matrices:
             nodes.append(writer.product(node))
         elif looks_up(node, matrices) and embeddings == "int4":

@@ -2,7 +2,7 @@
 
 A large decoder (`runtime: transformers`) is neither loaded nor merged in fp32. LoRA trains on its bf16
 weights and writes the merged ones in bf16. QLoRA writes the 4-bit weights that it trained on, and the
-adapters beside them: merging would make 16 bits of them again.
+adapters beside them: merging would turn them into 16 bits again.
 """
 
 from importlib.metadata import version
@@ -51,7 +51,7 @@ def adapt(
     """Train adapters on the checkpoint `parent` as config entry `step` says; write it merged to `out`.
 
     `out` is a checkpoint that any pass can follow; its folder `adapter/` has what was trained, for peft.
-    `run` is the job's training run. UserError if a target of `step` is no linear layer of the model.
+    `run` is the job's training run. UserError if a target of `step` is not a linear layer of the model.
     """
     large, where, four_bits = (
         runs_in_transformers(parent),
@@ -64,7 +64,7 @@ def adapt(
     base: Any
     if large:
         base = load_decoder(parent, dtype=dtype, device=where, four_bits=four_bits)
-        base.score.float()  # trained in fp32, whatever stands before it computes in
+        base.score.float()  # trained in fp32, whatever the layers before it compute in
         base.score.register_forward_pre_hook(in_the_heads_dtype)
     else:
         base = load_transformer(parent)
@@ -126,12 +126,12 @@ def write_large(
 ) -> None:
     """Write a large decoder with its adapters beside its 4-bit weights, or merged into bf16 ones, to `out`."""
     parent = child.parent.manifest
-    beside = findings["trainable_params"] - child.model.score.weight.numel() if four_bits else 0
+    added = findings["trainable_params"] - child.model.score.weight.numel() if four_bits else 0
     facts = {
         **large_facts(),
         **child.facts,
-        "params": parent["params"] + beside,
-        "nonzero_params": parent["nonzero_params"] + beside,
+        "params": parent["params"] + added,
+        "nonzero_params": parent["nonzero_params"] + added,
         "weight_bits": 4 if four_bits else 16,
     }
     with checkpoint_folder(out, trainer, facts) as folder:

@@ -1,6 +1,5 @@
 """How much the heads, neurons and layers of an encoder matter: by magnitude, first-order Taylor, or position."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +128,7 @@ def taylor_scores(model: Any, sample: Encoded, device: torch.device) -> Scores:
     sums: dict[str, Tensor] = {}
     totals = torch.zeros(len(layers), dtype=torch.float64)
     batches = in_order_batches([len(ids) for ids in sample.ids], TAYLOR_BATCH)
-    for indices in tqdm(batches, desc="importance", unit="batch", file=sys.stderr, mininterval=2.0):
+    for indices in tqdm(batches, desc="importance", unit="batch", mininterval=2.0):
         with _inputs_of(model, list(widths)) as seen:
             logits = model(**sample.batch(indices, device)).logits.float()
         labels = sample.labels[indices].to(device)

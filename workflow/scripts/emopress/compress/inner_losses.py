@@ -35,8 +35,8 @@ def undropped_attention(
 ) -> tuple[Tensor, Tensor]:
     """Return the output [B, T, H, D] of eager attention and its distributions before their dropout.
 
-    The library's own returns them after it: no distributions any more, with zeros where a teacher's
-    are not, on which KL(teacher || student) is infinite.
+    transformers returns them after it, with zeros where a teacher's are not zero: they are distributions no
+    longer, and KL(teacher || student) is infinite.
     """
     scores = torch.matmul(query, key.transpose(2, 3)) * scaling
     if attention_mask is not None:
@@ -77,7 +77,7 @@ class WhiteBoxStudent(nn.Module):
 
 
 def inner_outputs(step: dict[str, Any]) -> dict[str, bool]:
-    """Return what a forward pass must give beside the logits, for the weights of `step`; {} for nothing."""
+    """Return the options that make a forward pass give what the weights of `step` need beside logits."""
     return {f"output_{part}": True for key, (part, _) in INNER_LOSSES.items() if step[key] > 0}
 
 

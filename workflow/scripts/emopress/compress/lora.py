@@ -16,7 +16,7 @@ from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
 from emopress.train.transformer import replace_module
 
-HEAD = ("pooler", "pre_classifier", "classifier", "score")  # what stands before the logits
+HEAD = ("pooler", "pre_classifier", "classifier", "score")  # the layers before the logits
 LAYER = re.compile(r"(^|\.)layers?\.\d+\.")  # encoders say layer, decoders layers
 ADAPTER = "default"  # peft's name for the only adapter
 
@@ -55,7 +55,7 @@ def encoder_linears(model: nn.Module) -> list[str]:
 def target_layers(names: list[str], targets: list[str]) -> list[str]:
     """Return those of `names` that end in one of `targets`, all without targets.
 
-    A factored layer's two halves (`query.0`, `query.1`) go by the layer's name. UserError if a
+    A factored layer's two halves (`query.0`, `query.1`) are matched by the layer's name. UserError if a
     target fits none.
     """
     plain = {name: re.sub(r"\.[01]$", "", name) for name in names}

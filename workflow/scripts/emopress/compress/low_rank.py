@@ -1,6 +1,5 @@
 """Low-rank factorisation of a checkpoint: linear layers become two thin ones by truncated SVD, then it recovers."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +65,7 @@ def factor_model(model: nn.Module, step: dict[str, Any]) -> list[tuple[int, floa
     names = [name for layer in layers_of(model) for name in layer.linears]
     linears = {name: dense(model, name, step=step["name"]) for name in names}
     done: list[tuple[int, float] | None] = []
-    for name, linear in tqdm(
-        linears.items(), desc="factoring", unit="layer", file=sys.stderr, mininterval=2.0
-    ):
+    for name, linear in tqdm(linears.items(), desc="factoring", unit="layer", mininterval=2.0):
         weight = linear.weight.detach()
         if step.get("rank", 0) > largest_useful_rank(*weight.shape):
             done.append(None)

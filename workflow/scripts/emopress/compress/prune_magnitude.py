@@ -42,7 +42,7 @@ def _keep(scores: Tensor, amount: float) -> Tensor:
 def linear_weights(model: nn.Module) -> dict[str, Tensor]:
     """Return the weights of the encoder's linear layers by name; the output layer is left alone.
 
-    The last linear layer has a few thousand weights that all classes hang on.
+    The last linear layer has a few thousand weights that all classes depend on.
     """
     weights = {
         f"{name}.weight": module.weight

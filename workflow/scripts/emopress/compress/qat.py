@@ -1,6 +1,5 @@
 """Quantization-aware training: a checkpoint trained on with fake int8 or int4, and its trained ranges."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,6 @@ class FakeQuantization:
                 indices,
                 desc="calibration",
                 unit="text",
-                file=sys.stderr,
                 mininterval=2.0,
                 ncols=110,
             )
@@ -125,7 +123,7 @@ class FakeQuantization:
         return result
 
     def remove(self) -> None:
-        """Take everything out of the model again but what the training did to the weights."""
+        """Remove all of it from the model; the weights stay as trained."""
         for hook in self.hooks:
             hook.remove()
         if self.quantizers:

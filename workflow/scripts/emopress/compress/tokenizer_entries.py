@@ -111,9 +111,7 @@ def single_characters(spec: Spec, scripts: Collection[str] | None = None) -> set
         return script_of(character) in (None, *scripts)
 
     entries = [(entry, bare(entry)) for entry, _ in model_entries(spec)]
-    single = {
-        entry for entry, character in entries if len(character) == 1 and in_scripts(character)
-    }
+    single = {entry for entry, text in entries if len(text) == 1 and in_scripts(text)}
     return single | {entry for entry, _ in entries if BYTE.fullmatch(entry)}
 
 
@@ -191,12 +189,7 @@ def entries_to_keep(
     """
     entries, model = model_entries(spec), spec["model"]
     ids = {*used, *_framing_ids(spec), unknown_id(spec)}
-    needed = {
-        *SPECIALS,
-        *characters,
-        *pieces,
-        *(token["content"] for token in spec["added_tokens"]),
-    }
+    needed = {*SPECIALS, *characters, *pieces, *(t["content"] for t in spec["added_tokens"])}
     needed = {entry for entry, index in entries if index in ids or entry in needed}
     if model["type"] == "Unigram":
         needed.add(min(model["vocab"], key=lambda pair: pair[1])[0])

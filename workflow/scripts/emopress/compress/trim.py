@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def encodings(
     for tokenizer in tokenizers:
         tokenizer.no_truncation()
         tokenizer.no_padding()
-    with tqdm(total=len(texts), desc=doing, unit="text", file=sys.stderr, mininterval=2.0) as bar:
+    with tqdm(total=len(texts), desc=doing, unit="text", mininterval=2.0) as bar:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             encoded_chunks = [tokenizer.encode_batch(chunk) for tokenizer in tokenizers]

@@ -1,4 +1,4 @@
-"""Tells whether the weights of a published checkpoint are those of the model in its config.json."""
+"""Checks that the weights of a published checkpoint are those of the model in its config.json."""
 
 import logging
 import re
@@ -33,7 +33,7 @@ def check_fit(
 
     `missing` and `surplus` are names, `reshaped` has the name, the shape in the file and the model's. The
     head may be new and that of another task be dropped. With `as_is` the model is used untrained: then
-    a head that is used must be whole, and nothing else be left over.
+    a head that is used must be complete, and nothing may be left over.
     """
     base = f"{model.base_model_prefix}."
     parts = {f"{name}." for name, _ in model.base_model.named_children()}

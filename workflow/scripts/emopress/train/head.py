@@ -1,11 +1,11 @@
-"""The output layer of a published classifier: which labels its rows stand for, and in which order."""
+"""The output layer of a published classifier: which labels its rows are for, and in which order."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-UNNAMED = re.compile(r"LABEL_\d+")  # what transformers writes where nobody gave names
+UNNAMED = re.compile(r"LABEL_\d+")  # what transformers writes where no names were given
 FINE_TUNE = "fine-tune it (train.epochs)"
 
 
@@ -24,8 +24,8 @@ class Head:
 def stated_labels(config: Mapping[str, Any]) -> list[str] | None:
     """Return the label names of a config.json in the order of the rows, None if it gives no names.
 
-    They stand in id2label, or the other way round in label2id; LABEL_0, LABEL_1, ... are no names, and
-    neither are two that contradict each other.
+    They are in id2label or, the other way round, in label2id. LABEL_0, LABEL_1, ... are not names; two
+    lists that contradict each other count as none.
     """
     forward, backward = config.get("id2label"), config.get("label2id")
     named, statements = [], set()

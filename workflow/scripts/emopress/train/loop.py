@@ -79,7 +79,7 @@ class Trainer:
         any number of labels that is with the thresholds tuned for it on these texts, and `thresholds`
         holds those of the best epoch, tuned for `judge_by` (for the manifest; else it is empty). Each epoch's
         batches and dropout depend on (seed, epoch) only, so a resumed run ends like an unbroken one.
-        Of several processes the first alone has the best epoch's weights and the thresholds then.
+        Of several processes only the first then has the best epoch's weights and the thresholds.
         """
         settings, first = self.settings, self.ranks.first
         lengths = [len(ids) for ids in train.ids]
@@ -102,13 +102,13 @@ class Trainer:
         if self.history and first:  # without an epoch there is no best one
             self.model.load_state_dict(self.best)
         if validation.labels.ndim == 2 and first:
-            found = probabilities(logits_of(self.model, validation, self.device).numpy(), MULTI)
+            validated = probabilities(logits_of(self.model, validation, self.device).numpy(), MULTI)
             labels = validation.labels.numpy() > 0
-            self.thresholds = {"thresholds": thresholds_for(self.judge_by, found, labels)}
+            self.thresholds = {"thresholds": thresholds_for(self.judge_by, validated, labels)}
         return self.history
 
     def _demand_finite(self, what: str, value: float, epoch: int, step: int) -> None:
-        """Raise UserError if a number of the training is NaN or infinite; it never recovers from one."""
+        """Raise UserError if `value` is NaN or infinite: a training run never recovers from that."""
         if not math.isfinite(value):
             raise UserError(
                 f"training: the {what} is {value} in epoch {epoch}, step {step} "
@@ -183,12 +183,13 @@ class Trainer:
     def _loss(self, train: Encoded, indices: list[int], classes: int, total: int) -> Tensor:
         """Return the loss of a batch, of whose texts this process computes its share."""
         autocast = torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
-        own, progress = self.ranks.share(indices), self.scheduler.last_epoch / total
-        inputs = train.batch(own, self.device) if own else {}
+        share, progress = self.ranks.share(indices), self.scheduler.last_epoch / total
+        inputs = train.batch(share, self.device) if share else {}
         with autocast:
-            output: Any = self.model(**inputs) if own else None
-        if self.ranks.world > 1:  # an objective of more than logits fails for want of it
-            logits = output.logits.float() if own else torch.zeros(0, classes, device=self.device)
+            output: Any = self.model(**inputs) if share else None
+        if self.ranks.world > 1:  # an objective that needs more than logits fails here
+            none = torch.zeros(0, classes, device=self.device)
+            logits = output.logits.float() if share else none
             output = SimpleNamespace(logits=self.ranks.whole(logits, len(indices)))
         return self.objective(output, inputs, indices, progress)
 
@@ -208,26 +209,26 @@ class Trainer:
         weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
         if better:
             self.best = weights
-        told = {
+        progress = {
             "history": self.history,
             "best_epoch": self.best_epoch,
             "scheduler_step": self.scheduler.last_epoch,
         }
         rows = self.optimizer.state_dict()["state"]
-        progress = Progress(weights, self.best, rows, told)
-        save_progress(self.run.folder, progress, identity=self.identity)
+        saved = Progress(weights, self.best, rows, progress)
+        save_progress(self.run.folder, saved, identity=self.identity)
 
     def _resume(self) -> None:
         saved = read_progress(self.run.folder, identity=self.identity)
         if saved is None:
             return
         self.model.load_state_dict(saved.weights)
-        self.best, self.history = saved.best, saved.told["history"]
-        self.best_epoch = saved.told["best_epoch"]
+        self.best, self.history = saved.best, saved.progress["history"]
+        self.best_epoch = saved.progress["best_epoch"]
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": saved.optimizer, "param_groups": groups})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch expects an optimizer step before this one
-            self.scheduler.last_epoch = saved.told["scheduler_step"] - 1
+            self.scheduler.last_epoch = saved.progress["scheduler_step"] - 1
             self.scheduler.step()
         print(f"training: resumed after epoch {len(self.history)}", file=sys.stderr)

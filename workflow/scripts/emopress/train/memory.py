@@ -74,7 +74,7 @@ def activation_bytes(
         scores = (2 * size + 1) * a * s * s * b
         network = size * s * b * (h + 2 * f)
         masks = 2 * s * b * h
-    # An RMSNorm computes in fp32 and keeps its input so; with weights of its own to train, what it scales too.
+    # An RMSNorm computes in fp32 and keeps its input so; if it has weights to train, what it scales too.
     norms = (
         2 * s * b * h * (size if not shape.decoder else FP32 if adapted is not None else 2 * FP32)
     )
@@ -106,7 +106,7 @@ def evaluation_bytes(
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of each kind that a training holds at its peak; `activations`: those of a step, or of validation.
+    """Bytes of each kind that a training run holds at its peak; `activations`: those of a step, or of validation.
 
     Not counted: the CUDA context (about half a GB), the libraries' workspaces, fragmentation.
     """
@@ -149,10 +149,10 @@ def training_memory(
     base = BF16 if kept_in_bf16 and bf16 else FP32
     copies = BF16 * inner if bf16 and base == FP32 and method != "qlora" else 0
     if method == "full":
-        trained, beside, weights = inner + outer, 0, float(FP32 * (inner + outer) + copies)
+        trained, adapters, weights = inner + outer, 0, float(FP32 * (inner + outer) + copies)
     else:
-        beside = head + adapter_parameters(shape, rank=rank, targets=targets or [])
-        trained = beside
+        adapters = head + adapter_parameters(shape, rank=rank, targets=targets or [])
+        trained = adapters
         stored = NF4_BITS / 8 if method == "qlora" else base
         weights = stored * inner + base * outer + copies
     size = BF16 if bf16 else FP32
@@ -172,7 +172,7 @@ def training_memory(
         parameters=inner + outer,
         weights=weights,
         trained=trained,
-        adapters=FP32 * beside,
+        adapters=FP32 * adapters,
         gradients=FP32 * trained,
         optimizer=ADAM * trained,
         activations=activations,

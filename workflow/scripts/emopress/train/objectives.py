@@ -1,4 +1,4 @@
-"""What a training minimises: the loss on the labels, or that of distilling from a teacher's logits."""
+"""What a training run minimises: the loss on the labels, or that of distilling from a teacher's logits."""
 
 from typing import Any
 

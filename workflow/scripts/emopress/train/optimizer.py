@@ -37,7 +37,7 @@ def checkpoint_gradients(model: torch.nn.Module) -> None:
     """Have each layer of a transformer recompute its activations in the backward pass, in place.
 
     (Chen et al. 2016, Training deep nets with sublinear memory cost.) The non-reentrant form, which
-    also works where the first trainable tensor stands behind frozen ones. UserError if `model` holds no
+    also works where the first trainable tensor comes after frozen ones. UserError if `model` holds no
     transformer.
     """
     for module in model.modules():

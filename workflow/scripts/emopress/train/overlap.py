@@ -34,5 +34,5 @@ def text_jaccard(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def right(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return for each text whether its whole set is right, [..., N]."""
+    """Return for each text whether its set of labels is exactly right, [..., N]."""
     return (truth == predicted).all(axis=-1)

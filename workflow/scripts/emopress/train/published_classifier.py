@@ -2,7 +2,7 @@
 
 transformers draws random numbers for every tensor that a file lacks or has in another shape, drops those
 that it has no place for, and says so in a warning. Here only the output layer, poolers and the heads of
-other tasks may differ (`train/fit.py`); they are told in the log.
+other tasks may differ (`train/fit.py`); the log lists them.
 """
 
 import logging

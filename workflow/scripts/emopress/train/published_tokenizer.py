@@ -14,7 +14,7 @@ from emopress.errors import UserError, kind_and_text
 from emopress.train.vowel_signs import VOWEL_SIGNS
 
 FILE, VOCABULARY, SETTINGS = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
-# Beside the training texts, what a class of transformers and a tokenizer.json are compared on.
+# What a class of transformers and a tokenizer.json are compared on, in addition to the training texts.
 PROBES = (
     "The Garden", "CAFÉ naïve Ångström", "it's 10:30, isn't it?", "中文 and にほん", "a  b\tc\nd",
     VOWEL_SIGNS, "আমি খুব খুশি হয়েছি।", "👍🏽 :)", "[MASK] <mask> </s>",

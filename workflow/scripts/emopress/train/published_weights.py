@@ -57,9 +57,9 @@ def read_tensor(folder: Path, name: str) -> Tensor:
 def without_wrappers(names: Iterable[str], model: Any) -> dict[str, str]:
     """Return for each of a file's tensor names the one that transformers knows it by.
 
-    Left out are the marks of torch.compile and the like, and what stands before the names of the base
-    model (`module.` of data parallel training, `model.` of Lightning, the attribute of a class of its
-    own): it is found where the name of the embedding table begins.
+    Left out are the marks of torch.compile and the like, and the prefix of the names of the base
+    model (`module.` of data parallel training, `model.` of Lightning, the attribute of a custom
+    class), which ends where the name of the embedding table begins.
     """
     plain = {name: WRAPPERS.sub("", name) for name in names}
     base = f"{model.base_model_prefix}."
@@ -94,16 +94,16 @@ def renamed(weights: Mapping[str, Any], model: Any, folder: Path) -> dict[str, A
         raise UserError(f"{folder}: its weights have the same tensor twice: {', '.join(both)}")
     changed = [f"{old} -> {new}" for old, new in names.items() if old != new]
     if changed:
-        logging.info("pretrained: %d tensors go by other names: %s, ...", len(changed), changed[0])
+        logging.info("pretrained: %d tensors are renamed: %s, ...", len(changed), changed[0])
     return {names[name]: value for name, value in weights.items()}
 
 
 def check_numbers(folder: Path, weights: Mapping[str, Tensor]) -> None:
-    """Raise UserError for a matrix of whole numbers (it is quantized), and for numbers that are not finite."""
+    """Raise UserError for a matrix of integers (it is quantized), and for numbers that are not finite."""
     for name, value in weights.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise UserError(
-                f"{folder}: {name} has numbers that are not finite; the checkpoint is of a training that failed, "
+                f"{folder}: {name} has numbers that are not finite; the checkpoint is of a failed training run, "
                 "or was converted to fp16"
             )
         if value.dim() > 1 and not value.is_floating_point() and not name.endswith("_ids"):

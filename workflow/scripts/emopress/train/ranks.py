@@ -1,4 +1,4 @@
-"""The processes that train one model together, a GPU each: what each has to do, and what they tell each other.
+"""The processes that train one model together, a GPU each: what each has to do, and what they exchange.
 
 `emopress.jobs.processes` starts them. The gradients are summed here and not by DistributedDataParallel,
 which waits for ever where a process has no text of a batch, and for trainable tensors that a batch does not use.

@@ -28,7 +28,7 @@ def strata(labels: np.ndarray) -> list[int]:
     """Return the class that each text counts for in a balanced sample.
 
     labels: class indices [N]; or 0 and 1 [N, C], where a text counts for the rarest of its labels,
-    and without any label for a class of its own, C.
+    and without any label for an additional class, C.
     """
     if labels.ndim == 1:
         return [int(label) for label in labels]

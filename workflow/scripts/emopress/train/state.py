@@ -1,4 +1,4 @@
-"""The folder in which an unfinished training waits: weights, best weights, optimizer and progress."""
+"""The folder in which an unfinished training run waits: weights, best weights, optimizer and progress."""
 
 import hashlib
 import json
@@ -26,31 +26,31 @@ Rows = dict[int, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Progress:
-    """An unfinished training: tensors of the model and of its best epoch, the optimizer's by parameter.
+    """An unfinished training run: tensors of the model and of its best epoch, the optimizer's by parameter.
 
-    `told`: history, best_epoch and scheduler_step.
+    `progress` holds history, best_epoch and scheduler_step.
     """
 
     weights: dict[str, Tensor]
     best: dict[str, Tensor]
     optimizer: Rows
-    told: dict[str, Any]
+    progress: dict[str, Any]
 
 
 def _seal(identity: Any, files: dict[str, Any]) -> str:
-    """Return the SHA-256 of what a manifest says: one that is damaged is not taken for another training's."""
+    """Return the SHA-256 of a manifest's content, so that a damaged one is not taken for another run's."""
     return hashlib.sha256(json.dumps([identity, files], sort_keys=True).encode()).hexdigest()
 
 
 def save_progress(folder: Path, progress: Progress, *, identity: str) -> None:
-    """Write an unfinished training to `folder`, all or nothing; `identity` is that of its result."""
+    """Write an unfinished training run to `folder`, all or nothing; `identity` is that of its result."""
     rows = progress.optimizer.items()
     with replaced_folder(folder) as new:
         save_file(progress.weights, new / "model.safetensors")
         save_file(progress.best, new / "best.safetensors")
         tensors = {f"{i}.{key}": value for i, row in rows for key, value in row.items()}
         save_file(tensors, new / "optimizer.safetensors")
-        write_json(new / "progress.json", progress.told)
+        write_json(new / "progress.json", progress.progress)
         # What is resumed must be what was saved: the manifest holds the hashes.
         files = file_table(new)
         manifest = {"identity": identity, "files": files, "sha256": _seal(identity, files)}

@@ -1,7 +1,7 @@
 """The probability from which on a label counts as predicted: the best on validation for the metric that decides.
 
 Macro F1 is a mean of the labels' own scores, so each label gets the threshold with its highest F1. In the
-other metrics the labels play together (`searched`).
+other metrics the labels depend on each other (`searched`).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PER_TEXT = {
     "jaccard": text_jaccard,
     "subset_accuracy": right,
 }  # means over texts
-UNTUNED = 0.5  # of a label that no text has: nothing says what it should be
+UNTUNED = 0.5  # of a label that no text has: there is nothing to tune it on
 COMMON = tuple(
     step / 20 for step in range(1, 20)
 )  # thresholds of all labels that a search starts from
@@ -76,7 +76,7 @@ def searched(judge_by: str, probabilities: np.ndarray, truth: np.ndarray) -> lis
 
     They start from every common threshold (COMMON) and from those of the labels' own F1 (`climbed`), the
     best start first; of equals the first. With three labels and 30 texts that found the best of all
-    thresholds in 237 of 240 trials; from the best start alone it was four in five. A label that no text
+    thresholds in 237 of 240 trials; from the best start only, in four of five. A label that no text
     has keeps 0.5.
     """
     known = truth.any(axis=0)

@@ -25,7 +25,7 @@ PAD_TOKENS = ("[PAD]", "<pad>", "</s>", "<eos>", "<|endoftext|>", "<|end_of_text
 
 
 def pad_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the first of PAD_TOKENS that there is; UserError if there is none."""
+    """Return the id of the first of PAD_TOKENS that the tokenizer has; UserError if it has none."""
     for token in PAD_TOKENS:
         index = tokenizer.token_to_id(token)
         if index is not None:
@@ -89,7 +89,7 @@ def train_wordpiece(texts: list[str], *, vocab_size: int, lowercase: bool) -> To
         min_frequency=2,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    # Anew, since the pieces must not be special in the tokenizer that is used.
+    # A new one, since the pieces must not be special in the tokenizer that is used.
     trained = wordpiece(tokenizer.get_vocab(), lowercase=lowercase)
     trained.add_special_tokens(SPECIAL_TOKENS)
     return trained
@@ -98,8 +98,8 @@ def train_wordpiece(texts: list[str], *, vocab_size: int, lowercase: bool) -> To
 def train_words(texts: list[str], *, vocab_size: int, lowercase: bool) -> Tokenizer:
     """Train a tokenizer of whole words on `texts`; at most `vocab_size` entries, specials first.
 
-    Words are those that WordPiece would cut into pieces; they must stand twice in the texts, and of
-    equally frequent ones the first in the order of their code points stay. All others are [UNK].
+    Words are those that WordPiece would cut into pieces. A word must occur twice in the texts; of equally
+    frequent ones the first in the order of their code points are kept. All others are [UNK].
     """
     tokenizer = Tokenizer(WordLevel({}, unk_token="[UNK]"))
     tokenizer.normalizer = BertNormalizer(lowercase=lowercase, strip_accents=False)
@@ -116,10 +116,10 @@ TRAINED = {"wordpiece": train_wordpiece, "words": train_words}
 
 
 def _alphabet(tokenizer: Tokenizer, texts: list[str], room: int) -> tuple[list[str], list[str]]:
-    """Return the characters of `texts` and those of them that stand inside words, each sorted.
+    """Return the characters of `texts` and those of them that occur inside words, each sorted.
 
-    Every one is an entry, in either list. Where these are more than `room`, the most frequent
-    characters are returned that it holds, of equally frequent ones the first by code point.
+    Every character in either list takes an entry. Where these are more than `room`, the most frequent
+    characters that fit are returned, of equally frequent ones the first by code point.
     """
     counts: Counter[str] = Counter()
     inside: set[str] = set()
@@ -137,7 +137,7 @@ def _alphabet(tokenizer: Tokenizer, texts: list[str], room: int) -> tuple[list[s
     if len(kept) < len(counts):
         logging.warning(
             "tokenizer: vocab_size has room for the %d most frequent of %d characters; words with another "
-            "one are unknown, in %.2f %% of the places of the training texts",
+            "one are unknown: %.2f %% of the characters of the training texts",
             *(len(kept), len(counts), 100 * (1 - sum(counts[c] for c in kept) / counts.total())),
         )
     return sorted(kept), sorted(inside.intersection(kept))
@@ -166,7 +166,7 @@ def unknown_share(tokenizer: Tokenizer, texts: list[str]) -> float:
 
 
 def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
-    """Return whether the tokenizer's normaliser deletes vowel signs, for which Bengali ones stand."""
+    """Return whether the tokenizer's normaliser deletes vowel signs, tried on Bengali ones."""
     if tokenizer.normalizer is None:
         return False
     return len(tokenizer.normalizer.normalize_str(VOWEL_SIGNS)) < len(VOWEL_SIGNS)
@@ -216,7 +216,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_length: int) -> No
     """Write a tokenizer as the tokenizer.json of an artifact, without padding and truncation.
 
     Beside it goes a tokenizer_config.json, without which transformers' AutoTokenizer builds another tokenizer
-    of the same vocabulary: that of the class which config.json's model_type stands for.
+    of the same vocabulary: that of the class which config.json's model_type names.
     """
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -228,7 +228,7 @@ def tokenizer_config(tokenizer: Tokenizer, max_length: int) -> dict[str, Any]:
     """Return what tokenizer_config.json must say for AutoTokenizer to take tokenizer.json as it is.
 
     Special tokens are named by their role; none that are not special in tokenizer.json, where AutoTokenizer
-    would make them so. `max_length`: tokens, where it cuts if it is told to.
+    would make them so. `max_length`: where it cuts, in tokens, if asked to.
     """
     special = {t.content for t in tokenizer.get_added_tokens_decoder().values() if t.special}
     special_tokens = {

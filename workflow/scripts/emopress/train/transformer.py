@@ -13,83 +13,47 @@ from emopress.train.published_classifier import load_classifier, usable_config
 
 
 def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
-    from transformers import BertConfig, DistilBertConfig, ElectraConfig
+    from transformers import AutoConfig
 
-    common: dict[str, Any] = {
+    kind, width, heads, dropout = (
+        init[key] for key in ("architecture", "width", "heads", "dropout")
+    )
+    settings: dict[str, Any] = {
         "vocab_size": vocab_size,
         "max_position_embeddings": max_length,
         "pad_token_id": pad,
-    }
-    dropout = init["dropout"]
-    if init["architecture"] in DECODERS:
-        return _scratch_decoder(init, common)
-    if init["architecture"] == "distilbert":
-        return DistilBertConfig(
-            n_layers=init["layers"],
-            dim=init["width"],
-            n_heads=init["heads"],
-            hidden_dim=init["ffn"],
-            dropout=dropout,
-            attention_dropout=dropout,
-            seq_classif_dropout=dropout,
-            **common,
-        )
-    shape: dict[str, Any] = {
         "num_hidden_layers": init["layers"],
-        "hidden_size": init["width"],
-        "num_attention_heads": init["heads"],
-        "intermediate_size": init["ffn"],
-        "hidden_dropout_prob": dropout,
-        "attention_probs_dropout_prob": dropout,
+        "hidden_size": width,
+        "num_attention_heads": heads,
     }
-    if init["architecture"] == "electra":
-        return ElectraConfig(embedding_size=init["width"], **shape, **common)
-    return BertConfig(**shape, **common)
-
-
-def _scratch_decoder(init: dict[str, Any], common: dict[str, Any]) -> Any:
-    from transformers import GemmaConfig, LlamaConfig, MistralConfig
-
-    kinds = {"gemma": GemmaConfig, "mistral": MistralConfig, "llama": LlamaConfig}
-    heads = init["heads"]
-    return kinds[init["architecture"]](
-        num_hidden_layers=init["layers"],
-        hidden_size=init["width"],
-        num_attention_heads=heads,
-        num_key_value_heads=init.get("kv_heads", heads),
-        head_dim=init.get("head_size", init["width"] // heads),
-        intermediate_size=init["ffn"],
-        attention_dropout=init["dropout"],
-        use_cache=False,
-        **common,
-    )
+    if kind in DECODERS:
+        settings |= {
+            "num_key_value_heads": init.get("kv_heads", heads),
+            "head_dim": init.get("head_size", width // heads),
+            "intermediate_size": init["ffn"],
+            "attention_dropout": dropout,
+        }
+    elif kind == "distilbert":
+        settings |= {"hidden_dim": init["ffn"], "dropout": dropout}
+        settings |= {"attention_dropout": dropout, "seq_classif_dropout": dropout}
+    else:
+        settings |= {"intermediate_size": init["ffn"]}
+        settings |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    if kind == "electra":
+        settings["embedding_size"] = width
+    return AutoConfig.for_model(kind, **settings)
 
 
 def build_transformer(
-    entry: dict[str, Any],
-    *,
-    labels: list[str],
-    vocab_size: int,
-    max_length: int,
-    pad: int,
-    pretrained: Path | None,
+    entry: dict[str, Any], *, labels: list[str], pretrained: Path | None, **sizes: int
 ) -> nn.Module:
     """Return a classifier with one logit per label for a transformer entry of the config.
 
-    The labels stand in the model's config in their order. UserError if the checkpoint in
-    `pretrained` is of an architecture that emopress does not know, has fewer embedding rows than
-    the tokenizer has entries, or fewer positions than `max_length`; or as `load_classifier`.
+    `sizes` are those of `classifier_config`, and so are the errors; or as `load_classifier`.
     """
     from transformers import AutoModelForSequenceClassification
 
-    config = classifier_config(
-        entry,
-        labels=labels,
-        vocab_size=vocab_size,
-        max_length=max_length,
-        pad=pad,
-        pretrained=pretrained,
-    )
+    config = classifier_config(entry, labels=labels, pretrained=pretrained, **sizes)
     if pretrained is None:
         return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
     return load_classifier(pretrained, config, entry=entry, labels=labels)
@@ -104,19 +68,28 @@ def classifier_config(
     pad: int,
     pretrained: Path | None,
 ) -> Any:
-    """Return transformers' config of the classifier that `build_transformer` describes, with its errors.
+    """Return transformers' config of a classifier, which lists the labels in their order.
 
     A decoder reads a text's class off the last token that is not `pad`, so its config names it.
+    UserError if the checkpoint in `pretrained` is of an architecture that emopress does not know, has
+    fewer embedding rows than the tokenizer has entries, or fewer positions than `max_length`.
     """
-    from transformers import AutoConfig
-
-    names = {"id2label": dict(enumerate(labels)), "label2id": {n: i for i, n in enumerate(labels)}}
     if "init" in entry:
         config = _scratch_config(entry["init"], vocab_size, max_length, pad)
-        config.id2label, config.label2id = names["id2label"], names["label2id"]
-        return config
-    if pretrained is None:
+    elif pretrained is None:
         raise ValueError("an entry without init needs its fetched checkpoint")
+    else:
+        config = _published_config(pretrained, vocab_size, max_length)
+    if config.model_type in DECODERS:
+        config.pad_token_id, config.use_cache = pad, False
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {name: index for index, name in enumerate(labels)}
+    return config
+
+
+def _published_config(pretrained: Path, vocab_size: int, max_length: int) -> Any:
+    from transformers import AutoConfig
+
     with usable_config(pretrained):
         config = AutoConfig.from_pretrained(
             pretrained, local_files_only=True, trust_remote_code=False
@@ -135,9 +108,6 @@ def classifier_config(
             f"{pretrained}: max_length is {max_length}, the checkpoint has "
             f"{config.max_position_embeddings} positions"
         )
-    config.id2label, config.label2id = names["id2label"], names["label2id"]
-    if config.model_type in DECODERS:
-        config.pad_token_id, config.use_cache = pad, False
     return config
 
 
