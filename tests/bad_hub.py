@@ -243,8 +243,8 @@ MISFITS = {
     ),
     "weights that overflowed": (
         _overflown,
-        "{path}: embeddings.LayerNorm.bias has numbers that are not finite; the checkpoint is of a training that "
-        "failed, or was converted to fp16",
+        "{path}: embeddings.LayerNorm.bias has numbers that are not finite; the checkpoint is of a failed "
+        "training run, or was converted to fp16",
     ),
     "a config.json that transformers does not read": (
         _said(num_attention_heads=3),

@@ -1,4 +1,4 @@
-"""The memory of a training, against hand-computed values, counted parameters and published figures."""
+"""The memory of a training run, against hand-computed values, counted parameters and published figures."""
 
 import stat
 import subprocess

@@ -63,7 +63,7 @@ def machine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def arguments(few, training, tmp_path_factory):
-    """The arguments of a training without dropout, 8 batches an epoch of which the last has one text."""
+    """The arguments of a training run without dropout, 8 batches an epoch of which the last has one text."""
     folder = tmp_path_factory.mktemp("parallel")
     pandas.read_parquet(few.train)[:57].to_parquet(folder / "train.parquet")
     init = {"architecture": "bert", "layers": 1, "width": 16, "heads": 2, "ffn": 32, "dropout": 0.0}
