@@ -48,7 +48,6 @@ def test_beside_the_predictions(monkeypatch, tmp_path):
     noise = pandas.concat([frame[["id"]].assign(noise=0.5, text=["x y z", "x"])])
     noise.to_parquet(tmp_path / "noise.parquet")
     monkeypatch.setattr("emopress.measure.predict.load", lambda *_, **__: Told())
-    monkeypatch.setattr("emopress.measure.predict.OnnxClassifier", Told)
     predict_splits(
         bundle=tmp_path,
         splits={name: tmp_path / f"{name}.parquet" for name in ("validation", "test")},

@@ -23,8 +23,9 @@ def snakemake():
 def plan(snakemake, tmp_path):
     """Return a function that plans a study in an empty folder.
 
-    It takes a config (a dict, or the path of one, or a list of paths) and targets and returns `rules`, `jobs` as (rule,
-    wildcards), `counts` of jobs per rule, and the rules of those `needed`. With `executor="local"` these have run.
+    It takes a config (a dict, or the path of one, or a list of paths) and targets and returns `rules`, `jobs`
+    as (rule, wildcards), `counts` of jobs per rule, the rules of those `needed`, and the files of all (`made`)
+    and of those needed (`to_make`). With `executor="local"` these have run.
     Errors come out as the exceptions they are.
     """
     types = snakemake.types
@@ -52,6 +53,9 @@ def plan(snakemake, tmp_path):
                 jobs=jobs,
                 counts=Counter(name for name, _ in jobs),
                 needed={job.rule.name for job in inner.dag.jobs if inner.dag.needrun(job)},
+                to_make={
+                    str(f) for job in inner.dag.jobs if inner.dag.needrun(job) for f in job.output
+                },
                 rules=list(inner.rules),
                 made={str(f) for job in inner.dag.jobs for f in job.output},
             )

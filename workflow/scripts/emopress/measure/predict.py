@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas
@@ -13,8 +13,10 @@ from emopress.errors import UserError
 from emopress.measure.cut import count_cut
 from emopress.measure.prediction_columns import PREDICTED
 from emopress.runtime.load import load
-from emopress.runtime.onnxruntime import OnnxClassifier
 from emopress.tasks import MULTI, decided, probabilities
+
+if TYPE_CHECKING:
+    from emopress.runtime.onnxruntime import OnnxClassifier
 
 # The cross-entropy of a token is -log p(token | true label, tokens before it). Only models with the same
 # tokenizer can be compared by it.
@@ -71,9 +73,9 @@ def predict_splits(
         if cross_entropy is None:
             logits = classifier.predict_logits(texts, batch_size=batch_size, progress=True)
         else:
-            assert isinstance(classifier, OnnxClassifier)  # as all generative bundles are
+            generative = cast("OnnxClassifier", classifier)  # all generative bundles run there
             truth = table["label"].tolist()
-            logits, nats = scored(classifier, texts, truth, batch_size=batch_size)
+            logits, nats = scored(generative, texts, truth, batch_size=batch_size)
             costs.append({"split": name, "noise": share, **distribution(nats)})
         frame = pandas.DataFrame(
             {"id": table["id"], "split": name, "noise": share, "label": table["label"]}
@@ -103,7 +105,7 @@ def noisy_tables(path: Path, test: pandas.DataFrame) -> Iterator[tuple[float, pa
 
 
 def scored(
-    classifier: OnnxClassifier, texts: list[str], truth: Sequence[int], *, batch_size: int
+    classifier: "OnnxClassifier", texts: list[str], truth: Sequence[int], *, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the logits [N, C] of raw texts, and the cross-entropy of all their tokens under their labels.
 

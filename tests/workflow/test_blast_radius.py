@@ -1,0 +1,114 @@
+"""What a comment in a module makes again: what that module shapes, and nothing else.
+
+The plan of a study whose files are all there, though empty, after a change in a copy of the library.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emopress.jobs import code as closure
+from emopress.runtime.load import RUNTIMES
+
+TRAIN = {"epochs": 1, "learning_rate": 0.01}
+LSTM = {"family": "lstm", "kind": "discriminative", "width": 8, "state": 8, "train": TRAIN}
+LSTM["tokenizer"] = {"train": "wordpiece", "vocab_size": 300}
+KD_DENSE = {"kind": "distill", "student": "dense", "train": TRAIN}
+CHECKPOINT = "/checkpoint/checkpoint.json"
+# They read the logits of the model before them, a transformer.
+STUDENTS = {"tiny+kd-micro", "tiny+kd-dense", "tiny+trim+kd-layer", "tiny+trim+kd-layer+cut50"}
+TRAINED = {"tiny", "tiny+mag50", "tiny+trim", "tiny+low-rank", "tiny+low-rank+qat8", "tiny+lora"}
+MODULES = {  # of a pass of the study
+    "compress/prune_magnitude.py": "mag50",
+    "compress/prune_structured.py": "cut50",
+    "compress/qat.py": "qat8",
+    "compress/trim.py": "trim",
+    "compress/adapt.py": "lora",
+    "bundle/quantize_half.py": "fp16",
+    "dense/quantize.py": "q4",
+}
+ALL = {"linear", "dense", "lstm", *STUDENTS, *TRAINED}
+
+
+@pytest.fixture
+def after(plan, miniature, tmp_path, monkeypatch):
+    """Return a function: the files that a finished study makes again after a comment in some modules.
+
+    Its `made` are all files of the study.
+    """
+    library = tmp_path / "scripts"
+    shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(closure, "SCRIPTS", library)
+    miniature["models"]["lstm"] = LSTM
+    miniature["passes"]["kd-dense"] = KD_DENSE
+    miniature["study"][0]["variants"] += ["lstm", "tiny+kd-dense"]
+    made = plan(miniature, "report").made
+    stamps, kept = tmp_path / closure.STAMPS, tmp_path / "kept"
+    shutil.copytree(stamps, kept)
+    end = max(path.stat().st_mtime for path in stamps.iterdir()) + 1
+    for path in (tmp_path / name for name in made):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (end, end))
+
+    def changed(*modules):
+        before = {library / "emopress" / name: None for name in modules}
+        for path in before:
+            before[path] = path.read_bytes()
+            path.write_bytes(before[path] + b"\n# a comment\n")
+        closure._imports.cache_clear()
+        files = plan(miniature, "report").to_make
+        for path, text in before.items():
+            path.write_bytes(text)
+        shutil.rmtree(stamps)
+        shutil.copytree(kept, stamps)
+        return files
+
+    changed.made = made
+    assert changed() == set()
+    return changed
+
+
+def variants(files):
+    """Return the variants of which a checkpoint is among some files."""
+    return {Path(name).parts[2] for name in files if name.endswith(CHECKPOINT)}
+
+
+def modules_of(room):
+    """Return all modules of a room."""
+    package = closure.SCRIPTS / "emopress"
+    return [path.relative_to(package) for path in (package / room).rglob("*.py")]
+
+
+def test_no_model_is_made_again_for_what_is_around_jobs_or_tells_of_them(after):
+    """The progress bar and the trackers are in the room `jobs`, for which nothing at all is made again."""
+    assert variants(after.made) == ALL
+    assert after(*modules_of("jobs")) == set()
+    for room in ("report", "card", "cli", "study"):
+        assert variants(after(*modules_of(room))) == set(), room
+
+
+def test_no_model_is_made_again_for_a_runtime_but_students_of_a_teacher_in_it(after):
+    for runtime, name in RUNTIMES.items():
+        module = name.split(":")[0].removeprefix("emopress.").replace(".", "/")
+        files = after(f"{module}.py")
+        assert variants(files) == (STUDENTS if runtime == "onnxruntime" else set()), runtime
+        evaluated = {Path(name).parts[2] for name in files if name.endswith("predictions.parquet")}
+        assert "tiny+auto" in evaluated, "a search's choice may run in any"
+        own = {"tiny": "onnxruntime", "lstm": "onnxruntime", "linear": "linear", "dense": "dense"}
+        assert evaluated & set(own) == {model for model, needs in own.items() if needs == runtime}
+
+
+def test_all_models_are_made_again_for_the_training_loop(after):
+    assert variants(after("train/loop.py")) == ALL - {"linear"}  # scikit-learn's
+
+
+def test_a_pass_and_what_hangs_from_it_are_made_again_for_its_module(after):
+    def of_variants(files):
+        return {name for name in files if name.startswith("results/demo-en/")}
+
+    for module, step in MODULES.items():
+        expected = {f for f in of_variants(after.made) if step in Path(f).parts[2].split("+")}
+        assert of_variants(after(module)) == expected, module
