@@ -9,9 +9,7 @@ min_version("9.0")
 include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/compress.smk"
-include: "workflow/rules/bundle.smk"
+include: "workflow/rules/make.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 

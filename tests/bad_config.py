@@ -37,8 +37,8 @@ SMALL = {
     "source": {"files": [{"name": "demo-en.csv", "path": "data/demo/demo-en.csv"}]},
 }
 RESERVED = (
-    "give the data set another name; reserved are: checksums, data, details.json, figures, flips, logs, models, "
-    "readme.md, recommendation.json, report.html, report.md, rulegraph.mmd, seeds.csv, "
+    "give the data set another name; reserved are: benchmarks, checksums, data, details.json, figures, flips, "
+    "logs, models, readme.md, recommendation.json, report.html, report.md, rulegraph.mmd, seeds.csv, "
     "statistics, summary.csv, summary.parquet, summary.tex, timing, tokenizers, tracking, vectors"
 )
 

@@ -109,7 +109,9 @@ def demo(copy: Path) -> None:
     static = sum(v.endswith("int8-static") for b in config["study"] for v in b["variants"])
     trials = 1  # tiny+trim+int8-static, which the search tries
     good = again == {"quantize": static + trials, "predict": static + trials + 1, "search": 1}
-    good &= not {"finetune", "distill", "prune", "train_linear", "export", "qat"} & set(counts)
+    good &= not {"finetune", "distill", "prune_magnitude", "train_linear", "export", "qat"} & set(
+        counts
+    )
     line(
         "one pass's parameter changed: quantize + predict reruns",
         f"{again['quantize']} + {again['predict']} jobs",

@@ -67,7 +67,7 @@ def transformer(common, filled, training):
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
     step = filled("transformer", init=shape, tokenizer=tokenizer, train=train)
     sources = {"pretrained": None, "pretrained_tokenizer": None}
-    return partial(finetune, entry=step, step=step, **sources, **common)
+    return partial(finetune, step=step, **sources, **common)
 
 
 def job(make, ready):

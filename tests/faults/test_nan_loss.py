@@ -71,7 +71,7 @@ def test_lstm(common, filled, diverging, kind):
 
     more = {"label_width": 4} if kind == "generative" else {}
     step = filled("lstm", kind=kind, width=8, state=8, tokenizer=TOKENIZER, train=diverging, **more)
-    stopped(train_lstm, entry=step, step=step, pretrained_tokenizer=None, **common)
+    stopped(train_lstm, step=step, pretrained_tokenizer=None, **common)
 
 
 def test_transformer(common, filled, diverging):
@@ -79,7 +79,7 @@ def test_transformer(common, filled, diverging):
 
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
     step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=diverging)
-    stopped(finetune, entry=step, step=step, pretrained=None, pretrained_tokenizer=None, **common)
+    stopped(finetune, step=step, pretrained=None, pretrained_tokenizer=None, **common)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def parent(common, filled, training, tmp_path):
         "out": tmp_path / "parent",
     }
     sources = {"pretrained": None, "pretrained_tokenizer": None}
-    finetune(entry=step, step=step, **sources, **{**common, **where})
+    finetune(step=step, **sources, **{**common, **where})
     return where["out"]
 
 
@@ -139,8 +139,8 @@ def lesson_of(few, tmp_path, train, entry, filled):
     manifest = {"runtime": "linear", "analyzer": "word", "ngrams": [1, 1], "files": {}}
     manifest |= {"labels": few.labels, "normalise": "none", "recipe": []}
     (tmp_path / "bundle.json").write_text(json.dumps(manifest))
-    step = filled("distill", student="a-name", train=train)
-    return {"step": step, "student": entry, "teacher": tmp_path, "teacher_logits": [logits]}
+    step = {**filled("distill", student="a-name", train=train), "student_model": entry}
+    return {"step": step, "teacher": tmp_path, "teacher_logits": [logits]}
 
 
 def test_what_only_the_last_step_spoils_is_seen_too(common, filled, training):

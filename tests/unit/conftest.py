@@ -99,8 +99,10 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     write_logits(bundles["bert"], few.train, root / "logits.safetensors", threads=1)
     checkpoints["distilled"] = root / "distilled" / "checkpoint"
     finetune(
-        entry=student,
-        step=filled("distill", kind="distill", student="micro", train=training(epochs=1)),
+        step={
+            **filled("distill", kind="distill", student="micro", train=training(epochs=1)),
+            "student_model": student,
+        },
         data=few.data,
         pretrained=None,
         pretrained_tokenizer=None,

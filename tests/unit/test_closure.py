@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from emopress.families import FAMILIES, pass_jobs
 from emopress.jobs import code as closure
 from emopress.jobs.code import code_hash, code_of, stamp_path, write_stamp
+from emopress.passes import PASSES
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -156,14 +158,14 @@ def test_a_module_that_imports_by_name_needs_all_that_it_names(tree):
     assert "emopress/unused.py" not in code_of("emopress.four:make", named=["emopress.one:A"])
 
 
-def modules(script):
+def modules(source):
     library = ROOT / "workflow" / "scripts" / "emopress"
-    paths = {Path(path).resolve() for path in code_of(script)} - {library.parent / script}
+    paths = {Path(path).resolve() for path in code_of(source)} - {library.parent / source}
     return {path.relative_to(library).as_posix() for path in paths}
 
 
 def test_pruning_hangs_from_the_loop_but_not_from_bundles():
-    found = modules("prune.py")
+    found = modules(PASSES["prune magnitude"].job.maker)
     assert {
         "compress/prune_magnitude.py",
         "train/loop.py",
@@ -173,22 +175,26 @@ def test_pruning_hangs_from_the_loop_but_not_from_bundles():
 
 
 def test_fine_tuning_does_not_hang_from_pruning_or_the_report():
-    found = modules("finetune.py")
+    found = modules(FAMILIES["transformer"].train.maker)
     assert "train/losses.py" in found
     assert not any(name.startswith(("compress/", "report/", "measure/")) for name in found)
 
 
-TRAININGS = (
-    *(
-        "finetune.py",
-        "distill.py",
-        "distill_whitebox.py",
-        "adapt.py",
-        "qat.py",
-        "prune.py",
-        "trim.py",
-    ),
-    *("factor.py", "train_lstm.py", "distill_lstm.py", "train_dense.py", "train_linear.py"),
+MAKERS = {job.maker for job, _ in pass_jobs()} - {PASSES["search"].job.maker}
+MAKERS |= {job.maker for row in FAMILIES.values() for job in (row.train, row.export)}
+MAKERS |= {row.export.maker for row in PASSES.values() if row.export}
+
+
+@pytest.mark.parametrize("maker", sorted(MAKERS))
+def test_no_artifact_hangs_from_the_tables(maker):
+    """Else another row, or a word of one, would make every model again."""
+    assert not {"passes.py", "families.py", "recipe.py"} & modules(maker)
+
+
+TRAININGS = sorted(
+    {PASSES["trim"].job.maker}
+    | {job.maker for job, _ in pass_jobs() if "train" in job.takes and "device" in job.takes}
+    | {row.train.maker for row in FAMILIES.values()}
 )
 NOT_TRAINED_WITH = (
     *("report/", "measure/", "card/", "cli/", "study/", "data/languages.py", "data/local_files.py"),
@@ -196,16 +202,19 @@ NOT_TRAINED_WITH = (
 )
 
 
-@pytest.mark.parametrize("script", TRAININGS)
-def test_no_training_hangs_from_what_fetches_reads_or_tells(script):
+@pytest.mark.parametrize("maker", TRAININGS)
+def test_no_training_hangs_from_what_fetches_reads_or_tells(maker):
     """Else a word in a message, or the name of a language, would have every model trained again."""
-    assert not [name for name in modules(script) if name.startswith(NOT_TRAINED_WITH)]
+    assert not [name for name in modules(maker) if name.startswith(NOT_TRAINED_WITH)]
 
 
 RULES = "\n".join(path.read_text("utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
 
 
-@pytest.mark.parametrize("script", sorted(set(re.findall(r'"\.\./scripts/(\w+\.py)"', RULES))))
+SCRIPTS = set(re.findall(r'"\.\./scripts/(\w+\.py)"', RULES)) - {"make.py"}  # which calls makers
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
 def test_every_script_of_a_rule_has_library_code(script):
     assert f'code_of("{script}")' in RULES
     assert {"errors.py", "__init__.py"} <= modules(script)

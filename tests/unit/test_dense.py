@@ -516,7 +516,6 @@ def distilled(demo, filled, training, teacher, tmp_path):
         step = filled("distill", name="kd", kind="distill", student="small", alpha=alpha)
         train_dense(
             step={**step, "train": settings, "student_model": student},
-            student=student,
             data=corpus.data,
             seed=0,
             device="cpu",

@@ -21,7 +21,6 @@ def transformer(out, few, training, seed):
         "train": training(epochs=1, learning_rate=0.001),
     }
     finetune(
-        entry=entry,
         step=entry,
         data=few.data,
         seed=seed,

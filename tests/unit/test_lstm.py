@@ -199,9 +199,8 @@ def trained(tmp_path_factory, demo, steps):
     return train
 
 
-def run(step, corpus, folder, *, seed=0, name="checkpoint", entry=None, **more):
+def run(step, corpus, folder, *, seed=0, name="checkpoint", **more):
     train_lstm(
-        entry=entry or step,
         step=step,
         data=corpus.data,
         seed=seed,
@@ -379,11 +378,11 @@ def test_a_student_learns_its_teachers_logits(trained, few, filled, training, st
     write_logits(teacher, few.train, tmp_path / "logits.safetensors", threads=1)
     train = training(epochs=1, learning_rate=0.01)
     step = filled("distill", name="kd", kind="distill", student="student", train=train)
+    student = {key: value for key, value in steps(DISCRIMINATIVE).items() if key != "train"}
     folder = run(
-        step,
+        {**step, "student_model": student},
         few,
         tmp_path,
-        entry={key: value for key, value in steps(DISCRIMINATIVE).items() if key != "train"},
         teacher=teacher,
         teacher_logits=[tmp_path / "logits.safetensors"],
     )

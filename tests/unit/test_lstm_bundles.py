@@ -57,7 +57,7 @@ def made(tmp_path_factory, train, filled):
         settings = {"calibration": {"texts": 30}, **changes}
         step = filled(method, name="q", kind="quantize", method=method, **settings)
         out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}{place}"
-        quantize_lstm(checkpoint=checkpoints[kind], step=step, seed=seed, train=train, out=out)
+        quantize_lstm(parent=checkpoints[kind], step=step, seed=seed, train=train, out=out)
         return checkpoints[kind], out
 
     return make

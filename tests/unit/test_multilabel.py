@@ -57,7 +57,6 @@ def made(tmp_path_factory, sets, filled, training):
     entry = {**ENTRY, "train": settings}
     more = {"device": "cpu", "pretrained": None, "pretrained_tokenizer": None}
     finetune(
-        entry=entry,
         step={"name": "tiny", **entry},
         run=TrainingRun(root / "state", code="tests"),
         out=folders["tiny"] / "checkpoint",
@@ -67,8 +66,10 @@ def made(tmp_path_factory, sets, filled, training):
     export_transformer(folders["tiny"] / "checkpoint", folders["tiny"] / "bundle")
     write_logits(folders["tiny"] / "bundle", files["train"], root / "logits", threads=1)
     finetune(
-        entry=entry,
-        step=filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
+        step={
+            **filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
+            "student_model": entry,
+        },
         teacher=folders["tiny"] / "bundle",
         teacher_logits=[root / "logits"],
         run=TrainingRun(root / "state", code="tests"),

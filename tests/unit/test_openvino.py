@@ -126,7 +126,6 @@ def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
         "train": training(epochs=6, learning_rate=2e-3),
     }
     finetune(
-        entry=entry,
         step=entry,
         data=demo["en"].data,
         seed=0,

@@ -83,7 +83,6 @@ def arguments(few, training, tmp_path_factory):
         "train": settings,
     }
     return {
-        "entry": entry,
         "step": entry,
         "data": few.data,
         "seed": 3,

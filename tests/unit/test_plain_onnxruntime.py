@@ -70,7 +70,6 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
         train=training(epochs=1),
     )
     finetune(
-        entry=entry,
         step={"name": "tiny", **entry},
         data=data,
         seed=0,

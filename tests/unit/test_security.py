@@ -9,6 +9,7 @@ import yaml
 
 import audit
 from emopress.entries.base import NAME
+from emopress.families import pass_jobs
 from emopress.measure.flips import FORMULA
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def test_rules_build_no_shell_commands():
         )
         for value in re.findall(r"\{([^}]*)\}", command):
             assert value.endswith(":q") or value in ("output.graph", "log")
-    assert "results/rulegraph.mmd" in RULES[-2].read_text("utf-8") + RULES[-3].read_text("utf-8")
+    assert any("results/rulegraph.mmd" in path.read_text("utf-8") for path in RULES)
 
 
 def entries(value, where=""):
@@ -146,7 +147,8 @@ def test_every_environment_file_is_compared_with_the_locks():
     assert sorted(files) == ["emopress.yaml", "openvino.yaml"]
     assert all(f'("{name}", [' in told for name in files)
     rules = "".join(path.read_text("utf-8") for path in RULES)
-    assert set(re.findall(r"envs/(\S+\.yaml)", rules)) == set(files)
+    assert {job.environment for job, _ in pass_jobs()} <= {"emopress", "openvino"}
+    assert set(re.findall(r"envs/(\w+\.yaml)", rules)) == set(files)
 
 
 def test_the_container_has_the_same_environment():

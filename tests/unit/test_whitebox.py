@@ -152,9 +152,10 @@ def test_attention_is_recorded_before_its_dropout(artifacts, encoded, name):
         assert rows[(inputs["attention_mask"] == 0)[:, None, None, :].expand_as(rows)].max() == 0
 
 
-def filled_step(filled, training, **changes):
+def filled_step(filled, training, student_model=None, **changes):
     changes = {"train": training(epochs=1, batch_size=16, learning_rate=0.001), **changes}
-    return filled("distill", kind="distill", **changes)
+    step = filled("distill", kind="distill", **changes)
+    return {**step, "student_model": student_model} if student_model else step
 
 
 def test_a_copy_of_the_teacher_has_nothing_to_learn_inside(artifacts, encoded, filled, training):
@@ -208,9 +209,8 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
     for name, path in logits.items():
         write_logits(artifacts.bundles[name], few.train, path, threads=1)
 
-    def run(out, name="bert", *, entry=None, teachers=(), seed=0, state=None, **changes):
+    def run(out, name="bert", *, teachers=(), seed=0, state=None, **changes):
         distill_whitebox(
-            entry=entry,
             step=filled_step(filled, training, **changes),
             data=few.data,
             seed=seed,
@@ -277,7 +277,7 @@ def test_every_loss_at_once_on_layers_of_the_teacher(artifacts, teach, tmp_path,
 def test_every_loss_at_once_on_a_narrower_student(teach, tmp_path, name):
     """Half the width and one head for two: the projection and the mean over heads."""
     folder = teach.run(
-        tmp_path / "out", name, entry=SMALL, student="small", layer_map="last", **ALL_LOSSES
+        tmp_path / "out", name, student_model=SMALL, student="small", layer_map="last", **ALL_LOSSES
     )
     findings = read_json(folder / "checkpoint.json")["findings"]["a-name"]
     assert findings["student_layers"] == "small"
@@ -369,7 +369,7 @@ def test_teacher_does_not_run_where_its_logits_suffice(teach, tmp_path, monkeypa
 def test_students_of_other_tokens_are_refused(teach, tmp_path):
     entry = {**SMALL, "tokenizer": {"train": "wordpiece", "vocab_size": 150, "lowercase": True}}
     with pytest.raises(UserError, match=r"pass 'a-name': student 'small' .*demo-en-00000"):
-        teach.run(tmp_path / "out", entry=entry, student="small", hidden_weight=1.0)
+        teach.run(tmp_path / "out", student_model=entry, student="small", hidden_weight=1.0)
     assert not (tmp_path / "out").exists()
 
 
@@ -405,8 +405,7 @@ def test_further_teachers_and_the_schedule_reach_black_box_students(
 ):
     def student(out, *teachers, **changes):
         finetune(
-            entry=SMALL,
-            step=filled_step(filled, training, student="small", **changes),
+            step=filled_step(filled, training, student="small", student_model=SMALL, **changes),
             data=few.data,
             seed=0,
             device="cpu",

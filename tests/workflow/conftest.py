@@ -21,7 +21,19 @@ def snakemake():
 
 @pytest.fixture
 def plan(snakemake, tmp_path):
-    """Return a function that plans a study in an empty folder.
+    """Return a function that plans a study in an empty folder."""
+    return planner(snakemake, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def planned_rules(snakemake, tmp_path_factory):
+    """Return all rules of the miniature study by their names, as objects of Snakemake's."""
+    plan = planner(snakemake, tmp_path_factory.mktemp("rules"))
+    return {rule.name: rule for rule in plan(ROOT / "tests" / "miniature.yaml").rules}
+
+
+def planner(snakemake, tmp_path):
+    """Return a function that plans a study in a folder.
 
     It takes a config (a dict, or the path of one, or a list of paths) and targets and returns `rules`, `jobs`
     as (rule, wildcards), `counts` of jobs per rule, the rules of those `needed`, and the files of all (`made`)

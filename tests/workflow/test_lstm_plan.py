@@ -23,10 +23,10 @@ def config(miniature):
 def test_every_rule_makes_its_own(plan, config):
     jobs = plan(config).jobs
     made = {rule: [wildcards for name, wildcards in jobs if name == rule] for rule, _ in jobs}
-    assert {w["lstm"] for w in made["train_lstm"]} == {"disc", "gen"}
-    assert {w["lstm"] for w in made["export_lstm"]} == {"disc", "gen", "gen+kd", "tiny+kd"}
+    assert {w["model"] for w in made["train_lstm"]} == {"disc", "gen"}
+    assert {w["variant"] for w in made["export_lstm"]} == {"disc", "gen", "gen+kd", "tiny+kd"}
     assert len(made["distill_lstm"]) == 2 and "distill" not in made
-    assert [w["encoder"] for w in made["export"]] == ["tiny"]
+    assert [w["variant"] for w in made["export"]] == ["tiny"]
     assert {w["generative"] for w in made["predict_generative"]} == {"gen", "gen+int8-dynamic"}
     assert {w["variant"] for w in made["predict"]} == {"disc", "gen+kd", "tiny", "tiny+kd"}
 

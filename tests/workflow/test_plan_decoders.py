@@ -10,7 +10,7 @@ def test_a_base_is_fetched_and_never_exported_for_itself(plan, capsys):
     found = plan(STUDY)
     bases = [w["model"] for name, w in found.jobs if name == "fetch_model"]
     assert sorted(bases) == ["distilbert", "gemma", "mistral", "mistral-instruct"]
-    exported = {w["encoder"] for name, w in found.jobs if name == "export"}
+    exported = {w["variant"] for name, w in found.jobs if name == "export"}
     assert exported == {"distilbert", "gemma+lora", "mistral+lora", "mistral-instruct+qlora"}
     assert found.counts["adapt"] == 2 * 3 and found.counts["predict"] == 2 * 5
     told = capsys.readouterr().err

@@ -12,9 +12,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def written(plan, miniature):
+def written(planned_rules):
     """Return the patterns of all that rules write below results/, split at the slashes."""
-    files = [str(f) for rule in plan(miniature).rules for f in (*rule.output, *rule.log)]
+    rules = planned_rules.values()
+    files = [str(f) for rule in rules for f in (*rule.output, *rule.log)]
+    files += [str(rule.benchmark) for rule in rules if rule.benchmark]
     return [Path(f).relative_to(RESULTS).parts for f in files]
 
 

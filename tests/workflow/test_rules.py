@@ -1,75 +1,114 @@
-"""House rules for rules: what each must state."""
+"""House rules for rules, seen in what is planned: what each must state, and that the tables' rows are rules."""
 
-import re
+import inspect
 from pathlib import Path
 
 import pytest
 
+from emopress.families import FAMILIES, pass_jobs
+from emopress.jobs.code import stamp_path
+from emopress.jobs.makers import maker_of
+from emopress.passes import PASSES
+
 ROOT = Path(__file__).parents[2]
 TARGETS = {"report", "bundles", "data"}
+SCRIPTS = ROOT / "workflow" / "scripts"
+# What the rules of the tables hand to makers beside `Job.takes`.
+OF_PASSES = {"step", "seed", "threads", "run", "out"}
 
 
-def blocks():
-    """Return the text of every rule by its name."""
-    found = {}
-    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for part in re.split(r"^(?=rule |use rule )", path.read_text("utf-8"), flags=re.MULTILINE)[
-            1:
-        ]:
-            if part.startswith("rule "):
-                found[re.match(r"rule (\w+):", part).group(1)] = part
-    return found
+class Variant(dict):
+    """Wildcards as a rule's functions take them."""
 
 
-def derived():
-    """Return the names of the rules that change some of another rule (`use rule A as B with`)."""
-    texts = (path.read_text("utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    return [
-        name for text in texts for name in re.findall(r"^use rule \w+ as (\w+) with:", text, re.M)
-    ]
+@pytest.fixture(scope="module")
+def rules(planned_rules):
+    """All rules but those that only name targets, by their names."""
+    return {name: rule for name, rule in planned_rules.items() if name not in TARGETS}
 
 
-RULES, DERIVED = blocks(), derived()
+def jobs():
+    """Return every job of the two tables, by the name of its rule."""
+    of_families = [job for row in FAMILIES.values() for job in (row.train, row.export)]
+    exports = [row.export for row in PASSES.values() if row.export]
+    return {job.rule: job for job in [*of_families, *exports, *(job for job, _ in pass_jobs())]}
 
 
-@pytest.fixture
-def rules(plan, miniature):
-    return {rule.name: rule for rule in plan(miniature).rules}
+def test_every_rule_has_what_a_rule_states(rules):
+    assert len(rules) > 40
+    for name, rule in rules.items():
+        assert rule.message and rule.conda_env, name
+        assert [str(log) for log in rule.log] and str(rule.log[0]).startswith("results/logs/"), name
+        assert str(rule.benchmark).startswith(f"results/benchmarks/{name}"), name
+        assert {"_cores", "mem_mb", "runtime"} <= rule.resources.keys(), name
+        assert bool(rule.script) != bool(rule.shellcmd) and not rule.is_run, name
+        assert "context" in dict(rule.params._allitems()) or rule.shellcmd, name
 
 
-def test_rules_are_those_that_are_planned_with(rules):
-    assert set(rules) == {*RULES, *DERIVED} | TARGETS
+def test_a_rule_logs_and_counts_under_its_own_name(rules):
+    for name, rule in rules.items():
+        log, benchmark = (Path(str(path)) for path in (rule.log[0], rule.benchmark))
+        assert name in (log.parts[2], log.stem) and name in (benchmark.parts[2], benchmark.stem)
+        inner = [
+            path.with_suffix("").relative_to(path.parts[0]).parts[1:] for path in (log, benchmark)
+        ]
+        assert inner[0] == inner[1], name
 
 
-def test_every_rule_has_log_message_and_named_files(rules):
-    for name in (*RULES, *DERIVED):
-        rule = rules[name]
-        assert rule.log, name
-        assert rule.message, name
+def test_every_file_of_a_rule_has_a_name(rules):
+    for name, rule in rules.items():
         for files in (rule.input, rule.output):
             for key, value in files._allitems():
-                assert key or "<function" in str(value), (
-                    f"{name}: {value} has no name"
-                )  # unpack() names them
+                unpacked = getattr(value, "flags", {}).get("unpack") or callable(value)
+                assert key or unpacked, f"{name}: {value} has no name"
 
 
-def test_every_script_rule_takes_its_library_code_as_input(rules):
-    assert all("code" in dict(rules[name].input._allitems()) for name in DERIVED)
-    for name, text in RULES.items():
-        if "script:" in text:
-            assert "code" in dict(rules[name].input._allitems()), name
-            script = re.search(r'"\.\./scripts/(\w+\.py)"', text).group(1)
-            assert f'code_of("{script}")' in text, name
+def test_every_rule_with_a_script_takes_its_library_code_as_input(rules):
+    for name, rule in rules.items():
+        if not rule.script:
+            continue
+        script, code = Path(rule.script).name, dict(rule.input._allitems())["code"]
+        maker = dict(rule.params._allitems()).get("maker")
+        assert (script == "make.py") == (maker is not None), name
+        if callable(code):  # which of its runtimes a job needs, its bundle decides
+            code = code(Variant(variant="linear"))
+        assert Path(str(code)).stem.startswith(stamp_path(maker or script).stem), name
+        assert (SCRIPTS / script).is_file(), name
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_directives(name):
-    text = RULES[name]
-    stated = set(re.findall(r"^    (\w+):", text, flags=re.MULTILINE))
-    assert {"output", "log", "threads", "message", "conda"} <= stated
-    assert {"script", "shell"} & stated and "run" not in stated
+def test_the_rules_of_the_tables_are_planned_with_what_their_rows_say(rules):
+    for name, job in jobs().items():
+        rule = rules[name]
+        assert rule.resources["runtime"] == job.cost.runtime, name
+        assert f"envs/{job.environment}.yaml" in str(rule.conda_env) or name == "search"
+        if name != "search":  # whose rule is written out
+            params = dict(rule.params._allitems())
+            assert (params["maker"], params["cached"]) == (job.maker, job.cached), name
+            assert rule.resources["_cores"] == job.cost.threads, name
+
+
+def test_rows_that_share_a_rule_read_and_leave_the_same():
+    for sort, row in PASSES.items():
+        shared = [other for other in PASSES.values() if other.job == row.job and row.job]
+        assert len({(other.reads, other.leaves, other.export) for other in shared}) <= 1, sort
+    assert len({job.rule for job in jobs().values()}) == len({*map(repr, jobs().values())})
+
+
+@pytest.mark.parametrize("job", jobs().values(), ids=lambda job: job.rule)
+def test_a_maker_takes_what_its_row_hands_it(job):
+    """Or the job would fail after all that comes before it was made."""
+    parameters = inspect.signature(maker_of(job.maker)).parameters
+    if job.rule == "search":
+        return
+    handed = {*job.takes} - {"pretrained"}
+    reads = {"parent", "teacher", "checkpoint"}
+    assert handed <= set(parameters), job.rule
+    for name, parameter in parameters.items():
+        known = name in handed | reads | OF_PASSES
+        assert known or parameter.default is None, f"{job.maker}: nothing hands it {name}"
+    assert job.maker.endswith(f":{job.rule}") or job.doing == "distil" or job.rule == "finetune"
 
 
 def test_no_script_reads_the_config():
-    for path in (ROOT / "workflow" / "scripts").rglob("*.py"):
+    for path in SCRIPTS.rglob("*.py"):
         assert "snakemake.config" not in path.read_text("utf-8"), path

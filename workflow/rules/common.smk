@@ -61,8 +61,6 @@ def any_of(names):
 
 
 TRANSFORMERS = STUDY.model_names("transformer")
-LINEARS = STUDY.model_names("linear")
-DENSES = STUDY.model_names("dense")
 LSTMS = STUDY.model_names("lstm")
 GENERATIVES = [name for name in LSTMS if STUDY.generative(name)]
 # A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
@@ -70,31 +68,31 @@ TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
 # A pass that another model comes out of is none of these.
 SAME_MODEL = [name for name, entry in STUDY.passes.items() if not entry.get("student")]
-TRAINED_PASS = rf"(\+({any_of(TRAINED)}))"
-QUANTIZED_PASS = rf"(\+({any_of(QUANTIZED)}))"
-# Of what family a model is, is decided by the last training.
-TO_DENSE, TO_LSTM = STUDY.distilled_into("dense"), STUDY.distilled_into("lstm")
-TO_TRANSFORMER = [name for name in TRAINED if name not in TO_DENSE + TO_LSTM]
+# Regular expressions for variants whose checkpoints and bundles a pass can be applied to.
+CHAIN = rf"({any_of(STUDY.models)})(\+({any_of(TRAINED)}))*"
+ANY_CHAIN = rf"{CHAIN}(\+({any_of(QUANTIZED)}))?"
 # Jobs that may open a bundle of the OpenVINO runtime need its packages.
 ENVIRONMENT = "../../envs/emopress.yaml"
 RUNTIMES = "../../envs/openvino.yaml" if STUDY.pass_names("openvino") else ENVIRONMENT
 
 
-def names_of(*sorts):
-    """Return the regular expression for the names of the passes of some sorts."""
-    return any_of(STUDY.pass_names(*sorts))
+def ending_in(family):
+    """Return the regular expression for variants with a checkpoint of a model of this family.
+
+    The last training that made a new model decides.
+    """
+    models = any_of(STUDY.model_names(family))
+    into = any_of(STUDY.trained_into(family))
+    same = any_of(name for name in TRAINED if name in SAME_MODEL)
+    return rf"(({models})|{CHAIN}\+({into}))(\+({same}))*"
 
 
 wildcard_constraints:
     dataset=any_of(STUDY.datasets),
     seed=r"\d+",
-    model=any_of(TRANSFORMERS),
-    linear=any_of(LINEARS),
-    dense=any_of(DENSES),
-    lstm=any_of(LSTMS),
+    model=any_of(STUDY.models),
     step=any_of(STUDY.passes),
-    parent=rf"({any_of(STUDY.models)}){TRAINED_PASS}*",
-    encoder=rf"({any_of(TRANSFORMERS)})|({any_of(STUDY.models)}){TRAINED_PASS}*\+({any_of(TO_TRANSFORMER)})",
+    parent=CHAIN,
     generative=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
@@ -129,21 +127,6 @@ def legal_parent(wildcards):
     for problem in recipe.problems(variant, STUDY.models, STUDY.passes):
         raise WorkflowError(f"variant {variant!r}: {problem}")
     return wildcards.parent
-
-
-def parent_checkpoint(wildcards):
-    return checkpoint_of(wildcards.dataset, legal_parent(wildcards), wildcards.seed)
-
-
-def parent_bundle(wildcards):
-    return bundle_of(wildcards.dataset, legal_parent(wildcards), wildcards.seed)
-
-
-def parent_logits(wildcards):
-    """Return the parent's logits as an input, for passes that distil from it while they train."""
-    if "distill" not in STUDY.passes[wildcards.step]:
-        return {}
-    return {"logits": logits_of(wildcards.dataset, wildcards.parent, wildcards.seed)}
 
 
 def memory(mb, processes=1):

@@ -91,6 +91,8 @@ rule fetch_data:
         manifest="results/data/{dataset}/raw/manifest.json",
     log:
         "results/logs/fetch_data/{dataset}.log",
+    benchmark:
+        "results/benchmarks/fetch_data/{dataset}.tsv"
     localrule: True
     conda:
         ENVIRONMENT
@@ -126,6 +128,8 @@ rule prepare_data:
         counts="results/data/{dataset}/counts.json",
     log:
         "results/logs/prepare_data/{dataset}.log",
+    benchmark:
+        "results/benchmarks/prepare_data/{dataset}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -154,6 +158,8 @@ rule describe_data:
         ),
     log:
         "results/logs/describe_data/{dataset}.log",
+    benchmark:
+        "results/benchmarks/describe_data/{dataset}.tsv"
     localrule: True
     conda:
         ENVIRONMENT
@@ -191,6 +197,8 @@ rule fetch_vectors:
         manifest="results/vectors/{file}/manifest.json",
     log:
         "results/logs/fetch_vectors/{file}.log",
+    benchmark:
+        "results/benchmarks/fetch_vectors/{file}.tsv"
     wildcard_constraints:
         file=any_of(VECTOR_FILES),
     localrule: True
@@ -229,6 +237,10 @@ rule fetch_model:
         manifest="results/models/{model}/pretrained.json",
     log:
         "results/logs/fetch_model/{model}.log",
+    benchmark:
+        "results/benchmarks/fetch_model/{model}.tsv"
+    wildcard_constraints:
+        model=any_of(TRANSFORMERS),
     localrule: True
     conda:
         ENVIRONMENT
@@ -258,6 +270,8 @@ rule fetch_tokenizer:
         manifest="results/tokenizers/{model}/pretrained.json",
     log:
         "results/logs/fetch_tokenizer/{model}.log",
+    benchmark:
+        "results/benchmarks/fetch_tokenizer/{model}.tsv"
     wildcard_constraints:
         model=any_of(TRANSFORMERS + LSTMS),
     localrule: True

@@ -47,6 +47,8 @@ rule noise:
         noise="results/data/{dataset}/noise.parquet",
     log:
         "results/logs/noise/{dataset}.log",
+    benchmark:
+        "results/benchmarks/noise/{dataset}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -75,6 +77,8 @@ rule predict:
         cut="results/{dataset}/{variant}/seed{seed}/cut.json",
     log:
         "results/logs/predict/{dataset}/{variant}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/predict/{dataset}/{variant}.seed{seed}.tsv"
     conda:
         RUNTIMES
     threads: 1
@@ -112,6 +116,8 @@ use rule predict as predict_generative with:
         cross_entropy="results/{dataset}/{generative}/seed{seed}/cross-entropy.json",
     log:
         "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/predict_generative/{dataset}/{generative}.seed{seed}.tsv"
     resources:
         mem_mb=memory(3000),
         runtime=120,
@@ -137,6 +143,8 @@ rule time:
         timing="results/timing/{dataset}.json",
     log:
         "results/logs/time/{dataset}.log",
+    benchmark:
+        "results/benchmarks/time/{dataset}.tsv"
     conda:
         RUNTIMES
     threads: TIMING_THREADS
@@ -186,6 +194,8 @@ rule judge:
         ),
     log:
         "results/logs/judge/{dataset}.log",
+    benchmark:
+        "results/benchmarks/judge/{dataset}.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -81,6 +81,8 @@ rule aggregate:
         recommendation="results/recommendation.json",
     log:
         "results/logs/aggregate.log",
+    benchmark:
+        "results/benchmarks/aggregate.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -110,6 +112,8 @@ rule rulegraph:
         graph="results/rulegraph.mmd",
     log:
         "results/logs/rulegraph.log",
+    benchmark:
+        "results/benchmarks/rulegraph.tsv"
     localrule: True
     conda:
         ENVIRONMENT
@@ -165,6 +169,8 @@ rule figures:
         specs=[f"results/figures/{name}{SPEC}" for name in FIGURES],
     log:
         "results/logs/figures/{dataset}.log",
+    benchmark:
+        "results/benchmarks/figures/{dataset}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -202,6 +208,8 @@ rule trade_off:
         spec=f"results/figures/{{dataset}}-{TRADE_OFF}{SPEC}",
     log:
         "results/logs/trade_off/{dataset}.log",
+    benchmark:
+        "results/benchmarks/trade_off/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(GRIDS),
     conda:
@@ -251,6 +259,8 @@ rule render:
         ),
     log:
         "results/logs/render.log",
+    benchmark:
+        "results/benchmarks/render.tsv"
     conda:
         ENVIRONMENT
     threads: 1

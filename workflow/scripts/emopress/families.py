@@ -5,7 +5,7 @@ To add a family: its room, its entry type in `emopress.entries`, its row here, i
 
 from dataclasses import dataclass, replace
 
-from emopress.passes import SPLITS, Cost, Job, Look
+from emopress.passes import PASSES, TRAINING, Cost, Job, Look, Pass
 
 ON_SEVERAL_GPUS = Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_gpus=True)
 
@@ -20,10 +20,15 @@ class Family:
     look: Look
 
 
-def _distill(rule: str, train: Job) -> Job:
-    """Return the job that distils into a model: that of its training, with its teachers' logits."""
-    inputs = (*train.inputs, "teacher_logits")
-    return Job(rule, train.maker, "distil", train.cost, inputs)
+def _distill(rule: str, train: Job, threads: int) -> Job:
+    """Return the job that distils into a model: as it is trained, with the logits of teachers."""
+    return Job(
+        rule=rule,
+        maker=train.maker,
+        doing="distil",
+        cost=replace(train.cost, threads=threads),
+        takes=(*train.takes, "teacher_logits"),
+    )
 
 
 FINETUNE = Job(
@@ -31,7 +36,7 @@ FINETUNE = Job(
     maker="emopress.train.finetune:finetune",
     doing="fine-tune",
     cost=ON_SEVERAL_GPUS,
-    inputs=(*SPLITS, "pretrained"),
+    takes=(*TRAINING, "data", "pretrained"),
     cached=True,
 )
 TRAIN_DENSE = Job(
@@ -39,7 +44,7 @@ TRAIN_DENSE = Job(
     maker="emopress.dense.train:train_dense",
     doing="train",
     cost=Cost(mem_mb=4000, runtime=240, gpu=True),
-    inputs=(*SPLITS, "vectors"),
+    takes=(*TRAINING, "data", "vectors"),
     cached=True,
 )
 TRAIN_LSTM = Job(
@@ -47,7 +52,7 @@ TRAIN_LSTM = Job(
     maker="emopress.lstm.train:train_lstm",
     doing="train",
     cost=Cost(mem_mb=4000, runtime=720, gpu=True),
-    inputs=(*SPLITS, "pretrained"),
+    takes=(*TRAINING, "data", "pretrained"),
     cached=True,
 )
 FAMILIES = {
@@ -59,7 +64,7 @@ FAMILIES = {
             doing="export",
             cost=Cost(mem_mb=6000, runtime=60),
         ),
-        distill=_distill("distill", FINETUNE),
+        distill=_distill("distill", FINETUNE, threads=2),
         look=Look("#000000", "o", "none: transformer"),
     ),
     "linear": Family(
@@ -68,7 +73,7 @@ FAMILIES = {
             maker="emopress.linear.train:train_linear",
             doing="train",
             cost=Cost(mem_mb=4000, runtime=60),
-            inputs=SPLITS,
+            takes=("train", "validation", "data"),
             cached=True,
         ),
         export=Job(
@@ -88,7 +93,7 @@ FAMILIES = {
             doing="export",
             cost=Cost(mem_mb=1000, runtime=30),
         ),
-        distill=_distill("distill_dense", TRAIN_DENSE),
+        distill=_distill("distill_dense", TRAIN_DENSE, threads=1),
         look=Look("#8A8A8A", "h", "none: word vectors, dense layers"),
     ),
     "lstm": Family(
@@ -99,9 +104,20 @@ FAMILIES = {
             doing="export",
             cost=Cost(mem_mb=2000, runtime=30),
         ),
-        distill=_distill(
-            "distill_lstm", replace(TRAIN_LSTM, cost=replace(TRAIN_LSTM.cost, threads=2))
-        ),
+        distill=_distill("distill_lstm", TRAIN_LSTM, threads=2),
         look=Look("#6B6B6B", "8", "none: LSTM"),
     ),
 }
+
+
+def pass_jobs() -> list[tuple[Job, Pass]]:
+    """Return every job that makes passes, once, with a row that it makes.
+
+    Rows that share a job differ in what their sort does, not in what it reads and leaves.
+    """
+    jobs: dict[str, tuple[Job, Pass]] = {}
+    distill = [row.distill for row in FAMILIES.values() if row.distill]
+    for row in PASSES.values():
+        for job in [row.job] if row.job else distill:
+            jobs.setdefault(job.rule, (job, row))
+    return list(jobs.values())

@@ -21,18 +21,21 @@ class Cost:
 
 @dataclass(frozen=True)
 class Job:
-    """A rule: the function that makes its output ("module:function"), its message's verb, its cost and its inputs.
+    """A rule: the function that makes its output ("module:function"), its message's verb, its cost.
 
-    `inputs`, beside what it works on: names of splits, `teacher_logits`, `pretrained` (checkpoint and tokenizer that
-    a model starts from), `vectors`. `cached`: the shared cache keeps its outputs.
+    `takes` is what the maker takes beside its `step` (and `seed`, `threads` and `out`, which it has anyway): names
+    of splits; `teacher_logits`; `pretrained` (what a model starts from, checkpoint or tokenizer or both); `vectors`;
+    `data` (what a model knows of its data set); `device`. `cached`: the shared cache keeps what it makes.
+    `environment`: its conda environment, a file of envs/.
     """
 
     rule: str
     maker: str
     doing: str
     cost: Cost
-    inputs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     cached: bool = False
+    environment: str = "emopress"
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,13 @@ class Pass:
     why_not: str = ""
     needs: str = ""  # a sort that must have come before
     decoders: bool = True  # whether it knows the layers of decoders too
-    large: bool = (
-        False  # whether it takes models with runtime: transformers, whose weights are never trained
-    )
+    large: bool = False  # whether it takes models with runtime: transformers
     export: Job | None = None  # of what it leaves, where that is not its family's
 
 
 TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
-SPLITS = ("train", "validation")
-RECOVERS = (*SPLITS, "teacher_logits")  # its recovery training may distil from the model before it
+TRAINING = ("train", "validation", "device")
+RECOVERY = (*TRAINING, "teacher_logits")  # which may distil from the model before it
 TRAINS = Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True)
 REWRITES = Cost(mem_mb=6000, runtime=60)
 
@@ -83,21 +84,21 @@ DISTILL_WHITEBOX = Job(
     maker="emopress.compress.distill_whitebox:distill_whitebox",
     doing="distil",
     cost=TRAINS,
-    inputs=(*RECOVERS, "pretrained"),
+    takes=(*RECOVERY, "data", "pretrained"),
 )
 ADAPT = Job(
     rule="adapt",
     maker="emopress.compress.adapt:adapt",
     doing="train adapters on",
     cost=Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_gpus=True),
-    inputs=SPLITS,
+    takes=TRAINING,
 )
 QUANTIZE = Job(
     rule="quantize",
     maker="emopress.bundle.quantize:quantize",
     doing="quantize",
     cost=REWRITES,
-    inputs=("train",),
+    takes=("train",),
 )
 QUANTIZE_BLOCKS = Job(
     rule="quantize_blocks",
@@ -116,7 +117,7 @@ QUANTIZE_LSTM = Job(
     maker="emopress.lstm.quantize:quantize_lstm",
     doing="quantize",
     cost=Cost(mem_mb=3000, runtime=240),
-    inputs=("train",),
+    takes=("train",),
 )
 
 PASSES = {
@@ -128,7 +129,7 @@ PASSES = {
             maker="emopress.compress.trim:trim",
             doing="trim the vocabulary of",
             cost=REWRITES,
-            inputs=("train", "test"),  # test: to count its unknown words, no more
+            takes=("train", "test"),  # test: to count its unknown words, no more
         ),
         look=Look("#0072B2", "<", "trim vocabulary"),
         does="keeps only the vocabulary that the training texts use",
@@ -170,7 +171,7 @@ PASSES = {
             maker="emopress.compress.prune_magnitude:prune_magnitude",
             doing="prune",
             cost=TRAINS,
-            inputs=RECOVERS,
+            takes=RECOVERY,
         ),
         look=Look("#009E73", "D", "prune, magnitude"),
         does="sets the smallest weights of the linear layers to zero",
@@ -183,7 +184,7 @@ PASSES = {
             maker="emopress.compress.prune_structured:prune_structured",
             doing="cut",
             cost=TRAINS,
-            inputs=RECOVERS,
+            takes=RECOVERY,
         ),
         look=Look("#009E73", "P", "prune, structured"),
         does="cuts whole attention heads, feed-forward neurons or layers out",
@@ -199,7 +200,7 @@ PASSES = {
             maker="emopress.compress.low_rank:low_rank",
             doing="factor",
             cost=TRAINS,
-            inputs=RECOVERS,
+            takes=RECOVERY,
         ),
         look=Look("#009E73", "p", "low-rank"),
         does="replaces each linear layer by two thin ones (truncated SVD)",
@@ -235,7 +236,7 @@ PASSES = {
             maker="emopress.compress.qat:qat",
             doing="quantization-aware training of",
             cost=TRAINS,
-            inputs=RECOVERS,
+            takes=RECOVERY,
         ),
         look=Look("#882255", "o", "qat"),
         does="trains with weights and activations rounded, then stores them so",
@@ -315,7 +316,7 @@ PASSES = {
             maker="emopress.dense.quantize:quantize_dense",
             doing="quantize",
             cost=Cost(mem_mb=2000, runtime=60),
-            inputs=("validation",),
+            takes=("validation",),
         ),
         look=Look("#B8651B", "d", "quantize, 2 to 8 bit"),
         does="stores vectors and matrices as packed integers of a few bits, rounded layer by layer",
@@ -345,7 +346,8 @@ PASSES = {
             maker="emopress.bundle.openvino:openvino",
             doing="convert for OpenVINO",
             cost=Cost(mem_mb=6000, runtime=120),
-            inputs=("train",),
+            takes=("train",),
+            environment="openvino",
         ),
         look=Look("#56B4E9", "H", "to OpenVINO"),
         does="converts for the OpenVINO runtime",
@@ -371,7 +373,7 @@ PASSES = {
             maker="emopress.measure.search:search",
             doing="search",
             cost=Cost(mem_mb=6000, runtime=240),
-            inputs=("validation",),  # and every candidate, with its predictions
+            takes=("validation",),  # and all candidates; its rule is written out
         ),
         look=Look("#E8C400", "*", "search"),
         does="chose the passes after it, on the validation texts",

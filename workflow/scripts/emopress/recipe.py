@@ -10,7 +10,7 @@ from typing import Any
 
 from emopress.checkpoint import DECODERS
 from emopress.families import FAMILIES
-from emopress.passes import PASSES
+from emopress.passes import PASSES, Job
 
 Entries = Mapping[str, Mapping[str, Any]]
 
@@ -44,6 +44,14 @@ def sort_of(entry: Mapping[str, Any]) -> str:
     if found not in PASSES:
         raise ValueError(f"unknown sort of pass {found!r}")
     return found
+
+
+def job_of(entry: Mapping[str, Any], models: Entries) -> Job:
+    """Return the job that makes a pass, given its entry; some distillations are of their student's family."""
+    job = PASSES[sort_of(entry)].job or FAMILIES[models[entry["student"]]["family"]].distill
+    if job is None:
+        raise ValueError(f"nothing distils into {entry['student']!r}")
+    return job
 
 
 def leaving(what: str) -> list[str]:

@@ -49,28 +49,28 @@ def require_same_tokens(
 
 def distill_whitebox(
     *,
-    entry: dict[str, Any] | None,
     step: dict[str, Any],
     data: dict[str, Any],
     seed: int,
     device: str,
     train: Path,
     validation: Path,
-    pretrained: Path | None,
-    pretrained_tokenizer: Path | None,
     teacher: Path,
     teacher_logits: list[Path],
     run: TrainingRun,
     out: Path,
+    pretrained: Path | None = None,
+    pretrained_tokenizer: Path | None = None,
 ) -> None:
     """Distil the checkpoint folder `teacher` as config entry `step` says, and write the student to `out`.
 
-    The student is the model of config entry `entry`, or `step["layers"]` of the teacher.
+    The student is `step["student_model"]`, or made of `step["layers"]` of the teacher.
     `teacher_logits` holds the teacher's own first, then those of further teachers, averaged. Loss:
     alpha soft + (1 - alpha) hard + hidden_weight hidden + attention_weight attention +
     cosine_weight cosine. The teacher's network runs only if one of the three weights is above 0.
     `data` holds DATA_KEYS; `run` is the job's training run.
     """
+    entry = step.get("student_model")
     parent, where = read_checkpoint(teacher), pick_device(device)
     network: Any = load_transformer(teacher)
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))

@@ -74,21 +74,20 @@ def train_dense(
     device: str,
     train: Path,
     validation: Path,
-    vectors: Path | None,
     run: TrainingRun,
     out: Path,
-    student: dict[str, Any] | None = None,
+    vectors: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> None:
     """Train a dense model and write it as a checkpoint to `out`.
 
-    `step` is its config entry; or the distillation pass that trains the entry `student` on
+    `step` is its config entry; or the distillation pass that trains its `student_model` on
     `teacher_logits` (those of `teacher`, a bundle folder, first, then those of further teachers,
     averaged). `vectors` is the folder of the fetched file that the model's entry names; `data` holds
     DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the same weights.
     """
-    entry = student or step
+    entry = step.get("student_model", step)
     fit, held_out = read_split(train), read_split(validation)
     file = vectors_file(vectors, entry) if vectors else None
     first = first_vectors(entry, fit.texts, seed=seed, file=file, normalise=data["normalise"])

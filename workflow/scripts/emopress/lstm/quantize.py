@@ -41,16 +41,14 @@ def settings_of(step: dict[str, Any]) -> Settings:
     )
 
 
-def quantize_lstm(
-    *, checkpoint: Path, step: dict[str, Any], seed: int, train: Path, out: Path
-) -> None:
-    """Quantize an LSTM checkpoint as `step` says and write it as a bundle to `out`.
+def quantize_lstm(*, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path) -> None:
+    """Quantize the LSTM checkpoint `parent` as `step` says and write it as a bundle to `out`.
 
     The calibration texts are drawn from the file `train` with `seed`. UserError if the logits of what was
     written are not those of the quantized network.
     """
-    source, weights = read_checkpoint(checkpoint), read_weights(checkpoint)
-    encoder = checkpoint_encoder(checkpoint, source.manifest["max_length"])
+    source, weights = read_checkpoint(parent), read_weights(parent)
+    encoder = checkpoint_encoder(parent, source.manifest["max_length"])
     split = read_split(train)
     labels = label_array(split.labels, len(source.labels))
     rows = in_own_order(calibration_rows(labels, step["calibration"], seed), split)
@@ -68,7 +66,7 @@ def quantize_lstm(
         onnx.save(graph, folder / MODEL)
         write_codes(folder / FILE, {n: (m.codes, m.bits) for n, m in matrices.items()})
         check_graph(folder, model, feed["input_ids"], feed["attention_mask"])
-        copy_tokenizer(checkpoint, folder)
+        copy_tokenizer(parent, folder)
         findings = {
             "calibration_texts": len(rows),
             "calibration_tokens": int(feed["attention_mask"].sum()),

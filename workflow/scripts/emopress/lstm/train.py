@@ -67,24 +67,24 @@ def new_lstm(
 
 def train_lstm(
     *,
-    entry: dict[str, Any],
     step: dict[str, Any],
     data: dict[str, Any],
     seed: int,
     device: str,
     train: Path,
     validation: Path,
-    pretrained_tokenizer: Path | None,
     run: TrainingRun,
     out: Path,
+    pretrained_tokenizer: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> None:
-    """Train the LSTM of config entry `entry` and write it as a checkpoint to `out`.
+    """Train the LSTM of config entry `step`, or its `student_model`, and write it as a checkpoint to `out`.
 
     `pretrained_tokenizer` is the folder that its tokenizer was fetched into, unless it is trained
     here. The other arguments are those of `finetune`; a student is discriminative.
     """
+    entry = step.get("student_model", step)
     torch.manual_seed(seed)
     source = read_pretrained(pretrained_tokenizer) if pretrained_tokenizer else None
     tokenizer = model_tokenizer(

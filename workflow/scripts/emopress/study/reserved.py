@@ -10,6 +10,7 @@ from emopress.measure.prediction_columns import PREDICTED, PREDICTION_COLUMNS
 LABELS = (*PREDICTION_COLUMNS, PREDICTED)
 # What stands directly below results/ beside the data sets' own folders.
 DATASETS = (
+    "benchmarks",
     "checksums",
     "data",
     "details.json",

@@ -10,6 +10,7 @@ from emopress.artifact import read_yaml
 from emopress.checkpoint import DATA_KEYS
 from emopress.errors import UserError
 from emopress.measure.deciding import DECIDING, Judge
+from emopress.passes import Job
 from emopress.study.checks import entry_errors, names_of, published_errors, study_errors
 from emopress.study.checks_data import dataset_errors
 from emopress.study.layers import merged, whole_tokenizers, with_normalisation, without_nulls
@@ -145,14 +146,15 @@ class Study:
         """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
         return [name for name, entry in self.passes.items() if recipe.sort_of(entry) in sorts]
 
-    def distilled_into(self, family: str) -> list[str]:
-        """Return the names of the passes that distil logits into a student of this family."""
-        passes = self.passes
-        return [
-            name
-            for name in self.pass_names("distill")
-            if self.models[passes[name]["student"]]["family"] == family
-        ]
+    def made_by(self, job: Job) -> list[str]:
+        """Return the names of the passes that a job makes."""
+        return [name for name, e in self.passes.items() if recipe.job_of(e, self.models) == job]
+
+    def trained_into(self, family: str) -> list[str]:
+        """Return the names of the passes that train a new model, a student, of this family."""
+        of_student = {name: entry.get("student") for name, entry in self.passes.items()}
+        models = self.model_names(family)
+        return [name for name, student in of_student.items() if student in models]
 
     def trains(self, variant: str) -> bool:
         """Return whether the last step of `variant` trains by epochs, and so has a curve."""

@@ -39,27 +39,41 @@ def save_transformer(
 
 def finetune(
     *,
-    entry: dict[str, Any],
     step: dict[str, Any],
     data: dict[str, Any],
     seed: int,
     device: str,
     train: Path,
     validation: Path,
-    pretrained: Path | None,
-    pretrained_tokenizer: Path | None,
     run: TrainingRun,
     out: Path,
+    pretrained: Path | None = None,
+    pretrained_tokenizer: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> None:
-    """Train the model of config entry `entry` and write it as a checkpoint to `out`.
+    """Train the transformer of config entry `step` and write it as a checkpoint to `out`.
 
     With `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of further
-    teachers, averaged) this is the distillation pass `step`; without, `step` is the model itself.
-    `data` holds DATA_KEYS; `run` is the job's training run. The same seed, threads
-    and machine give the same weights.
+    teachers, averaged) `step` is the distillation pass, whose `student_model` is trained. `data`
+    holds DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the
+    same weights. A model whose runtime is transformers is written as `large.write_base` does, untrained.
     """
+    entry = step.get("student_model", step)
+    if entry.get("runtime") == "transformers":
+        from emopress.train.large import write_base
+
+        write_base(
+            entry=entry,
+            data=data,
+            seed=seed,
+            train=train,
+            validation=validation,
+            pretrained=pretrained,
+            pretrained_tokenizer=pretrained_tokenizer,
+            out=out,
+        )
+        return
     torch.manual_seed(seed)
     source = model_source(
         entry,

@@ -1,0 +1,295 @@
+# Checkpoints and bundles: a rule for each job of the tables `emopress.families` and `emopress.passes`, where its name,
+# its function and its cost stand, and one script for all of them.
+
+from functools import partial
+
+from emopress.families import FAMILIES, pass_jobs
+from emopress.passes import PASSES
+
+
+def teacher_logits(wildcards):
+    """Return the logits that a pass distils from, as an input: its teacher's, and those of further teachers."""
+    step = STUDY.passes[wildcards.step]
+    if step["kind"] != "distill" and "distill" not in step:
+        return {}
+    teachers = [legal_parent(wildcards), *step.get("teachers", [])]
+    files = [logits_of(wildcards.dataset, name, wildcards.seed) for name in teachers]
+    return {"teacher_logits": files if step["kind"] == "distill" else files[0]}
+
+
+def inputs_of(job, model, wildcards):
+    """Return the files that a job takes (`Job.takes`); `model` names the new model that it trains, if it does."""
+    inputs = {}
+    for name in job.takes:
+        if name in ("train", "validation", "test"):
+            inputs[name] = f"results/data/{wildcards.dataset}/{name}.parquet"
+        elif name == "teacher_logits":
+            inputs |= teacher_logits(wildcards)
+        elif name == "pretrained" and model:
+            inputs |= pretrained_inputs(model)
+        elif name == "vectors":
+            inputs |= vectors_inputs(model)
+    return inputs
+
+
+def model_inputs(job, wildcards):
+    return inputs_of(job, wildcards.model, wildcards)
+
+
+def pass_inputs(job, reads, wildcards):
+    """Return the files that a pass takes, and the checkpoint or bundle that it is applied to."""
+    step = STUDY.passes[wildcards.step]
+    name = "teacher" if step["kind"] == "distill" else "parent"
+    of = checkpoint_of if reads == "checkpoint" else bundle_of
+    parent = of(wildcards.dataset, legal_parent(wildcards), wildcards.seed)
+    return {name: parent} | inputs_of(job, step.get("student"), wildcards)
+
+
+def model_step(wildcards):
+    return step_of(wildcards.model)
+
+
+def pass_step(wildcards):
+    """Return a pass as recipes record it, with the model that a distillation builds.
+
+    How that model would be fine-tuned plays no part.
+    """
+    step = step_of(wildcards.step)
+    if "student" in step:
+        student = step_of(step["student"])
+        step["student_model"] = {k: v for k, v in student.items() if k != "train"}
+    return step
+
+
+def data_params(wildcards):
+    return STUDY.data_params(wildcards.dataset)
+
+
+def params_of(job):
+    """Return the params of a job that are not its step's."""
+    optional = {"data": data_params, "device": STUDY.device}
+    taken = {name: optional[name] for name in optional if name in job.takes}
+    return {"context": context_of, "maker": job.maker, "cached": job.cached, **taken}
+
+
+def resources_of(job):
+    """Return the resources of a job; one that trains on several GPUs has a process, and its memory, for each."""
+    cost, several = job.cost, job.cost.several_gpus
+
+    def mb(wildcards):
+        if not several:
+            return cost.mem_mb
+        variant = wildcards.get("model") or f"{wildcards.parent}+{wildcards.step}"
+        return training_mb(
+            STUDY, wildcards.dataset, variant, Path("results"), cost.mem_mb
+        )
+
+    def gpu(wildcards):
+        """Return how many GPUs the job asks for; the weights of a large decoder are not trained by themselves."""
+        if "model" in wildcards.keys() and STUDY.is_large(wildcards.model):
+            return None
+        return GPUS if several else GPU if cost.gpu else None
+
+    return {
+        "mem_mb": memory(mb, PROCESSES if several else 1),
+        "runtime": cost.runtime,
+        "gpu": gpu,
+        "nodes": NODES if several else None,
+    }
+
+
+def threads_of(job):
+    return TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
+
+
+def message_of(job, what):
+    """Return the message of a job; of one that trains it says where to see how that goes."""
+    progress = ", progress in {log}" if job.cost.gpu else ""
+    return (
+        f"{{wildcards.dataset}}: {job.doing} {what} (seed {{wildcards.seed}}){progress}"
+    )
+
+
+for family, row in FAMILIES.items():
+    job = row.train
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(partial(model_inputs, job)),
+            code=code_of(job.maker),
+        output:
+            out=checkpoint_of("{dataset}", "{model}", "{seed}"),
+        log:
+            f"results/logs/{job.rule}/{{dataset}}/{{model}}.seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/{job.rule}/{{dataset}}/{{model}}.seed{{seed}}.tsv"
+        wildcard_constraints:
+            model=any_of(STUDY.model_names(family)),
+        conda:
+            f"../../envs/{job.environment}.yaml"
+        threads: threads_of(job)
+        resources:
+            **resources_of(job),
+        params:
+            **params_of(job),
+            step=model_step,
+        message:
+            message_of(job, "{wildcards.model}")
+        script:
+            "../scripts/make.py"
+
+
+for job, row in pass_jobs():
+    if job.rule == "search":  # below
+        continue
+    makes = checkpoint_of if row.leaves == "checkpoint" or row.export else bundle_of
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(partial(pass_inputs, job, row.reads)),
+            code=code_of(job.maker),
+        output:
+            out=makes("{dataset}", "{parent}+{step}", "{seed}"),
+        log:
+            f"results/logs/{job.rule}/{{dataset}}/{{parent}}+{{step}}.seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/{job.rule}/{{dataset}}/{{parent}}+{{step}}.seed{{seed}}.tsv"
+        wildcard_constraints:
+            parent=ANY_CHAIN if row.reads == "onnx bundle" else CHAIN,
+            step=any_of(STUDY.made_by(job)),
+        conda:
+            f"../../envs/{job.environment}.yaml"
+        threads: threads_of(job)
+        resources:
+            **resources_of(job),
+        params:
+            **params_of(job),
+            step=pass_step,
+        message:
+            message_of(job, "{wildcards.parent} -> +{wildcards.step}")
+        script:
+            "../scripts/make.py"
+
+
+# What a variant ends in decides how its checkpoint becomes a bundle: a model, or the last pass that changed its family.
+EXPORTS = [(row.export, ending_in(family)) for family, row in FAMILIES.items()] + [
+    (row.export, rf"{CHAIN}\+({any_of(STUDY.pass_names(sort))})")
+    for sort, row in PASSES.items()
+    if row.export
+]
+for job, variants in EXPORTS:
+
+    rule:
+        name:
+            job.rule
+        input:
+            checkpoint=checkpoint_of("{dataset}", "{variant}", "{seed}"),
+            code=code_of(job.maker),
+        output:
+            out=bundle_of("{dataset}", "{variant}", "{seed}"),
+        log:
+            f"results/logs/{job.rule}/{{dataset}}/{{variant}}.seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/{job.rule}/{{dataset}}/{{variant}}.seed{{seed}}.tsv"
+        wildcard_constraints:
+            variant=variants,
+        conda:
+            f"../../envs/{job.environment}.yaml"
+        threads: threads_of(job)
+        resources:
+            **resources_of(job),
+        params:
+            **params_of(job),
+        message:
+            message_of(job, "{wildcards.variant}")
+        script:
+            "../scripts/make.py"
+
+
+rule teacher_logits:
+    input:
+        bundle=bundle_of("{dataset}", "{variant}", "{seed}"),
+        train="results/data/{dataset}/train.parquet",
+        code=predicting_code_of("emopress.measure.teacher_logits:write_logits"),
+    output:
+        out=logits_of("{dataset}", "{variant}", "{seed}"),
+    log:
+        "results/logs/teacher_logits/{dataset}/{variant}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/teacher_logits/{dataset}/{variant}.seed{seed}.tsv"
+    conda:
+        RUNTIMES
+    threads: 2
+    resources:
+        mem_mb=memory(
+            lambda wildcards: prediction_mb(
+                STUDY, [wildcards.variant], Path("results"), 4000
+            )
+        ),
+        runtime=240,
+        gpu=prediction_gpu,
+    params:
+        context=context_of,
+        maker="emopress.measure.teacher_logits:write_logits",
+        cached=True,
+        device=prediction_device,
+    message:
+        "{wildcards.dataset}: logits of teacher {wildcards.variant} (seed {wildcards.seed})"
+    script:
+        "../scripts/make.py"
+
+
+def trials_of(wildcards):
+    """Return the variants that a search tries."""
+    variant = f"{legal_parent(wildcards)}+{wildcards.step}"
+    trials = STUDY.search_candidates(variant)
+    if not trials:
+        raise WorkflowError(f"variant {variant!r}: none of its passes can be applied")
+    return trials
+
+
+def of_trials(artifact_of, wildcards):
+    return [
+        artifact_of(wildcards.dataset, variant, wildcards.seed)
+        for variant in trials_of(wildcards)
+    ]
+
+
+rule search:
+    input:
+        parent=bundle_of("{dataset}", "{parent}", "{seed}"),
+        parent_predictions=predictions_of("{dataset}", "{parent}", "{seed}"),
+        bundles=partial(of_trials, bundle_of),
+        predictions=partial(of_trials, predictions_of),
+        validation="results/data/{dataset}/validation.parquet",
+        code=code_of("search.py"),
+    output:
+        bundle=bundle_of("{dataset}", "{parent}+{step}", "{seed}"),
+        trials="results/{dataset}/{parent}+{step}/seed{seed}/trials.json",
+    log:
+        "results/logs/search/{dataset}/{parent}+{step}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/search/{dataset}/{parent}+{step}.seed{seed}.tsv"
+    wildcard_constraints:
+        step=any_of(STUDY.pass_names("search")),
+    conda:
+        RUNTIMES
+    # All cores: it times its trials, and nothing else may run beside that.
+    threads: TIMING_THREADS
+    resources:
+        **resources_of(PASSES["search"].job),
+    params:
+        context=context_of,
+        step=lambda wildcards: step_of(wildcards.step),
+        candidates=trials_of,
+        labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
+        judge=lambda wildcards: judge_params(wildcards.dataset),
+        timing=STUDY.timing,
+    message:
+        "{wildcards.dataset}: search {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), trials in {output.trials}"
+    script:
+        "../scripts/search.py"

@@ -1,0 +1,86 @@
+"""Calls the function that makes a job's output, with what the job says by the names of the function's parameters."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+from emopress.jobs.cache import cached
+from emopress.jobs.job import job, training_processes
+from emopress.jobs.ledger import TABLES
+from emopress.jobs.processes import launched
+from emopress.jobs.watching import training_run
+
+ABOUT_THE_JOB = ("cached", "context", "maker")  # params that no maker takes
+
+
+def maker_of(name: str) -> Callable[..., None]:
+    """Return the function that "module:function" names."""
+    module, _, function = name.partition(":")
+    found: Callable[..., None] = getattr(import_module(module), function)
+    return found
+
+
+def _artifact(paths: Any) -> Any:
+    """Return a file of a job as a Path; a manifest stands for its folder. A list of files stays one."""
+    if not isinstance(paths, str):
+        return [_artifact(path) for path in paths]
+    path = Path(paths)
+    return path.parent if path.name in TABLES else path
+
+
+def arguments_of(
+    snakemake: Any, parameters: Mapping[str, Parameter], threads: int
+) -> dict[str, Any]:
+    """Return the arguments of a maker with these parameters; TypeError unless the job fits them.
+
+    A job's inputs, outputs and params go by their names, and a maker must take all of them. If it takes
+    them it also gets the wildcards `dataset` and `seed`, the job's `threads`, and its training `run`.
+    """
+    given = {
+        **{name: _artifact(paths) for name, paths in snakemake.input.items() if name != "code"},
+        **{name: _artifact(path) for name, path in snakemake.output.items()},
+        **{name: v for name, v in snakemake.params.items() if name not in ABOUT_THE_JOB},
+    }
+    offered: dict[str, Any] = {"threads": threads}
+    if "run" in parameters:
+        code, context = snakemake.input.code, snakemake.params.context
+        offered["run"] = training_run(given["out"], code, context)
+    for name, convert in (("dataset", str), ("seed", int)):
+        if name in snakemake.wildcards.keys():  # noqa: SIM118
+            offered[name] = convert(snakemake.wildcards[name])
+    required = {name for name, one in parameters.items() if one.default is Parameter.empty}
+    missing, unknown = required - {*given, *offered}, set(given) - set(parameters)
+    if missing or unknown:
+        raise TypeError(
+            f"rule {snakemake.rule} does not fit {snakemake.params.maker}: "
+            f"missing {sorted(missing)}, not taken {sorted(unknown)}"
+        )
+    return given | {name: value for name, value in offered.items() if name in parameters}
+
+
+def make(snakemake: Any, script: str) -> None:
+    """Make the output of a job: from the shared cache where its rule says so, else by its maker."""
+    with job(snakemake) as threads:
+        trains = "device" in snakemake.params.keys()  # noqa: SIM118
+        processes = training_processes(snakemake) if trains else 1
+
+        def call() -> None:
+            maker = maker_of(snakemake.params.maker)
+            arguments = arguments_of(snakemake, signature(maker).parameters, threads)
+            if processes > 1:
+                launched(maker, arguments, processes=processes, threads=threads)
+                return
+            if "torch" in sys.modules:
+                from emopress.train.loop import set_threads
+
+                set_threads(threads)
+            maker(**arguments)
+
+        if snakemake.params.cached:
+            facts = {"processes": processes} if processes > 1 else None
+            cached(snakemake, call, script=script, threads=threads, facts=facts)
+        else:
+            call()
