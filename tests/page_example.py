@@ -289,25 +289,25 @@ def _answer(name, title, language, demo):
         ),
         "sure": [
             Markdown(
-                "No difference to `teacher` is shown on 400 test texts, neither in accuracy (p = 0.61) nor in macro F1 "
-                "(p = 0.8); a loss of up to 2.0 or 2.2 points could have been missed."
+                "No difference from `teacher` is shown on 400 test texts, neither in accuracy (p = 0.61) nor in macro "
+                "F1 (p = 0.8); a loss of up to 2.0 or 2.2 points could have been missed."
             ),
-            Markdown("Trained once: what another training would change is not known."),
+            Markdown("It was trained once; what another training run would change is unknown."),
         ],
         "caveats": [
             Markdown(
-                "On 400 test texts the 95 % interval is of accuracy 89.8 to 94.7 %, of macro F1 89.8 to 94.7 %."
+                "On 400 test texts the 95 % interval is 89.8 to 94.7 % for accuracy and 89.8 to 94.7 % for macro F1."
             ),
             Markdown(
-                "It was chosen among 6, judged by accuracy on 200 validation texts; 4 met the limits."
+                "It was chosen from 6 variants, 4 of which meet the limits, by accuracy on 200 validation texts."
             ),
             Markdown(
-                "The intervals are over texts with this test split's shares of labels: they leave out the spread "
-                "between trainings, and they are not corrected for the number of comparisons."
+                "The intervals hold for texts whose labels are as frequent as in this test split. They cover no "
+                "differences between training runs and are not corrected for the number of comparisons."
             ),
         ],
         "runner_up": Markdown(
-            "`teacher+int8`: 23.55 MB, 2.52 ms a text, 92.75 % accuracy, 92.75 % macro F1."
+            "`teacher+int8`: 23.55 MB, 2.52 ms per text, 92.75 % accuracy, 92.75 % macro F1."
         ),
         "same_family": Markdown(""),
         "warnings": [

@@ -103,14 +103,14 @@ def test_the_first_screen_answers_for_both_data_sets(opened):
         for number in range(2):
             answer = page.locator(".answer").nth(number)
             assert "teacher+trim+kd+int8" in answer.locator("h2").inner_text()
-            for words in ("Costs", "How sure"):
+            for words in ("Costs", "How certain"):
                 term = answer.locator("dt", has_text=words)
                 value = answer.locator("dd").nth(0 if words == "Costs" else 1)
                 assert term.is_visible()
                 box = value.bounding_box()
                 assert box["y"] + box["height"] <= viewport["height"], (viewport, number, words)
             sure = answer.locator("dd").nth(1).inner_text()
-            assert "Trained once" in sure
+            assert "trained once" in sure
             folded = viewport is PHONE  # on a wide screen the script unfolds it
             assert answer.locator("details").evaluate("node => node.open") != folded
             assert ("not corrected" in sure) != folded

@@ -334,7 +334,8 @@ def test_how_many_words_have_a_vector_is_said(filled, training, tmp_path, caplog
     assert "2 of 2 words of the training texts (100.0 %) have a vector" in caplog.text
     assert [record.levelname for record in caplog.records] == ["INFO"]
     shown = findings.facts([found])
-    assert "that is, of all: 100 %" in shown and "of them in another spelling there: 1" in shown
+    assert "share of words with a vector in the file: 100 %" in shown
+    assert "words that the file spells differently: 1" in shown
     first_vectors(step, ["joy is not here"], seed=0, file=tmp_path / "tiny.4d.txt")
     assert caplog.records[-1].levelname == "WARNING" and "1 of 4 words" in caplog.text
 

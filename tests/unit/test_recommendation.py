@@ -129,7 +129,7 @@ def test_the_first_screen_by_hand():
     assert found["sure"] == [
         "No difference from `big` is shown on 2,000 test texts, neither in accuracy (p = 0.21) nor in macro F1 "
         "(p = 0.4); a loss of up to 1.6 or 2.5 points could have been missed.",
-        "It was trained once, so it is not known what another training run would change.",
+        "It was trained once; what another training run would change is unknown.",
     ]
     scores, differences, apart, chosen, intervals = found["caveats"]
     assert scores == (

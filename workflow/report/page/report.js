@@ -1,4 +1,4 @@
-// Fills the page's table, figures and explorer from the JSON beside it. Text is only ever set as text.
+// Fills the table, figures and explorer of the page from the JSON in it. Text is only ever set as text.
 (() => {
   "use strict";
   const page = JSON.parse(document.getElementById("page-data").textContent);
@@ -84,7 +84,7 @@
     const front = state.set.fronts[state.x][state.y].map(([x, y], order) => ({ x: unit(state.x, x), y: 100 * y, order }));
     const spec = structuredClone(page.specs.pareto[state.x][state.y]);
     spec.params[0].value = state.variant;
-    $("pareto").setAttribute("aria-label", `${gain.title} against ${page.choices[state.x].toLowerCase()}, ${state.set.title}: ${points.length} variants. Arrow keys move, Enter picks.`);
+    $("pareto").setAttribute("aria-label", `${gain.title} against ${page.choices[state.x].toLowerCase()}, ${state.set.title}: ${points.length} variants. Arrow keys move, Enter selects.`);
     return draw("pareto", spec, { points, front }, "No variant has these numbers.");
   }
   const told = (one) => `${one.variant}: ${[...state.set.gains.map((gain) => gain.column), "size_bytes", "latency_ms_p50"].map((key) => `${state.set.columns[place(key)].label} ${text(one, key)[0]}`).join(", ")}`;
@@ -168,7 +168,7 @@
     const head = (key, label, better, about, side) => el("th", {
       scope: "col", "data-key": key, class: side, "aria-sort": state.sort?.key === key ? (state.sort.up ? "ascending" : "descending") : "none",
     }, el("button", { type: "button", title: about || null, onclick: by(key, better) }, label));
-    $("table").tHead.replaceChildren(el("tr", {}, head("variant", "Variant", "low", "its recipe: a model, then its passes"),
+    $("table").tHead.replaceChildren(el("tr", {}, head("variant", "Variant", "low", "its recipe: a model, then passes"),
       ...columns.map(([column]) => head(column.key, column.label, column.better, column.about, column.better ? "num" : null))));
     const rows = sorted(shown());
     $("table").tBodies[0].replaceChildren(...rows.map((one) => el("tr", { class: one.variant === state.variant ? "on" : null, "data-variant": one.variant },
@@ -178,7 +178,7 @@
         const [first, second] = one.texts[i].split("\n");
         return el("td", { class: column.better ? "num" : null }, first, second ? el("small", {}, second) : null);
       }))));
-    $("caption").textContent = `Variants on ${state.set.title}; the headings are buttons that sort`;
+    $("caption").textContent = `Variants on ${state.set.title}; click a heading to sort`;
     $("count").textContent = `${rows.length} of ${state.set.rows.length} variants`;
   }
   const badges = (one) => [...one.badges.map((words) => el("span", { class: `badge${/reference|baseline/.test(words) ? " plain" : ""}` }, words)),
@@ -196,7 +196,7 @@
       .filter(([, [first]]) => first !== "–")
       .map(([column, [first, second]]) => el("div", {}, el("dt", { title: column.about || null }, column.label), el("dd", {}, first, second ? el("small", {}, second) : null))));
     const matrix = el("table", { class: "matrix" }, el("caption", {}, `Confusion matrix of ${one.variant}`),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "true ↓  answer →"), ...labels.map((label) => el("th", { scope: "col" }, label)))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "true ↓  predicted →"), ...labels.map((label) => el("th", { scope: "col" }, label)))),
       el("tbody", {}, ...more.confusion.map((line, i) => {
         const sum = more.row_texts[i] || 1;
         return el("tr", {}, el("th", { scope: "row" }, labels[i]), ...line.map((n) => shaded(el("td", {}, String(n), el("small", {}, `${Math.round((100 * n) / sum)} %`)), n / sum)));
@@ -210,15 +210,15 @@
       el("thead", {}, el("tr", {}, ...["Label", "TP", "FP", "FN", "TN"].map((words, i) => el("th", { scope: "col", class: i ? "num" : null }, words)))),
       el("tbody", {}, ...more.decisions.map((counts, i) => el("tr", {}, el("th", { scope: "row" }, labels[i]), ...counts.map((n) => el("td", { class: "num" }, String(n)))))));
     const recipe = el("ol", { class: "steps" }, ...more.recipe.map(([name, sort, settings]) => el("li", {}, el("strong", {}, name), ` ${sort}`, settings ? el("div", { class: "sub" }, settings) : null)));
-    const tests = more.tests.length ? more.tests : ["This variant has nothing to be compared with, or was not compared."];
+    const tests = more.tests.length ? more.tests : ["This variant was not compared with another one."];
     $("explorer").replaceChildren(el("div", { class: "parts" },
       el("div", { class: "card full" }, el("h3", { class: "name" }, ...broken(one.variant), " "), badges(one).length ? el("p", {}, ...badges(one)) : null, facts),
       card(`Confusion, counts${seeds > 1 ? ` over ${seeds} seeds` : ""}`, el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, matrix)),
       card("Per label, %", el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Scores per label" }, classes)),
       more.decisions.length ? card(`Per label, true and false positives and negatives${seeds > 1 ? ` over ${seeds} seeds` : ""}`, el("div", { class: "inner", tabindex: "0", role: "region", "aria-label": "Decisions per label" }, decisions)) : null,
       card("Noise, against its teacher and linear", el("div", { class: "chart", id: "own-noise" }), el("p", { class: "hint", id: "own-lines" })),
-      card("Confidence against accuracy", el("div", { class: "chart", id: "own-reliability" }), el("p", { class: "hint" }, `On the dashed diagonal it is right as often as it says. Faint, with their number n: fewer than ${state.set.few} answers.`)),
-      card("How sure", ...tests.map((sentence) => el("p", {}, sentence))),
+      card("Confidence against accuracy", el("div", { class: "chart", id: "own-reliability" }), el("p", { class: "hint" }, `On the dashed diagonal, confidence equals accuracy. Faint points, marked n, have fewer than ${state.set.few} predictions.`)),
+      card("How certain", ...tests.map((sentence) => el("p", {}, sentence))),
       card("Recipe", recipe),
       more.findings.length ? el("div", { class: "card full" }, el("h3", {}, "What its passes did"), el("dl", {}, ...more.findings.flatMap(([name, words]) => [el("dt", { class: "name" }, name), el("dd", {}, words)]))) : null));
     const trio = [...new Set([state.variant, more.teacher, state.set.linear])].filter((name) => name && state.set.variants[name]);
@@ -226,7 +226,7 @@
     drawn_lines("own-", trio, ["noise", "reliability"]);
     $("pick").value = state.variant;
     const [size, time, ...scores] = ["size_bytes", "latency_ms_p50", ...state.set.gains.map((gain) => gain.column)].map((key) => text(one, key)[0]);
-    $("picked").replaceChildren("Picked: ", el("a", { class: "name", href: hash(one.variant) }, ...broken(one.variant)), ` · ${scores[0]} % · ${size} · ${time} ms`);
+    $("picked").replaceChildren("Selected: ", el("a", { class: "name", href: hash(one.variant) }, ...broken(one.variant)), ` · ${scores[0]} % · ${size} · ${time} ms`);
   }
   const swatch = (look) => drawn("0 0 26 10", "line", { x1: 1, x2: 25, y1: 5, y2: 5, stroke: look[theme()], "stroke-width": 3, "stroke-dasharray": look.dash[1] ? look.dash.join(" ") : "none" });
 

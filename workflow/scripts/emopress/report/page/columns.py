@@ -1,4 +1,4 @@
-"""The columns of the page's table: which group shows them, how they read, what is better."""
+"""The columns of the page's table: their groups, how their cells are written, and which values are better."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ Row = Any  # a pandas Series
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `better` is "high", "low" or empty; `form` writes a row's cell.
+    """A column: `better` is "high", "low" or empty; `form` writes the cell of a row.
 
-    `form` may write a second line after a newline, which is shown smaller.
+    A second line in a cell is shown in smaller type.
     """
 
     key: str
@@ -38,9 +38,9 @@ class Column:
 
 def _score(key: str) -> Callable[[Row], str]:
     def form(row: Row) -> str:
-        told = t.percent(row[key], row.get(f"{key}_sd"))
+        percent = t.percent(row[key], row.get(f"{key}_sd"))
         ends = t.interval(row.get(f"{key}_low"), row.get(f"{key}_high"))
-        return told if ends == t.EMPTY else f"{told}\n{ends}"
+        return percent if ends == t.EMPTY else f"{percent}\n{ends}"
 
     return form
 
@@ -61,11 +61,11 @@ def _difference(other: str, metric: Metric) -> Callable[[Row], str]:
 
 def _speedup(key: str) -> Callable[[Row], str]:
     def form(row: Row) -> str:
-        told, spread = str(t.ratio(row[key])), row.get("timing_spread")
+        ratio, spread = str(t.ratio(row[key])), row.get("timing_spread")
         itself = key == "speedup" and row.name == row["reference"]
         if t.missing(row[key]) or t.missing(spread) or itself or claimed(row[key], spread):
-            return told
-        return f"{told}\nwithin timing's spread"
+            return ratio
+        return f"{ratio}\nnot shown by timing"
 
     return form
 
@@ -80,13 +80,13 @@ def _milliseconds(key: str) -> Callable[[Row], str]:
 
 COLUMNS = (
     Column("ece", "Calibration error %", ("scores",), "low", _plain("ece", t.percent),
-           "expected calibration error: how far confidence is off accuracy"),
+           "expected calibration error: the gap between confidence and accuracy"),
     Column("agreement", "Agreement %", ("scores",), "high", _score("agreement"),
            "share of the test texts that get the teacher's label, with its 95 % interval"),
     Column("size_bytes", "Size", ("overview", "cost"), "low", _plain("size_bytes", t.size),
            "bytes of all files that a user must ship: model, tokenizer, bundle.json"),
     Column("compression", "Smaller", ("overview", "cost"), "high", _plain("compression", t.ratio),
-           "the reference's size over this one's"),
+           "size of the reference divided by that of this variant"),
     Column("params", "Parameters", ("cost",), "low", _plain("params", t.short_count)),
     Column("nonzero_params", "Non-zero", ("cost",), "low", _plain("nonzero_params", t.short_count)),
     Column("bits_per_weight", "Bits / weight", ("cost",), "low",
@@ -95,17 +95,17 @@ COLUMNS = (
            _plain("peak_memory_bytes", t.size), "of a fresh process that predicts one text"),
     Column("cold_start_ms", "Cold start ms", ("cost",), "low",
            _plain("cold_start_ms", lambda value: t.decimals(value, 0)),
-           "start, load and first answer of a fresh process"),
+           "start, load and first prediction of a fresh process"),
     Column("latency_ms_p50", "p50 ms", ("overview", "speed"), "low",
-           _milliseconds("latency_ms_p50"), "median time of one text"),
+           _milliseconds("latency_ms_p50"), "median latency of one text"),
     Column("latency_ms_p95", "p95 ms", ("speed",), "low", _milliseconds("latency_ms_p95"),
-           "19 of 20 texts take no longer"),
+           "95 % of texts take no longer"),
     Column("throughput", "Texts / s", ("speed",), "high", _plain("throughput", t.count),
            "in batches"),
     Column("speedup", "Faster", ("overview", "speed"), "high", _speedup("speedup"),
-           "the reference's median time over this one's"),
+           "median latency of the reference divided by that of this variant"),
     Column("speedup_over_pytorch", "Over PyTorch", ("speed",), "high",
-           _speedup("speedup_over_pytorch"), "the reference in PyTorch over this one"),
+           _speedup("speedup_over_pytorch"), "the same, with the reference in PyTorch"),
     Column("all_latency_ms_p50", "p50 ms, all threads", ("speed",), "low",
            _milliseconds("all_latency_ms_p50")),
     Column("all_throughput", "Texts / s, all threads", ("speed",), "high",
@@ -119,16 +119,15 @@ NEEDED = (
 
 
 def columns_of(table: pd.DataFrame) -> list[Column]:
-    """Return the columns that a data set's rows have, those of noise in rising order of its share."""
+    """Return the columns for which the rows of a data set have values, the noise columns by rising share."""
     judge = judge_of(table)
-    wanted = [*_scores(judge), *COLUMNS, *_differences(judge)]
-    found = [c for c in wanted if c.key in table.columns and table[c.key].notna().any()]
-    noise = noise_keys(table, judge.metric)
-    return found + [_noise(key, judge.metric) for key in noise if table[key].notna().any()]
+    noise = [_noise(key, judge.metric) for key in noise_keys(table, judge.metric)]
+    columns = [*_scores(judge), *COLUMNS, *_differences(judge), *noise]
+    return [c for c in columns if c.key in table.columns and table[c.key].notna().any()]
 
 
 def _scores(judge: Judge) -> list[Column]:
-    """Return the columns of the scores, of what decides first, then what it is on validation."""
+    """Return the columns of the scores, the metric that decides first, then that on validation."""
     overview = [*judge.reported, judge.accuracy]
     found = [
         Column(
@@ -142,12 +141,12 @@ def _scores(judge: Judge) -> list[Column]:
         for metric in judge.metrics
     ]
     key = judge.metric.validation
-    label, about = f"{judge.metric.title} on validation %", "what variants are chosen by"
+    label, about = f"{judge.metric.title} on validation %", "the score by which variants are chosen"
     return [*found, Column(key, label, ("scores",), "high", _plain(key, t.percent), about)]
 
 
 def _differences(judge: Judge) -> list[Column]:
-    """Return the columns of the paired tests: against whom, in what decides and in macro F1."""
+    """Return the columns of the paired tests: one per opponent and reported metric."""
     against = {
         "reference": "Against the reference",
         "teacher": "Against its teacher",
@@ -160,7 +159,7 @@ def _differences(judge: Judge) -> list[Column]:
             ("overview", "tests") if other == "reference" else ("tests",),
             "high",
             _difference(other, metric),
-            f"points of {metric.name}, 95 % interval, difference shown or not",
+            f"points of {metric.name}, 95 % interval, whether a difference is shown",
         )
         for other, words in against.items()
         for metric in judge.reported

@@ -1,4 +1,4 @@
-"""What the page embeds: the numbers and words of its table, its figures and its explorer."""
+"""The data that the page embeds: numbers and words of its table, figures and explorer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from emopress.report.words import markup as t
 from emopress.report.words.contrasts import comparison_sentences
 
 Details = Mapping[str, Any]
-DIGITS = 8  # significant ones, those of the summary; figures need fewer
+DIGITS = 8  # significant digits, as in the summary; figures need fewer
 COSTS = ("size_bytes", "latency_ms_p50")
 
 
@@ -34,11 +34,11 @@ def page_data(
     curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]],
     datasets: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return what `write_page` embeds, plain and rounded, data sets in the summary's order.
+    """Return the data that `write_page` embeds, rounded, with data sets in the order of the summary.
 
     `summary` has one row per variant; `details`: data set -> variant -> seed -> entry; `curves`: data
     set -> variant -> rows of epoch, loss and validation_macro_f1; `datasets`: the config's entries.
-    Statistics, recommendation and curves may lack a data set or a variant: it is then shown without.
+    Statistics, recommendation and curves may lack a data set or a variant, which is then shown without them.
     """
     absent = [column for column in NEEDED if column not in summary.columns]
     if absent:
@@ -132,7 +132,7 @@ def _dataset(
 
 
 def _row_texts(confusion: np.ndarray, seeds: Mapping[str, Any], labels: Sequence[str]) -> list[int]:
-    """Return the texts of each row, over all seeds; not its sum where a text has any number of labels."""
+    """Return the number of texts in each row, over all seeds; with several labels per text it is not the row's sum."""
     if not any("cooccurrence" in seed for seed in seeds.values()):
         return confusion.sum(axis=1).tolist()
     return [int(sum(s["per_class"][label]["support"] for s in seeds.values())) for label in labels]
@@ -148,7 +148,7 @@ def _explained(
     judge: Judge,
     n_test: int,
 ) -> dict[str, Any]:
-    """Return what the explorer shows of one variant; texts are counted over all seeds."""
+    """Return what the explorer shows about a variant; texts are counted over all seeds."""
     labels, sure = list(entry.get("labels", [])), tested.get("class_f1") or {}
     try:
         confusion = np.sum([seed["confusion"] for seed in seeds.values()], axis=0)
@@ -183,9 +183,9 @@ def _explained(
         "tests": comparison_sentences(variant, tested, judge, n_test),
         "recipe": [_step(step) for step in recipe_of(seeds)],
         "findings": [
-            [step["name"], plain_text(facts(found))]
+            [step["name"], plain_text(facts(findings))]
             for step in passes_of(recipe_of(seeds))
-            if any(found := [seed["findings"].get(step["name"], {}) for seed in seeds.values()])
+            if any(findings := [seed["findings"].get(step["name"], {}) for seed in seeds.values()])
         ],
         "curve": [
             [_rounded(row.get(key), 4) for key in ("epoch", "loss", "validation_macro_f1")]
@@ -206,7 +206,7 @@ def _labelled(
     reference: str | None,
     linear: str | None,
 ) -> dict[str, list[str]]:
-    """Return what the figure and the table call a variant: the budgets it is chosen for, reference."""
+    """Return the badges of variants: budgets they are chosen for, reference, linear baseline."""
     named: dict[str, list[str]] = {}
     for choice in chosen:
         if choice.get("variant") in variants:
@@ -219,7 +219,7 @@ def _labelled(
 
 
 def _front(table: pd.DataFrame, cost: str, gain: str) -> list[list[float | None]]:
-    """Return the corners of the Pareto front; from the best on it runs flat to the highest cost."""
+    """Return the corners of the Pareto front, extended from the best score to the highest cost."""
     whole = table[[cost, gain]].dropna()
     xs, ys = front_steps(whole[cost].tolist(), whole[gain].tolist())
     if xs:
@@ -233,7 +233,7 @@ def _value(row: Any, column: Column) -> float | str | None:
 
 
 def _rounded(value: Any, digits: int = DIGITS) -> float | int | None:
-    """Return a number with so many significant digits, a whole one as int; None where it is missing."""
+    """Return a number rounded to significant digits, a whole one as int; None if it is missing."""
     if value is None or pd.isna(value):
         return None
     number = float(f"{float(value):.{digits}g}")
@@ -247,20 +247,20 @@ def _first(cells: Any) -> str | None:
 
 
 def shown_answers(context: Mapping[str, Any], data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the answer of each data set, with `more`, pairs (term, Markdown), and `link`.
+    """Return the answer of each data set with `more`, pairs (term, Markdown), and `link`.
 
-    `link` leads to the variant below, None where the page does not have it.
+    `link` leads to the variant in the explorer, None if it is not there.
     """
     embedded = {dataset["name"]: dataset["variants"] for dataset in data["datasets"]}
-    found = []
+    answers = []
     for answer in (dataset["answer"] for dataset in context["datasets"]):
         name, variant = answer["dataset"], answer["variant"]
         more = [("Runner-up", answer["runner_up"]), ("Same family", answer["same_family"])]
-        found.append(
+        answers.append(
             {
                 **answer,
                 "more": [(term, words) for term, words in more if words],
                 "link": f"#{name}/{variant}" if variant in embedded.get(name, {}) else None,
             }
         )
-    return found
+    return answers

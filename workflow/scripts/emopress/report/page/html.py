@@ -1,4 +1,4 @@
-"""Markdown of the report as HTML or as bare text; whatever is HTML in it stays text."""
+"""Turns the Markdown of the report into HTML or plain text; HTML in it stays text."""
 
 import re
 from functools import cache
@@ -11,7 +11,7 @@ from emopress.report.words.markup import Markdown
 
 _ALIGNED = {"text-align:left": "left", "text-align:right": "right", "text-align:center": "middle"}
 
-LONG = 40  # characters of a cell that needs a wide column
+LONG = 40  # characters; longer cells need a wide column
 _UNIT = re.compile(r"(\d) (?=%|MB|kB|ms\b)")
 _P = re.compile(r"\bp (=|&lt;) (?=\d)")
 
@@ -23,7 +23,7 @@ def _parser() -> MarkdownIt:
 
 
 def html_of(markdown: str) -> Markup:
-    """Return Markdown as HTML; tables scroll sideways, alignment is a class and no style."""
+    """Return Markdown as HTML; tables scroll sideways, and alignment is a class instead of a style."""
     parser = _parser()
     tokens = parser.parse(markdown)
     for token, content in pairwise(tokens):
@@ -39,7 +39,7 @@ def html_of(markdown: str) -> Markup:
 
 
 def inline_html_of(markdown: str) -> Markup:
-    """Return one line of Markdown as HTML without a paragraph around it; numbers keep their units."""
+    """Return one line of Markdown as HTML without a paragraph; numbers stay together with their units."""
     html = _UNIT.sub("\\1\u00a0", _parser().renderInline(markdown))
     return Markup(_P.sub("p\u00a0\\1\u00a0", html))
 

@@ -38,7 +38,7 @@ CAPTIONS = {
     "bits": "Macro F1 of both kinds of LSTM against bits",
     "cross-entropy": "What a token costs the generative LSTM, clean and noisy",
 }
-POLICY = (  # nothing is loaded, nothing is sent, no string becomes code, only these scripts run
+POLICY = (  # loads nothing, sends nothing, evaluates no strings, runs only these scripts
     "default-src 'none'; script-src {scripts}; style-src {styles}; style-src-attr 'none'; "
     "img-src data:; base-uri 'none'; form-action 'none'"
 )
@@ -54,9 +54,9 @@ def write_page(
     """Write the page to `out`.
 
     `context` is that of `view.report_view`; `data` that of `data.page_data`; `figures`: name -> spec.
-    A figure called <data set>-<kind> stands with its data set unless the page has a chart of that kind
+    A figure named <data set>-<kind> is shown with its data set unless the page has a chart of that kind
     itself, any other one among those of the whole study.
-    Where the file would pass MAX_BYTES, the largest figures are left out and the page names them.
+    If the file would exceed MAX_BYTES, the largest figures are left out and the page lists them.
     """
     drawn = {name: spec for name, spec in figures.items() if not name.endswith(DRAWN_BY_THE_PAGE)}
     left_out: list[str] = []
@@ -142,11 +142,11 @@ def _read(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return the source expression by which a policy allows exactly this inline text."""
+    """Return the source expression that allows exactly this inline text in a policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    """Return compact JSON that cannot end the element it stands in."""
+    """Return compact JSON that cannot end the element around it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -35,9 +35,7 @@ def sure(
             f"{' and '.join(spreads)}."
         )
     else:
-        sentences.append(
-            "It was trained once, so it is not known what another training run would change."
-        )
+        sentences.append("It was trained once; what another training run would change is unknown.")
     return [Markdown(sentence) for sentence in sentences]
 
 
