@@ -74,7 +74,7 @@ def fake_quantize_affine(
     d/d upper = r / 255 and d/d lower = -r / 255; above, 1 and 0; below, 0 and 1. They are multiplied
     by `gradient_share`.
     """
-    return _FakeQuantizeAffine.apply(x.float(), lower, upper, gradient_share)
+    return _FakeQuantizeAffine.apply(x.float(), lower, upper, gradient_share)  # type: ignore[no-untyped-call]
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -89,7 +89,7 @@ class _StraightThrough(torch.autograd.Function):
 
 def straight_through(weight: Tensor, quantized: Tensor) -> Tensor:
     """Return `quantized`; its gradient goes to `weight` unchanged (Bengio et al. 2013)."""
-    return _StraightThrough.apply(weight, quantized)
+    return _StraightThrough.apply(weight, quantized)  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()

@@ -73,7 +73,7 @@ def _opened(stream: BinaryIO) -> Any:
     from openpyxl.xml.constants import SHEET_MAIN_NS
     from openpyxl.xml.functions import iterparse
 
-    class Reader(ExcelReader):
+    class Reader(ExcelReader):  # type: ignore[misc] # openpyxl has no types
         def read_strings(self) -> None:
             part = self.package.find(SHARED_STRINGS)
             if part is None:

@@ -16,6 +16,7 @@ from sklearn.metrics import (
 
 from emopress.measure import sets
 from emopress.measure.predictions import read_predictions
+from emopress.train.overlap import text_f1, text_jaccard
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def scores(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> Score
     if truth.ndim == 2:
         confusion = sets.crossed(truth, predicted)
         several = {
-            "sample_f1": float(sets.text_f1(truth, predicted).mean()),
-            "jaccard": float(sets.text_jaccard(truth, predicted).mean()),
+            "sample_f1": float(text_f1(truth, predicted).mean()),
+            "jaccard": float(text_jaccard(truth, predicted).mean()),
             "hamming_loss": float(hamming_loss(truth, predicted)),
             "label_confusion": multilabel_confusion_matrix(truth, predicted).tolist(),
             "cooccurrence": sets.crossed(truth, truth).tolist(),

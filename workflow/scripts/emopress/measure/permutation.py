@@ -3,7 +3,7 @@
 import numpy as np
 
 from emopress.measure import scoring
-from emopress.measure.intervals import CELLS, SEED
+from emopress.measure.intervals import CELLS, SEED, Scored
 
 SWAPS = 9_999
 ROUNDING = 1e-12  # differences below it are sums in another order
@@ -36,7 +36,7 @@ def permutation_p(
     return {name: count / (1 + SWAPS) for name, count in as_large.items()}
 
 
-def _difference(scores: "scoring.Scored", name: str) -> np.ndarray:
+def _difference(scores: Scored, name: str) -> np.ndarray:
     """Return the mean over seeds, the last axis, of the first model less that of the second."""
     mine, theirs = getattr(scores, name).mean(axis=-1)
     return mine - theirs

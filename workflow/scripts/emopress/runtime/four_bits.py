@@ -24,7 +24,7 @@ class Linear4bit(bitsandbytes.nn.Linear4bit):
 
     def __init__(self, source: Any) -> None:
         """Quantize the linear layer `source`, on the CPU, so that every device trains on the same weights."""
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call]
             source.in_features, source.out_features, bias=source.bias is not None, device="meta"
         )
         self.weight = bitsandbytes.nn.Params4bit(

@@ -10,7 +10,7 @@ from emopress.artifact import read_yaml
 from emopress.checkpoint import DATA_KEYS
 from emopress.errors import UserError
 from emopress.measure.deciding import DECIDING, Judge
-from emopress.passes import Job
+from emopress.passes import PASSES, Job
 from emopress.study.checks import entry_errors, names_of, published_errors, study_errors
 from emopress.study.checks_data import dataset_errors
 from emopress.study.layers import merged, whole_tokenizers, with_normalisation, without_nulls
@@ -117,7 +117,7 @@ class Study:
             made = recipe.parse(variant)
             entry = self.models[made.model]
             steps = [{"name": name, **self.passes[name]} for name in made.passes]
-            own = all(recipe.PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
+            own = all(PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
             if entry["family"] == "lstm" and own:
                 step = steps[0] if steps else None
                 found.append({"variant": variant, "kind": entry["kind"], "step": step})
@@ -143,7 +143,7 @@ class Study:
         return found | ({"judge_by": tuned_for} if entry.get("multilabel") and tuned_for else {})
 
     def pass_names(self, *sorts: str) -> list[str]:
-        """Return the names of the passes of these sorts (keys of `recipe.PASSES`)."""
+        """Return the names of the passes of these sorts (keys of `PASSES`)."""
         return [name for name, entry in self.passes.items() if recipe.sort_of(entry) in sorts]
 
     def made_by(self, job: Job) -> list[str]:
