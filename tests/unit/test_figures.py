@@ -309,6 +309,13 @@ def test_no_text_is_cut_off_or_covers_another(case):
         assert overlapping([(text, box) for text, box, level in boxes if level]) == [], kind
 
 
+@pytest.mark.parametrize("case", ["seeds", "many"])
+def test_vega_has_nothing_to_warn_of(case, capfd):
+    for spec in figures_of(*CASES[case]).values():
+        vl_convert.vegalite_to_svg(spec, show_warnings=True)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_is_drawn_on_the_edge(case):
     """Slanted texts and marks too: a drawing's outermost pixels are white."""
@@ -521,7 +528,7 @@ def test_bins_of_few_answers_look_it():
     bins["count"] = [FEW_IN_CELL - 1, FEW_IN_CELL]
     spec = reliability_figure(table.set_index("variant"), found, title="")
     bars = [row for row in rows_of_spec(spec) if "bar" in row and "text" not in row]
-    assert [row["text"] for row in rows_of_spec(spec) if "lift" in row] == ["29"]
+    assert [row["text"] for row in rows_of_spec(spec) if "foot" in row] == ["29"]
     colours = {bar["x"]: (bar["dot"], bar["bar"]) for bar in bars}
     assert len(colours) == 2
     assert all(one != other for one, other in zip(colours[30.0], colours[90.0], strict=True))

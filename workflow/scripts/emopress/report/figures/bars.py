@@ -21,7 +21,7 @@ from emopress.report.figures.parts import (
     pixels,
     texts,
 )
-from emopress.report.figures.text import fitted, widest, width
+from emopress.report.figures.text import fitted, widest
 
 ROW, GAP, HEAD = 20, 10, 30  # pixels: a bar, between variants of two bars, the heading of a group
 NAMES = 300  # pixels that the names may take
@@ -239,9 +239,9 @@ def _bars(bars: Sequence[Row], at_x: Spec, scale: Row, half: int) -> Spec:
         }
         for bar in bars
     ]
-    look = {"fill": given("fill"), "stroke": given("edge"), "strokeDash": given("dash")}
+    look = {"fill": given("fill"), "stroke": given("edge")}
     encoding = {**pixels("y", "y2"), "x": at_x, "x2": {"field": "start"}, **look}
-    return mark("rect", rows, encoding, strokeWidth=0.8)
+    return mark("rect", rows, encoding, strokeWidth=0.8, strokeDash={"expr": "datum.dash"})
 
 
 def _intervals(bars: Sequence[Row], at_x: Spec) -> list[Spec]:
@@ -267,9 +267,9 @@ def _words(bars: Sequence[Row], at_x: Spec, scale: Row) -> Spec:
     for bar in bars:
         ends = [bar["value"], *(bar[e] for e in ("behind", "high") if e in bar), start]
         look = {"y": bar["y"], "text": bar["words"], "size": SMALL, "colour": bar.get("ink", INK)}
-        rows.append({**look, "value": max(ends), "right": 5})
+        rows.append({**look, "value": max(ends), "side": "left", "right": 5})
         if "high" in bar and bar["high"] > 0.65 * room[1]:  # of scores: inside the bar
-            rows[-1] |= {"value": bar["low"], "colour": WHITE}
-            rows[-1]["right"] = -5 - width(bar["words"], SMALL)
+            rows[-1] |= {"value": bar["low"], "colour": WHITE, "side": "right", "right": -5}
     encoding = {**pixels("y"), "x": at_x}
-    return texts(rows, encoding, xOffset={"expr": "datum.right"})
+    look = {"align": {"expr": "datum.side"}, "xOffset": {"expr": "datum.right"}}
+    return texts(rows, encoding, **look)

@@ -88,7 +88,7 @@ def confusion_figure(
     names = [fitted(label, LABEL, SMALL) for label in labels]
     views = []
     for place, (name, (matrix, rows)) in enumerate(drawn.items()):
-        ends = place % columns == 0, place + columns >= len(drawn)
+        ends = place % columns == 0, place + columns >= len(drawn) or columns == 1
         views.append(_matrix(name, matrix, row_shares(matrix, rows), names, cell, counts, *ends))
     width = WIDTH + LEFT - left
     grid = panels(views, columns, 24)

@@ -63,7 +63,8 @@ def pixels(*names: str) -> Spec:
 
 def axis(field: str, title: str | None, low: float, high: float, **more: Any) -> Spec:
     """Return a channel on an axis from `low` to `high`, with a grid."""
-    scale = {"domain": [low, high], "zero": False, "nice": False, **more.pop("scale", {})}
+    kind = more.pop("scale", {"zero": False})
+    scale = {"domain": [low, high], "nice": False, **kind}
     return at(field, scale=scale, axis={"title": title, "labelOverlap": True, **more})
 
 
@@ -156,8 +157,9 @@ def key(
 
 
 def _boxes(boxes: Sequence[Mapping[str, Any]]) -> Spec:
-    look = {"fill": given("fill"), "stroke": given("edge"), "strokeDash": given("dash")}
-    return mark("rect", boxes, {**pixels("x", "x2", "y", "y2"), **look}, strokeWidth=0.8)
+    look = {"fill": given("fill"), "stroke": given("edge")}
+    encoding = {**pixels("x", "x2", "y", "y2"), **look}
+    return mark("rect", boxes, encoding, strokeWidth=0.8, strokeDash={"expr": "datum.dash"})
 
 
 def page(

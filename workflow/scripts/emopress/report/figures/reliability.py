@@ -72,10 +72,10 @@ def _panel(name: str, entry: Mapping[str, Any], *, first: bool) -> Spec:
     bars = {**sides, "y": y, "y2": {"field": "zero"}, "fill": given("bar")}
     strip = {**sides, "y": {**y, "field": "share"}, "y2": {"field": "zero"}}
     dots = {"x": x, "y": y, "color": given("dot")}
-    numbers = {"x": {**x, "field": "middle"}, "y": y}
-    few = [{**row, "text": row["n"], "size": 9, "colour": MUTED} for row in rows if row["n"]]
-    # above its bar, below the bar's end where that is at the top
-    few = [{**row, "lift": 9 if row["y"] > 90 else -8} for row in few]
+    numbers = {"x": {**x, "field": "middle"}, "y": {**y, "field": "foot"}}
+    few = [
+        {**row, "text": row["n"], "size": 9, "colour": MUTED, "foot": 4} for row in rows if row["n"]
+    ]
     head = named(name, 0, -24, SIDE, SMALL + 1)
     ece = {"x": 0, "y": -9, "text": f"ECE {100 * entry['ece']:.1f} points", "colour": MUTED}
     return {
@@ -87,7 +87,7 @@ def _panel(name: str, entry: Mapping[str, Any], *, first: bool) -> Spec:
             mark("rect", rows, strip, fill=AXIS),
             diagonal(),
             mark("point", rows, dots, filled=True, size=26, opacity=1),
-            *([texts(few, numbers, align="center", yOffset={"expr": "datum.lift"})] if few else []),
+            *([texts(few, numbers, align="center")] if few else []),
             texts([*head, {**ece, "size": SMALL}]),
         ],
     }

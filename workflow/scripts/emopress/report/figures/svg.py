@@ -44,10 +44,11 @@ def _outline(text: ElementTree.Element, fonts: Mapping[str, Path]) -> None:
         if script:
             path, wide = outline(piece, fonts[script], size)
             pieces.append(ElementTree.Element(PATH, {"d": path}))
-        else:
-            wide = width(piece, size, bold=bold)
+        else:  # spaces at its ends would be left out
+            x += width(piece[: len(piece) - len(piece.lstrip())], size, bold=bold)
+            wide = width(piece.lstrip(), size, bold=bold)
             pieces.append(ElementTree.Element(TEXT, {"text-anchor": "start"}))
-            pieces[-1].text = piece
+            pieces[-1].text = piece.strip()
         pieces[-1].set("transform", f"translate({x:.1f},0)")
         x += wide
     left = LEFT.get(text.attrib.pop("text-anchor", ""), 0.0) * x

@@ -170,11 +170,9 @@ def position(row: pd.Series, measure: Measure, table: pd.DataFrame, step: float)
 
 def _explained(measures: Sequence[Measure], step: float, decides: str) -> str:
     words = (
-        "Of each technique the variant that is best on validation. Darkest: the best value of a "
+        "Of each technique the variant that is best on validation. Full shade: the best value of a "
     )
-    words += (
-        f"column. A score that is {step:g} points lower is left white; ratios are shaded on a log "
-    )
+    words += f"column. A score that is {step:g} points lower has none; ratios are shaded on a log "
     words += "scale from 1x"
     if any(m.ratio and m.less for m in measures):
         words += ", memory and bits from the most drawn"
