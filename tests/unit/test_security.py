@@ -55,7 +55,7 @@ def faults(path):
         if name in ("np.load", "numpy.load") and "allow_pickle" not in keywords:
             found.append(f"line {line}: np.load without allow_pickle=False")
         # (peft's reads a folder whose files were looked for: test_large.)
-        own = name == "PeftModel.from_pretrained" and path.name == "transformers.py"
+        own = name == "PeftModel.from_pretrained" and path.name == "large_decoder.py"
         if last == "from_pretrained" and "local_files_only" not in keywords and not own:
             found.append(f"line {line}: from_pretrained may go to the network")
         if name == "yaml.load" and "CSafeLoader" not in ast.unparse(keywords["Loader"]):
