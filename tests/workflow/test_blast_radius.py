@@ -1,7 +1,4 @@
-"""What a comment in a module makes again: what that module shapes, and nothing else.
-
-The plan of a study whose files are all there, though empty, after a change in a copy of the library.
-"""
+"""What a comment in a module makes again: what that module shapes, and nothing else."""
 
 import os
 import shutil
@@ -32,19 +29,67 @@ MODULES = {  # of a pass of the study
 ALL = {"linear", "dense", "lstm", *STUDENTS, *TRAINED}
 
 
+ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
+    "fetch_data fetch_vectors fetch_model fetch_tokenizer": "data",
+    "prepare_data describe_data": "data runtime",  # normalisation
+    "finetune distill": "train",
+    "train_linear": "linear runtime train",  # n-grams
+    "train_dense distill_dense": "data dense runtime train",  # zip files, words
+    "train_lstm distill_lstm": "lstm train",
+    "trim distill_whitebox prune_magnitude prune_structured low_rank qat": "compress train",
+    "adapt": "compress runtime train",  # layers in 4 bits
+    "quantize openvino export": "bundle runtime train",
+    "quantize_blocks quantize_half pack": "bundle runtime",
+    "quantize_linear export_linear": "bundle linear runtime",
+    "quantize_dense export_dense": "bundle dense runtime",
+    "quantize_lstm export_lstm": "bundle lstm runtime train",
+    "convert_qat": "bundle compress runtime train",
+    "teacher_logits time aggregate": "measure runtime train",
+    "predict predict_generative": "measure runtime",
+    "search": "bundle measure runtime train",
+    "noise": "measure",
+    "judge": "data lstm measure runtime train",
+    "figures trade_off": "measure report train",
+    "render": "data lstm measure report runtime study train",
+}
+
+
 @pytest.fixture
-def after(plan, miniature, tmp_path, monkeypatch):
+def study(miniature):
+    """The miniature study, with an LSTM and a student of another family."""
+    miniature["models"]["lstm"] = LSTM
+    miniature["passes"]["kd-dense"] = KD_DENSE
+    miniature["study"][0]["variants"] += ["lstm", "tiny+kd-dense"]
+    return miniature
+
+
+def test_the_rooms_in_the_stamp_of_each_rule(plan, study, tmp_path):
+    expected = {rule: set(ROOMS[rules].split()) for rules in ROOMS for rule in rules.split()}
+    engines = {name.split(":")[0].replace(".", "/") + ".py" for name in RUNTIMES.values()}
+    held = {}
+    for rule in plan(study, "report").rules:
+        if "code" not in rule.input.keys():  # noqa: SIM118
+            assert not rule.output or rule.name == "rulegraph"
+            continue
+        stamp = rule.input.code
+        stamp = stamp({"variant": "tiny"}) if callable(stamp) else stamp
+        modules = [line.split()[1] for line in (tmp_path / stamp).read_text("utf-8").splitlines()]
+        held[rule.name] = {name.split("/")[1] for name in modules if name.count("/") > 1}
+        if any(name.endswith(CHECKPOINT) for name in rule.output):
+            assert not engines & set(modules), rule.name
+    assert held == expected
+
+
+@pytest.fixture
+def after(plan, study, tmp_path, monkeypatch):
     """Return a function: the files that a finished study makes again after a comment in some modules.
 
-    Its `made` are all files of the study.
+    Its `made` are all files of the study. They are there, but empty; the library is a copy.
     """
     library = tmp_path / "scripts"
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(closure, "SCRIPTS", library)
-    miniature["models"]["lstm"] = LSTM
-    miniature["passes"]["kd-dense"] = KD_DENSE
-    miniature["study"][0]["variants"] += ["lstm", "tiny+kd-dense"]
-    made = plan(miniature, "report").made
+    made = plan(study, "report").made
     stamps, kept = tmp_path / closure.STAMPS, tmp_path / "kept"
     shutil.copytree(stamps, kept)
     end = max(path.stat().st_mtime for path in stamps.iterdir()) + 1
@@ -59,7 +104,7 @@ def after(plan, miniature, tmp_path, monkeypatch):
             before[path] = path.read_bytes()
             path.write_bytes(before[path] + b"\n# a comment\n")
         closure._imports.cache_clear()
-        files = plan(miniature, "report").to_make
+        files = plan(study, "report").to_make
         for path, text in before.items():
             path.write_bytes(text)
         shutil.rmtree(stamps)
