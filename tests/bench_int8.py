@@ -35,6 +35,7 @@ from emopress.bundle.export import export_transformer  # noqa: E402
 from emopress.bundle.quantize import quantize  # noqa: E402
 from emopress.data.prepare import prepare_dataset  # noqa: E402
 from emopress.entries.data import DataSet  # noqa: E402
+from emopress.entries.step import typed_step  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
 from emopress.measure.timing import chosen_texts  # noqa: E402
 from emopress.runtime import processor  # noqa: E402
@@ -70,7 +71,7 @@ def bundles(scratch: Path, train: Path) -> dict[str, Path]:
         found[method] = scratch / method
         quantize(
             parent=found["fp32"],
-            step=step(method, kind="quantize", method=method),
+            step=typed_step(step(method, kind="quantize", method=method)),
             seed=0,
             train=train,
             out=found[method],

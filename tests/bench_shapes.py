@@ -31,6 +31,7 @@ from emopress.checkpoint import library_versions, write_manifest  # noqa: E402
 from emopress.compress.low_rank import low_rank  # noqa: E402
 from emopress.compress.prune_structured import prune_structured  # noqa: E402
 from emopress.compress.trim import trim  # noqa: E402
+from emopress.entries.step import typed_step  # noqa: E402
 from emopress.entries.study import pass_entry  # noqa: E402
 from emopress.measure.candidates import Candidate  # noqa: E402
 from emopress.measure.timing import row, time_rounds  # noqa: E402
@@ -118,7 +119,7 @@ def tables(scratch: Path) -> None:
         bundles[name] = scratch / f"minilm-{name}"
         dynamic = step("dynamic", kind="quantize", method="dynamic", embeddings=embeddings)
         train = scratch / "words.parquet"
-        quantize(parent=whole, step=dynamic, seed=0, train=train, out=bundles[name])
+        quantize(parent=whole, step=typed_step(dynamic), seed=0, train=train, out=bundles[name])
     ms = latencies(bundles, texts[:TEXTS])
     print("      MiniLM shape, 32 tokens, ms: " + ", ".join(f"{n} {v:.2f}" for n, v in ms.items()))
     cost = ms["int8"] / ms["fp32"]
@@ -152,7 +153,9 @@ def base_shape(scratch: Path) -> None:
         export_transformer(scratch / name, bundles[name])
     bundles["int8"] = scratch / "int8-bundle"
     dynamic = step("dynamic", kind="quantize", method="dynamic")
-    quantize(parent=bundles["whole"], step=dynamic, seed=0, train=train, out=bundles["int8"])
+    quantize(
+        parent=bundles["whole"], step=typed_step(dynamic), seed=0, train=train, out=bundles["int8"]
+    )
     if find_spec("openvino"):
         from emopress.bundle.openvino import openvino
 
@@ -196,7 +199,7 @@ def multilingual_rows(scratch: Path, data: Path) -> None:
     whole = checkpoint(scratch / "multilingual", init, words)
     trim(
         parent=whole,
-        step=step("trim", kind="trim"),
+        step=typed_step(step("trim", kind="trim")),
         seed=0,
         train=data / "train.parquet",
         test=data / "test.parquet",

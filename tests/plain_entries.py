@@ -1,5 +1,6 @@
 """Entries of a config as rules hand them to jobs: plain values with a name and all defaults."""
 
+from emopress.entries.step import typed_step
 from emopress.entries.study import model_entry, pass_entry
 
 FAMILIES = ("transformer", "linear", "dense", "lstm")
@@ -31,3 +32,8 @@ def typed_entry(sort, /, **keys):
 def plain_entry(sort, /, name="a-name", **keys):
     """Return what a rule hands its job of such an entry."""
     return {"name": name, **typed_entry(sort, **keys).plain()}
+
+
+def entry_step(sort, /, name="a-name", **keys):
+    """Return such an entry as a maker gets it that asks for a typed step."""
+    return typed_step(plain_entry(sort, name, **keys))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from emopress.errors import UserError
 from emopress.train.run import TrainingRun
+from plain_entries import entry_step, plain_entry
 
 LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts" / "emopress"
 TOLD = (
@@ -50,6 +52,18 @@ def stopped(train, /, **arguments):
 
 
 @pytest.fixture
+def filled():
+    """As in other tests, but for the settings of training, which may be such as no config allows."""
+
+    def fill(sort, /, **keys):
+        settings = {key: keys.pop(key) for key in ("train", "recover") if key in keys}
+        allowed = {key: {"epochs": 1, "learning_rate": 0.1} for key in settings}
+        return plain_entry(sort, **keys, **allowed) | settings
+
+    return fill
+
+
+@pytest.fixture
 def diverging(training):
     # Finite in fp32, but no weight is after a step or two with it.
     return training(epochs=2, batch_size=16, learning_rate=3e38, warmup=0.0)
@@ -60,7 +74,7 @@ def test_dense(common, filled, few, diverging, tmp_path, taught):
     from emopress.dense.train import train_dense
 
     step = filled("dense", vectors=VECTORS, layers=[8], train=diverging)
-    entry = {**filled("dense", vectors=VECTORS, layers=[8]), "train": diverging}
+    entry = filled("dense", vectors=VECTORS, layers=[8], train=diverging)
     more = lesson_of(few, tmp_path, diverging, entry, filled) if taught else {"step": step}
     stopped(train_dense, vectors=None, **common, **more)
 
@@ -105,10 +119,11 @@ def test_passes_that_train(parent, common, filled, diverging, kind):
     from emopress.compress.prune_structured import prune_structured
     from emopress.compress.qat import qat
 
+    pruning = entry_step("magnitude", amount=0.5, recover={})
     step, train = {
         "qat": (filled("qat", kind="qat", train=diverging), qat),
         "prune": (
-            filled("magnitude", kind="prune", method="magnitude", amount=0.5, recover=diverging),
+            replace(pruning, recorded=pruning.recorded | {"recover": diverging}),
             prune_magnitude,
         ),
         "structured": (

@@ -7,6 +7,9 @@ import numpy as np
 import pandas
 import pytest
 
+from emopress.entries.step import typed_step
+from plain_entries import entry_step
+
 STEP = {"name": "tiny", "family": "transformer"}
 
 
@@ -76,7 +79,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     checkpoints["pruned"] = root / "pruned" / "checkpoint"
     prune_magnitude(
         parent=checkpoints["bert"],
-        step=filled("prune", kind="prune", method="magnitude", amount=0.5),
+        step=entry_step("prune", kind="prune", method="magnitude", amount=0.5),
         run=TrainingRun(root / "state", code="tests"),
         out=checkpoints["pruned"],
         **job,
@@ -124,7 +127,11 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         name = f"{parent}-{method}"
         bundles[name] = root / name / "bundle"
         quantize(
-            parent=bundles[parent], step=steps[method], seed=0, train=few.train, out=bundles[name]
+            parent=bundles[parent],
+            step=typed_step(steps[method]),
+            seed=0,
+            train=few.train,
+            out=bundles[name],
         )
     checkpoints["linear"] = root / "linear" / "checkpoint"
     train_linear(

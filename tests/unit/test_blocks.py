@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emopress.bundle.block_writer import fitting_block, pack_nibbles, round_blocks
 from emopress.bundle.quantize_blocks import quantize_blocks, without_gemm, write_blocks
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -396,7 +397,9 @@ def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
         if name == "int4":
             quantize_blocks(parent=tmp_path / "fp32", step=step, out=out)
         else:
-            quantize(parent=tmp_path / "fp32", step=step, seed=0, train=few.train, out=out)
+            quantize(
+                parent=tmp_path / "fp32", step=typed_step(step), seed=0, train=few.train, out=out
+            )
         tensors = onnx.load(out / "model.onnx").graph.initializer
         whole = [t.name for t in tensors if t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
         assert all("scales" in each for each in whole), name  # no matrix is left in fp32

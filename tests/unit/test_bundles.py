@@ -16,6 +16,7 @@ from emopress.bundle.block_writer import quantize_tables
 from emopress.bundle.nodes import layer_of
 from emopress.bundle.quantize import named_by, quantize, session_threads
 from emopress.checkpoint import read_checkpoint
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.predict import predict_splits
 from emopress.measure.pytorch import PytorchClassifier
@@ -299,7 +300,7 @@ def test_nothing_to_quantize(artifacts, copied, few, tmp_path, method, constant)
     with pytest.raises(UserError, match="nothing was quantized; the graph has no MatMul, Gemm"):
         quantize(
             parent=folder,
-            step=artifacts.steps[method],
+            step=typed_step(artifacts.steps[method]),
             seed=0,
             train=few.train,
             out=tmp_path / "out",
@@ -369,7 +370,9 @@ def test_patterns_of_layers(pattern, named):
 def quantized(artifacts, few, filled, out, parent="bert", **changes):
     calibration = {"texts": 10, **changes.pop("calibration", {})}
     step = filled("quantize", kind="quantize", method="static", calibration=calibration, **changes)
-    quantize(parent=artifacts.bundles[parent], step=step, seed=0, train=few.train, out=out)
+    quantize(
+        parent=artifacts.bundles[parent], step=typed_step(step), seed=0, train=few.train, out=out
+    )
     return onnx.load(out / "model.onnx"), read_bundle(out).facts["findings"]["a-name"]
 
 
@@ -476,7 +479,7 @@ def test_the_order_of_the_calibration_texts_plays_no_part(
         order.to_parquet(tmp_path / "train.parquet")
         quantize(
             parent=artifacts.bundles["bert"],
-            step=step,
+            step=typed_step(step),
             seed=0,
             train=tmp_path / "train.parquet",
             out=tmp_path / "out",
@@ -561,7 +564,7 @@ def test_rows_with_scales_of_their_own_bring_logits_nearer_to_fp32(
     for embeddings in (False, True):
         step = {**artifacts.steps["dynamic"], "embeddings": embeddings}
         out = tmp_path / f"out-{embeddings}"
-        quantize(parent=folder, step=step, seed=0, train=few.train, out=out)
+        quantize(parent=folder, step=typed_step(step), seed=0, train=few.train, out=out)
         gaps[embeddings] = np.abs(load(out).predict_logits(texts) - expected).mean()
     step = np.abs(table).max() / 127
     words.CopyFrom(numpy_helper.from_array(np.round(table / step) * step, words.name))

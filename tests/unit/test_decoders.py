@@ -20,6 +20,7 @@ from emopress.compress.lora import (
     encoder_linears,
     quantize_base,
 )
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
 from emopress.runtime.load import load
@@ -271,7 +272,7 @@ def test_their_graphs_can_be_quantized(
     parent, out = bundles[architecture], tmp_path / "bundle"
     if method == "dynamic":
         step = filled(method, kind="quantize", method=method, embeddings=False)
-        quantize(parent=parent, step=step, train=few.train, seed=0, out=out)
+        quantize(parent=parent, step=typed_step(step), train=few.train, seed=0, out=out)
     else:
         step = filled(method, kind="quantize", method=method, embeddings="fp32")
         quantize_blocks(parent=parent, step=step, out=out)

@@ -5,6 +5,7 @@ import pytest
 from emopress.artifact import read_json
 from emopress.bundle.export import export_transformer
 from emopress.bundle.quantize import quantize
+from emopress.entries.step import typed_step
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.train.finetune import finetune
@@ -59,7 +60,7 @@ def test_quantized(transformers, few, filled):
     for name in ("one", "two"):
         quantize(
             parent=transformers / name / "bundle",
-            step=step,
+            step=typed_step(step),
             seed=3,
             train=few.train,
             out=transformers / f"{name}-int8",

@@ -22,6 +22,7 @@ from emopress.compress.low_rank import (
 )
 from emopress.compress.prune_magnitude import linear_weights
 from emopress.compress.prune_structured import prune_structured
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.teacher_logits import write_logits
 from emopress.runtime.bundle import read_bundle
@@ -233,7 +234,11 @@ def test_structured_then_low_rank_then_int8(artifacts, filled, few, factor, job,
     export_transformer(out, tmp_path / "bundle")
     dynamic = filled("quantize", kind="quantize", method="dynamic")
     quantize(
-        parent=tmp_path / "bundle", step=dynamic, seed=0, train=few.train, out=tmp_path / "int8"
+        parent=tmp_path / "bundle",
+        step=typed_step(dynamic),
+        seed=0,
+        train=few.train,
+        out=tmp_path / "int8",
     )
     assert np.isfinite(load(tmp_path / "int8").predict_proba(texts)).all()
 

@@ -14,6 +14,7 @@ from emopress.artifact import read_json, sha256_of
 from emopress.bundle.quantize import quantize
 from emopress.bundle.quantize_half import quantize_half
 from emopress.checkpoint import read_checkpoint
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.lstm.export import export_lstm
 from emopress.lstm.float_graph import lstm_graph
@@ -263,7 +264,7 @@ def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind, exact_un
     step = filled("quantize", kind="quantize", method="dynamic")
     quantize(
         parent=model.folder / "bundle",
-        step=step,
+        step=typed_step(step),
         seed=0,
         train=model.corpus.train,
         out=tmp_path / "int8",
@@ -313,7 +314,9 @@ def graph_bytes(folder):
 @pytest.mark.parametrize("kind", KINDS)
 def test_int8_is_a_quarter(large, few, filled, tmp_path, kind):
     step = filled("quantize", kind="quantize", method="dynamic", embeddings=True)
-    quantize(parent=large[kind], step=step, seed=0, train=few.train, out=tmp_path / "int8")
+    quantize(
+        parent=large[kind], step=typed_step(step), seed=0, train=few.train, out=tmp_path / "int8"
+    )
     share = graph_bytes(tmp_path / "int8") / graph_bytes(large[kind])
     assert 0.25 < share < 0.28
 

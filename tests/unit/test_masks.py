@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from emopress.compress.prune_magnitude import magnitude_masks
+from emopress.entries.step import typed_step
 from emopress.train.run import TrainingRun
 
 SMALL = torch.tensor([[0.1, -0.2], [0.3, -0.4]])
@@ -98,7 +99,7 @@ def test_a_second_pruning_keeps_the_zeros_of_the_first(artifacts, few, filled, t
     less = filled("magnitude", kind="prune", method="magnitude", amount=0.2)
     prune_magnitude(
         parent=artifacts.checkpoints["pruned"],
-        step={**less, "recover": training(epochs=1)},
+        step=typed_step({**less, "recover": training(epochs=1)}),
         seed=0,
         train=few.train,
         validation=few.validation,

@@ -12,6 +12,7 @@ from resealed import reseal
 from emopress.bundle.export import export_transformer
 from emopress.bundle.pack import encode, pack
 from emopress.compress.prune_magnitude import prune_magnitude
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -194,7 +195,7 @@ def test_what_the_pruning_pass_leaves_is_stored_as_one_bit_a_zero(
     step = filled("magnitude", kind="prune", method="magnitude", amount=amount, scope="layer")
     prune_magnitude(
         parent=artifacts.checkpoints["bert"],
-        step=step,
+        step=typed_step(step),
         seed=0,
         train=few.train,
         validation=few.validation,

@@ -35,6 +35,7 @@ from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer, replace_module
+from plain_entries import entry_step
 
 CPU = torch.device("cpu")
 STEPS = {
@@ -127,7 +128,7 @@ def static(tmp_path_factory, trained, few, filled):
         per_channel = STEPS[name].get("per_channel", True)
         quantize(
             parent=root / name / "fp32",
-            step=filled("quantize", kind="quantize", method="static", per_channel=per_channel),
+            step=entry_step("quantize", kind="quantize", method="static", per_channel=per_channel),
             seed=0,
             train=few.train,
             out=root / name / "bundle",
@@ -301,7 +302,7 @@ def test_warm_start_takes_the_ranges_that_static_calibration_finds(
     case.fake.begin(case.data.train, texts, CPU)
     quantize(
         parent=artifacts.bundles["bert"],
-        step=filled("quantize", kind="quantize", method="static"),
+        step=entry_step("quantize", kind="quantize", method="static"),
         seed=0,
         train=few.train,
         out=tmp_path / "static",

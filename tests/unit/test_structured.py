@@ -36,12 +36,14 @@ from emopress.compress.prune_structured import (
     shapes_of,
     taylor_sample,
 )
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.teacher_logits import write_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer
+from plain_entries import entry_step
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
 CPU = torch.device("cpu")
@@ -433,7 +435,7 @@ def test_structured_then_magnitude_then_structured_again_and_export(
     zeroed = tmp_path / "zeroed" / "checkpoint"
     prune_magnitude(
         parent=again,
-        step=filled("prune", kind="prune", method="magnitude", amount=0.5, scope="layer"),
+        step=entry_step("prune", kind="prune", method="magnitude", amount=0.5, scope="layer"),
         seed=0,
         device="cpu",
         train=few.train,
@@ -448,7 +450,11 @@ def test_structured_then_magnitude_then_structured_again_and_export(
     export_transformer(zeroed, tmp_path / "bundle")
     static = filled("quantize", kind="quantize", method="dynamic")
     quantize(
-        parent=tmp_path / "bundle", step=static, seed=0, train=few.train, out=tmp_path / "int8"
+        parent=tmp_path / "bundle",
+        step=typed_step(static),
+        seed=0,
+        train=few.train,
+        out=tmp_path / "int8",
     )
     sizes = [read_bundle(tmp_path / name).size_bytes for name in ("bundle", "int8")]
     assert sizes[1] < sizes[0]

@@ -30,6 +30,7 @@ from emopress.compress.trim import (
     trim_tokenizer,
     unknown_share,
 )
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import SPECIAL_TOKENS, embedding_rows, train_wordpiece
@@ -389,7 +390,9 @@ def test_a_trimmed_checkpoint(architecture, artifacts, few, demo, tmp_path, pyth
     from emopress.runtime.load import load
 
     parent, out = artifacts.checkpoints[architecture], tmp_path / "checkpoint"
-    trim(parent=parent, step=STEP, seed=0, train=few.train, test=demo["en"].test, out=out)
+    trim(
+        parent=parent, step=typed_step(STEP), seed=0, train=few.train, test=demo["en"].test, out=out
+    )
     before, after = load_transformer(parent), load_transformer(out)
     table, smaller = before.get_input_embeddings(), after.get_input_embeddings()
     assert smaller.num_embeddings < 0.7 * table.num_embeddings
@@ -438,7 +441,7 @@ def test_the_pass_obeys_min_entries_and_is_deterministic(artifacts, few, tmp_pat
     job = {"parent": artifacts.checkpoints["bert"], "train": few.train, "test": few.validation}
     for name in ("first", "second"):
         step = {**STEP, "min_entries": 640}
-        trim(step=step, seed=3, out=tmp_path / name, **job)
+        trim(step=typed_step(step), seed=3, out=tmp_path / name, **job)
     first, second = (read_checkpoint(tmp_path / name).manifest for name in ("first", "second"))
     assert first["findings"]["trim"]["vocabulary_after"] == 640
     assert first["files"] == second["files"]
@@ -457,7 +460,7 @@ def test_the_pass_needs_an_embedding_row_for_every_id(copied, few, tmp_path):
     with pytest.raises(UserError, match=r"tokenizer\.json: has ids up to .* the embeddings"):
         trim(
             parent=folder,
-            step=STEP,
+            step=typed_step(STEP),
             seed=0,
             train=few.train,
             test=few.validation,
@@ -474,7 +477,7 @@ def test_texts_longer_than_the_model_reads_keep_their_tail(artifacts, few, tmp_p
     frame.to_parquet(tmp_path / "train.parquet")
     trim(
         parent=artifacts.checkpoints["bert"],
-        step=STEP,
+        step=typed_step(STEP),
         seed=0,
         train=tmp_path / "train.parquet",
         test=few.validation,

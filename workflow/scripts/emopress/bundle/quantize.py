@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -23,6 +23,10 @@ from emopress.bundle.nodes import PRODUCTS, give_readers_copies, layer_of
 from emopress.bundle.qdq import quantized_inputs, write_qdq
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
+
+if TYPE_CHECKING:
+    from emopress.entries.quantize import Dynamic, Static
+    from emopress.entries.step import Step
 
 DYNAMIC = {  # which only the dynamic quantizer reads
     "MatMulConstBOnly": True,
@@ -51,15 +55,21 @@ def session_threads(threads: int) -> Iterator[None]:
 
 
 def quantize(
-    *, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path, threads: int = 1
+    *,
+    parent: Path,
+    step: "Step[Static | Dynamic]",
+    seed: int,
+    train: Path,
+    out: Path,
+    threads: int = 1,
 ) -> None:
-    """Quantize the fp32 bundle `parent` to int8 as config entry `step` says, and write it to `out`.
+    """Quantize the fp32 bundle `parent` to int8 as the pass `step` says, and write it to `out`.
 
     static: activations and weights as QDQ nodes, ranges calibrated on a seeded sample of `train`;
     dynamic: int8 weights, activation ranges at run time. Weights are signed int8, which x86 engines
     multiply fastest. UserError if nothing was quantized.
     """
-    source, is_dynamic = read_bundle(parent), step["method"] == "dynamic"
+    source, entry = read_bundle(parent), step.entry
     with (
         session_threads(threads),
         tempfile.TemporaryDirectory() as scratch,
@@ -68,30 +78,31 @@ def quantize(
         prepared, result = Path(scratch) / "prepared.onnx", folder / "model.onnx"
         # Symbolic shape inference does not get past BERT's position slice; ONNX's own suffices.
         quant_pre_process(str(parent / "model.onnx"), str(prepared), skip_symbolic_shape=True)
-        kept = [] if is_dynamic else kept_layers(onnx.load(prepared), step["keep_fp32"])
+        kept: list[str] = []
         findings: dict[str, Any] = {}
-        if is_dynamic:
+        if entry.method == "dynamic":
             quantize_dynamic(
                 str(prepared),
                 str(result),
                 op_types_to_quantize=[*PRODUCTS, "LSTM"],
-                per_channel=step["per_channel"],
-                reduce_range=step["reduce_range"],
+                per_channel=entry.per_channel,
+                reduce_range=entry.reduce_range,
                 weight_type=QuantType.QInt8,
                 extra_options=DYNAMIC,
             )
         else:
+            kept = kept_layers(onnx.load(prepared), entry.keep_fp32)
             findings = _static(
-                prepared, result, source, step, kept=kept, seed=seed, train=train, threads=threads
+                prepared, result, source, entry, kept=kept, seed=seed, train=train, threads=threads
             )
-        lost, share = finish_int8(prepared, result, tables=step["embeddings"], kept=kept)
+        lost, share = finish_int8(prepared, result, tables=entry.embeddings, kept=kept)
         if share == 0:
-            kinds = [*PRODUCTS, *(["Gather"] if step["embeddings"] else [])]
+            kinds = [*PRODUCTS, *(["Gather"] if entry.embeddings else [])]
             raise UserError(f"{out}: nothing was quantized; the graph has no {', '.join(kinds)}")
         derived(
             folder,
             source,
-            step,
+            step.recorded,
             nonzero_params=source.facts["nonzero_params"] - lost,
             weight_bits=8,
             findings={"int8_weight_share": round(share, 4), **findings},
@@ -102,7 +113,7 @@ def _static(
     prepared: Path,
     result: Path,
     source: Bundle,
-    step: dict[str, Any],
+    entry: "Static",
     *,
     kept: list[str],
     seed: int,
@@ -110,17 +121,17 @@ def _static(
     threads: int,
 ) -> dict[str, Any]:
     """Write the graph `prepared` with calibrated QDQ nodes to `result`; return findings."""
-    feeds = calibration_feeds(source, train, step["calibration"], seed)
+    feeds = calibration_feeds(source, train, entry.calibration.plain(), seed)
     read = quantized_inputs(onnx.load(prepared), kept)
     seen = Activations(prepared, read, feeds, threads=threads)
-    ranges = activation_ranges(seen, step["calibration"], symmetric=step["symmetric"])
+    ranges = activation_ranges(seen, entry.calibration.plain(), symmetric=entry.symmetric)
     write_qdq(
         prepared,
         result,
         ranges,
-        per_channel=step["per_channel"],
-        reduce_range=step["reduce_range"],
-        symmetric=step["symmetric"],
+        per_channel=entry.per_channel,
+        reduce_range=entry.reduce_range,
+        symmetric=entry.symmetric,
         kept=kept,
     )
     return {"calibration_texts": len(feeds), "layers_kept_fp32": len(kept)}

@@ -1,13 +1,17 @@
 """Unstructured magnitude pruning of a checkpoint, with optional recovery training."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from emopress.compress.derive import Child
 from emopress.train.run import TrainingRun
+
+if TYPE_CHECKING:
+    from emopress.entries.prune import Magnitude
+    from emopress.entries.step import Step
 
 
 def magnitude_masks(weights: dict[str, Tensor], amount: float, scope: str) -> dict[str, Tensor]:
@@ -67,7 +71,7 @@ def apply_masks(model: nn.Module, masks: dict[str, Tensor]) -> None:
 def prune_magnitude(
     *,
     parent: Path,
-    step: dict[str, Any],
+    step: "Step[Magnitude]",
     seed: int,
     train: Path,
     validation: Path,
@@ -76,17 +80,17 @@ def prune_magnitude(
     run: TrainingRun,
     teacher_logits: Path | None = None,
 ) -> None:
-    """Prune the checkpoint `parent` as config entry `step` says, and write it to `out`.
+    """Prune the checkpoint `parent` as the pass `step` says, and write it to `out`.
 
     Recovery training holds the zeros, those of an earlier pruning too: masks are applied again
     after every step.
     """
-    child = Child(parent, step, seed=seed)
+    child = Child(parent, step.recorded, seed=seed)
     model = child.model
     weights = linear_weights(model)
     masks = {
         name: mask & (weights[name] != 0)
-        for name, mask in magnitude_masks(weights, step["amount"], step["scope"]).items()
+        for name, mask in magnitude_masks(weights, step.entry.amount, step.entry.scope).items()
     }
     apply_masks(model, masks)
     trainer = child.recover(

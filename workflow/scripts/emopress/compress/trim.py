@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ from emopress.errors import UserError
 from emopress.train.batches import encode
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import embedding_rows, pad_id
+
+if TYPE_CHECKING:
+    from emopress.entries.step import Step
+    from emopress.entries.trim import Trim
 
 CHUNK = 1000  # texts tokenized at once
 SAMPLE = 64  # texts whose logits are compared
@@ -171,18 +175,18 @@ def sample_logits(
 
 
 def trim(
-    *, parent: Path, step: dict[str, Any], seed: int, train: Path, test: Path, out: Path
+    *, parent: Path, step: "Step[Trim]", seed: int, train: Path, test: Path, out: Path
 ) -> None:
-    """Trim the vocabulary of checkpoint `parent` as config entry `step` says; write it to `out`.
+    """Trim the vocabulary of checkpoint `parent` as the pass `step` says; write it to `out`.
 
     Kept are the entries that occur when the training texts are tokenized whole, specials, single
-    characters (of the scripts that the training texts use, or all: `step["characters"]`) and at
-    least `step["min_entries"]`. The test texts are only counted: what share of
+    characters (of the scripts that the training texts use, or all: `characters`) and at
+    least `min_entries`. The test texts are only counted: what share of
     their tokens is unknown. After Abdaoui, Pradel and Sigel, "Load What You Need: Smaller Versions
     of Multilingual BERT" (2020). UserError if a training text gets other tokens than before, or a
     seeded sample of them logits that differ by more than MAX_LOGIT_GAP.
     """
-    child, where = Child(parent, step, seed=seed), str(parent / "tokenizer.json")
+    child, where = Child(parent, step.recorded, seed=seed), str(parent / "tokenizer.json")
     old = child.tokenizer
     model = child.model
     texts, test_texts = read_split(train).texts, read_split(test).texts
@@ -195,8 +199,8 @@ def trim(
         old,
         texts,
         also={pad_id(old), *token_ids(model.config).values()},
-        characters=step["characters"],
-        min_entries=step["min_entries"],
+        characters=step.entry.characters,
+        min_entries=step.entry.min_entries,
         where=where,
     )
     size = min(SAMPLE, len(texts))

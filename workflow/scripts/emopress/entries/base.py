@@ -25,7 +25,7 @@ from emopress.errors import unknown
 
 Fault = tuple[
     str, str
-]  # where below the entry ("" is the entry itself, "init.heads"), and what is wrong
+]  # where below the entry ("init.heads", "" is the entry itself); what is wrong
 # Contexts of a validation: the keys are those that a user gave, without defaults; each value for itself.
 IN_A_CONFIG, BY_VALUES = "config", "values"
 
@@ -117,7 +117,8 @@ class Entry(BaseModel):
 
 
 def _misfit(faults: list[Fault]) -> PydanticCustomError:
-    return PydanticCustomError("misfit", "keys that do not fit together", {"faults": faults})
+    lines = "; ".join(f"{where}: {what}" if where else what for where, what in faults)
+    return PydanticCustomError("misfit", "{lines}", {"lines": lines, "faults": faults})
 
 
 def _is_of_a_key(error: Any, given: dict[str, Any]) -> bool:
@@ -130,7 +131,7 @@ def _again(error: Any) -> InitErrorDetails:
     """Return one of an exception's errors so that another exception can hold it."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in CUSTOM:
-        kind = PydanticCustomError(kind, error["msg"].replace("{", "{{"), context)
+        kind = PydanticCustomError(kind, "{lines}", {"lines": error["msg"], **context})
     return InitErrorDetails(type=kind, loc=error["loc"], input=error["input"], ctx=context)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from emopress.jobs.cache import cached
 from emopress.jobs.job import job, training_processes
 from emopress.jobs.ledger import TABLES
-from emopress.jobs.processes import launched
+from emopress.jobs.processes import call, launched
 from emopress.jobs.watching import training_run
 
 ABOUT_THE_JOB = ("cached", "context", "maker")  # params that no maker takes
@@ -67,7 +67,7 @@ def make(snakemake: Any, script: str) -> None:
         trains = "device" in snakemake.params.keys()  # noqa: SIM118
         processes = training_processes(snakemake) if trains else 1
 
-        def call() -> None:
+        def make_it() -> None:
             maker = maker_of(snakemake.params.maker)
             arguments = arguments_of(snakemake, signature(maker).parameters, threads)
             if processes > 1:
@@ -77,10 +77,10 @@ def make(snakemake: Any, script: str) -> None:
                 from emopress.train.loop import set_threads
 
                 set_threads(threads)
-            maker(**arguments)
+            call(maker, arguments)
 
         if snakemake.params.cached:
             facts = {"processes": processes} if processes > 1 else None
-            cached(snakemake, call, script=script, threads=threads, facts=facts)
+            cached(snakemake, make_it, script=script, threads=threads, facts=facts)
         else:
-            call()
+            make_it()

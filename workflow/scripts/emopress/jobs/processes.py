@@ -8,6 +8,7 @@ the operating system releases when the job ends, however it ends.
 
 import fcntl
 import importlib
+import inspect
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import read_json, write_json
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.jobs.job import THREAD_VARIABLES, error_line
 from emopress.jobs.ledger import LOCKS_HELD
@@ -43,6 +45,14 @@ PATIENCE = timedelta(days=7)  # the others wait while the first process judges t
 STOPPING_S = 10.0
 
 
+def call(maker: Callable[..., None], arguments: dict[str, Any]) -> None:
+    """Call a maker with keyword `arguments`; one that asks for a typed step gets `step` as such."""
+    step = inspect.signature(maker).parameters.get("step")
+    if step and str(step.annotation).startswith("Step["):
+        arguments = {**arguments, "step": typed_step(arguments["step"])}
+    maker(**arguments)
+
+
 def launched(
     function: Callable[..., None], arguments: dict[str, Any], *, processes: int, threads: int
 ) -> None:
@@ -56,7 +66,7 @@ def launched(
         from emopress.train.loop import set_threads
 
         set_threads(threads)
-        function(**arguments)
+        call(function, arguments)
         return
     maker = f"{function.__module__}:{function.__qualname__}"
     _check(maker)
@@ -200,7 +210,7 @@ def main(folder: Path) -> int:
     try:
         function, arguments, threads = ordered(folder)
         _join(arguments["device"], threads)
-        function(**arguments)
+        call(function, arguments)
         return 0
     except Exception as error:
         line = error_line(error, str(arguments.get("out", "an output")))
