@@ -13,7 +13,7 @@ import synthetic
 
 from emopress.errors import UserError
 from emopress.measure.deciding import METRICS
-from emopress.measure.results import checked_summary, recipe_order, rows_of
+from emopress.measure.results import checked_summary, read_benchmarks, recipe_order, rows_of
 from emopress.report.dataset_view import Config, Results
 from emopress.report.figures.names import figure_names
 from emopress.report.markdown import write_markdown
@@ -44,6 +44,7 @@ def inputs():
         **synthetic.study(),
         **synthetic.told(),
         "rulegraph": "noise\nflowchart TB\n  a --> b\n",
+        "benchmarks": {},
         "template": TEMPLATE,
         "training_figures": [],
     }
@@ -57,6 +58,7 @@ def render(inputs, folder):
         Config(**fields[1]),
         environment=ENVIRONMENT,
         rulegraph=inputs["rulegraph"],
+        benchmarks=inputs["benchmarks"],
         training_figures=inputs["training_figures"],
     )
     write_markdown(view, template=inputs["template"], out=folder / "report.md")
@@ -195,6 +197,31 @@ def test_engine_share_words_for_pruning_and_simulation(report):
     assert f"- ONNX Runtime runs here with {exact}" in part_of(report, "Environment")
     assert "```mermaid\nflowchart TB\n  a --> b\n```" in report
     assert "temperature: 2" in report and "calibration: 100" in report
+
+
+def test_what_the_jobs_took_is_summed_up_by_rule(inputs, tmp_path):
+    assert "What the jobs took" not in render(inputs, tmp_path)
+    head = "s\th:m:s\tmax_rss\tio_in\tmean_load\tcpu_time\n"
+    files = {
+        "time/real.tsv": "1.20\t0:00:01\t41.95\t0.00\t7.51\t0.18\n",
+        "finetune/real/a.seed0.tsv": "100.40\t0:01:40\t900.2\t0.1\t150.0\t149.7\n",
+        "finetune/real/b+c.seed0.tsv": "1900.00\t0:31:40\t1200.6\t0.1\t99.0\t1880.0\n",
+        "judge/real.tsv": "0.02\t0:00:00\tNA\tNA\tNA\tNA\n",  # it was over before it was measured
+        "render.tsv": "9.00\t0:00:09\t1.0\t0.0\t1.0\t9.0\n",  # of an earlier report
+    }
+    for name, line in files.items():
+        path = tmp_path / "benchmarks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + line, encoding="utf-8")
+    inputs["benchmarks"] = read_benchmarks(tmp_path / "benchmarks")
+    part = part_of(render(inputs, tmp_path), "Environment")
+    assert part.strip().splitlines()[-5:] == [
+        "| Rule | Jobs | Seconds | Longest, s | Peak memory, MiB | CPU seconds |",
+        "| :--- | ---: | ---: | ---: | ---: | ---: |",
+        "| `finetune` | 2 | 2,000 | 1,900 | 1,201 | 2,030 |",
+        "| `time` | 1 | 1 | 1 | 42 | 0 |",
+        "| `judge` | 1 | 0 | 0 | – | 0 |",
+    ]
 
 
 def test_an_engine_that_ran_no_variant_is_not_told_of(inputs, tmp_path):

@@ -9,7 +9,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
 
     with job(snakemake, folders=False):
         from emopress.artifact import read_json
-        from emopress.measure.results import read_logs
+        from emopress.measure.results import read_benchmarks, read_logs
         from emopress.measure.summary import read_table
         from emopress.report.dataset_view import Config, Results
         from emopress.report.environment import command_of, environment
@@ -47,6 +47,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
             ),
             environment=environment(Path(given.template).parent),
             rulegraph=Path(given.graph).read_text(encoding="utf-8"),
+            benchmarks=read_benchmarks(Path(snakemake.output.report).parent / "benchmarks"),
             training_figures=results.cards if curves else [],
         )
         write_markdown(view, template=given.template, out=snakemake.output.report)

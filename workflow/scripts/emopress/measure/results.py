@@ -1,5 +1,6 @@
 """A study's results and config as the reports take them: checked, one row per variant, in the order of recipes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,21 @@ def read_logs(
         check_files(path.parent, {path.name: read_json(manifest)["files"][path.name]})
         logs.setdefault(dataset, {})[variant] = read_json(path)
     return logs
+
+
+def read_benchmarks(folder: Path) -> dict[str, list[dict[str, float]]]:
+    """Return what each job took: rule -> the rows of Snakemake's benchmark files below `folder`.
+
+    A row has `s` (seconds), `max_rss` (MiB), `cpu_time` (seconds) and so on; a figure is missing where
+    the job ended before it could be measured. The report's own job is left out, since it still runs.
+    """
+    rows: dict[str, list[dict[str, float]]] = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        rule = path.relative_to(folder).with_suffix("").parts[0]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for line in lines[1:]:
+            cells = zip(lines[0].split("\t"), line.split("\t"), strict=True)
+            numbers = {key: float(cell) for key, cell in cells if re.fullmatch(r"[\d.]+", cell)}
+            rows.setdefault(rule, []).append(numbers)
+    rows.pop("render", None)
+    return rows

@@ -1,6 +1,6 @@
 """What both reports print, as escaped pieces of Markdown, from result files alone."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from emopress.report.dataset_view import Config, Results, dataset_view
 from emopress.report.environment import flags_phrase, int8_phrase, versions_phrase
 from emopress.report.tables.study import (
     datasets_table,
+    jobs_table,
     models_table,
     models_used,
     passes_table,
@@ -40,13 +41,14 @@ def report_view(
     *,
     environment: Mapping[str, Any],
     rulegraph: str,
+    benchmarks: Mapping[str, Sequence[Mapping[str, float]]],
     training_figures: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return what the templates of both reports print; figures are linked as figures/<name>.svg.
 
-    `environment` holds ENVIRONMENT_KEYS; `rulegraph` is Mermaid source; `training_figures` names the
-    data sets that have a figure of the training. UserError names the file or argument and the key that
-    are missing.
+    `environment` holds ENVIRONMENT_KEYS; `rulegraph` is Mermaid source; `benchmarks` is what the jobs took
+    (`results.read_benchmarks`); `training_figures` names the data sets that have a figure of the training.
+    UserError names the file or argument and the key that are missing.
     """
     study, datasets = config.study, config.datasets
     for what, value, keys in (
@@ -82,6 +84,7 @@ def report_view(
             dataset_view(name, table, results, config, name in training_figures) for name in names
         ],
         "environment": environment,
+        "jobs_table": jobs_table(benchmarks),
         "packages": versions_phrase(environment["packages"]),
         "cpu_flags": flags_phrase(environment["cpu_flags"]),
         "int8": int8_phrase(environment["x64quantprecision"]),

@@ -1,4 +1,4 @@
-"""The tables of what was run: data sets, models and passes, with their settings."""
+"""The tables of what was run: data sets, models and passes with their settings, and what the jobs took."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -88,3 +88,23 @@ def _entries_table(
             }
         )
     return t.table(rows, left=(what, sort, "Settings"))
+
+
+def jobs_table(benchmarks: Mapping[str, Sequence[Mapping[str, float]]]) -> Markdown:
+    """Sum up what the jobs took, the rules with most seconds first; `benchmarks` as of `read_benchmarks`."""
+    rows = [
+        {
+            "Rule": t.code(rule),
+            "Jobs": t.count(len(jobs)),
+            "Seconds": t.count(sum(job["s"] for job in jobs)),
+            "Longest, s": t.count(max(job["s"] for job in jobs)),
+            "Peak memory, MiB": t.count(
+                max((job["max_rss"] for job in jobs if "max_rss" in job), default=float("nan"))
+            ),
+            "CPU seconds": t.count(sum(job.get("cpu_time", 0) for job in jobs)),
+        }
+        for rule, jobs in sorted(
+            benchmarks.items(), key=lambda item: -sum(job["s"] for job in item[1])
+        )
+    ]
+    return t.table(rows, left=("Rule",))
