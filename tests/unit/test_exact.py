@@ -7,14 +7,14 @@ from two_models import compare
 
 from emopress.measure.deciding import FEW_TEXTS
 from emopress.measure.exact import (
+    bounds_of,
     difference_bounds,
     f1_of,
+    has_no_width,
     mean_of,
     paired,
     proportion,
     score_bounds,
-    sure,
-    tells_too_little,
 )
 from emopress.measure.intervals import interval
 from emopress.measure.paired import label_differences
@@ -63,11 +63,11 @@ def test_all_right_is_not_certain():
     distance = np.sqrt(3 * (1 - alone) ** 2) / 4
     assert found["macro_f1"] == pytest.approx((0.75 - distance, 0.75))
     drawn = np.ones(100)
-    assert tells_too_little(interval(drawn))
-    assert sure(drawn, found["accuracy"], few=False) == found["accuracy"]
+    assert has_no_width(interval(drawn))
+    assert bounds_of(drawn, found["accuracy"], few=False) == found["accuracy"]
     spread = np.linspace(0.5, 1, 101)
-    assert sure(spread, found["accuracy"], few=False) == interval(spread)
-    assert sure(spread, found["accuracy"], few=True) == found["accuracy"]
+    assert bounds_of(spread, found["accuracy"], few=False) == interval(spread)
+    assert bounds_of(spread, found["accuracy"], few=True) == found["accuracy"]
 
 
 def test_sets_of_labels_all_right_and_all_wrong():

@@ -26,7 +26,7 @@ def flips(given, sure, taught, taught_sure, limit=10, seeds=(0,)):
         labels=LABELS,
         texts=TEXTS,
         noise=[0.0],
-        given={0.0: np.array([taught, given])},
+        predicted={0.0: np.array([taught, given])},
         confidence={0.0: np.array([taught_sure, sure])},
         validation=np.zeros(2),
         n_validation=0,

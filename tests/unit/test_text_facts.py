@@ -25,7 +25,7 @@ def evaluated(texts, truth, given):
         labels=LABELS,
         texts=table,
         noise=[0.0],
-        given={0.0: predicted},
+        predicted={0.0: predicted},
         confidence={},
         validation=np.zeros(len(given)),
         n_validation=2,
@@ -107,7 +107,7 @@ def test_sets_of_labels(splits):
         True  # the first and the last text are right, and the empty one
     )
     found = evaluated(["good day", "late", "new", "newer"], truth, {"a": np.zeros((1, 4))})
-    found.given[0.0] = table
+    found.predicted[0.0] = table
     facts = text_facts(found, **splits, cut={})
     assert facts["without"] == {"train": [], "validation": ["anger"], "test": ["anger"]}
     scores = facts["leaked"]["variants"]["a"]

@@ -136,7 +136,7 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     import numpy as np
 
     from emopress.measure.deciding import FEW_TEXTS
-    from emopress.measure.exact import score_bounds, sure
+    from emopress.measure.exact import bounds_of, score_bounds
     from emopress.measure.metrics import scores
     from emopress.measure.scoring import observed, resampled
     from emopress.measure.sets import SET_SCORES
@@ -150,7 +150,7 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     exact, few = score_bounds(test.truth, said[None], classes), len(test.ids) < FEW_TEXTS
 
     def bounds(name: str) -> tuple[float, float]:
-        return sure(getattr(drawn, name), exact[name], few=few)
+        return bounds_of(getattr(drawn, name), exact[name], few=few)
 
     return Measured(
         scores=scores(test.truth, said, labels),

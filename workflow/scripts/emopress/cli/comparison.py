@@ -28,7 +28,7 @@ def compared(
 
     from emopress.card.facts import RESAMPLES
     from emopress.measure.deciding import FEW_TEXTS
-    from emopress.measure.exact import score_bounds, sure
+    from emopress.measure.exact import bounds_of, score_bounds
     from emopress.measure.paired import ALPHA, difference, label_differences
     from emopress.measure.scoring import observed, resampled
 
@@ -42,7 +42,7 @@ def compared(
         exact = score_bounds(truth, classes[None], len(labels))
         side: dict[str, Any] = {"bundle": str(bundle.folder), "size_bytes": bundle.size_bytes}
         for name in metrics:
-            low, high = sure(getattr(column, name), exact[name], few=len(truth) < FEW_TEXTS)
+            low, high = bounds_of(getattr(column, name), exact[name], few=len(truth) < FEW_TEXTS)
             side |= {name: float(getattr(one, name)), f"{name}_low": low, f"{name}_high": high}
         sides.append(side)
     tested = difference(

@@ -23,7 +23,7 @@ class DenseModel(nn.Module):
     `layers` are the widths of the hidden layers; `dropout` acts on what each layer reads. Averaged
     vectors make a deep averaging network (Iyyer, Manjunatha, Boyd-Graber, Daumé 2015), as does
     `word_dropout`, the share of the words of a training text that are left out at random. With
-    pooling `flatten` the vectors of the first `max_length` words stand side by side.
+    pooling `flatten` the vectors of the first `max_length` words are laid side by side.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class DenseModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         counts = torch.tensor([len(rows) for rows in pieces])
         flat = torch.tensor([row for rows in pieces for row in rows])
-        # How words are spelt is no weight: a checkpoint holds the words instead.
+        # How words are spelt is not a weight: a checkpoint holds the words instead.
         self.register_buffer("rows", flat, persistent=False)
         self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("starts", counts.cumsum(0) - counts, persistent=False)

@@ -26,7 +26,7 @@ class Vectors(NamedTuple):
 
 
 def frequent_words(texts: Iterable[str], *, min_count: int, max_words: int) -> list[str]:
-    """Return the words that stand in at least `min_count` texts, the most frequent `max_words`, sorted.
+    """Return the words that occur in at least `min_count` texts, the most frequent `max_words`, sorted.
 
     Of words in equally many texts the first in the order of their code points stay.
     """

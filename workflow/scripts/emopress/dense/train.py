@@ -125,7 +125,7 @@ def train_dense(
         entry=entry,
         first=first.findings,
         words=first.words,
-        # How texts are cut stands in another folder than the code that trains.
+        # The rows that stand for each text, which the lexicon decides.
         cut=[entries.pieces, texts.train.ids, texts.validation.ids],
     )
     weights = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}

@@ -17,7 +17,7 @@ from emopress.errors import UserError
 from emopress.runtime.lexicon import folded
 from emopress.runtime.normalise import normalise_text
 
-LONGEST_WORD = 4096  # bytes; what is longer is no line of words and numbers
+LONGEST_WORD = 4096  # bytes; a longer line is not a word and its numbers
 LONGEST_NUMBER = 32
 FIRST_WORDS = 3  # of the file, for a message
 MANY_WORDS = 0.5  # a smaller share of the words with a vector is warned of in the log and in the report's answer
@@ -47,7 +47,7 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 class FileVectors(NamedTuple):
     """What a file has of some words.
 
-    vectors: word -> float32 [dimension]; respelled: how many of these words stand there in another
+    vectors: word -> float32 [dimension]; respelled: how many of these words the file has in another
     spelling only; passed_over: lines that come out as one of the words too, and did not count;
     begins: the file's first words.
     """
@@ -79,8 +79,8 @@ def read_vectors(
 
     A line is a word and `dimension` numbers, parted by single spaces (Pennington, Socher, Manning
     2014, "GloVe"); a byte order mark and a first line of two whole numbers (word2vec's and fastText's
-    count and dimension) are skipped; words with spaces in them are passed over. A word that does not
-    stand there as it is gets the vector of the first line with its `spelling`, `normalise` being the
+    count and dimension) are skipped; words with spaces in them are passed over. A word that the file
+    does not have as it is gets the vector of the first line with its `spelling`, `normalise` being the
     method of the texts. Of lines with the same word the first counts. With `member` the text file
     lies in the zip file `path`. UserError names the file and the line that is not like this.
     """

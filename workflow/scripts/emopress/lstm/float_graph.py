@@ -29,7 +29,7 @@ def lstm_graph(weights: LstmWeights) -> onnx.ModelProto:
     """Return the graph: input_ids and attention_mask [B, T] (int64) -> logits [B, C].
 
     A generative one also gives token_log_probabilities [B, C, T - 1], 0 where padded: entry t is
-    log p(token t + 1 | label, tokens to t). Padding must stand at the end of a text; states of real
+    log p(token t + 1 | label, tokens to t). Padding must be at the end of a text; states of real
     tokens do not depend on it. The softmax is taken token by token (Scan), so that nothing of
     T x V numbers is ever held.
     """

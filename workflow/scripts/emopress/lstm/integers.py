@@ -1,4 +1,4 @@
-"""Rounds LSTM weights and activations to 2 to 8 bits, and tells what that did to their distributions.
+"""Rounds LSTM weights and activations to 2 to 8 bits, and measures what that did to their distributions.
 
 Weights: weight = scale * (code - zero_point), symmetric, with a scale per neuron (a column of the matrix), and
 in a table of vectors one per row.

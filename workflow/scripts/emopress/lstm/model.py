@@ -27,7 +27,7 @@ class LstmModel(nn.Module):
     """An embedding, one LSTM layer from left to right and a matrix; see `lstm/weights.py`.
 
     rows: vocabulary V; outputs: of the matrix, labels C or vocabulary V. `dropout` acts on the
-    word vectors and on what the matrix reads. Padding stands at the end, where it changes no state of
+    word vectors and on what the matrix reads. Padding is at the end, where it changes no state of
     a real token.
     """
 
@@ -96,8 +96,8 @@ class Discriminative(LstmModel):
 class Generative(LstmModel):
     """Maps token ids [B, T] to log p(text | label) + log p(label), the logits [B, C].
 
-    log_prior [C]: log p(label). The word vector and the label vector stand side by side in what the
-    LSTM reads; the softmax over the vocabulary is shared by the labels (Yogatama et al. 2017,
+    log_prior [C]: log p(label). The LSTM reads the word vector and the label vector side by
+    side; the softmax over the vocabulary is shared by the labels (Yogatama et al. 2017,
     equations 3 and 4).
     """
 

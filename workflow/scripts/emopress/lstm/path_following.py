@@ -1,4 +1,4 @@
-"""Greedy path-following quantization (GPFQ): each weight of a neuron makes good what those before it lost.
+"""Greedy path-following quantization (GPFQ): each weight of a neuron corrects the error of those before it.
 
 Lybrand, Saab 2021, "A greedy algorithm for quantizing neural networks" (arXiv 2010.15979); Zhang, Zhou, Saab
 2023, "Post-training quantization for neural networks with provable guarantees" (arXiv 2201.11113): the

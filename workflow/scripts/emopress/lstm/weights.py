@@ -43,7 +43,7 @@ class LstmWeights:
     )
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights by name, without those that this kind has not."""
+        """Return the weights that this kind has, by name."""
         named = {name: getattr(self, name) for name in (*SHARED, *GENERATIVE_ONLY)}
         return {name: value for name, value in named.items() if value is not None}
 

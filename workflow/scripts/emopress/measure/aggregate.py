@@ -51,7 +51,7 @@ class Clock:
         return row["latency_ms_p50"] if row else None
 
     def columns(self, variant: str, seed: int, runtime: str) -> dict[str, Any]:
-        """Return what the clock tells of a bundle, by the names of the summary's columns."""
+        """Return the measurements of a bundle, by the names of the summary's columns."""
         main = self.rows[variant, seed, runtime, self.threads[0]]
         columns = {key: main[key] for key in ("latency_ms_p50", "latency_ms_p95", "throughput")}
         columns["threads"] = self.threads[0]

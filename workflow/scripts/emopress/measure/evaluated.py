@@ -19,8 +19,8 @@ class Evaluated:
     """What all variants of a data set predicted for its texts.
 
     texts: id, text and label of the test split; noise: the shares, 0.0 first. By variant:
-    given[noise] and confidence[noise] [variants, seeds, N]: predicted label and its probability.
-    validation [variants]: the metric that decides, mean over seeds. Where texts have any number of labels given is
+    predicted[noise] and confidence[noise] [variants, seeds, N]: predicted label and its probability.
+    validation [variants]: the metric that decides, mean over seeds. Where texts have any number of labels predicted is
     bools [variants, seeds, N, C], accuracy asks for the whole set, and probabilities has those of the
     clean texts, of the same shape; else it is None.
     """
@@ -30,7 +30,7 @@ class Evaluated:
     labels: list[str]
     texts: pandas.DataFrame
     noise: list[float]
-    given: dict[float, np.ndarray]
+    predicted: dict[float, np.ndarray]
     confidence: dict[float, np.ndarray]
     validation: np.ndarray
     n_validation: int
@@ -86,11 +86,11 @@ def read_all(
     first.part("test")  # the clean texts: without them there is nothing to compare noise with
     shape = (len(variants), len(seeds), len(texts))
     several = truth.ndim == 2
-    given_shape = (*shape, len(labels)) if several else shape
-    given: dict[float, np.ndarray] = {
-        noise: np.empty(given_shape, np.bool_ if several else np.int16) for noise in first.noise
+    predicted_shape = (*shape, len(labels)) if several else shape
+    predicted: dict[float, np.ndarray] = {
+        noise: np.empty(predicted_shape, np.bool_ if several else np.int16) for noise in first.noise
     }
-    probabilities = np.empty(given_shape, dtype=np.float32) if several else None
+    probabilities = np.empty(predicted_shape, dtype=np.float32) if several else None
     confidence = {noise: np.empty(shape) for noise in first.noise}
     validation = np.empty(shape[:2])
     for i, variant in enumerate(variants):
@@ -105,7 +105,7 @@ def read_all(
             for noise in first.noise:
                 part = current.part("test", noise)
                 same_texts(part, known, path, test, "test")
-                given[noise][i, j] = part.predicted
+                predicted[noise][i, j] = part.predicted
                 confidence[noise][i, j] = part.confidence
                 if probabilities is not None and not noise:
                     probabilities[i, j] = part.probabilities
@@ -119,7 +119,7 @@ def read_all(
         labels,
         texts,
         first.noise,
-        given,
+        predicted,
         confidence,
         validation.mean(axis=1),
         len(first.part("validation").ids),

@@ -1,7 +1,7 @@
 """Exact intervals for where a bootstrap says too little: it has no width, or there are few texts.
 
 Of 36 texts that are all right every resample is all right; that leaves an error of one text in ten open
-nevertheless: 90.3 to 100 % (Clopper & Pearson 1934). What is no proportion is traced back to some:
+nevertheless: 90.3 to 100 % (Clopper & Pearson 1934). A score that is not a proportion is derived from some:
 
 - F1 of a label is 2 J / (1 + J), J being the share of right ones among the texts that have the label or
   are given it.
@@ -67,15 +67,15 @@ def f1_of(jaccard: float) -> float:
     return 2 * jaccard / (1 + jaccard)
 
 
-def tells_too_little(bounds: Bounds) -> bool:
+def has_no_width(bounds: Bounds) -> bool:
     """Say whether a bootstrap's interval has no width."""
     return bounds[1] - bounds[0] < NO_WIDTH
 
 
-def sure(drawn: np.ndarray, exact: Bounds, *, few: bool) -> Bounds:
+def bounds_of(drawn: np.ndarray, exact: Bounds, *, few: bool) -> Bounds:
     """Return the interval of resampled values, or the exact one where texts are `few` or it has no width."""
     resampled_bounds = interval(drawn)
-    return exact if few or tells_too_little(resampled_bounds) else resampled_bounds
+    return exact if few or has_no_width(resampled_bounds) else resampled_bounds
 
 
 def score_bounds(truth: np.ndarray, given: np.ndarray, classes: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which texts a compressed model labels otherwise than its teacher though both are sure."""
+"""The texts that a compressed model labels differently from its teacher though both are sure."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ COLUMNS = [
     "variant", "seed", "id", "text", "label", "teacher", "teacher_label", "teacher_probability",
     "variant_label", "variant_probability",
 ]  # fmt: skip
-FORMULA = tuple("=+-@＝＋－＠")  # what a spreadsheet takes for the begin of a formula
+FORMULA = tuple("=+-@＝＋－＠")  # what a spreadsheet takes for the start of a formula
 CONTROL = ("\t", "\r", "\n")  # and what it drops before it looks
 
 
@@ -27,7 +27,7 @@ def confident_flips(
     """
     labels, predicted, confidence = (
         evaluated.labels,
-        evaluated.given[0.0],
+        evaluated.predicted[0.0],
         evaluated.confidence[0.0],
     )
     this, other = evaluated.place(variant), evaluated.place(teacher)
@@ -72,7 +72,7 @@ def harmless(cell: object) -> object:
 
 
 def write_flips(frames: list[pandas.DataFrame], out: Path) -> None:
-    """Write the flips of all variants as one CSV file; only the heading if there are none."""
+    """Write the flips of all variants as one CSV file; only the heading if nothing flips."""
     filled = [frame for frame in frames if len(frame)]
     table = pandas.concat(filled) if filled else pandas.DataFrame(columns=COLUMNS)
     with replaced_file(out) as temporary:

@@ -1,4 +1,4 @@
-"""What of the machine a timing job uses, and what it says of it."""
+"""The machine that a timing job runs on: how many threads it may use, and the processor's name and flags."""
 
 import os
 import platform

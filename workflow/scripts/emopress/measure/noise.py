@@ -23,7 +23,7 @@ from emopress.errors import UserError
 
 SEED = 0  # the same noisy texts for every bundle, seed and run
 CLUSTER = regex.compile(r"\X")
-COMBINING = regex.compile(r"\p{M}|[\u200c\u200d]")  # joins what stands before it
+COMBINING = regex.compile(r"\p{M}|[\u200c\u200d]")  # joins the character before it
 
 
 def characters(text: str) -> list[str]:
@@ -39,7 +39,7 @@ def blank(character: str) -> bool:
 class Alphabet:
     """The characters of some texts, drawn as often as they occur there.
 
-    White space is none of them, nor are marks that stand alone: they would join the character before.
+    White space is left out, and so are marks that stand alone: they would join the character before.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -68,7 +68,7 @@ def edits(characters: int, share: float, rng: np.random.Generator) -> int:
 
     It is rounded up with the probability of its fraction, so that the mean is the nominal share for
     texts of every length; rounding to the nearest would leave short texts alone, and a binomial
-    count would add a spread that tells nothing of the model.
+    count would add a spread that has nothing to do with the model.
     """
     exact = characters * share
     return int(exact) + int(rng.random() < exact - int(exact))

@@ -10,9 +10,9 @@ from emopress.measure.deciding import FEW_TEXTS
 from emopress.measure.exact import (
     FEW_IN_CELL,
     Bounds,
+    bounds_of,
     difference_bounds,
-    sure,
-    tells_too_little,
+    has_no_width,
 )
 from emopress.measure.intervals import Scored, interval
 from emopress.measure.permutation import ROUNDING, permutation_p
@@ -81,7 +81,7 @@ def difference_ends(
     as if the other could not be better) or resampling gives one number.
     """
     ends, few = {name: interval(spread) for name, spread in spreads.items()}, _few(truth)
-    inexact = [name for name, bounds in ends.items() if few or tells_too_little(bounds)]
+    inexact = [name for name, bounds in ends.items() if few or has_no_width(bounds)]
     if inexact:
         exact = difference_bounds(truth, this, other, classes)
         ends |= {name: exact[name] for name in inexact}
@@ -103,7 +103,7 @@ def label_differences(
     spreads, few = drawn[0].f1 - drawn[1].f1, _few(truth)  # [resamples, C]
     exact = difference_bounds(truth, this, other, classes)
     return [
-        sure(spreads[:, label], bounds, few=few or trials < FEW_IN_CELL)
+        bounds_of(spreads[:, label], bounds, few=few or trials < FEW_IN_CELL)
         for label, (bounds, trials) in enumerate(zip(exact["f1"], exact["trials"], strict=True))
     ]
 

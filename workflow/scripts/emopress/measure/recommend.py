@@ -44,7 +44,7 @@ def candidates(rows: pd.DataFrame, reference: str | None) -> list[Trial]:
 def stronger(rows: pd.DataFrame, reference: str | None, baselines: Sequence[str]) -> str | None:
     """Return the best of `baselines` on validation by what decides, if it beats `reference` there; else None.
 
-    A model that loses little against a weak reference and much against a linear model is no advice.
+    A model that loses little against a weak reference may still lose much against a linear model.
     """
     if reference is None:
         return None

@@ -62,9 +62,9 @@ def sampled(evaluated: Evaluated, resamples: int) -> Sampled:
                 progress=bar.update,
             )
 
-        drawn = {noise: draw(evaluated.given[noise]) for noise in evaluated.noise}
+        drawn = {noise: draw(evaluated.predicted[noise]) for noise in evaluated.noise}
     scores = {
-        noise: observed(evaluated.truth, evaluated.given[noise], len(evaluated.labels))
+        noise: observed(evaluated.truth, evaluated.predicted[noise], len(evaluated.labels))
         for noise in evaluated.noise
     }
     return Sampled(evaluated.variants, scores, drawn)

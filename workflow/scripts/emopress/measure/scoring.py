@@ -17,7 +17,7 @@ def right(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def alike(predicted: np.ndarray, other: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return for each text whether two models say the same of it, [..., N]; `truth` tells the task."""
+    """Return for each text whether two models label it alike, [..., N]; the shape of `truth` shows the task."""
     same: np.ndarray = np.equal(predicted, other)
     return np.asarray(same.all(axis=-1)) if truth.ndim == 2 else same
 

@@ -104,7 +104,7 @@ def resampled(
     """Return the scores over bootstrap resamples, [resamples, variants], mean over training seeds.
 
     `predicted` [variants, seeds, N, C]. Each resample draws N texts with replacement, not stratified,
-    since a set of labels is no stratum, and scores all variants and seeds on the same draw, as
+    since sets of labels are no strata, and scores all variants and seeds on the same draw, as
     `intervals.resampled` does. `progress` is called with how many resamples were added.
     """
     variants, seeds, texts, classes = predicted.shape

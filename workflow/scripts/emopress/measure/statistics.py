@@ -12,7 +12,7 @@ from emopress.measure import paired
 from emopress.measure.calibration_error import calibration_error, reliability_bins
 from emopress.measure.deciding import Judge, Metric
 from emopress.measure.evaluated import Evaluated, read_all
-from emopress.measure.exact import FEW_IN_CELL, Bounds, proportion, score_bounds, sure
+from emopress.measure.exact import FEW_IN_CELL, Bounds, bounds_of, proportion, score_bounds
 from emopress.measure.flips import confident_flips, write_flips
 from emopress.measure.intervals import Scored
 from emopress.measure.questions import pairs_of, questions
@@ -27,9 +27,9 @@ Against = dict[str, str | None]  # variant -> whom it is compared with
 def points(by_seed: np.ndarray, drawn: np.ndarray, exact: Bounds, *, few: bool) -> dict[str, Any]:
     """Return mean, sd over seeds (null for one), 95 % interval of the mean, and the seeds' values.
 
-    The interval is the bootstrap's, or the `exact` one (`exact.sure`).
+    The interval is the bootstrap's, or the `exact` one (`exact.bounds_of`).
     """
-    low, high = sure(drawn, exact, few=few)
+    low, high = bounds_of(drawn, exact, few=few)
     return {
         "mean": float(by_seed.mean()),
         "sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
@@ -47,17 +47,17 @@ def quality(evaluated: Evaluated, place: int, drawn: Scored) -> dict[str, Any]:
     texts have any number of labels it is that of all (text, label) pairs: how far the share of pairs
     that are true is from the probability that they were given.
     """
-    given = evaluated.given[0.0][place]
-    scores = observed(evaluated.truth, given, len(evaluated.labels))
+    predicted = evaluated.predicted[0.0][place]
+    scores = observed(evaluated.truth, predicted, len(evaluated.labels))
     if evaluated.probabilities is None:
-        bins = reliability_bins(evaluated.confidence[0.0][place], right(evaluated.truth, given))
+        bins = reliability_bins(evaluated.confidence[0.0][place], right(evaluated.truth, predicted))
     else:
         probabilities = evaluated.probabilities[place]
         bins = reliability_bins(
             probabilities, np.broadcast_to(evaluated.truth, probabilities.shape)
         )
     of_variant = drawn.column(place)
-    exact, few = score_bounds(evaluated.truth, given, len(evaluated.labels)), evaluated.few
+    exact, few = score_bounds(evaluated.truth, predicted, len(evaluated.labels)), evaluated.few
     return {
         **{
             name: points(getattr(scores, name), getattr(of_variant, name), exact[name], few=few)
@@ -82,13 +82,17 @@ def agreements(
     evaluated: Evaluated, teachers: Against, resamples: int
 ) -> dict[str, dict[str, float]]:
     """Return by variant that has a teacher in what share of the texts it gives the teacher's label."""
-    given = evaluated.given[0.0]
+    predicted = evaluated.predicted[0.0]
     taught = {name: teachers[name] for name in evaluated.variants if teachers.get(name)}
     if not taught:
         return {}
     agree = np.stack(
         [
-            alike(given[evaluated.place(name)], given[evaluated.place(str(other))], evaluated.truth)
+            alike(
+                predicted[evaluated.place(name)],
+                predicted[evaluated.place(str(other))],
+                evaluated.truth,
+            )
             for name, other in taught.items()
         ]
     )
@@ -96,7 +100,7 @@ def agreements(
     shares = {}
     for place, name in enumerate(taught):
         mean, texts = float(agree[place].mean()), len(evaluated.texts)
-        low, high = sure(drawn[:, place], proportion(mean * texts, texts), few=evaluated.few)
+        low, high = bounds_of(drawn[:, place], proportion(mean * texts, texts), few=evaluated.few)
         shares[name] = {"mean": mean, "low": low, "high": high}
     return shares
 
@@ -109,7 +113,7 @@ def comparison(
         return None
     places = [evaluated.place(variant), evaluated.place(other)]
     this, that = (drawn.column(place) for place in places)
-    mine, theirs = (evaluated.given[0.0][place] for place in places)
+    mine, theirs = (evaluated.predicted[0.0][place] for place in places)
     return {
         "variant": other,
         **paired.difference(
@@ -134,10 +138,12 @@ def robustness(
         for place, row in enumerate(rows):
             point = {"noise": noise}
             exact = score_bounds(
-                evaluated.truth, evaluated.given[noise][place], len(evaluated.labels)
+                evaluated.truth, evaluated.predicted[noise][place], len(evaluated.labels)
             )
             for column in columns:
-                low, high = sure(getattr(drawn, column)[:, place], exact[column], few=evaluated.few)
+                low, high = bounds_of(
+                    getattr(drawn, column)[:, place], exact[column], few=evaluated.few
+                )
                 mean = float(getattr(scored, column)[place].mean())
                 point |= {column: mean, f"{column}_low": low, f"{column}_high": high}
             row.append(point)

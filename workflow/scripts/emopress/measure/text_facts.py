@@ -28,9 +28,9 @@ def text_facts(
     """Return the facts of a data set's texts, ready for JSON.
 
     - `n`: texts per split.
-    - `shared`: by `KEYS`, how many texts of test stand in train, in validation, in either of them, and
+    - `shared`: by `KEYS`, how many texts of test are in train, in validation, in either of them, and
       how many of validation in train.
-    - `leaked`: `leaked_scores` of the test texts that stand in train or validation by their letters.
+    - `leaked`: `leaked_scores` of the test texts that are in train or validation by their letters.
     - `without`: by split the labels that none of its texts has.
     - `cut`: by variant what `cut.shares_cut` gives.
     """
@@ -83,8 +83,8 @@ def leaked_scores(evaluated: Evaluated, known: np.ndarray) -> dict[str, Any] | N
     both = np.logical_and(*(present(truth, classes) for _, truth in sorts))
     variants = {}
     for place, variant in enumerate(evaluated.variants):
-        given = evaluated.given[0.0][place]
-        by_sort = [observed(truth, given[:, rows], classes) for rows, truth in sorts]
+        predicted = evaluated.predicted[0.0][place]
+        by_sort = [observed(truth, predicted[:, rows], classes) for rows, truth in sorts]
         scores = {
             name: [float(getattr(one, name).mean()) for one in by_sort]
             for name in COLUMNS

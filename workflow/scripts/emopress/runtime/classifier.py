@@ -24,7 +24,7 @@ class Classifier(ABC):
     """A loaded model; `labels[i]` is the name of column i of every output.
 
     `task`: what the probabilities are (see `emopress.tasks`); `thresholds`: of a `multi` model, the
-    probability of each label from which on it is predicted, else None. `max_length`: how many tokens,
+    probability from which on each label is predicted, else None. `max_length`: how many tokens,
     or what `unit` says, of a text it reads, None: all of them.
     """
 

@@ -97,7 +97,7 @@ def _bytes(text: str) -> np.ndarray:
 
 
 def read_model(path: Path) -> tuple[list[str], list[Layer]]:
-    """Return the words and the layers of a dense model's file; UserError if it is none."""
+    """Return the words and the layers of a dense model's file; UserError for any other file."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             text = arrays["words"].tobytes().decode("utf-8")

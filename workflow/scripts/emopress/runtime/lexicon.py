@@ -4,7 +4,7 @@ A dense model is trained and served with this one module, in Python's standard l
 
 A word is a run of letters, digits and the marks that hang on them: Python's `\\w` has no marks and would
 cut Bengali words at their vowel signs. English contractions come apart as in the Penn Treebank (do n't,
-it 's), as GloVe's vocabularies have them. Any other character that is no white space stands alone.
+it 's), as GloVe's vocabularies have them. Any other character but white space is a word of its own.
 """
 
 import re
@@ -46,7 +46,7 @@ def _cluster() -> re.Pattern[str]:
 
 
 def folded(text: str) -> str:
-    """Return a text in lower case with the plain apostrophe, as its words stand in a table."""
+    """Return a text in lower case with the plain apostrophe, as words are written in a table of vectors."""
     return text.lower().translate(APOSTROPHES)
 
 
@@ -90,7 +90,7 @@ def ngram_buckets(word: str, *, shortest: int, longest: int, buckets: int) -> li
 
 
 class Lexicon:
-    """Which rows of a table of vectors stand for a word: its own, those of its n-grams, or none.
+    """The rows of a table of vectors that represent a word: its own, those of its n-grams, or none.
 
     Row i belongs to `words[i]`, row len(words) + b to bucket b of the n-grams (`ngrams` = [shortest,
     longest]; `buckets` 0: unseen words have no rows).

@@ -24,7 +24,7 @@ def char_wb(text: str, shortest: int, longest: int) -> list[str]:
 
 
 def words(text: str, shortest: int, longest: int) -> list[str]:
-    r"""Return the word n-grams, words being what stands between white space (`\S+`).
+    r"""Return the word n-grams, words being runs of anything but white space (`\S+`).
 
     scikit-learn's default token pattern would cut Bengali words at their vowel signs.
     """

@@ -1,4 +1,4 @@
-"""What this processor has, and what ONNX Runtime must be told of it for exact int8 products.
+"""The processor's flags, and the option that ONNX Runtime needs on it for exact int8 products.
 
 On x86 ONNX Runtime multiplies unsigned 8-bit activations by signed 8-bit weights. Processors with 8-bit
 dot products (VNNI) sum them in 32 bits; on others it sums pairs of them in 16 bits, which overflow (255 *
@@ -30,7 +30,7 @@ def flags_of(cpuinfo: str) -> set[str]:
 
 @cache
 def processor_flags() -> frozenset[str]:
-    """Return the processor's flags, by Linux's names; elsewhere what numpy tells, on Windows, or none.
+    """Return the processor's flags, by Linux's names; on Windows what numpy detects; elsewhere none.
 
     numpy does not know AVX-VNNI, which processors without AVX-512 have.
     """

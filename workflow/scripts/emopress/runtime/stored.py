@@ -7,8 +7,8 @@ import numpy as np
 
 from emopress.runtime import codes, packed
 
-# What graphs name as the file of those weights. There is none, so that a runtime to which nobody
-# supplies them says so instead of reading another file's bytes as weights.
+# The file that graphs name for those weights. It does not exist, so that a runtime that is not given
+# them raises an error instead of reading another file's bytes as weights.
 NOWHERE = "weights-that-emopress-supplies"
 READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     packed.FILE: packed.read_packed,  # zeros as a bitmask
