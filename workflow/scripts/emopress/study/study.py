@@ -159,10 +159,8 @@ class Study:
     def trains(self, variant: str) -> bool:
         """Return whether the last step of `variant` trains by epochs, and so has a curve."""
         steps = recipe.parse(variant)
-        if not steps.passes:
-            return bool(self.models[steps.model]["family"] != "linear")
-        last = self.passes[steps.passes[-1]]
-        return last["kind"] in ("distill", "adapt", "qat") or "recover" in last
+        last = self.passes[steps.passes[-1]] if steps.passes else self.models[steps.model]
+        return bool({"train", "recover"} & last.keys())
 
     def generative(self, variant: str) -> bool:
         """Return whether `variant` is a generative model, and so has a cross-entropy of tokens."""
