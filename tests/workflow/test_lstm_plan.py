@@ -27,7 +27,7 @@ def test_every_rule_makes_its_own(plan, config):
     assert {w["variant"] for w in made["export_lstm"]} == {"disc", "gen", "gen+kd", "tiny+kd"}
     assert len(made["distill_lstm"]) == 2 and "distill" not in made
     assert [w["variant"] for w in made["export"]] == ["tiny"]
-    assert {w["generative"] for w in made["predict_generative"]} == {"gen", "gen+int8-dynamic"}
+    assert {w["variant"] for w in made["predict_generative"]} == {"gen", "gen+int8-dynamic"}
     assert {w["variant"] for w in made["predict"]} == {"disc", "gen+kd", "tiny", "tiny+kd"}
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,10 +16,6 @@ TARGETS = {"report", "bundles", "data"}
 SCRIPTS = ROOT / "workflow" / "scripts"
 # What the rules of the tables hand to makers beside `Job.takes`.
 OF_PASSES = {"step", "seed", "threads", "run", "out"}
-
-
-class Variant(dict):
-    """Wildcards as a rule's functions take them."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +68,7 @@ def test_every_rule_with_a_script_takes_its_library_code_as_input(rules):
         maker = dict(rule.params._allitems()).get("maker")
         assert (script == "make.py") == (maker is not None), name
         if callable(code):  # which of its runtimes a job needs, its bundle decides
-            code = code(Variant(variant="linear"))
+            code = code(SimpleNamespace(variant="linear"))
         assert Path(str(code)).stem.startswith(stamp_path(maker or script).stem), name
         assert (SCRIPTS / script).is_file(), name
 

@@ -50,9 +50,7 @@ def predicting_code_of(*sources):
     stamps = {None: code_of(*sources)}
     for name, runtime in BUNDLE_RUNTIMES.items():
         stamps[name] = code_of(*sources, named=[runtime])
-    return lambda wildcards: stamps[
-        STUDY.runtime_of(wildcards.get("variant") or wildcards.generative)
-    ]
+    return lambda wildcards: stamps[STUDY.runtime_of(wildcards.variant)]
 
 
 def any_of(names):
@@ -93,7 +91,6 @@ wildcard_constraints:
     model=any_of(STUDY.models),
     step=any_of(STUDY.passes),
     parent=CHAIN,
-    generative=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 

@@ -5,13 +5,8 @@ from emopress.data.labels import file_labels
 from emopress.data.pretrained import check_source, mirrored_files
 from emopress.data.sources import WORD_VECTORS, check_places, data_set, with_hashes
 
-DESCRIBED = (
-    "title",
-    "demo",
-    "licence",
-    "licence_url",
-    "citation",
-)  # said of the texts, not done to them
+# Said of the texts, not done to them.
+DESCRIBED = ("title", "demo", "licence", "licence_url", "citation")
 
 
 def keys_of(dataset, keys, without=False):
@@ -96,7 +91,6 @@ rule fetch_data:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=120,
@@ -132,7 +126,6 @@ rule prepare_data:
         "results/benchmarks/prepare_data/{dataset}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
@@ -148,9 +141,9 @@ rule prepare_data:
 rule describe_data:
     input:
         counts="results/data/{dataset}/counts.json",
-        code=code_of("describe_data.py"),
+        code=code_of("emopress.data.prepare:describe_dataset"),
     output:
-        card=report(
+        out=report(
             "results/data/{dataset}/card.json",
             caption="../report/data_card.rst",
             category="Data",
@@ -163,17 +156,18 @@ rule describe_data:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=30,
     params:
         context=context_of,
+        maker="emopress.data.prepare:describe_dataset",
+        cached=False,
         described=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED),
     message:
         "{wildcards.dataset}: data card"
     script:
-        "../scripts/describe_data.py"
+        "../scripts/make.py"
 
 
 VECTOR_FILES = {  # models that share a file agree on its url and sha256
@@ -204,7 +198,6 @@ rule fetch_vectors:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=240,
@@ -232,7 +225,7 @@ def tokenizer_in_mirror(wildcards):
 
 rule fetch_model:
     input:
-        code=code_of("fetch_model.py"),
+        code=code_of("fetch_pretrained.py"),
     output:
         manifest="results/models/{model}/pretrained.json",
     log:
@@ -244,12 +237,12 @@ rule fetch_model:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=240,
     params:
         context=context_of,
+        kind="model",
         source=lambda wildcards: hub_of(
             "model",
             STUDY.models[wildcards.model],
@@ -260,12 +253,10 @@ rule fetch_model:
     message:
         "{wildcards.model}: fetch the pretrained checkpoint"
     script:
-        "../scripts/fetch_model.py"
+        "../scripts/fetch_pretrained.py"
 
 
-rule fetch_tokenizer:
-    input:
-        code=code_of("fetch_tokenizer.py"),
+use rule fetch_model as fetch_tokenizer with:
     output:
         manifest="results/tokenizers/{model}/pretrained.json",
     log:
@@ -274,15 +265,9 @@ rule fetch_tokenizer:
         "results/benchmarks/fetch_tokenizer/{model}.tsv"
     wildcard_constraints:
         model=any_of(TRANSFORMERS + LSTMS),
-    localrule: True
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=60,
     params:
         context=context_of,
+        kind="tokenizer",
         source=lambda wildcards: hub_of(
             "tokenizer",
             STUDY.models[wildcards.model]["tokenizer"],
@@ -292,5 +277,3 @@ rule fetch_tokenizer:
         mirrored_as=tokenizer_in_mirror,
     message:
         "{wildcards.model}: fetch the tokenizer"
-    script:
-        "../scripts/fetch_tokenizer.py"

@@ -39,29 +39,36 @@ def timed(dataset):
     )
 
 
+def evaluated(wildcards):
+    """Return variant and seed of each bundle of a data set."""
+    variants = STUDY.variants[wildcards.dataset]
+    return [[variant, seed] for variant in variants for seed in STUDY.seeds]
+
+
 rule noise:
     input:
         test="results/data/{dataset}/test.parquet",
-        code=code_of("noise.py"),
+        code=code_of("emopress.measure.noise:write_noise"),
     output:
-        noise="results/data/{dataset}/noise.parquet",
+        out="results/data/{dataset}/noise.parquet",
     log:
         "results/logs/noise/{dataset}.log",
     benchmark:
         "results/benchmarks/noise/{dataset}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=30,
     params:
         context=context_of,
+        maker="emopress.measure.noise:write_noise",
+        cached=False,
         shares=STUDY.evaluate["noise"],
     message:
         "{wildcards.dataset}: noisy test texts"
     script:
-        "../scripts/noise.py"
+        "../scripts/make.py"
 
 
 rule predict:
@@ -81,7 +88,6 @@ rule predict:
         "results/benchmarks/predict/{dataset}/{variant}.seed{seed}.tsv"
     conda:
         RUNTIMES
-    threads: 1
     resources:
         mem_mb=memory(
             lambda wildcards: prediction_mb(
@@ -103,32 +109,18 @@ rule predict:
 
 # As predict, and what each token costs.
 use rule predict as predict_generative with:
-    input:
-        bundle="results/{dataset}/{generative}/seed{seed}/bundle/bundle.json",
-        train="results/data/{dataset}/train.parquet",
-        validation="results/data/{dataset}/validation.parquet",
-        test="results/data/{dataset}/test.parquet",
-        noise="results/data/{dataset}/noise.parquet",
-        code=predicting_code_of("predict.py"),
     output:
-        predictions="results/{dataset}/{generative}/seed{seed}/predictions.parquet",
-        cut="results/{dataset}/{generative}/seed{seed}/cut.json",
-        cross_entropy="results/{dataset}/{generative}/seed{seed}/cross-entropy.json",
+        predictions="results/{dataset}/{variant}/seed{seed}/predictions.parquet",
+        cut="results/{dataset}/{variant}/seed{seed}/cut.json",
+        cross_entropy="results/{dataset}/{variant}/seed{seed}/cross-entropy.json",
     log:
-        "results/logs/predict_generative/{dataset}/{generative}.seed{seed}.log",
+        "results/logs/predict_generative/{dataset}/{variant}.seed{seed}.log",
     benchmark:
-        "results/benchmarks/predict_generative/{dataset}/{generative}.seed{seed}.tsv"
-    resources:
-        mem_mb=memory(3000),
-        runtime=120,
-        gpu=None,
-    params:
-        context=context_of,
-        labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
-        batch_size=STUDY.evaluate["batch_size"],
-        device="cpu",
+        "results/benchmarks/predict_generative/{dataset}/{variant}.seed{seed}.tsv"
+    wildcard_constraints:
+        variant=rf"({any_of(GENERATIVES)})(\+({any_of(SAME_MODEL)}))*",
     message:
-        "{wildcards.dataset}: evaluate {wildcards.generative} and what its tokens cost (seed {wildcards.seed})"
+        "{wildcards.dataset}: evaluate {wildcards.variant} and what its tokens cost (seed {wildcards.seed})"
 
 
 ruleorder: predict_generative > predict
@@ -171,14 +163,10 @@ rule time:
 rule judge:
     input:
         predictions=lambda wildcards: [
-            predictions_of(wildcards.dataset, variant, seed)
-            for variant in STUDY.variants[wildcards.dataset]
-            for seed in STUDY.seeds
+            predictions_of(wildcards.dataset, *one) for one in evaluated(wildcards)
         ],
         cut=lambda wildcards: [
-            cut_of(wildcards.dataset, variant, seed)
-            for variant in STUDY.variants[wildcards.dataset]
-            for seed in STUDY.seeds
+            cut_of(wildcards.dataset, *one) for one in evaluated(wildcards)
         ],
         train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
@@ -198,17 +186,12 @@ rule judge:
         "results/benchmarks/judge/{dataset}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(3000),
         runtime=120,
     params:
         context=context_of,
-        bundles=lambda wildcards: [
-            [variant, seed]
-            for variant in STUDY.variants[wildcards.dataset]
-            for seed in STUDY.seeds
-        ],
+        bundles=evaluated,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         teachers=lambda wildcards: {
             variant: STUDY.teacher(wildcards.dataset, variant)

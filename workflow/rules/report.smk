@@ -85,7 +85,6 @@ rule aggregate:
         "results/benchmarks/aggregate.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
@@ -117,7 +116,6 @@ rule rulegraph:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=30,
@@ -173,7 +171,6 @@ rule figures:
         "results/benchmarks/figures/{dataset}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
@@ -214,7 +211,6 @@ rule trade_off:
         dataset=any_of(GRIDS),
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=30,
@@ -263,7 +259,6 @@ rule render:
         "results/benchmarks/render.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,

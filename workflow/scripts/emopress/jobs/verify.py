@@ -9,7 +9,7 @@ from emopress.artifact import PROVENANCE, damages, remove_folder, sha256_of
 from emopress.errors import UserError
 from emopress.jobs.ledger import CHECKSUMS, STATE, SUFFIX, TABLES, record_of, recorded, table_of
 
-LOGS = "logs"
+ABOUT_JOBS = {"logs", "benchmarks"}
 
 
 @dataclass
@@ -22,11 +22,11 @@ class Verdict:
 
 
 def _files(results: Path) -> Iterator[Path]:
-    """Yield the files below `results` but logs, hashes and hidden ones (what killed jobs left)."""
+    """Yield the files below `results` but logs, benchmarks, hashes and hidden ones (what killed jobs left)."""
     for folder, folders, names in os.walk(results):
         inner = Path(folder).relative_to(results)
         hidden = {name for name in folders if name.startswith(".")}
-        skipped = {LOGS, CHECKSUMS} if inner == Path() else set()
+        skipped = {*ABOUT_JOBS, CHECKSUMS} if inner == Path() else set()
         folders[:] = sorted(set(folders) - hidden - skipped)
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
