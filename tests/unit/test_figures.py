@@ -420,7 +420,7 @@ def test_baselines_are_the_models_without_passes_with_their_intervals():
     )
     best = table.loc[["teacher", "linear"], "accuracy"].max()
     assert bars_of(spec)[0] == (0, pytest.approx(100 * best), False)
-    lines = [(row["value"], row["high"]) for row in rows_of_spec(spec) if "high" in row]
+    lines = [(row["low"], row["high"]) for row in rows_of_spec(spec) if "high" in row]
     assert pytest.approx((100 * best - 3, 100 * best + 3)) in lines
     words = f"{100 * best:.1f}  ({100 * best - 3:.1f} to {100 * best + 3:.1f})"
     assert words in names

@@ -47,7 +47,7 @@ def baseline_figure(table: pd.DataFrame, *, title: str) -> Spec:
         [("", bars)],
         title=title,
         heading="Models without passes",
-        note="On the test split; thin lines and brackets: 95 % intervals.",
+        note="On the test split; thin lines and in brackets: 95 % intervals.",
         axis_title="Percent",
         entries=[{"words": metric.name, "box": colour} for metric, colour in metrics],
         ratio=False,
@@ -123,12 +123,8 @@ def _score(row: pd.Series, metric: str, colour: str) -> Row:
     bar: Row = {"value": 100 * float(row[metric]), "colour": colour}
     if pd.isna(low) or pd.isna(high):
         return {**bar, "words": f"{bar['value']:.1f}"}
-    return {
-        **bar,
-        "words": f"{bar['value']:.1f}  ({low:.1f} to {high:.1f})",
-        "low": low,
-        "high": high,
-    }
+    words = f"{bar['value']:.1f}  ({low:.1f} to {high:.1f})"
+    return {**bar, "words": words, "low": low, "high": high}
 
 
 def _by_root(table: pd.DataFrame, column: str, bar: Callable[[pd.Series], Row]) -> Groups:
@@ -185,11 +181,14 @@ def _figure(
         "value", scale=scale["scale"], axis={"title": axis_title + scale["words"], **scale["axis"]}
     )
     behind = [{"value": b["behind"], "colour": PALE, "y": b["y"]} for b in bars if "behind" in b]
+    keys = ("low", "high", "y")
+    lines = [{end: bar[end] for end in keys} for bar in bars if "low" in bar]
+    line = {**pixels("y"), "x": {**at_x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
         _bars(behind, at_x, scale, 8),
         _bars([b for b in bars if "behind" not in b], at_x, scale, 8),
         _bars([b for b in bars if "behind" in b], at_x, scale, 4),
-        *_intervals([bar for bar in bars if "low" in bar], at_x),
+        *([mark("rule", lines, line, stroke=INK, strokeWidth=1.4)] if lines else []),
         _words(bars, at_x, scale),
     ]
     if ratio:
@@ -242,22 +241,6 @@ def _bars(bars: Sequence[Row], at_x: Spec, scale: Row, half: int) -> Spec:
     look = {"fill": given("fill"), "stroke": given("edge")}
     encoding = {**pixels("y", "y2"), "x": at_x, "x2": {"field": "start"}, **look}
     return mark("rect", rows, encoding, strokeWidth=0.8, strokeDash={"expr": "datum.dash"})
-
-
-def _intervals(bars: Sequence[Row], at_x: Spec) -> list[Spec]:
-    if not bars:
-        return []
-    lines = [{"value": bar["low"], "high": bar["high"], "y": bar["y"]} for bar in bars]
-    ends = [
-        {"value": bar[end], "y": bar["y"] - 4, "y2": bar["y"] + 4}
-        for bar in bars
-        for end in ("low", "high")
-    ]
-    line = {**pixels("y"), "x": at_x, "x2": {"field": "high"}}
-    return [
-        mark("rule", lines, line, stroke=INK),
-        mark("rule", ends, {**pixels("y", "y2"), "x": at_x}, stroke=INK),
-    ]
 
 
 def _words(bars: Sequence[Row], at_x: Spec, scale: Row) -> Spec:

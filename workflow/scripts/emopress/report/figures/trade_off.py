@@ -1,32 +1,15 @@
 """The figure of the trade-off study: number and width of dense layers against the metric that decides."""
 
 from collections.abc import Mapping, Sequence
-from math import exp, log
 from statistics import mean, stdev
 from typing import Any
-
-import numpy as np
 
 from emopress.measure.deciding import Metric
 from emopress.measure.details import SPLITS, Trials, trade_off_of
 from emopress.measure.pareto import TradeOff
-from emopress.report.figures.looks import INK, LINES, REGION, SHAPES, SMALL, Spec
-from emopress.report.figures.parts import (
-    NUMBER,
-    axis,
-    dots,
-    filled,
-    given,
-    key,
-    log_ticks,
-    mark,
-    page,
-    panels,
-    rows,
-    texts,
-)
-from emopress.report.figures.placement import place_labels
-from emopress.report.figures.text import fitted, width
+from emopress.report.figures.looks import INK, LINES, REGION, SHAPES, Spec
+from emopress.report.figures.parts import filled, key, mark, page, panels
+from emopress.report.figures.scatter import Frame, frame_of, framed, labels
 
 MARKERS = ("o", "^", "s", "D", "P", "v", "X", "p", "h")  # by depth, from no hidden layer on
 PANEL, TALL = 290, 300  # pixels
@@ -67,101 +50,44 @@ def _panel(
     best: TradeOff | None,
     depths: Sequence[int],
 ) -> Spec:
-    values: list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = []
     for name, one in trials.items():
         scores = [100 * value for value in getattr(one, split)]
-        middle, spread = mean(scores), stdev(scores) if len(scores) > 1 else 0.0
-        ends = {
-            "x": one.size_bytes * 1e-6,
-            "y": middle,
-            "low": middle - spread,
-            "high": middle + spread,
-        }
+        y, spread = mean(scores), stdev(scores) if len(scores) > 1 else 0.0
+        ends = {"y": y, "low": y - spread, "high": y + spread}
         look = _look(len(one.layers), depths)
-        values.append({"variant": name, **ends, "bar": look["fill"], **look})
-    sizes = [log(value["x"]) for value in values]
-    room = max(0.1, 0.12 * (max(sizes) - min(sizes)))
-    across = exp(min(sizes) - room), exp(max(sizes) + room)
-    low, high = min(v["low"] for v in values), max(v["high"] for v in values)
-    room = max(0.3, 0.12 * (high - low))
-    up = max(0.0, low - room), min(100.0, high + room)
-    x = axis(
-        "x", "Size of the shipped files, MB (log scale)", *across, scale={"type": "log"},
-        values=log_ticks(*across), labelExpr=NUMBER,
-    )  # fmt: skip
-    y = axis("y", words, *up, tickCount=6)
-    bars = {"y": {**y, "field": "low"}, "y2": {"field": "high"}, "stroke": given("bar")}
-    layers: list[Spec] = [
-        {"mark": {"type": "rule", "strokeWidth": 1.2}, "encoding": bars},
-        dots({}, size=110),
-    ]
-    if best:
-        inside = [value for value in values if value["variant"] in best.within]
-        layers.insert(0, _region(inside, split, best, x, y, across, up))
-        ring = [value for value in values if value["variant"] == best.smallest]
-        layers.append(mark("point", ring, {}, stroke=INK, size=RING, opacity=1, strokeWidth=1.4))
-
-    def place(at_x: float, at_y: float) -> tuple[float, float]:
-        left, right = map(log, across)
-        return PANEL * (log(at_x) - left) / (right - left), TALL * (up[1] - at_y) / (up[1] - up[0])
-
-    layers.append(
-        _names(
-            values,
-            [
-                (place(v["x"], v["y"]), place(v["x"], v["low"]), place(v["x"], v["high"]))
-                for v in values
-            ],
+        points.append(
+            {"variant": name, "x": one.size_bytes * 1e-6, **ends, "bar": look["fill"], **look}
         )
-    )
-    return {
-        "width": PANEL,
-        "height": TALL,
-        **rows(values),
-        "encoding": {"x": x, "y": y},
-        "layer": layers,
-    }
+    frame = frame_of(points, PANEL, TALL)
+    plot = framed(frame, points, ("Size of the shipped files, MB (log scale)", words))
+    if best:
+        inside = [point for point in points if point["variant"] in best.within]
+        floor = 100 * best.floor if split == "validation" else None
+        plot["layer"].insert(0, _region(inside, floor, frame, **plot["encoding"]))
+        ring = [point for point in points if point["variant"] == best.smallest]
+        circle: Spec = {"stroke": INK, "size": RING, "opacity": 1, "strokeWidth": 1.4}
+        plot["layer"].append(mark("point", ring, {}, **circle))
+    names = [point["variant"] for point in points]
+    plot["layer"] += labels(frame, points, names, [False] * len(names), [])
+    return plot
 
 
 def _region(
-    inside: Sequence[Mapping[str, Any]],
-    split: str,
-    best: TradeOff,
-    x: Spec,
-    y: Spec,
-    across: tuple[float, float],
-    up: tuple[float, float],
+    inside: Sequence[Mapping[str, Any]], floor: float | None, frame: Frame, x: Spec, y: Spec
 ) -> Spec:
     """Return the region from the smallest to the largest of the models, from the floor or lowest up."""
-    edge = 0.035 * (log(across[1]) - log(across[0]))
-    rim = 0.035 * (up[1] - up[0])
+    edge = (frame.across[1] / frame.across[0]) ** 0.035
+    rim = 0.035 * (frame.up[1] - frame.up[0])
     box = {
-        "left": exp(min(log(v["x"]) for v in inside) - edge),
-        "right": exp(max(log(v["x"]) for v in inside) + edge),
-        "floor": 100 * best.floor if split == "validation" else min(v["y"] for v in inside) - rim,
-        "top": max(v["y"] for v in inside) + rim,
+        "left": min(point["x"] for point in inside) / edge,
+        "right": max(point["x"] for point in inside) * edge,
+        "floor": min(point["y"] for point in inside) - rim if floor is None else floor,
+        "top": max(point["y"] for point in inside) + rim,
     }
     sides = {"x": {**x, "field": "left"}, "x2": {"field": "right"}}
     ends = {"y": {**y, "field": "floor"}, "y2": {"field": "top"}}
     return mark("rect", [box], {**sides, **ends}, fill=REGION)
-
-
-def _names(
-    values: Sequence[Mapping[str, Any]], places: Sequence[Sequence[tuple[float, float]]]
-) -> Spec:
-    """Return the models' names where they cover nothing; `places`: of each mark and its bar's ends."""
-    gap = 13.0
-    fits = [fitted(value["variant"], 130, SMALL) for value in values]
-    sizes = np.array([(width(text, size) + 3, size + 2) for text, size in fits])
-    bars = [(x - 3, top, x + 3, bottom) for (x, _), (_, bottom), (_, top) in places]
-    points = np.array([point for point, *_ in places])
-    bounds = (2.0, 2.0, PANEL - 2.0, TALL - 2.0)
-    centres = place_labels(points, sizes, bounds, gap=gap, obstacles=bars)
-    words = [
-        {"x": round(float(x), 1), "y": round(float(y), 1), "text": text, "size": size}
-        for (x, y), (text, size) in zip(centres, fits, strict=True)
-    ]
-    return texts(words, align="center")
 
 
 def _look(depth: int, depths: Sequence[int]) -> dict[str, str]:

@@ -8,9 +8,10 @@ from emopress.passes import Look
 from emopress.report.figures import looks
 from emopress.report.figures.curves import lines
 from emopress.report.figures.looks import DASHES, LINES, Spec, in_the_dark, line_look, path_of
-from emopress.report.figures.pareto import COSTS, scatter
+from emopress.report.figures.pareto import COSTS
 from emopress.report.figures.parts import at
 from emopress.report.figures.reliability import diagonal
+from emopress.report.figures.scatter import front, scatter
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans Bengali', sans-serif"
 # of 1, 2, 3, ... 10, 20, 30, ... those that begin with 1, 2 or 5
@@ -76,15 +77,14 @@ def config() -> Spec:
 def pareto_spec(axis_title: str, metric: Metric) -> Spec:
     """Return the scatter of a metric against a cost, with what is picked, filtered and labelled.
 
-    Data: `points` (as of `pareto.scatter`, and faint, label, align, lift, told) and `front` (x, y,
+    Data: `points` (those of `scatter`, and faint, label, align, lift, told) and `front` (x, y,
     order). Parameter: `picked`, the variant that stands out.
     """
     y = _axis("y", f"{metric.title} on test, %", tickCount=6, domain=False, ticks=False)
     x = _axis("x", axis_title, labelExpr=LOG_LABEL, labelOverlap="greedy", labelSeparation=8)
     x["scale"] = {"type": "log", "nice": False, "padding": 26}
     spec = scatter(x, {**y, "scale": {**y["scale"], "padding": 14}})
-    front, bars, points = spec["layer"]
-    front["data"] = {"name": "front"}
+    bars, points = spec["layer"]
     dim: Spec = {"condition": {"test": "datum.faint", "value": 0.1}, "value": 1}
     bars["encoding"]["opacity"] = {
         "condition": [{"test": "datum.faint", "value": 0.08}, {"test": PICKED, "value": 1}],
@@ -116,7 +116,7 @@ def pareto_spec(axis_title: str, metric: Metric) -> Spec:
         "data": {"name": "points"},
         "params": [{"name": "picked", "value": ""}],
         **spec,
-        "layer": [*spec["layer"], labels],
+        "layer": [{"data": {"name": "front"}, **front()}, bars, points, labels],
     }
 
 
