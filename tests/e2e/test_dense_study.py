@@ -85,7 +85,7 @@ def test_words_of_the_file_are_found(ran):
 
 def test_the_best_trade_off_is_told_and_drawn(ran):
     report = (ran.results / "report.md").read_text("utf-8")
-    told = report.split("within one standard error of it: ")[1].split(".")[0]
+    told = report.split("Within one standard error of it are ")[1].split(".")[0]
     assert any(f"`{name}`" in told for name in LAYERS)
     assert "figures/demo-en-trade-off.svg" in report
     assert (ran.results / "figures" / "demo-en-trade-off.svg").is_file()

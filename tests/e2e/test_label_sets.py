@@ -169,7 +169,7 @@ def test_thresholds_are_the_best_for_what_decides(ran):
 
 def test_what_decides_is_named_wherever_a_choice_is_told(ran):
     report = (ran.results / "report.md").read_text("utf-8")
-    (lead,) = [line for line in report.splitlines() if "A demo corpus, so nothing to ship" in line]
+    (lead,) = [line for line in report.splitlines() if "so there is nothing to ship" in line]
     assert "% Jaccard index, " in lead and "% macro F1.**" in lead
     assert "of Jaccard index below `" in lead
     for first in read_json(ran.results / "recommendation.json")["sets"]:
@@ -184,7 +184,7 @@ def test_what_decides_is_named_wherever_a_choice_is_told(ran):
 
 def test_report(ran):
     report = (ran.results / "report.md").read_text("utf-8")
-    assert "Here a text may have any number of labels" in report
+    assert "A text may have any number of labels here" in report
     assert "Hamming loss %" in report and "Sample F1 %" in report
     card = read_json(ran.results / "data" / "sets" / "card.json")
     assert set(card["labels_per_text"]["train"]["texts"]) == {"1", "2"}

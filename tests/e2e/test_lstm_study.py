@@ -134,7 +134,9 @@ def test_the_report_answers_the_questions_of_the_two_kinds(ran):
     report = (ran.results / "report.md").read_text("utf-8")
     section = report.split("### Generative or discriminative?")[1].split("### ")[0]
     assert section.count("the publication: ") == 4  # noise, in 4 bits, 4 bits, calibration
-    assert "If you must choose: " in section and "| `lstm-gen+gpfq4` | generative | 4 |" in section
+    assert (
+        "If you must choose one: " in section and "| `lstm-gen+gpfq4` | generative | 4 |" in section
+    )
     assert "figures/demo-en-bits.svg" in section
     assert (ran.results / "figures" / "demo-en-bits.svg").is_file()
     assert "figures/demo-en-cross-entropy.svg" in section
