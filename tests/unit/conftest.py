@@ -135,7 +135,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         )
     checkpoints["linear"] = root / "linear" / "checkpoint"
     train_linear(
-        step=filled("linear", family="linear"),
+        step=typed_step(filled("linear", family="linear")),
         data=corpus.data,
         seed=0,
         train=corpus.train,
@@ -147,7 +147,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     bundles["linear-int8"] = root / "linear-int8" / "bundle"
     quantize_linear(
         parent=bundles["linear"],
-        step=filled("quantize", kind="quantize", method="weight-only"),
+        step=typed_step(filled("quantize", kind="quantize", method="weight-only")),
         out=bundles["linear-int8"],
     )
     checkpoints["dense"] = root / "dense" / "checkpoint"
@@ -167,7 +167,9 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         bundles[name] = root / name / "bundle"
         quantize_dense(
             parent=bundles["dense"],
-            step=filled("affine", kind="quantize", method="affine", bits=bits, percentile=99.5),
+            step=typed_step(
+                filled("affine", kind="quantize", method="affine", bits=bits, percentile=99.5)
+            ),
             validation=few.validation,
             out=bundles[name],
         )

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json
 from emopress.cli import main
+from emopress.entries.step import typed_step
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.predict import predict_splits
@@ -25,7 +26,7 @@ def results(tmp_path_factory, sets, filled, demo):
     for name, strength in (("good", 1.0), ("poor", 0.001)):
         folder = root / "sets" / name / "seed0"
         train_linear(
-            step=filled("linear", family="linear", name=name, C=strength),
+            step=typed_step(filled("linear", family="linear", name=name, C=strength)),
             data=data,
             seed=0,
             train=files["train"],

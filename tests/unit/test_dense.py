@@ -18,6 +18,7 @@ from emopress.dense.model import DenseModel
 from emopress.dense.quantize import quantize_dense
 from emopress.dense.table import first_vectors
 from emopress.dense.train import Entries, train_dense
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
@@ -75,7 +76,10 @@ def trained(tmp_path_factory, demo, filled, training):
 def quantized(model, filled, out, **changes):
     step = filled("affine", name="q", kind="quantize", method="affine", **changes)
     quantize_dense(
-        parent=model.folder / "bundle", step=step, validation=model.corpus.validation, out=out
+        parent=model.folder / "bundle",
+        step=typed_step(step),
+        validation=model.corpus.validation,
+        out=out,
     )
     return load(out), read_bundle(out).facts
 
@@ -493,7 +497,7 @@ def teacher(demo, filled, tmp_path):
     """The bundle of a linear model."""
     corpus = demo["en"]
     train_linear(
-        step=filled("linear", family="linear", name="linear"),
+        step=typed_step(filled("linear", family="linear", name="linear")),
         data=corpus.data,
         seed=0,
         train=corpus.train,

@@ -5,6 +5,7 @@ import pytest
 
 from emopress.bundle.affine import next_half, quantization_facts, quantize, weight_range
 from emopress.dense.quantize import Loss, coded, divergence, search_layers
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.dense import OUTPUT, VECTORS, Layer
 
@@ -82,7 +83,7 @@ def test_rows_have_ranges_of_their_own_by_hand():
 def test_a_large_word_costs_no_other(bits, symmetric):
     table = MANY.copy()
     table[7] *= 100
-    step = {"name": "q", "bits": bits, "symmetric": symmetric}
+    step = step_of(bits=bits, symmetric=symmetric, percentile=100)
     layer, facts = coded(Layer(VECTORS, table), step, 100)
     assert layer.scale.shape == (100, 1) and facts["clipped_share"] == 0
     alone, _ = coded(Layer(VECTORS, table[:7]), step, 100)
@@ -153,7 +154,12 @@ def test_divergence_by_hand():
     assert divergence(full, full) == 0
 
 
-STEP = {"name": "q", "bits": 2, "symmetric": True}
+def step_of(**keys):
+    plain = {"name": "q", "kind": "quantize", "method": "affine", "symmetric": True, "bits": 2}
+    return typed_step({**plain, **keys})
+
+
+STEP = step_of(percentile=100)
 
 
 def layers():
@@ -177,7 +183,7 @@ def test_the_search_takes_what_loses_least_layer_by_layer():
         others = np.square(hidden[0, small] - [2, -2]) + np.square(output[0, small] - [1, -1])
         return Loss(float((vectors[0, 3] - 9) ** 2 + others.sum()), 0.0)
 
-    found, facts = search_layers(layers(), {**STEP, "search": [60, 100]}, loss)
+    found, facts = search_layers(layers(), step_of(search=[60, 100]), loss)
     assert [facts[name]["percentile"] for name in (VECTORS, "hidden0", OUTPUT)] == [100, 60, 60]
     assert [layer.bits for layer in found] == [2, 2, 2]
     # each trial on top of the layers chosen before, those after it in full precision
@@ -189,9 +195,7 @@ def test_the_search_takes_what_loses_least_layer_by_layer():
 
 
 def test_of_equal_percentiles_the_one_that_clips_least_is_taken():
-    _, facts = search_layers(
-        layers(), {**STEP, "search": [60, 99, 100]}, lambda found: Loss(0.5, 0.1)
-    )
+    _, facts = search_layers(layers(), step_of(search=[60, 99, 100]), lambda found: Loss(0.5, 0.1))
     assert {one["percentile"] for one in facts.values()} == {100}
 
 
@@ -202,7 +206,7 @@ def test_of_equal_macro_f1_the_smaller_divergence_decides():
     for sign, chosen in ((-1, 100), (1, 60)):
         _, facts = search_layers(
             layers(),
-            {**STEP, "search": [60, 100]},
+            step_of(search=[60, 100]),
             lambda found, sign=sign: Loss(0.5, sign * steps(found)),
         )
         assert {one["percentile"] for one in facts.values()} == {chosen}

@@ -72,7 +72,7 @@ def test_quantized(transformers, few, filled):
 def test_linear(tmp_path, few, filled):
     for name in ("one", "two"):
         train_linear(
-            step=filled("linear", family="linear"),
+            step=typed_step(filled("linear", family="linear")),
             data=few.data,
             seed=3,
             train=few.train,

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.svm import LinearSVC
 
 from emopress.checkpoint import read_checkpoint
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.quantize import int8_per_class, quantize_linear
@@ -29,7 +30,7 @@ def trained(request, tmp_path_factory, demo, filled):
     kind, ngrams, weight = KINDS[language]
     step = filled("linear", family="linear", analyzer=kind, ngrams=ngrams, class_weight=weight)
     train_linear(
-        step=step,
+        step=typed_step(step),
         data=corpus.data,
         seed=0,
         train=corpus.train,
@@ -38,7 +39,7 @@ def trained(request, tmp_path_factory, demo, filled):
     )
     export_linear(folder / "checkpoint", folder / "bundle")
     int8 = {"name": "int8-weights", "kind": "quantize", "method": "weight-only"}
-    quantize_linear(parent=folder / "bundle", step=int8, out=folder / "int8")
+    quantize_linear(parent=folder / "bundle", step=typed_step(int8), out=folder / "int8")
     pattern = {"token_pattern": r"\S+"} if kind == "word" else {}
     vectorizer = TfidfVectorizer(
         analyzer=kind, ngram_range=tuple(ngrams), min_df=2, sublinear_tf=True, **pattern
@@ -151,7 +152,7 @@ def test_two_classes(tmp_path, demo, filled):
         frame = pandas.read_parquet(getattr(demo["en"], name))
         frame[frame["label"] < 2].to_parquet(tmp_path / f"{name}.parquet")
     train_linear(
-        step=filled("linear", family="linear"),
+        step=typed_step(filled("linear", family="linear")),
         data={"labels": ["sadness", "joy"], "max_length": 32, "normalise": "none"},
         seed=0,
         train=tmp_path / "train.parquet",
@@ -170,7 +171,7 @@ def test_no_ngram_left_is_one_line(tmp_path, demo, filled):
     step = filled("linear", name="strict", family="linear", min_count=1000)
     with pytest.raises(UserError, match=r"models\.strict: .*\(min_count 1000\)"):
         train_linear(
-            step=step,
+            step=typed_step(step),
             data=corpus.data,
             seed=0,
             train=corpus.train,
@@ -186,7 +187,7 @@ def test_a_label_without_training_texts_is_named(tmp_path, demo, filled):
     frame[frame["label"] != love].to_parquet(tmp_path / "train.parquet")
     with pytest.raises(UserError, match="no training text has the label love"):
         train_linear(
-            step=filled("linear", name="svm", family="linear"),
+            step=typed_step(filled("linear", name="svm", family="linear")),
             data=corpus.data,
             seed=0,
             train=tmp_path / "train.parquet",

@@ -11,6 +11,7 @@ import pytest
 from lstm_models import LABELS, VOCABULARY, weights_of, write_checkpoint
 from resealed import alone
 
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.lstm import forward, post_training
 from emopress.lstm.integer_graph import integer_graph
@@ -57,7 +58,9 @@ def made(tmp_path_factory, train, filled):
         settings = {"calibration": {"texts": 30}, **changes}
         step = filled(method, name="q", kind="quantize", method=method, **settings)
         out = root / f"{kind}-{method}-{seed}-{json.dumps(changes, sort_keys=True)}{place}"
-        quantize_lstm(parent=checkpoints[kind], step=step, seed=seed, train=train, out=out)
+        quantize_lstm(
+            parent=checkpoints[kind], step=typed_step(step), seed=seed, train=train, out=out
+        )
         return checkpoints[kind], out
 
     return make

@@ -13,6 +13,7 @@ from emopress.bundle.quantize_half import quantize_half
 from emopress.checkpoint import read_checkpoint
 from emopress.cli import main
 from emopress.compress.adapt import adapt
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
@@ -50,7 +51,9 @@ def made(tmp_path_factory, sets, filled, training):
     job = {"data": data, "seed": 0, "train": files["train"], "validation": files["validation"]}
     folders = {name: root / name for name in ("linear", "tiny", "kd")}
     train_linear(
-        step=filled("linear", family="linear"), out=folders["linear"] / "checkpoint", **job
+        step=typed_step(filled("linear", family="linear")),
+        out=folders["linear"] / "checkpoint",
+        **job,
     )
     export_linear(folders["linear"] / "checkpoint", folders["linear"] / "bundle")
     settings = training(epochs=3, learning_rate=0.003, batch_size=16)
@@ -111,7 +114,7 @@ def test_thresholds_are_tuned_for_what_decides(sets, filled, tmp_path):
     files, data = sets
     out = tmp_path / "checkpoint"
     train_linear(
-        step=filled("linear", family="linear"),
+        step=typed_step(filled("linear", family="linear")),
         data={**data, "judge_by": "subset_accuracy"},
         seed=0,
         train=files["train"],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas
@@ -26,6 +26,10 @@ from emopress.runtime.dense import (
 )
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities, task_of
 
+if TYPE_CHECKING:
+    from emopress.entries.quantize import Affine
+    from emopress.entries.step import Step
+
 
 class Loss(NamedTuple):
     """What quantization costs on the validation texts: the smaller pair is the better one.
@@ -43,20 +47,20 @@ class Loss(NamedTuple):
 LossOf = Callable[[Sequence[Layer]], Loss]
 
 
-def coded(layer: Layer, step: dict[str, Any], percentile: float) -> tuple[Layer, dict[str, Any]]:
+def coded(layer: Layer, step: "Step[Affine]", percentile: float) -> tuple[Layer, dict[str, Any]]:
     """Return a layer as codes that span the range of a percentile, and what that did to it.
 
     The vectors' rows have ranges of their own: one large word would set the step of all others.
     """
     weights, by_row = layer.weights(), layer.name == VECTORS
     low, high = weight_range(
-        weights, symmetric=step["symmetric"], percentile=percentile, by_row=by_row
+        weights, symmetric=step.entry.symmetric, percentile=percentile, by_row=by_row
     )
     try:
-        quantized = quantize(weights, bits=step["bits"], low=low, high=high)
+        quantized = quantize(weights, bits=step.entry.bits, low=low, high=high)
     except ValueError as error:
         raise UserError(
-            f"pass {step['name']}, layer {layer.name}, percentile {percentile:g}: {error}"
+            f"pass {step.name}, layer {layer.name}, percentile {percentile:g}: {error}"
         ) from None
     facts = {"percentile": percentile, **quantization_facts(weights, quantized, low=low, high=high)}
     return layer.coded(
@@ -87,9 +91,9 @@ def divergence(full: np.ndarray, other: np.ndarray, task: str = SINGLE) -> float
 
 
 def search_layers(
-    layers: Sequence[Layer], step: dict[str, Any], loss: LossOf
+    layers: Sequence[Layer], step: "Step[Affine]", loss: LossOf
 ) -> tuple[list[Layer], dict[str, Any]]:
-    """Return the layers as codes, each with the percentile of `step["search"]` that loses least.
+    """Return the layers as codes, each with the percentile of `search` that loses least.
 
     From the first layer to the last, each on top of those already quantized, those after it in full
     precision. `loss` is what is to be small; of equal percentiles the largest, which clips least, is
@@ -99,7 +103,7 @@ def search_layers(
     for place, layer in enumerate(layers):
         trials: dict[str, dict[str, float]] = {}
         best: tuple[Loss, Layer, dict[str, Any]] | None = None
-        for percentile in sorted(step["search"], reverse=True):
+        for percentile in sorted(step.entry.search or [], reverse=True):
             trial, trial_facts = coded(layer, step, percentile)
             lost = loss([*current[:place], trial, *current[place + 1 :]])
             trials[f"{percentile:g}"] = lost._asdict()
@@ -154,11 +158,12 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
 
 
 def quantized_layers(
-    layers: Sequence[Layer], parent: Path, step: dict[str, Any], validation: Path
+    layers: Sequence[Layer], parent: Path, step: "Step[Affine]", validation: Path
 ) -> tuple[list[Layer], dict[str, Any]]:
     """Return the `layers` of bundle `parent` as codes, and findings: facts by layer, losses of a search."""
-    if "search" not in step:
-        pairs = [coded(layer, step, step["percentile"]) for layer in layers]
+    percentile = step.entry.percentile
+    if percentile is not None:
+        pairs = [coded(layer, step, percentile) for layer in layers]
         by_layer = {layer.name: facts for layer, facts in pairs}
         return [layer for layer, _ in pairs], {"quantized_layers": by_layer}
     loss = validation_loss(parent, validation)
@@ -170,10 +175,10 @@ def quantized_layers(
     }
 
 
-def quantize_dense(*, parent: Path, step: dict[str, Any], validation: Path, out: Path) -> None:
-    """Quantize the vectors and the matrices of bundle `parent` as `step` says, and write it to `out`.
+def quantize_dense(*, parent: Path, step: "Step[Affine]", validation: Path, out: Path) -> None:
+    """Quantize the vectors and the matrices of bundle `parent` as the pass `step` says, and write it to `out`.
 
-    Biases stay fp32. With `search` in `step` the percentile of each layer is chosen on the texts of
+    Biases stay fp32. With `search` the percentile of each layer is chosen on the texts of
     the file `validation`; else that file is not read.
     """
     source = read_bundle(parent)
@@ -184,9 +189,9 @@ def quantize_dense(*, parent: Path, step: dict[str, Any], validation: Path, out:
         derived(
             folder,
             source,
-            step,
+            step.recorded,
             ("numpy",),
             findings=findings,
             nonzero_params=sum(layer.nonzero_params for layer in layers),
-            weight_bits=step["bits"],
+            weight_bits=step.entry.bits,
         )

@@ -1,13 +1,17 @@
 """Int8 weights for linear bundles."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import derived
 from emopress.runtime.bundle import read_bundle
+
+if TYPE_CHECKING:
+    from emopress.entries.quantize import WeightOnly
+    from emopress.entries.step import Step
 
 
 def int8_per_class(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -17,7 +21,7 @@ def int8_per_class(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.round(weights / scale).astype(np.int8), scale.astype(np.float32)
 
 
-def quantize_linear(*, parent: Path, step: dict[str, Any], out: Path) -> None:
+def quantize_linear(*, parent: Path, step: "Step[WeightOnly]", out: Path) -> None:
     """Write the bundle `parent` with int8 weights to `out`."""
     source = read_bundle(parent)
     arrays = np.load(parent / "model.npz", allow_pickle=False)
@@ -34,7 +38,7 @@ def quantize_linear(*, parent: Path, step: dict[str, Any], out: Path) -> None:
         derived(
             folder,
             source,
-            step,
+            step.recorded,
             ("numpy",),
             findings={},
             nonzero_params=int(np.count_nonzero(weights)) + int(np.count_nonzero(arrays["bias"])),

@@ -1,7 +1,7 @@
 """Trains the linear baseline with scikit-learn and writes it as arrays, without pickle."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -15,6 +15,10 @@ from emopress.runtime.ngrams import analyzer
 from emopress.tasks import label_array, sigmoid
 from emopress.train.splits import data_hash, read_split
 from emopress.train.thresholds import thresholds_for, tuned_for
+
+if TYPE_CHECKING:
+    from emopress.entries.linear import Linear
+    from emopress.entries.step import Step
 
 
 def negative_log_likelihood(scale: float, margins: np.ndarray, labels: np.ndarray) -> float:
@@ -74,14 +78,15 @@ def save_arrays(
 
 def train_linear(
     *,
-    step: dict[str, Any],
+    step: "Step[Linear]",
     data: dict[str, Any],
     seed: int,
     train: Path,
     validation: Path,
     out: Path,
 ) -> None:
-    """Train the linear model of config entry `step` and write it as a checkpoint to `out`."""
+    """Train the linear model `step` and write it as a checkpoint to `out`."""
+    entry = step.entry
     fit, held_out = read_split(train), read_split(validation)
     labels, held_out_labels = (label_array(s.labels, len(data["labels"])) for s in (fit, held_out))
     present = set(labels.tolist()) if labels.ndim == 1 else set(np.flatnonzero(labels.any(axis=0)))
@@ -89,17 +94,17 @@ def train_linear(
     if absent:
         raise UserError(f"{train}: no training text has the label {', '.join(absent)}")
     vectorizer = TfidfVectorizer(
-        analyzer=analyzer(step["analyzer"], step["ngrams"]),
-        min_df=step["min_count"],
-        max_features=step["max_features"],
+        analyzer=analyzer(entry.analyzer, entry.ngrams),
+        min_df=entry.min_count,
+        max_features=entry.max_features,
         sublinear_tf=True,
     )
     try:
         features = vectorizer.fit_transform(fit.texts)
     except ValueError as error:  # scikit-learn's only way to say that no n-gram is left
-        raise UserError(f"models.{step['name']}: {error} (min_count {step['min_count']})") from None
-    weighting = None if step["class_weight"] == "none" else step["class_weight"]
-    settings = {"C": step["C"], "class_weight": weighting, "random_state": seed}
+        raise UserError(f"models.{step.name}: {error} (min_count {entry.min_count})") from None
+    weighting = None if entry.class_weight == "none" else entry.class_weight
+    settings = {"C": entry.C, "class_weight": weighting, "random_state": seed}
     weights, bias = fit_svms(features, labels, settings)
     margins = vectorizer.transform(held_out.texts) @ weights + bias
     scale = fit_scale(margins, held_out_labels)
@@ -118,9 +123,9 @@ def train_linear(
                 "family": "linear",
                 **data,
                 **thresholds,
-                "analyzer": step["analyzer"],
-                "ngrams": step["ngrams"],
-                "recipe": [step],
+                "analyzer": entry.analyzer,
+                "ngrams": entry.ngrams,
+                "recipe": [step.recorded],
                 "seed": seed,
                 "parent": None,
                 "base": None,

@@ -1,7 +1,7 @@
 """Bundles of quantized LSTM classifiers: a checkpoint to packed codes and a graph that computes in integers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -23,6 +23,10 @@ from emopress.train.sample import calibration_rows
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import copy_tokenizer, pad_id
 
+if TYPE_CHECKING:
+    from emopress.entries.quantize import Gpfq, Rtn
+    from emopress.entries.step import Step
+
 MODEL = "model.onnx"
 PACKAGES = ("onnx", "onnxruntime", "numpy", "scipy")
 LARGEST_GAP = 1e-3  # of a logit, in the median of texts
@@ -30,19 +34,21 @@ CHECKED = 16  # calibration texts, and first tokens of each, that the graph is c
 FP32 = ("bias", "output_bias", "log_prior")  # what is not quantized
 
 
-def settings_of(step: dict[str, Any]) -> Settings:
+def settings_of(entry: "Rtn | Gpfq") -> Settings:
     """Return how a pass quantizes; activations take as many bits as weights unless it says otherwise."""
     return Settings(
-        method=step["method"],
-        bits=step["bits"],
-        activation_bits=step.get("activation_bits", step["bits"]),
-        percentile=step["percentile"],
-        activation_percentile=step["activation_percentile"],
+        method=entry.method,
+        bits=entry.bits,
+        activation_bits=entry.activation_bits or entry.bits,
+        percentile=entry.percentile,
+        activation_percentile=entry.activation_percentile,
     )
 
 
-def quantize_lstm(*, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path) -> None:
-    """Quantize the LSTM checkpoint `parent` as `step` says and write it as a bundle to `out`.
+def quantize_lstm(
+    *, parent: Path, step: "Step[Rtn | Gpfq]", seed: int, train: Path, out: Path
+) -> None:
+    """Quantize the LSTM checkpoint `parent` as the pass `step` says and write it as a bundle to `out`.
 
     The calibration texts are drawn from the file `train` with `seed`. UserError if the logits of what was
     written are not those of the quantized network.
@@ -51,14 +57,14 @@ def quantize_lstm(*, parent: Path, step: dict[str, Any], seed: int, train: Path,
     encoder = checkpoint_encoder(parent, source.manifest["max_length"])
     split = read_split(train)
     labels = label_array(split.labels, len(source.labels))
-    rows = in_own_order(calibration_rows(labels, step["calibration"], seed), split)
+    rows = in_own_order(calibration_rows(labels, step.recorded["calibration"], seed), split)
     feed = encoder([split.texts[row] for row in rows])
     model, layers = quantized_network(
         weights,
         feed["input_ids"],
         feed["attention_mask"],
         labels[rows],
-        settings_of(step),
+        settings_of(step.entry),
         seed=seed,
     )
     graph, matrices = integer_graph(model)
@@ -77,13 +83,13 @@ def quantize_lstm(*, parent: Path, step: dict[str, Any], seed: int, train: Path,
             folder,
             source,
             PACKAGES,
-            recipe=[*source.manifest["recipe"], step],
-            findings=with_findings(known, step["name"], findings),
+            recipe=[*source.manifest["recipe"], step.recorded],
+            findings=with_findings(known, step.name, findings),
             kind=weights.kind,
             runtime="onnxruntime",
             pad_id=encoder.pad_id,
             nonzero_params=nonzero_params(weights, model),
-            weight_bits=step["bits"],
+            weight_bits=step.entry.bits,
         )
 
 
