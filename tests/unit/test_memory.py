@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from emopress.errors import UserError
+from emopress.study.load import load_study
 from emopress.study.memory_plan import (
     check_checkpoints,
     find_shape,
@@ -20,7 +21,6 @@ from emopress.study.memory_plan import (
     training_mb,
     trainings,
 )
-from emopress.study.study import load_study
 from emopress.train.memory import (
     activation_bytes,
     adapter_parameters,

@@ -11,8 +11,8 @@ from emopress.errors import UserError
 from emopress.report.tables.published import WITHIN, compared, position, printed, published_table
 from emopress.study.checks import published_errors
 from emopress.study.layers import merged
+from emopress.study.load import load_study
 from emopress.study.published import FIGURES, PUBLISHED, load_published
-from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ("config", "study", "real-cpu", "paper-grid", "emotion-quantization")

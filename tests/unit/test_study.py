@@ -9,8 +9,8 @@ from emopress import recipe
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge
 from emopress.study.layers import merged, without_nulls
+from emopress.study.load import load_study
 from emopress.study.reserved import DATASETS, LABELS
-from emopress.study.study import load_study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(

@@ -24,9 +24,7 @@ TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
 
 
 # All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
-TIMING_THREADS = max(
-    [CONTEXT.cores, *(n for n in STUDY.timing["threads"] if n != "all")]
-)
+TIMING_THREADS = max([CONTEXT.cores, *(n for n in STUDY.timing.threads if n != "all")])
 
 
 def here(path):

@@ -33,8 +33,8 @@ def timed(dataset):
     twin = [(first, seed, "twin", bundle_of(dataset, first, seed))]
     return (
         bundles
-        + (eager if STUDY.timing["pytorch"] else [])
-        + (openvino if STUDY.timing["openvino"] else [])
+        + (eager if STUDY.timing.pytorch else [])
+        + (openvino if STUDY.timing.openvino else [])
         + twin
     )
 
@@ -64,7 +64,7 @@ rule noise:
         context=context_of,
         maker="emopress.measure.noise:write_noise",
         cached=False,
-        shares=STUDY.evaluate["noise"],
+        shares=STUDY.evaluate.plain()["noise"],
     message:
         "{wildcards.dataset}: noisy test texts"
     script:
@@ -99,7 +99,7 @@ rule predict:
     params:
         context=context_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
-        batch_size=STUDY.evaluate["batch_size"],
+        batch_size=STUDY.evaluate.batch_size,
         device=prediction_device,
     message:
         "{wildcards.dataset}: evaluate {wildcards.variant} (seed {wildcards.seed})"
@@ -152,7 +152,7 @@ rule time:
         candidates=lambda wildcards: [
             list(entry[:3]) for entry in timed(wildcards.dataset)
         ],
-        settings=STUDY.timing,
+        settings=STUDY.timing.plain(),
         cores=CONTEXT.cores,
     message:
         "{wildcards.dataset}: time all bundles side by side, alone on the machine, progress in {log}"
@@ -200,7 +200,7 @@ rule judge:
         linears=lambda wildcards: STUDY.linears(wildcards.dataset),
         yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
         judge=lambda wildcards: judge_params(wildcards.dataset),
-        settings=STUDY.statistics,
+        settings=STUDY.statistics.plain(),
         lstms=lambda wildcards: STUDY.lstms(wildcards.dataset),
     message:
         "{wildcards.dataset}: intervals, paired tests, calibration, progress in {log}"

@@ -288,7 +288,7 @@ rule search:
         candidates=trials_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         judge=lambda wildcards: judge_params(wildcards.dataset),
-        timing=STUDY.timing,
+        timing=STUDY.timing.plain(),
     message:
         "{wildcards.dataset}: search {wildcards.parent} -> +{wildcards.step} (seed {wildcards.seed}), trials in {output.trials}"
     script:

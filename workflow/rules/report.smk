@@ -20,7 +20,7 @@ CURVED = [  # what was trained, and so has a training curve
 FIGURES = figure_names(
     "{dataset}",
     training=bool(CURVED),
-    noise=bool(STUDY.evaluate["noise"]),
+    noise=bool(STUDY.evaluate.noise),
     bits=STUDY.compares_kinds(),
 )
 

@@ -1,24 +1,15 @@
 """A whole, checked study: the config with its defaults, and what every rule needs to know of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from emopress import recipe
-from emopress.artifact import read_yaml
 from emopress.checkpoint import DATA_KEYS
-from emopress.errors import UserError
+from emopress.entries.study import Evaluate, Statistics, Timing
 from emopress.measure.deciding import DECIDING, Judge
 from emopress.passes import PASSES, Job
-from emopress.study.checks import entry_errors, names_of, published_errors, study_errors
-from emopress.study.checks_data import dataset_errors
-from emopress.study.layers import merged, whole_tokenizers, with_normalisation, without_nulls
-from emopress.study.published import PUBLISHED, load_published
-from emopress.study.reading import read_config
-from emopress.tasks import task_facts, task_of
-
-CATALOGUE = Path("config") / "datasets.yaml"
+from emopress.tasks import task_facts
 
 
 @dataclass(frozen=True)
@@ -36,9 +27,9 @@ class Study:
     judges: dict[str, Judge]
     published: dict[str, dict[str, dict[str, str]]]
     budgets: dict[str, dict[str, Any]]
-    statistics: dict[str, Any]
-    evaluate: dict[str, Any]
-    timing: dict[str, Any]
+    statistics: Statistics
+    evaluate: Evaluate
+    timing: Timing
     device: str = "auto"
     gpus: int = 1
     tracking: str = "none"
@@ -76,9 +67,9 @@ class Study:
             "budgets": self.budgets,
             "models": self.models,
             "passes": self.passes,
-            "evaluate": self.evaluate,
-            "statistics": self.statistics,
-            "timing": self.timing,
+            "evaluate": self.evaluate.plain(),
+            "statistics": self.statistics.plain(),
+            "timing": self.timing.plain(),
             "device": self.device,
         }
 
@@ -188,70 +179,3 @@ class Study:
     def model_names(self, family: str) -> list[str]:
         """Return the names of the models of one family."""
         return [name for name, entry in self.models.items() if entry["family"] == family]
-
-
-def judge_of_block(block: dict[str, Any], datasets: dict[str, dict[str, Any]]) -> Judge:
-    """Return what decides between the variants of an entry of `study`."""
-    task = task_of(task_facts(datasets[block["dataset"]]))
-    return Judge(task, block.get("judge_by", DECIDING[task][0]))
-
-
-def load_study(
-    config: dict[str, Any],
-    root: Path,
-    *,
-    several_files: bool = False,
-    file_errors: Sequence[str] = (),
-) -> Study:
-    """Check `config` and return the study; UserError lists every mistake, a line each.
-
-    `file_errors` are those of the files that it was read from (`emopress.study.config_file`).
-
-    Of a config from `several_files` the keys that are null are taken out: a later file unsets those
-    of an earlier one so. In a single file a null is a mistake like any other value of a wrong type.
-
-    `root` is the project's folder: it holds config/datasets.yaml, whose data sets every study
-    knows, and the `path` of a data file is relative to it.
-    """
-    known = read_yaml(root / CATALOGUE)
-    config = {**config, "datasets": merged(known, config.get("datasets", {}))}
-    if several_files:
-        config = without_nulls(config)
-    reading = read_config(config)
-    config = reading.config.plain()
-    config["datasets"] = with_normalisation(config["datasets"])
-    names = names_of(config, reading.aside)
-    errors = [
-        *file_errors,
-        *reading.mistakes,
-        *dataset_errors(config["datasets"], root),
-        *entry_errors(config, names),
-        *study_errors(config, names),
-    ]
-    if any(block["published"] for block in config["study"]):
-        errors += published_errors(config, load_published(root / PUBLISHED))
-    if errors:
-        raise UserError("\n".join(f"config: {error}" for error in dict.fromkeys(errors)))
-    mirror = config["mirror"]
-    return Study(
-        name=config["name"],
-        description=config["description"],
-        seeds=config["seeds"],
-        datasets=config["datasets"],
-        models=whole_tokenizers(config["models"]),
-        passes=config["passes"],
-        variants={block["dataset"]: block["variants"] for block in config["study"]},
-        references={block["dataset"]: block.get("reference") for block in config["study"]},
-        judges={
-            block["dataset"]: judge_of_block(block, config["datasets"]) for block in config["study"]
-        },
-        published={block["dataset"]: block["published"] for block in config["study"]},
-        budgets={name: config["budgets"][name] for name in reading.config.budgets},
-        statistics=config["statistics"],
-        evaluate=config["evaluate"],
-        timing=config["timing"],
-        device=config["device"],
-        gpus=config["gpus"],
-        tracking=config["tracking"],
-        mirrors=[mirror] if isinstance(mirror, str) else mirror,
-    )
