@@ -8,9 +8,9 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from emopress.checkpoint import library_versions, write_manifest
+from emopress.checkpoint import GENERATIVE, library_versions, write_manifest
 from emopress.lstm.integer_graph import integer_graph
-from emopress.lstm.weights import GENERATIVE, LstmWeights
+from emopress.lstm.weights import LstmWeights
 from emopress.runtime.onnxruntime import session_options
 
 ROWS, WIDTH, STATE, LABEL_WIDTH, LABELS = 60, 10, 12, 4, 3

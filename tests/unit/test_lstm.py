@@ -13,7 +13,7 @@ from lstm_models import write_checkpoint
 from emopress.artifact import read_json, sha256_of
 from emopress.bundle.quantize import quantize
 from emopress.bundle.quantize_half import quantize_half
-from emopress.checkpoint import read_checkpoint
+from emopress.checkpoint import DISCRIMINATIVE, GENERATIVE, read_checkpoint
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.lstm.export import export_lstm
@@ -21,7 +21,7 @@ from emopress.lstm.float_graph import lstm_graph
 from emopress.lstm.graph_builder import onnx_gates
 from emopress.lstm.model import model_of
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm
-from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE, LstmWeights, read_weights
+from emopress.lstm.weights import LstmWeights, read_weights
 from emopress.measure.teacher_logits import write_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load

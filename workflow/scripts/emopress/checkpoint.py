@@ -17,6 +17,7 @@ DECODERS = ("gemma", "mistral", "llama")  # they read a text's class off its las
 ARCHITECTURES = (*ENCODERS, *DECODERS)
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of weights in shards: which tensor is in which file
+GENERATIVE, DISCRIMINATIVE = "generative", "discriminative"  # kinds of an LSTM
 DATA_KEYS = ("labels", "language", "max_length", "normalise")  # what a model knows of its data set
 
 

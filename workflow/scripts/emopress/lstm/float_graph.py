@@ -4,8 +4,9 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from emopress.checkpoint import DISCRIMINATIVE
 from emopress.lstm.graph_builder import FLOAT, INT64, Nodes, Values, onnx_gates, value
-from emopress.lstm.weights import DISCRIMINATIVE, LstmWeights
+from emopress.lstm.weights import LstmWeights
 
 
 def onnx_lstm(weights: LstmWeights) -> dict[str, np.ndarray]:

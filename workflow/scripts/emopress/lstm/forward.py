@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emopress.checkpoint import GENERATIVE
 from emopress.lstm.integers import Activation, Columns
-from emopress.lstm.weights import GENERATIVE, LstmWeights
+from emopress.lstm.weights import LstmWeights
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE, LstmWeights
+from emopress.checkpoint import DISCRIMINATIVE, GENERATIVE
+from emopress.lstm.weights import LstmWeights
 
 SPREAD = 0.1  # standard deviation of the numbers of a new word vector
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from emopress.checkpoint import GENERATIVE
 from emopress.lstm.forward import Network, Product, Trace, network_of, trace
 from emopress.lstm.integers import (
     Activation,
@@ -17,7 +18,7 @@ from emopress.lstm.integers import (
     weight_facts,
 )
 from emopress.lstm.path_following import path_following
-from emopress.lstm.weights import GENERATIVE, LstmWeights
+from emopress.lstm.weights import LstmWeights
 
 RTN, GPFQ = "rtn", "gpfq"
 LARGEST_SAMPLE = 100_000  # rows of activations that distributions are compared on

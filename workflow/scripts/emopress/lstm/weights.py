@@ -17,7 +17,6 @@ from emopress.checkpoint import read_checkpoint
 from emopress.errors import UserError
 
 WEIGHTS = "model.safetensors"
-DISCRIMINATIVE, GENERATIVE = "discriminative", "generative"
 SHARED = ("embedding", "input_weight", "recurrent_weight", "bias", "output_weight", "output_bias")
 GENERATIVE_ONLY = ("label_embedding", "log_prior")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emopress import recipe
-from emopress.lstm.weights import DISCRIMINATIVE, GENERATIVE
+from emopress.checkpoint import DISCRIMINATIVE, GENERATIVE
 from emopress.measure.sampled import Sampled, Term
 
 COLLAPSED = 0.5  # of its macro F1 in fp32, clean: with less, a model has too little left to lose
