@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 
 from emopress.artifact import read_json, replaced_folder
 from emopress.bundle.manifest import exported
-from emopress.checkpoint import read_checkpoint
+from emopress.checkpoint import WEIGHTS, read_checkpoint
 from emopress.runtime.dense import MODEL, OUTPUT, VECTORS, Layer, write_model
 from emopress.runtime.lexicon import Lexicon
 
@@ -28,7 +28,7 @@ def export_dense(checkpoint: Path, out: Path) -> None:
     """Write the fp32 bundle of a dense checkpoint."""
     source = read_checkpoint(checkpoint)
     facts, words = source.manifest, read_json(checkpoint / "words.json")
-    weights = load_file(checkpoint / "model.safetensors")
+    weights = load_file(checkpoint / WEIGHTS)
     lexicon = Lexicon(words, buckets=facts["buckets"], ngrams=facts["ngrams"])
     hidden = sum(name.startswith("hidden.") for name in weights) // 2
     named = [(f"hidden{place}", f"hidden.{place}") for place in range(hidden)] + [(OUTPUT, OUTPUT)]

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from emopress.artifact import check_files, read_json, write_json
-from emopress.checkpoint import library_versions
+from emopress.checkpoint import WEIGHTS, library_versions
 from emopress.dense.model import DenseModel
 from emopress.dense.table import first_vectors
 from emopress.devices import pick_device
@@ -18,7 +18,7 @@ from emopress.train.lesson import checkpoint_folder, lesson, train_model
 from emopress.train.run import TrainingRun
 from emopress.train.splits import Split, data_hash, read_split
 
-WEIGHTS, WORDS = "model.safetensors", "words.json"
+WORDS = "words.json"
 
 
 class Entries:

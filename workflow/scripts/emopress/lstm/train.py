@@ -10,11 +10,10 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from emopress.checkpoint import GENERATIVE, library_versions
+from emopress.checkpoint import GENERATIVE, WEIGHTS, library_versions
 from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.lstm.model import Discriminative, Generative, LstmModel
-from emopress.lstm.weights import WEIGHTS
 from emopress.train.batches import Encoded, encode_data
 from emopress.train.lesson import Lesson, checkpoint_folder, lesson, train_model
 from emopress.train.loop import Objective

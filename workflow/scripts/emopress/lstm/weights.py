@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from emopress.checkpoint import read_checkpoint
+from emopress.checkpoint import WEIGHTS, read_checkpoint
 from emopress.errors import UserError
 
-WEIGHTS = "model.safetensors"
 SHARED = ("embedding", "input_weight", "recurrent_weight", "bias", "output_weight", "output_bias")
 GENERATIVE_ONLY = ("label_embedding", "log_prior")
 
