@@ -139,13 +139,22 @@ def base_shape(scratch: Path) -> None:
     fewer |= {"importance": "index"}
     thin = step("low_rank", kind="low-rank", rank=128)
     prune_structured(
-        step=half, out=scratch / "half", run=TrainingRun(scratch / "state", code="tests"), **made
+        step=typed_step(half),
+        out=scratch / "half",
+        run=TrainingRun(scratch / "state", code="tests"),
+        **made,
     )
     prune_structured(
-        step=fewer, out=scratch / "fewer", run=TrainingRun(scratch / "state", code="tests"), **made
+        step=typed_step(fewer),
+        out=scratch / "fewer",
+        run=TrainingRun(scratch / "state", code="tests"),
+        **made,
     )
     low_rank(
-        step=thin, out=scratch / "thin", run=TrainingRun(scratch / "state", code="tests"), **made
+        step=typed_step(thin),
+        out=scratch / "thin",
+        run=TrainingRun(scratch / "state", code="tests"),
+        **made,
     )
     bundles = {}
     for name in ("whole", "half", "fewer", "thin"):
@@ -162,7 +171,9 @@ def base_shape(scratch: Path) -> None:
         bundles["openvino int8"] = scratch / "openvino-bundle"
         openvino(
             parent=bundles["whole"],
-            step=step("openvino", kind="openvino", precision="int8", calibration={"texts": 30}),
+            step=typed_step(
+                step("openvino", kind="openvino", precision="int8", calibration={"texts": 30})
+            ),
             seed=0,
             train=train,
             out=bundles["openvino int8"],

@@ -21,11 +21,13 @@ from emopress.compress.lora import (
     quantize_base,
     target_layers,
 )
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer
+from plain_entries import entry_step
 
 ARCHITECTURES = ("bert", "distilbert", "electra")
 METHODS = ("lora", "qlora")
@@ -63,7 +65,7 @@ def run(few):
     def train(parent, step, folder, seed=3, **changes):
         adapt(
             parent=parent,
-            step=step,
+            step=typed_step(step),
             seed=seed,
             device="cpu",
             train=few.train,
@@ -100,7 +102,9 @@ def learn(model):
 
 def test_a_merged_weight_is_the_old_one_plus_the_scaled_product(artifacts, step):
     parent = artifacts.checkpoints["bert"]
-    model = add_adapters(load_transformer(parent), step("lora", rank=2, alpha=6, targets=["query"]))
+    model = add_adapters(
+        load_transformer(parent), typed_step(step("lora", rank=2, alpha=6, targets=["query"])).entry
+    )
     layer = model.get_base_model().bert.encoder.layer[1].attention.self.query
     a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
     assert a.shape == (2, 64) and b.shape == (64, 2) and not b.any()
@@ -129,7 +133,7 @@ def test_only_adapters_and_head_learn(artifacts, step, architecture, method):
     assert len(linears) == 2 * 6
     if method == "qlora":
         quantize_base(model)
-    adapted = add_adapters(model, step(method))
+    adapted = add_adapters(model, typed_step(step(method)).entry)
     adapted.train()
     adapted(**tokens()).logits.square().sum().backward()
     with_gradient = {n for n, p in adapted.named_parameters() if p.grad is not None}
@@ -153,7 +157,7 @@ def test_a_qlora_base_is_really_in_four_bits(artifacts, step):
     names = encoder_linears(model)
     count = sum(model.get_submodule(name).weight.numel() for name in names)
     quantize_base(model)
-    adapted = add_adapters(model, step("qlora"))
+    adapted = add_adapters(model, typed_step(step("qlora")).entry)
     layers = [m for m in adapted.modules() if isinstance(m, Linear4bit)]
     assert len(layers) == len(names) == 12
     assert all(layer.weight.dtype == torch.uint8 for layer in layers)
@@ -181,7 +185,7 @@ def test_a_merged_model_predicts_what_the_adapted_one_does(
     names = encoder_linears(plain)
     if targets:
         step["targets"] = [t for t in targets if any(n.endswith(t) for n in names)]
-    adapted = add_adapters(model, step).eval()
+    adapted = add_adapters(model, typed_step(step).entry).eval()
     learn(adapted)
     merge(adapted, plain)
     untouched = load_transformer(parent)
@@ -210,7 +214,8 @@ def test_qlora_takes_layers_that_were_cut_and_factored():
     plain.load_state_dict(model.state_dict())
     quantize_base(model)
     settings = {"rank": 2, "alpha": 4, "dropout": 0.0, "targets": ["query"]}
-    adapted = add_adapters(model, settings).eval()
+    step = entry_step("adapt", method="qlora", train={"learning_rate": 0.001}, **settings)
+    adapted = add_adapters(model, step.entry).eval()
     learn(adapted)
     merge(adapted, plain)
     x = torch.randn(4, 10)
@@ -238,7 +243,9 @@ def test_a_target_that_is_not_there_ends_the_pass(artifacts, step, run, tmp_path
 def test_an_epochs_state_is_the_trained_tensors_only(artifacts, step):
     def made():
         return TrainedTensors(
-            add_adapters(load_transformer(artifacts.checkpoints["bert"]), step("lora"))
+            add_adapters(
+                load_transformer(artifacts.checkpoints["bert"]), typed_step(step("lora")).entry
+            )
         )
 
     torch.manual_seed(0)

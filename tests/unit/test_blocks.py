@@ -265,7 +265,9 @@ def bundles(artifacts, tmp_path_factory):
         for name, step in STEPS.items():
             found[parent, name] = root / f"{parent}-{name}"
             step = {"name": name, "kind": "quantize", **step}
-            quantize_blocks(parent=artifacts.bundles[parent], step=step, out=found[parent, name])
+            quantize_blocks(
+                parent=artifacts.bundles[parent], step=typed_step(step), out=found[parent, name]
+            )
     return found
 
 
@@ -354,7 +356,9 @@ def test_pruned_weights_stay_zero(artifacts, bundles, step):
 def test_the_same_bytes_again(artifacts, bundles, tmp_path):
     for name in ("int4", "nf4"):
         step = {"name": name, "kind": "quantize", **STEPS[name]}
-        quantize_blocks(parent=artifacts.bundles["bert"], step=step, out=tmp_path / name)
+        quantize_blocks(
+            parent=artifacts.bundles["bert"], step=typed_step(step), out=tmp_path / name
+        )
         first = bundles["bert", name] / "model.onnx"
         assert (tmp_path / name / "model.onnx").read_bytes() == first.read_bytes()
 
@@ -395,7 +399,7 @@ def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
     for name, step in steps.items():
         out = tmp_path / name
         if name == "int4":
-            quantize_blocks(parent=tmp_path / "fp32", step=step, out=out)
+            quantize_blocks(parent=tmp_path / "fp32", step=typed_step(step), out=out)
         else:
             quantize(
                 parent=tmp_path / "fp32", step=typed_step(step), seed=0, train=few.train, out=out

@@ -5,6 +5,7 @@ import pandas
 import pytest
 
 from emopress.bundle.calibration import calibration_feeds, in_own_order
+from emopress.entries.quantize import Calibration
 from emopress.runtime.bundle import read_bundle
 from emopress.train.sample import calibration_sample
 from emopress.train.splits import Split
@@ -49,7 +50,7 @@ def test_the_sample_is_the_seeds(balanced):
 
 def test_feeds_are_the_chosen_texts_one_by_one(artifacts, few):
     bundle = read_bundle(artifacts.bundles["bert"])
-    feeds = calibration_feeds(bundle, few.train, {"texts": 12, "balanced": True}, 0)
+    feeds = calibration_feeds(bundle, few.train, Calibration(texts=12, balanced=True), 0)
     frame = pandas.read_parquet(few.train)
     labels = frame["label"].tolist()
     chosen = calibration_sample(labels, 12, 0, balanced=True)
@@ -67,7 +68,7 @@ def test_the_order_is_that_of_the_texts_not_of_the_file(artifacts, few, tmp_path
     for order in (frame, frame.iloc[::-1], frame.sample(frac=1, random_state=1)):
         order.to_parquet(tmp_path / "train.parquet")
         feeds = calibration_feeds(
-            bundle, tmp_path / "train.parquet", {"texts": len(frame), "balanced": False}, 0
+            bundle, tmp_path / "train.parquet", Calibration(texts=len(frame)), 0
         )
         found.append([feed["input_ids"].tolist() for feed in feeds])
     assert found[0] == found[1] == found[2] and len(found[0]) == len(frame)

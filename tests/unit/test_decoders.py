@@ -164,7 +164,8 @@ def test_gradient_checkpointing_gives_the_same_gradients(checkpoints, step, arch
     def gradients(checkpointing):
         torch.manual_seed(0)
         model = add_adapters(
-            load_transformer(checkpoints[architecture]), step("lora") | {"dropout": 0}
+            load_transformer(checkpoints[architecture]),
+            typed_step(step("lora") | {"dropout": 0}).entry,
         )
         if checkpointing:
             checkpoint_gradients(model)
@@ -206,13 +207,15 @@ def test_adapters_go_to_every_projection_or_those_named(checkpoints, step, archi
     names = encoder_linears(model)
     assert names == [f"model.layers.{i}.{part}" for i in range(2) for part in PROJECTIONS]
     quantize_base(model)
-    adapted = add_adapters(model, step("qlora", ["q_proj", "v_proj"]))
+    adapted = add_adapters(model, typed_step(step("qlora", ["q_proj", "v_proj"])).entry)
     assert sum(isinstance(m, Linear4bit) for m in adapted.modules()) == len(names)
     trained = {n for n, p in adapted.named_parameters() if p.requires_grad}
     assert sum("q_proj" in n or "v_proj" in n for n in trained) == 2 * 2 * 2
     assert len(trained) == 8 + 1 and any(".score.modules_to_save" in n for n in trained)
     with pytest.raises(UserError, match=r"called 'query'; there are self_attn.q_proj"):
-        add_adapters(load_transformer(checkpoints[architecture]), step("lora", ["query"]))
+        add_adapters(
+            load_transformer(checkpoints[architecture]), typed_step(step("lora", ["query"])).entry
+        )
 
 
 @pytest.mark.parametrize("architecture", ["gemma", "mistral"])
@@ -222,7 +225,7 @@ def test_trained_merged_exported_and_loaded_afresh(
 ):
     adapt(
         parent=checkpoints[architecture],
-        step=step(method, gradient_checkpointing=True, accumulate=2),
+        step=typed_step(step(method, gradient_checkpointing=True, accumulate=2)),
         seed=1,
         device="cpu",
         train=few.train,
@@ -248,7 +251,7 @@ def test_trained_merged_exported_and_loaded_afresh(
 def test_bf16_autocast_trains(checkpoints, few, step, tmp_path):
     adapt(
         parent=checkpoints["gemma"],
-        step=step("qlora", precision="bf16", gradient_checkpointing=True),
+        step=typed_step(step("qlora", precision="bf16", gradient_checkpointing=True)),
         seed=1,
         device="cpu",
         train=few.train,
@@ -275,7 +278,7 @@ def test_their_graphs_can_be_quantized(
         quantize(parent=parent, step=typed_step(step), train=few.train, seed=0, out=out)
     else:
         step = filled(method, kind="quantize", method=method, embeddings="fp32")
-        quantize_blocks(parent=parent, step=step, out=out)
+        quantize_blocks(parent=parent, step=typed_step(step), out=out)
     before, after = ((folder / "model.onnx").stat().st_size for folder in (parent, out))
     assert after < 0.7 * before
     tokenizer = Tokenizer.from_file(str(checkpoints[architecture] / "tokenizer.json"))

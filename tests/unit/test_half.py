@@ -16,6 +16,7 @@ from emopress.bundle.quantize_half import (
     to_bf16,
     to_fp16,
 )
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -36,7 +37,7 @@ np.savez(sys.argv[2], **found)
 
 def convert(parent, method, out):
     step = {"name": "half", "kind": "quantize", "method": method}
-    quantize_half(parent=parent, step=step, out=out)
+    quantize_half(parent=parent, step=typed_step(step), out=out)
     return out
 
 

@@ -22,6 +22,7 @@ from emopress.cli import main
 from emopress.compress.adapt import adapt
 from emopress.compress.lora import encoder_linears
 from emopress.data.pretrained import fetch_model
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime import large_decoder
 from emopress.runtime.bundle import read_bundle
@@ -117,7 +118,7 @@ def run(few, training):
         }
         adapt(
             parent=parent,
-            step=step,
+            step=typed_step(step),
             seed=1,
             device="cpu",
             train=few.train,
@@ -534,7 +535,9 @@ def test_sets_of_labels(based, few, training, texts, tmp_path):
     step = {"name": "qlora", "kind": "adapt", "method": "qlora", "rank": 2, "alpha": 4}
     adapt(
         parent=parent,
-        step={**step, "dropout": 0.0, "targets": [], "train": training(epochs=1, batch_size=16)},
+        step=typed_step(
+            {**step, "dropout": 0.0, "targets": [], "train": training(epochs=1, batch_size=16)}
+        ),
         seed=0,
         device="cpu",
         **files,

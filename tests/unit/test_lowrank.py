@@ -52,7 +52,7 @@ def factor(tmp_path, filled, job):
         out = tmp_path / name / "checkpoint"
         low_rank(
             parent=parent,
-            step=filled("low_rank", kind="low-rank", **entry),
+            step=typed_step(filled("low_rank", kind="low-rank", **entry)),
             run=TrainingRun(tmp_path / name / "state", code="tests"),
             out=out,
             teacher_logits=teacher_logits,
@@ -126,7 +126,9 @@ def test_a_larger_rank_is_nearer_to_the_dense_model(artifacts, filled):
     gaps = []
     for rank in (2, 16, 31):
         model = load_transformer(artifacts.checkpoints["bert"])
-        factor_model(model, filled("low_rank", kind="low-rank", rank=rank))
+        factor_model(
+            model, typed_step(filled("low_rank", kind="low-rank", rank=rank)).entry, name="thin"
+        )
         with torch.no_grad():
             gaps.append(float((model(input_ids=ids).logits - dense(input_ids=ids).logits).norm()))
     assert gaps[0] > gaps[1] > gaps[2] > 0
@@ -134,7 +136,9 @@ def test_a_larger_rank_is_nearer_to_the_dense_model(artifacts, filled):
 
 def test_only_layers_that_get_smaller_are_factored(artifacts, filled):
     model = load_transformer(artifacts.checkpoints["distilbert"])
-    done = factor_model(model, filled("low_rank", kind="low-rank", rank=40))
+    done = factor_model(
+        model, typed_step(filled("low_rank", kind="low-rank", rank=40)).entry, name="thin"
+    )
     # rank 40: a 64 x 64 layer would grow from 4096 to 5120, a 128 x 64 one shrinks from 8192 to 7680
     assert [one is not None for one in done] == [False] * 4 + [True] * 2 + [False] * 4 + [True] * 2
     layer = layers_of(model)[0]
@@ -155,7 +159,9 @@ def test_energy_picks_a_rank_for_each_layer(artifacts, filled):
         for name, singular in ((query, [3.0, 1.0]), (key, [1.0, 1.0, 1.0, 1.0])):
             weight = model.get_parameter(f"{name}.weight").zero_()
             weight[range(len(singular)), range(len(singular))] = torch.tensor(singular)
-    done = factor_model(model, filled("low_rank", kind="low-rank", energy=0.9))
+    done = factor_model(
+        model, typed_step(filled("low_rank", kind="low-rank", energy=0.9)).entry, name="thin"
+    )
     assert done[0] == (1, pytest.approx(0.9))
     assert done[1] == (4, pytest.approx(1.0))
 
@@ -217,10 +223,12 @@ def test_structured_then_low_rank_then_int8(artifacts, filled, few, factor, job,
     half = {"heads": 0.5, "ffn": 0.5, "importance": "index"}
     prune_structured(
         parent=artifacts.checkpoints["bert"],
-        step={
-            **filled("structured", kind="prune", method="structured", **half),
-            "name": "half",
-        },
+        step=typed_step(
+            {
+                **filled("structured", kind="prune", method="structured", **half),
+                "name": "half",
+            }
+        ),
         run=TrainingRun(tmp_path / "state", code="tests"),
         out=cut,
         **job,

@@ -285,7 +285,7 @@ def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind, exact_un
 def test_sixteen_bits_predict_nearly_the_same(trained, tmp_path, kind, method):
     model = trained(kind)
     step = {"name": method, "kind": "quantize", "method": method}
-    quantize_half(parent=model.folder / "bundle", step=step, out=tmp_path / "half")
+    quantize_half(parent=model.folder / "bundle", step=typed_step(step), out=tmp_path / "half")
     found = read_bundle(tmp_path / "half").facts["findings"][method]
     assert found["half_weight_share"] > 0.9 and found["products"] >= 2
     full, half = (load(f) for f in (model.folder / "bundle", tmp_path / "half"))
@@ -325,7 +325,7 @@ def test_int8_is_a_quarter(large, few, filled, tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_sixteen_bits_are_half(large, tmp_path, kind, method):
     step = {"name": method, "kind": "quantize", "method": method}
-    quantize_half(parent=large[kind], step=step, out=tmp_path / "half")
+    quantize_half(parent=large[kind], step=typed_step(step), out=tmp_path / "half")
     share = graph_bytes(tmp_path / "half") / graph_bytes(large[kind])
     assert 0.5 < share < 0.52
 

@@ -249,24 +249,24 @@ def test_strata_of_sets():
 
 def as_fp16(root, filled, training, files, out):
     step = filled("fp16", kind="quantize", method="fp16")
-    quantize_half(parent=root / "tiny" / "bundle", step=step, out=out)
+    quantize_half(parent=root / "tiny" / "bundle", step=typed_step(step), out=out)
 
 
 def as_bf16(root, filled, training, files, out):
     step = filled("bf16", kind="quantize", method="bf16")
-    quantize_half(parent=root / "tiny" / "bundle", step=step, out=out)
+    quantize_half(parent=root / "tiny" / "bundle", step=typed_step(step), out=out)
 
 
 def as_nf4(root, filled, training, files, out):
     step = filled("nf4", kind="quantize", method="nf4", block_size=16, embeddings="fp32")
-    quantize_blocks(parent=root / "tiny" / "bundle", step=step, out=out)
+    quantize_blocks(parent=root / "tiny" / "bundle", step=typed_step(step), out=out)
 
 
 def as_qlora(root, filled, training, files, out):
     settings = training(epochs=1, learning_rate=0.001)
     adapt(
         parent=root / "tiny" / "checkpoint",
-        step=filled("adapt", kind="adapt", method="qlora", rank=4, train=settings),
+        step=typed_step(filled("adapt", kind="adapt", method="qlora", rank=4, train=settings)),
         seed=0,
         device="cpu",
         train=files["train"],
@@ -282,7 +282,13 @@ def as_openvino(root, filled, training, files, out):
     from emopress.bundle.openvino import openvino
 
     step = filled("openvino", kind="openvino", precision="int8", calibration={"texts": 10})
-    openvino(parent=root / "tiny" / "bundle", step=step, train=files["train"], seed=0, out=out)
+    openvino(
+        parent=root / "tiny" / "bundle",
+        step=typed_step(step),
+        train=files["train"],
+        seed=0,
+        out=out,
+    )
 
 
 @pytest.mark.parametrize("store", [as_fp16, as_bf16, as_nf4, as_qlora, as_openvino])

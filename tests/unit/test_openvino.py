@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from resealed import alone, reseal
 
 from emopress.artifact import read_json
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -61,7 +62,7 @@ def supported():
 def convert_from(folder, precision, out, *, train=None, seed=0):
     from emopress.bundle.openvino import openvino
 
-    openvino(parent=folder, step=step(precision), seed=seed, train=train, out=out)
+    openvino(parent=folder, step=typed_step(step(precision)), seed=seed, train=train, out=out)
 
 
 def convert(artifacts, few, parent, precision, out, seed=0):
@@ -140,7 +141,7 @@ def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
     export_transformer(tmp_path / "checkpoint", tmp_path / "bundle")
     openvino(
         parent=tmp_path / "bundle",
-        step={**step("int8"), "calibration": {"texts": 100, "balanced": True}},
+        step=typed_step({**step("int8"), "calibration": {"texts": 100, "balanced": True}}),
         seed=0,
         train=demo["en"].train,
         out=tmp_path / "int8",
@@ -337,7 +338,11 @@ def test_the_order_of_the_calibration_texts_plays_no_part(artifacts, few, tmp_pa
         train = tmp_path / "train.parquet"
         order.to_parquet(train)
         openvino(
-            parent=artifacts.bundles["bert"], step=every, seed=0, train=train, out=tmp_path / "out"
+            parent=artifacts.bundles["bert"],
+            step=typed_step(every),
+            seed=0,
+            train=train,
+            out=tmp_path / "out",
         )
         files.append((tmp_path / "out" / "model.bin").read_bytes())
     assert files[0] == files[1]
@@ -355,7 +360,9 @@ def test_large_models_shrink_to_a_quarter(tmp_path, artifacts, few):
             tensor.CopyFrom(numpy_helper.from_array(rows, tensor.name))
     onnx.save(model, parent / "model.onnx")
     altered(parent)
-    openvino(parent=parent, step=step("int8"), seed=0, train=few.train, out=tmp_path / "out")
+    openvino(
+        parent=parent, step=typed_step(step("int8")), seed=0, train=few.train, out=tmp_path / "out"
+    )
     # a row of 64 has a scale of its own: 1 / 64 of the table (of 768: 0.1 %)
     share = read_bundle(tmp_path / "out").size_bytes / read_bundle(parent).size_bytes
     assert 0.25 < share <= 0.285
@@ -397,7 +404,7 @@ def test_a_missing_package_is_an_extra(artifacts, few, tmp_path, monkeypatch, pa
     with pytest.raises(UserError, match=r"extra: pip install -r requirements-openvino\.lock"):
         module.openvino(
             parent=artifacts.bundles["bert"],
-            step=step("int8"),
+            step=typed_step(step("int8")),
             seed=0,
             train=few.train,
             out=tmp_path / "out",

@@ -89,7 +89,7 @@ def with_zeros(folder, share, *, smallest=4096):
 def test_size_falls_with_the_zeros(copied, tmp_path, share, expected):
     parent, out = copied("bert"), tmp_path / "out"
     elements = with_zeros(parent, share)
-    pack(parent=parent, step=STEP, out=out)
+    pack(parent=parent, step=typed_step(STEP), out=out)
     findings = read_bundle(out).facts["findings"]["packed"]
     assert findings["dense_size_bytes"] == 4 * elements
     assert findings["packed_tensors"] == 14
@@ -106,7 +106,7 @@ def packed(artifacts, tmp_path_factory):
     root = tmp_path_factory.mktemp("packed")
     bundles = {name: root / name for name in ("pruned", "pruned-static")}
     for name, out in bundles.items():
-        pack(parent=artifacts.bundles[name], step=STEP, out=out)
+        pack(parent=artifacts.bundles[name], step=typed_step(STEP), out=out)
     return bundles
 
 
@@ -163,7 +163,7 @@ def test_the_file_is_smaller_and_the_facts_are_the_parents(artifacts, packed, na
 
 
 def test_equal_bundles_give_equal_files(artifacts, packed, tmp_path):
-    pack(parent=artifacts.bundles["pruned"], step=STEP, out=tmp_path / "again")
+    pack(parent=artifacts.bundles["pruned"], step=typed_step(STEP), out=tmp_path / "again")
     for name in ("model.onnx", "packed.npz"):
         assert (tmp_path / "again" / name).read_bytes() == (packed["pruned"] / name).read_bytes()
 
@@ -171,14 +171,14 @@ def test_equal_bundles_give_equal_files(artifacts, packed, tmp_path):
 @pytest.mark.parametrize("name", ["bert", "bert-static", "bert-dynamic"])
 def test_dense_weights_are_refused(artifacts, tmp_path, name):
     with pytest.raises(UserError, match="too few weights are zero; pack follows pruning"):
-        pack(parent=artifacts.bundles[name], step=STEP, out=tmp_path / "out")
+        pack(parent=artifacts.bundles[name], step=typed_step(STEP), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_other_runtimes_and_packed_bundles_are_refused(artifacts, packed, tmp_path):
     for parent in (artifacts.bundles["linear"], packed["pruned"]):
         with pytest.raises(UserError, match="unpacked bundle of runtime onnxruntime"):
-            pack(parent=parent, step=STEP, out=tmp_path / "out")
+            pack(parent=parent, step=typed_step(STEP), out=tmp_path / "out")
 
 
 def test_foreign_weights_are_named(tmp_path):
@@ -204,7 +204,7 @@ def test_what_the_pruning_pass_leaves_is_stored_as_one_bit_a_zero(
         run=TrainingRun(tmp_path / "state", code="tests"),
     )
     export_transformer(tmp_path / "pruned", tmp_path / "dense")
-    pack(parent=tmp_path / "dense", step=STEP, out=tmp_path / "out")
+    pack(parent=tmp_path / "dense", step=typed_step(STEP), out=tmp_path / "out")
     findings = read_bundle(tmp_path / "out").facts["findings"]["packed"]
     assert findings["packed_tensors"] == 13, "two layers of six, and the pooler"
     share = findings["stored_size_bytes"] / findings["dense_size_bytes"]

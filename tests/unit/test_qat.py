@@ -23,6 +23,7 @@ from emopress.checkpoint import read_checkpoint
 from emopress.compress.derive import Child
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.compress.qat import FakeQuantization, input_groups, qat
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.jobs import code as closure
 from emopress.jobs.context import Context
@@ -73,7 +74,7 @@ def low_rank(tmp_path_factory, artifacts):
     replace_module(model, "bert.encoder.layer.0.attention.self.query", factors)
     layer.intermediate.dense, layer.output.dense = nn.Linear(64, 96), nn.Linear(96, 64)
     out = tmp_path_factory.mktemp("low-rank") / "checkpoint"
-    step = {"name": "cut", "kind": "low-rank"}
+    step = typed_step({"name": "cut", "kind": "low-rank", "rank": 8})
     Child(source.folder, step, seed=0, model=model).write(out, {})
     return out
 
@@ -94,7 +95,7 @@ def make_qat(filled, training, few, artifacts, low_rank):
         }
         qat(
             parent=parents[parent],
-            step=filled("qat", **{"kind": "qat", "train": settings, **changes}),
+            step=typed_step(filled("qat", **{"kind": "qat", "train": settings, **changes})),
             seed=seed,
             train=few.train,
             validation=few.validation,
@@ -147,7 +148,7 @@ def prepared(artifacts, few, filled, training):
         tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
         data = encode_data(few.train, few.validation, tokenizer, source.data)
         step = filled("qat", **{"kind": "qat", "train": training(), **changes})
-        fake = FakeQuantization(model, step, data.train.batch([0], CPU))
+        fake = FakeQuantization(model, typed_step(step).entry, data.train.batch([0], CPU))
 
         def loss():
             return cross_entropy(logits_of(model, data.train, CPU), data.train.labels).item()

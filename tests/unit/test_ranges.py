@@ -14,6 +14,7 @@ from emopress.bundle.activation_ranges import (
     extremes,
     least_divergence,
 )
+from emopress.entries.quantize import StaticCalibration
 from emopress.errors import UserError
 
 METHODS = ["minmax", "percentile", "entropy"]
@@ -43,7 +44,7 @@ def seen(tmp_path):
 
 
 def calibration(method, percentile=99.0):
-    return {"method": method, "percentile": percentile}
+    return StaticCalibration(method=method, percentile=percentile)
 
 
 def test_percentile_cuts_both_sides_by_hand(seen):

@@ -9,6 +9,7 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json, write_json
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.choice import Choice, Trial, choose, misses, ranking, worst_excess
 from emopress.measure.deciding import Judge
@@ -278,14 +279,22 @@ def test_what_a_runtime_needs_to_know_goes_along(tmp_path, artifacts, texts, fil
     if passes == "pack":
         from emopress.bundle.pack import pack
 
-        pack(parent=artifacts.bundles["pruned"], step={"name": "pack", "kind": "pack"}, out=source)
+        pack(
+            parent=artifacts.bundles["pruned"],
+            step=typed_step({"name": "pack", "kind": "pack"}),
+            out=source,
+        )
     else:
         pytest.importorskip("openvino")
         from emopress.bundle.openvino import openvino
 
         step = filled("openvino", kind="openvino", precision="fp32")
         openvino(
-            parent=artifacts.bundles["bert"], step=step, seed=0, train=tmp_path / "none", out=source
+            parent=artifacts.bundles["bert"],
+            step=typed_step(step),
+            seed=0,
+            train=tmp_path / "none",
+            out=source,
         )
     copy_bundle(
         source, {"name": "auto", "kind": "search"}, findings={"met": True}, out=tmp_path / "o"

@@ -73,7 +73,7 @@ def prune(tmp_path, few):
         out = tmp_path / name / "checkpoint"
         prune_structured(
             parent=parent,
-            step=step,
+            step=typed_step(step),
             seed=seed,
             device="cpu",
             train=few.train,
@@ -226,7 +226,9 @@ def test_cutting_neurons_equals_zeroing_what_they_add(name, artifacts, batch):
 def test_cutting_a_layer_equals_a_model_without_it(name, stays, artifacts, batch, step):
     model = load_transformer(artifacts.checkpoints[name])
     scores = Scores([torch.ones(2)] * 2, [torch.ones(128)] * 2, torch.arange(2) * (2 * stays - 1))
-    cut, layers = cut_model(copy.deepcopy(model), scores, step(heads=0, ffn=0, layers=1))
+    cut, layers = cut_model(
+        copy.deepcopy(model), scores, typed_step(step(heads=0, ffn=0, layers=1))
+    )
     assert layers == [stays]
     assert len(layers_of(cut)) == 1
     parent, _, _ = layers_of(model)[0].name.rpartition(".")
@@ -252,7 +254,7 @@ def test_each_layer_is_cut_by_the_scores_it_had_before_layers_went(artifacts, st
         [-neurons, neurons],
         torch.tensor([1.0, 2.0]),
     )
-    cut, _ = cut_model(model, scores, step(layers=1))
+    cut, _ = cut_model(model, scores, typed_step(step(layers=1)))
     (layer,) = layers_of(cut)
     assert torch.equal(weight_of(cut, layer.value), value[32:])
     assert torch.equal(weight_of(cut, layer.ffn_in), ffn[64:])
@@ -465,7 +467,7 @@ def test_a_factored_parent_is_refused(artifacts, few, filled, prune, step, tmp_p
     factored = tmp_path / "factored" / "checkpoint"
     low_rank(
         parent=artifacts.checkpoints["bert"],
-        step=filled("low_rank", kind="low-rank", rank=8),
+        step=typed_step(filled("low_rank", kind="low-rank", rank=8)),
         seed=0,
         device="cpu",
         train=few.train,

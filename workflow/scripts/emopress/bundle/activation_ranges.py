@@ -7,7 +7,7 @@ that it cuts the longer side alone. Here texts run one at a time, and what they 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -17,6 +17,9 @@ from tqdm import tqdm
 
 from emopress.bundle.calibration import Feed
 from emopress.errors import UserError
+
+if TYPE_CHECKING:
+    from emopress.entries.quantize import StaticCalibration
 
 Range = tuple[float, float]
 BINS = 8192  # of the histograms that entropy reads
@@ -66,7 +69,7 @@ class Activations:
 
 
 def activation_ranges(
-    seen: Activations, calibration: dict[str, Any], *, symmetric: bool
+    seen: Activations, calibration: "StaticCalibration", *, symmetric: bool
 ) -> dict[str, Range]:
     """Return the range (low, high) of each tensor as config entry `calibration` asks, 0 within it.
 
@@ -74,10 +77,10 @@ def activation_ranges(
     each tail loses half of the rest, to the number that numpy.percentile gives. entropy: the range
     that `least_divergence` finds. Symmetric: the same of the magnitudes, on either side of 0.
     """
-    if calibration["method"] == "minmax":
+    if calibration.method == "minmax":
         ranges = extremes(seen)
-    elif calibration["method"] == "percentile":
-        percentile = calibration["percentile"]
+    elif calibration.method == "percentile":
+        percentile = calibration.percentile
         tail = (100 - percentile) / 2
         shares = [percentile / 100] if symmetric else [tail / 100, (100 - tail) / 100]
         quantiles = exact_quantiles(seen, shares, magnitudes=symmetric)

@@ -1,7 +1,7 @@
 """What a quantizer is calibrated on: the inputs of a graph for a sample of the training texts."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from emopress.runtime.tokens import encoder_of
 from emopress.tasks import label_array
 from emopress.train.sample import calibration_rows
 from emopress.train.splits import Split, read_split
+
+if TYPE_CHECKING:
+    from emopress.entries.quantize import Calibration
 
 Feed = dict[str, np.ndarray]
 
@@ -24,7 +27,7 @@ def in_own_order(rows: list[int], split: Split) -> list[int]:
 
 
 def calibration_feeds(
-    bundle: Bundle, train: Path, calibration: dict[str, Any], seed: int
+    bundle: Bundle, train: Path, calibration: "Calibration", seed: int
 ) -> list[Feed]:
     """Return input_ids and attention_mask [1, T] of each text that config entry `calibration` asks for.
 
@@ -33,5 +36,7 @@ def calibration_feeds(
     split = read_split(train)
     encoder = encoder_of(bundle)
     labels = label_array(split.labels, len(bundle.manifest["labels"]))
-    rows = in_own_order(calibration_rows(labels, calibration, seed), split)
-    return [encoder([split.texts[row]]) for row in rows]
+    rows = calibration_rows(
+        labels, texts=calibration.texts, balanced=calibration.balanced, seed=seed
+    )
+    return [encoder([split.texts[row]]) for row in in_own_order(rows, split)]

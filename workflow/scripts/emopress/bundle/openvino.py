@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,11 @@ from emopress.bundle.quantize_half import bfloat16, demand_fp16
 from emopress.errors import UserError
 from emopress.runtime.bundle import Bundle, read_bundle
 from emopress.runtime.openvino import EXTRA, compile_model, import_openvino
+
+if TYPE_CHECKING:
+    from emopress.entries.convert import OpenVino
+    from emopress.entries.quantize import Calibration
+    from emopress.entries.step import Step
 
 COMPUTED_IN = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}  # the rest of int8
 WEIGHT_BITS = {"fp32": 32, "bf16": 16, "fp16": 16, "int8": 8}
@@ -62,7 +67,7 @@ def core_threads(threads: int) -> Iterator[None]:
 
 
 def openvino(
-    *, parent: Path, step: dict[str, Any], seed: int, train: Path, out: Path, threads: int = 1
+    *, parent: Path, step: "Step[OpenVino]", seed: int, train: Path, out: Path, threads: int = 1
 ) -> None:
     """Convert the fp32 bundle `parent` as config entry `step` says, and write it to `out`.
 
@@ -72,7 +77,7 @@ def openvino(
     not installed.
     """
     ov = import_openvino()
-    source, precision = read_bundle(parent), step["precision"]
+    source, precision = read_bundle(parent), step.entry.precision
     model = ov.Core().read_model(str(parent / "model.onnx"))
     facts: dict[str, Any] = {}
     findings: dict[str, Any] = {"inference_precision": COMPUTED_IN[precision]}
@@ -80,7 +85,9 @@ def openvino(
     if precision == "int8":
         before = weights_by_use(model)
         size = sum(node.data.size for node in _floats(model))
-        model = _quantized(model, source, step, seed=seed, train=train, threads=threads)
+        model = _quantized(
+            model, source, step.entry.calibration, seed=seed, train=train, threads=threads
+        )
         after = weights_by_use(model, stored="i8")
         share = sum(array.size for array in after.values()) / max(size, 1)
         if share == 0:
@@ -108,7 +115,7 @@ def openvino(
         derived(
             folder,
             source,
-            step,
+            step.recorded,
             tuple(packages),
             runtime="openvino",
             inference_precision=COMPUTED_IN[precision],
@@ -119,11 +126,17 @@ def openvino(
 
 
 def _quantized(
-    model: Any, source: Bundle, step: dict[str, Any], *, seed: int, train: Path, threads: int
+    model: Any,
+    source: Bundle,
+    calibration: "Calibration",
+    *,
+    seed: int,
+    train: Path,
+    threads: int,
 ) -> Any:
     """Return the int8 model; NNCF's progress bars go to sys.stderr."""
     nncf = import_nncf()
-    feeds = calibration_feeds(source, train, step["calibration"], seed)
+    feeds = calibration_feeds(source, train, calibration, seed)
     with core_threads(threads), contextlib.redirect_stdout(sys.stderr):
         return nncf.quantize(
             model,

@@ -8,7 +8,7 @@ are decoded when the bundle is loaded, so latency and memory are the parent's.
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -20,6 +20,10 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.packed import FILE
 from emopress.runtime.stored import NOWHERE, stored_apart
+
+if TYPE_CHECKING:
+    from emopress.entries.convert import Pack
+    from emopress.entries.step import Step
 
 SMALLEST = 4096  # elements; below it a tensor's line in the index eats what the bitmask saves
 TYPES = ("float32", "int8", "uint8")
@@ -51,7 +55,7 @@ def encode(array: np.ndarray) -> Packed:
     return Packed(np.packbits(kept), patterns[kept], fill)
 
 
-def pack(*, parent: Path, step: dict[str, Any], out: Path) -> None:
+def pack(*, parent: Path, step: "Step[Pack]", out: Path) -> None:
     """Write the ONNX Runtime bundle `parent` to `out` with its zeros stored as a bitmask.
 
     Weights leave the graph one by one, where packing makes them smaller; the graph keeps their names
@@ -99,7 +103,7 @@ def pack(*, parent: Path, step: dict[str, Any], out: Path) -> None:
             "dense_size_bytes": dense_bytes,
             "stored_size_bytes": (folder / FILE).stat().st_size,
         }
-        derived(folder, source, step, findings=findings, packed=True)
+        derived(folder, source, step.recorded, findings=findings, packed=True)
 
 
 def _move_out(tensor: onnx.TensorProto) -> None:

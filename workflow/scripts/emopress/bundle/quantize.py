@@ -63,7 +63,7 @@ def quantize(
     out: Path,
     threads: int = 1,
 ) -> None:
-    """Quantize the fp32 bundle `parent` to int8 as the pass `step` says, and write it to `out`.
+    """Quantize the fp32 bundle `parent` to int8 as config entry `step` says, and write it to `out`.
 
     static: activations and weights as QDQ nodes, ranges calibrated on a seeded sample of `train`;
     dynamic: int8 weights, activation ranges at run time. Weights are signed int8, which x86 engines
@@ -121,10 +121,10 @@ def _static(
     threads: int,
 ) -> dict[str, Any]:
     """Write the graph `prepared` with calibrated QDQ nodes to `result`; return findings."""
-    feeds = calibration_feeds(source, train, entry.calibration.plain(), seed)
+    feeds = calibration_feeds(source, train, entry.calibration, seed)
     read = quantized_inputs(onnx.load(prepared), kept)
     seen = Activations(prepared, read, feeds, threads=threads)
-    ranges = activation_ranges(seen, entry.calibration.plain(), symmetric=entry.symmetric)
+    ranges = activation_ranges(seen, entry.calibration, symmetric=entry.symmetric)
     write_qdq(
         prepared,
         result,

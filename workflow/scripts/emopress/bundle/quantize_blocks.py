@@ -11,7 +11,7 @@ layers share for each of them, needs another package and raises the opset withou
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -31,6 +31,10 @@ from emopress.bundle.block_writer import (
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
+
+if TYPE_CHECKING:
+    from emopress.entries.quantize import Int4, Nf4
+    from emopress.entries.step import Step
 
 INT8_ACTIVATIONS = 4  # accuracy level of MatMulNBits
 NF4_ZERO = 7  # the code of 0.0
@@ -148,22 +152,22 @@ def write_blocks(
     }
 
 
-def quantize_blocks(*, parent: Path, step: dict[str, Any], out: Path) -> None:
+def quantize_blocks(*, parent: Path, step: "Step[Int4 | Nf4]", out: Path) -> None:
     """Write the fp32 bundle `parent` in 4 bits as config entry `step` says (int4 or nf4) to `out`."""
     source = read_bundle(parent)
     with replaced_folder(out) as folder:
         findings = write_blocks(
             parent / "model.onnx",
             folder / "model.onnx",
-            scheme=step["method"],
-            block_size=step["block_size"],
-            symmetric=step["symmetric"] if step["method"] == "int4" else True,
-            embeddings=step["embeddings"],
+            scheme=step.entry.method,
+            block_size=step.entry.block_size,
+            symmetric=step.entry.symmetric if step.entry.method == "int4" else True,
+            embeddings=step.entry.embeddings,
         )
         derived(
             folder,
             source,
-            step,
+            step.recorded,
             nonzero_params=source.facts["nonzero_params"] - findings["weights_rounded_to_zero"],
             weight_bits=4,
             findings=findings,

@@ -8,7 +8,7 @@ Runtime's CPU has hardly a kernel for it, so each weight is cast to fp32 once, w
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -21,6 +21,10 @@ from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.onnxruntime import session_options
+
+if TYPE_CHECKING:
+    from emopress.entries.quantize import Bf16, Fp16
+    from emopress.entries.step import Step
 
 LARGEST_FP16 = 65504.0
 HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
@@ -119,7 +123,7 @@ def count_floats(model: onnx.ModelProto) -> tuple[int, int, int]:
     return total, halved, nonzero
 
 
-def quantize_half(*, parent: Path, step: dict[str, Any], out: Path, threads: int = 1) -> None:
+def quantize_half(*, parent: Path, step: "Step[Fp16 | Bf16]", out: Path, threads: int = 1) -> None:
     """Write the fp32 bundle `parent` in 16 bits as config entry `step` says (fp16 or bf16) to `out`.
 
     What the products are computed in on this machine is found by running one text, and recorded.
@@ -127,7 +131,7 @@ def quantize_half(*, parent: Path, step: dict[str, Any], out: Path, threads: int
     source = read_bundle(parent)
     model = onnx.load(parent / "model.onnx")
     before = count_floats(model)[2]
-    model = {"fp16": to_fp16, "bf16": to_bf16}[step["method"]](model)
+    model = {"fp16": to_fp16, "bf16": to_bf16}[step.entry.method](model)
     total, halved, after = count_floats(model)
     with replaced_folder(out) as folder:
         onnx.save(model, folder / "model.onnx")
@@ -136,7 +140,7 @@ def quantize_half(*, parent: Path, step: dict[str, Any], out: Path, threads: int
         derived(
             folder,
             source,
-            step,
+            step.recorded,
             nonzero_params=source.facts["nonzero_params"] - (before - after),
             weight_bits=16,
             findings={

@@ -7,7 +7,7 @@ adapters beside them: merging would turn them into 16 bits again.
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import PeftModel
@@ -33,6 +33,10 @@ from emopress.train.run import TrainingRun
 from emopress.train.tokenizer import save_tokenizer
 from emopress.train.transformer import load_transformer
 
+if TYPE_CHECKING:
+    from emopress.entries.adapt import Adapt
+    from emopress.entries.step import Step
+
 COMPARED_TEXTS = 32
 LARGEST_GAP = 0.05  # of a logit, between the adapted model and the merged one in fp32
 
@@ -40,7 +44,7 @@ LARGEST_GAP = 0.05  # of a logit, between the adapted model and the merged one i
 def adapt(
     *,
     parent: Path,
-    step: dict[str, Any],
+    step: "Step[Adapt]",
     seed: int,
     device: str,
     train: Path,
@@ -53,14 +57,14 @@ def adapt(
     `out` is a checkpoint that any pass can follow; its folder `adapter/` has what was trained, for peft.
     `run` is the job's training run. UserError if a target of `step` is not a linear layer of the model.
     """
+    entry = step.entry
     large, where, four_bits = (
         runs_in_transformers(parent),
         pick_device(device),
-        step["method"] == "qlora",
+        entry.method == "qlora",
     )
-    dtype = (
-        torch.bfloat16 if large and uses_bf16(step["train"]["precision"], where) else torch.float32
-    )
+    bf16 = large and uses_bf16(entry.train.precision, where)
+    dtype = torch.bfloat16 if bf16 else torch.float32
     base: Any
     if large:
         base = load_decoder(parent, dtype=dtype, device=where, four_bits=four_bits)
@@ -73,13 +77,13 @@ def adapt(
     child = Child(parent, step, seed=seed, model=base)
     texts = child.encode(train, validation)
     torch.manual_seed(seed)
-    adapted = add_adapters(base, step)
-    trainer = child.train(TrainedTensors(adapted), texts, step["train"], run, device=where)
+    adapted = add_adapters(base, entry)
+    trainer = child.train(TrainedTensors(adapted), texts, entry.train, run, device=where)
     if not trainer.ranks.first:
         return  # the first process writes
     trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     findings: dict[str, Any] = {
-        "method": step["method"],
+        "method": entry.method,
         "trainable_params": trained,
         "trainable_share": round(trained / child.parent.manifest["params"], 6),
         "base_bits": 4 if four_bits else torch.finfo(dtype).bits,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
@@ -20,6 +20,11 @@ from emopress.train.objectives import distillation_objective, label_objective
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import load_transformer
 
+if TYPE_CHECKING:
+    from emopress.entries.base import Entry
+    from emopress.entries.step import Step
+    from emopress.entries.training import Recovering, SoftTargets, Training
+
 
 class Child:
     """The checkpoint that the pass `step` makes of the one in the folder `parent`.
@@ -27,7 +32,7 @@ class Child:
     `model` is the parent's to begin with; the pass changes or replaces it.
     """
 
-    def __init__(self, parent: Path, step: dict[str, Any], *, seed: int, model: Any = None) -> None:
+    def __init__(self, parent: Path, step: "Step[Entry]", *, seed: int, model: Any = None) -> None:
         self.parent, self.step, self.seed = read_checkpoint(parent), step, seed
         self.model: Any = load_transformer(parent) if model is None else model
         self.tokenizer = Tokenizer.from_file(str(parent / "tokenizer.json"))
@@ -35,7 +40,7 @@ class Child:
             **self.parent.data,
             **self.parent.thresholds,
             **{key: self.parent.manifest[key] for key in ("base", "licences", "data_sha256")},
-            "recipe": [*self.parent.manifest["recipe"], step],
+            "recipe": [*self.parent.manifest["recipe"], step.recorded],
             "seed": seed,
             "parent": parent_facts(parent / MANIFEST),
         }
@@ -48,32 +53,34 @@ class Child:
         self,
         model: nn.Module,
         texts: Texts,
-        settings: dict[str, Any],
+        settings: "Training",
         run: TrainingRun,
         *,
         device: torch.device,
+        distill: "SoftTargets | None" = None,
         teacher_logits: Path | None = None,
         after_step: AfterStep = nothing,
     ) -> Trainer:
         """Train `model` as `settings` say and return the trainer.
 
-        With `step["distill"]` the logits of the parent (`teacher_logits`) are the target of the soft
-        loss; without, the labels alone. `after_step` runs after every optimizer step.
+        With `distill` the logits of the parent (`teacher_logits`) are the target of the soft loss;
+        without, the labels alone. `after_step` runs after every optimizer step.
         """
         labels, teachers = texts.train.labels, list[str]()
-        if "distill" in self.step:
+        plain = settings.plain()
+        if distill:
             if teacher_logits is None:
                 raise ValueError("training with distillation needs the parent's logits")
             logits = torch.from_numpy(read_logits(teacher_logits, ids=texts.train_ids))
-            soft = {"hard_loss": "cross_entropy", **self.step["distill"], "train": settings}
+            soft = {"hard_loss": "cross_entropy", **distill.plain(), "train": plain}
             objective = distillation_objective(labels, logits, soft, device)
             teachers.append(sha256_of(teacher_logits))
         else:
-            objective = label_objective(labels, settings, len(self.parent.labels), device)
+            objective = label_objective(labels, plain, len(self.parent.labels), device)
         recipe, origin = self.facts["recipe"], self.facts["parent"]
         return train_model(
             model,
-            Lesson(objective, settings, recipe, origin, teachers=tuple(teachers)),
+            Lesson(objective, plain, recipe, origin, teachers=tuple(teachers)),
             texts,
             self.parent.data,
             seed=self.seed,
@@ -84,6 +91,7 @@ class Child:
 
     def recover(
         self,
+        entry: "Recovering",
         train: Path,
         validation: Path,
         run: TrainingRun,
@@ -92,22 +100,23 @@ class Child:
         teacher_logits: Path | None = None,
         after_step: AfterStep = nothing,
     ) -> Trainer | None:
-        """Train the model as `step["recover"]` says (`train`); None if the step has none."""
-        if "recover" not in self.step:
+        """Train the model as `entry` says (see `train`); None if its pass does not recover."""
+        if entry.recover is None:
             return None
         return self.train(
             self.model,
             self.encode(train, validation),
-            self.step["recover"],
+            entry.recover,
             run,
             device=pick_device(device),
+            distill=entry.distill,
             teacher_logits=teacher_logits,
             after_step=after_step,
         )
 
     def findings(self, measured: dict[str, Any]) -> dict[str, Any]:
         """Return the parent's findings and those of this pass."""
-        return with_findings(self.parent.manifest.get("findings", {}), self.step["name"], measured)
+        return with_findings(self.parent.manifest.get("findings", {}), self.step.name, measured)
 
     def write(
         self,

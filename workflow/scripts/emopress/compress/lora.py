@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -15,6 +15,9 @@ from emopress.artifact import write_json
 from emopress.errors import UserError
 from emopress.runtime.four_bits import Linear4bit
 from emopress.train.transformer import replace_module
+
+if TYPE_CHECKING:
+    from emopress.entries.adapt import Adapt
 
 HEAD = ("pooler", "pre_classifier", "classifier", "score")  # the layers before the logits
 LAYER = re.compile(r"(^|\.)layers?\.\d+\.")  # encoders say layer, decoders layers
@@ -74,19 +77,20 @@ def quantize_base(model: nn.Module) -> None:
     model.is_loaded_in_4bit = True  # type: ignore[assignment]  # what peft looks at
 
 
-def add_adapters(model: nn.Module, step: dict[str, Any]) -> PeftModel:
+def add_adapters(model: nn.Module, entry: "Adapt") -> PeftModel:
     """Freeze `model` and return it with trainable adapters and a trainable head.
 
     Each target computes W x + alpha / rank * B A dropout(x), with A [rank, in] random and B
     [out, rank] zero at the start (Hu et al. 2022, LoRA, section 4.1).
     """
-    targets = target_layers(encoder_linears(model), step["targets"])
+    targets = target_layers(encoder_linears(model), entry.targets)
     head = [name for name in HEAD if any(n.endswith(name) for n, _ in model.named_modules())]
     model.name_or_path = ""  # type: ignore[assignment]  # peft would note the folder of this machine
+    alpha: Any = int(entry.alpha) if entry.alpha.is_integer() else entry.alpha  # 32, not 32.0
     config = LoraConfig(
-        r=step["rank"],
-        lora_alpha=step["alpha"],
-        lora_dropout=step["dropout"],
+        r=entry.rank,
+        lora_alpha=alpha,
+        lora_dropout=entry.dropout,
         target_modules=targets,
         modules_to_save=head,
     )

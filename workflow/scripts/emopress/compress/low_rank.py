@@ -1,7 +1,7 @@
 """Low-rank factorisation of a checkpoint: linear layers become two thin ones by truncated SVD, then it recovers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,10 @@ from emopress.compress.derive import Child
 from emopress.errors import UserError
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, replace_module
+
+if TYPE_CHECKING:
+    from emopress.entries.low_rank import LowRank
+    from emopress.entries.step import Step
 
 
 def energy_kept(values: Tensor, rank: int) -> float:
@@ -54,7 +58,9 @@ def two_linears(linear: nn.Linear, first: Tensor, second: Tensor) -> nn.Sequenti
     return nn.Sequential(narrow, wide)
 
 
-def factor_model(model: nn.Module, step: dict[str, Any]) -> list[tuple[int, float] | None]:
+def factor_model(
+    model: nn.Module, entry: "LowRank", *, step: str
+) -> list[tuple[int, float] | None]:
     """Factor the linear layers of the encoder, in place, wherever that makes them smaller.
 
     Returns (rank, share of energy kept) of each, None for one that stays dense. The pooler and the
@@ -63,16 +69,17 @@ def factor_model(model: nn.Module, step: dict[str, Any]) -> list[tuple[int, floa
     factored already.
     """
     names = [name for layer in layers_of(model) for name in layer.linears]
-    linears = {name: dense(model, name, step=step["name"]) for name in names}
+    linears = {name: dense(model, name, step=step) for name in names}
     done: list[tuple[int, float] | None] = []
     for name, linear in tqdm(linears.items(), desc="factoring", unit="layer", mininterval=2.0):
         weight = linear.weight.detach()
-        if step.get("rank", 0) > largest_useful_rank(*weight.shape):
+        useful = largest_useful_rank(*weight.shape)
+        if entry.rank is not None and entry.rank > useful:
             done.append(None)
             continue
         u, values, vh = torch.linalg.svd(weight.double(), full_matrices=False)
-        rank = step["rank"] if "rank" in step else energy_rank(values, step["energy"])
-        if rank > largest_useful_rank(*weight.shape):
+        rank = entry.rank if entry.energy is None else energy_rank(values, entry.energy)
+        if rank is None or rank > useful:
             done.append(None)
             continue
         first, second = factors(u, values, vh, rank)
@@ -84,7 +91,7 @@ def factor_model(model: nn.Module, step: dict[str, Any]) -> list[tuple[int, floa
 def low_rank(
     *,
     parent: Path,
-    step: dict[str, Any],
+    step: "Step[LowRank]",
     seed: int,
     train: Path,
     validation: Path,
@@ -95,17 +102,17 @@ def low_rank(
 ) -> None:
     """Factor the linear layers of checkpoint `parent` as `step` says, and write it to `out`.
 
-    `step` has `rank`, the same for all layers, or `energy`, the share of each layer's squared
-    singular values. With `step["distill"]`, recovery distils from the dense parent's logits
+    The entry has `rank`, the same for all layers, or `energy`, the share of each layer's squared
+    singular values. With `distill`, recovery distils from the dense parent's logits
     (`teacher_logits`). UserError if no layer would get smaller.
     """
     child = Child(parent, step, seed=seed)
-    model = child.model
+    model, entry = child.model, step.entry
     before, _ = count_parameters(model)
-    done = factor_model(model, step)
+    done = factor_model(model, entry, step=step.name)
     factored = [one for one in done if one is not None]
     if not factored:
-        setting = f"rank {step['rank']}" if "rank" in step else f"energy {step['energy']}"
+        setting = f"rank {entry.rank}" if entry.rank else f"energy {entry.energy}"
         shapes = [
             model.get_parameter(f"{name}.weight").shape
             for layer in layers_of(model)
@@ -113,10 +120,12 @@ def low_rank(
         ]
         most = max(largest_useful_rank(*shape) for shape in shapes)
         raise UserError(
-            f"pass {step['name']!r}: no layer gets smaller with {setting}; ranks up to {most} save"
+            f"pass {step.name!r}: no layer gets smaller with {setting}; ranks up to {most} save"
         )
     after, _ = count_parameters(model)
-    trainer = child.recover(train, validation, run, device=device, teacher_logits=teacher_logits)
+    trainer = child.recover(
+        step.entry, train, validation, run, device=device, teacher_logits=teacher_logits
+    )
     findings = {
         "params_before": before,
         "params_after": after,

@@ -85,7 +85,7 @@ def prune_magnitude(
     Recovery training holds the zeros, those of an earlier pruning too: masks are applied again
     after every step.
     """
-    child = Child(parent, step.recorded, seed=seed)
+    child = Child(parent, step, seed=seed)
     model = child.model
     weights = linear_weights(model)
     masks = {
@@ -94,6 +94,7 @@ def prune_magnitude(
     }
     apply_masks(model, masks)
     trainer = child.recover(
+        step.entry,
         train,
         validation,
         run,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,6 +28,10 @@ from emopress.train.run import TrainingRun
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import count_parameters, replace_module
+
+if TYPE_CHECKING:
+    from emopress.entries.prune import Structured
+    from emopress.entries.step import Step
 
 
 def cut_linear(
@@ -80,32 +84,32 @@ def shapes_of(model: nn.Module) -> tuple[list[int], list[int]]:
 
 
 def cut_model(
-    model: nn.Module, scores: Scores, step: dict[str, Any]
+    model: nn.Module, scores: Scores, step: "Step[Structured]"
 ) -> tuple[nn.Module, list[int]]:
     """Return `model` with what config entry `step` takes away cut out, and the layers that stayed.
 
     `scores` are those of the model as it comes. Each layer that stays loses the same shares of its
     heads and of its neurons. UserError if a layer is factored, or no layer would be left.
     """
-    count = len(layers_of(model))
-    if step["layers"] >= count:
+    count, entry = len(layers_of(model)), step.entry
+    if entry.layers >= count:
         raise UserError(
-            f"pass {step['name']!r}: layers is {step['layers']}, but its parent has {count} layers; "
+            f"pass {step.name!r}: layers is {entry.layers}, but its parent has {count} layers; "
             f"at most {count - 1} can be cut"
         )
-    left = count - step["layers"]
-    by_position = step["importance"] == "index"
+    left = count - entry.layers
+    by_position = entry.importance == "index"
     stay = evenly_spaced(count, left) if by_position else highest(scores.layers, left)
     if left < count:
-        model = student_of_layers(model, stay, name=step["name"]).eval()
+        model = student_of_layers(model, stay, name=step.name).eval()
     for layer, old in zip(layers_of(model), stay, strict=True):
         heads, neurons = scores.heads[old], scores.neurons[old]
         cut_layer(
             model,
             layer,
-            heads=highest(heads, kept(len(heads), step["heads"])),
-            neurons=highest(neurons, kept(len(neurons), step["ffn"])),
-            step=step["name"],
+            heads=highest(heads, kept(len(heads), entry.heads)),
+            neurons=highest(neurons, kept(len(neurons), entry.ffn)),
+            step=step.name,
         )
     return model, stay
 
@@ -130,7 +134,7 @@ def taylor_sample(
 def prune_structured(
     *,
     parent: Path,
-    step: dict[str, Any],
+    step: "Step[Structured]",
     seed: int,
     train: Path,
     validation: Path,
@@ -141,37 +145,39 @@ def prune_structured(
 ) -> None:
     """Cut heads, neurons and layers out of checkpoint `parent` as `step` says, and write it to `out`.
 
-    With `step["distill"]`, recovery distils from the uncut parent's logits (`teacher_logits`).
+    With `distill`, recovery distils from the uncut parent's logits (`teacher_logits`).
     UserError if the parent is factored, has too few layers, or the shares round to nothing.
     """
     child = Child(parent, step, seed=seed)
-    model = child.model
+    model, entry = child.model, step.entry
     for layer in layers_of(model):
         for name in layer.linears:  # before minutes are spent on scores
-            dense(model, name, step=step["name"])
+            dense(model, name, step=step.name)
     before, _ = count_parameters(model)
-    if step["importance"] == "taylor":
+    if entry.importance == "taylor":
         sample = taylor_sample(
             train,
             child.tokenizer,
             classes=len(child.parent.labels),
-            texts=step["texts"],
+            texts=entry.texts,
             max_length=child.parent.data["max_length"],
             seed=seed,
         )
         scores = taylor_scores(model, sample, pick_device(device))
         model.cpu()
     else:
-        of = {"magnitude": magnitude_scores, "index": position_scores}[step["importance"]]
+        of = {"magnitude": magnitude_scores, "index": position_scores}[entry.importance]
         scores = of(model)
     child.model, stay = cut_model(model, scores, step)
     after, _ = count_parameters(child.model)
     if after == before:
         raise UserError(
-            f"pass {step['name']!r}: nothing to cut; heads {step['heads']} and ffn {step['ffn']} of "
+            f"pass {step.name!r}: nothing to cut; heads {entry.heads} and ffn {entry.ffn} of "
             f"{len(scores.heads[0])} heads and {len(scores.neurons[0])} neurons round to none"
         )
-    trainer = child.recover(train, validation, run, device=device, teacher_logits=teacher_logits)
+    trainer = child.recover(
+        step.entry, train, validation, run, device=device, teacher_logits=teacher_logits
+    )
     heads, neurons = shapes_of(child.model)
     findings = {
         "params_before": before,

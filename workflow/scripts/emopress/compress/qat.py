@@ -1,7 +1,7 @@
 """Quantization-aware training: a checkpoint trained on with fake int8 or int4, and its trained ranges."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from emopress.devices import pick_device
 from emopress.train.batches import Encoded
 from emopress.train.run import TrainingRun
 from emopress.train.sample import calibration_rows
+
+if TYPE_CHECKING:
+    from emopress.entries.qat import Qat
+    from emopress.entries.step import Step
 
 REFERENCE_TEXTS = 64
 CONTAINER = "activation_ranges"
@@ -63,14 +67,14 @@ class FakeQuantization:
     part of the model's state; `remove` leaves the trained weights alone.
     """
 
-    def __init__(self, model: nn.Module, step: dict[str, Any], example: dict[str, Tensor]) -> None:
-        self.model, self.step = model, step
+    def __init__(self, model: nn.Module, entry: "Qat", example: dict[str, Tensor]) -> None:
+        self.model, self.entry = model, entry
         self.groups = input_groups(model, example)
         self.layers = [name for group in self.groups for name in group]
         self.quantizers = nn.ModuleList()
         self.real: Tensor | None = None
         self.hooks: list[Any] = []
-        if step["weights"] == "int8":
+        if entry.weights == "int8":
             self._quantize_activations()
 
     def begin(self, texts: Encoded, indices: list[int], device: torch.device) -> None:
@@ -95,7 +99,7 @@ class FakeQuantization:
             for quantizer in self._ranges():
                 quantizer.begin()
         self._quantize_weights()
-        if self.step["embeddings"]:
+        if self.entry.embeddings:
             self._quantize_embeddings()
 
     def ranges(self) -> dict[str, Tensor]:
@@ -136,7 +140,7 @@ class FakeQuantization:
         return [module for module in self.quantizers if isinstance(module, ActivationRange)]
 
     def _quantize_activations(self) -> None:
-        self.quantizers.extend(ActivationRange(self.step["ranges"]) for _ in self.groups)
+        self.quantizers.extend(ActivationRange(self.entry.ranges) for _ in self.groups)
         self.quantizers.to(next(self.model.parameters()).device)
         self.model.add_module(CONTAINER, self.quantizers)
 
@@ -160,9 +164,9 @@ class FakeQuantization:
     def _quantize_weights(self) -> None:
         for name in self.layers:
             parametrization = (
-                Int8Weight(per_channel=self.step["per_channel"])
-                if self.step["weights"] == "int8"
-                else Int4Weight(block_size=self.step["block_size"])
+                Int8Weight(per_channel=self.entry.per_channel)
+                if self.entry.weights == "int8"
+                else Int4Weight(block_size=self.entry.block_size)
             )
             linear = self.model.get_submodule(name)
             parametrize.register_parametrization(linear, "weight", parametrization)
@@ -172,8 +176,8 @@ class FakeQuantization:
         # work, since a table of a hundred thousand rows meets a few hundred words per batch.
         def rounded(module: nn.Embedding, arguments: Any, output: Tensor) -> Tensor:
             rows = output.reshape(-1, output.shape[-1])
-            whole = self.step["weights"] == "int8"  # a scale per row
-            size = rows.shape[1] if whole else self.step["block_size"]
+            whole = self.entry.weights == "int8"  # a scale per row
+            size = rows.shape[1] if whole else self.entry.block_size
             rounded_rows = round_blocks(rows, bits=8 if whole else 4, block_size=size)
             return straight_through(output, rounded_rows.view_as(output))
 
@@ -198,7 +202,7 @@ def reference_logits(
 def qat(
     *,
     parent: Path,
-    step: dict[str, Any],
+    step: "Step[Qat]",
     seed: int,
     train: Path,
     validation: Path,
@@ -210,16 +214,24 @@ def qat(
     """Train the checkpoint `parent` on with fake quantization as config entry `step` says.
 
     Jacob et al. 2018, section 3. The child at `out` has plain fp32 weights, RANGES and REFERENCE;
-    bundle.convert_qat makes it what it was trained to be. With `step["distill"]`, `teacher_logits`
+    bundle.convert_qat makes it what it was trained to be. With `distill`, `teacher_logits`
     of the parent are the target of the soft loss.
     """
     child, where = Child(parent, step, seed=seed), pick_device(device)
     model, texts = child.model.to(where), child.encode(train, validation)
-    indices = calibration_rows(texts.train.labels.numpy(), step["calibration"], seed)
-    fake = FakeQuantization(model, step, texts.train.batch([0], where))
+    sample, entry = step.entry.calibration, step.entry
+    labels = texts.train.labels.numpy()
+    indices = calibration_rows(labels, texts=sample.texts, balanced=sample.balanced, seed=seed)
+    fake = FakeQuantization(model, entry, texts.train.batch([0], where))
     fake.begin(texts.train, indices, where)
     trainer = child.train(
-        model, texts, step["train"], run, device=where, teacher_logits=teacher_logits
+        model,
+        texts,
+        entry.train,
+        run,
+        device=where,
+        distill=entry.distill,
+        teacher_logits=teacher_logits,
     )
     reference = reference_logits(model, texts.validation, seed=seed, device=where)
     ranges, findings = fake.ranges(), fake.findings()

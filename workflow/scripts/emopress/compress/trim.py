@@ -186,7 +186,7 @@ def trim(
     of Multilingual BERT" (2020). UserError if a training text gets other tokens than before, or a
     seeded sample of them logits that differ by more than MAX_LOGIT_GAP.
     """
-    child, where = Child(parent, step.recorded, seed=seed), str(parent / "tokenizer.json")
+    child, where = Child(parent, step, seed=seed), str(parent / "tokenizer.json")
     old = child.tokenizer
     model = child.model
     texts, test_texts = read_split(train).texts, read_split(test).texts

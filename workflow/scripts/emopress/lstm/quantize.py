@@ -57,7 +57,9 @@ def quantize_lstm(
     encoder = checkpoint_encoder(parent, source.manifest["max_length"])
     split = read_split(train)
     labels = label_array(split.labels, len(source.labels))
-    rows = in_own_order(calibration_rows(labels, step.recorded["calibration"], seed), split)
+    sample = step.entry.calibration
+    rows = calibration_rows(labels, texts=sample.texts, balanced=sample.balanced, seed=seed)
+    rows = in_own_order(rows, split)
     feed = encoder([split.texts[row] for row in rows])
     model, layers = quantized_network(
         weights,

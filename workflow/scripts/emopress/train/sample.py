@@ -1,7 +1,6 @@
 """Which training texts calibrate a quantizer: a seeded sample, the same number from each class if it is balanced."""
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
@@ -37,8 +36,6 @@ def strata(labels: np.ndarray) -> list[int]:
     return np.where(has.any(axis=1), counts.argmin(axis=1), labels.shape[1]).tolist()
 
 
-def calibration_rows(labels: np.ndarray, calibration: dict[str, Any], seed: int) -> list[int]:
-    """Return which training texts, with such labels ([N], or [N, C]), config entry `calibration` asks for."""
-    return calibration_sample(
-        strata(labels), calibration["texts"], seed, balanced=calibration["balanced"]
-    )
+def calibration_rows(labels: np.ndarray, *, texts: int, balanced: bool, seed: int) -> list[int]:
+    """Return which of the training texts that have these labels, [N] or [N, C], calibrate."""
+    return calibration_sample(strata(labels), texts, seed, balanced)
