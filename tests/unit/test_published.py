@@ -181,11 +181,11 @@ def test_rows_come_by_id_and_lists_that_are_left_out_are_empty(published):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.update(rows=[]), "rows: a list is wanted"),
-        (lambda f: f.pop("sources"), "sources: a mapping is wanted"),
+        (lambda f: f.update(rows=[]), "rows: expected a list"),
+        (lambda f: f.pop("sources"), "sources: expected a mapping"),
         (lambda f: f.update(row=1), "unknown key 'row'; did you mean 'rows'? Allowed: sources"),
         (lambda f: f["rows"][1].update(id="one-a"), "rows: two rows have the id one-a"),
-        (lambda f: f["rows"][1].pop("id"), "rows: row 2 is no mapping with an id"),
+        (lambda f: f["rows"][1].pop("id"), "rows: row 2 is not a mapping with an id"),
         (
             lambda f: f["rows"][0].update(source="x"),
             "rows.one-a.source: unknown source 'x'; sources are",
@@ -206,15 +206,15 @@ def test_rows_come_by_id_and_lists_that_are_left_out_are_empty(published):
         (lambda f: f["rows"][2].pop("accuracy_percent"), "rows.two-a: no figure; figures are"),
         (
             lambda f: f["rows"][2].update(elsewhere={"speedup": 2}),
-            "elsewhere: 'speedup' is no figure",
+            "elsewhere: 'speedup' is not a figure",
         ),
         (
             lambda f: f["rows"][1].update(cannot_be={"size_mb": 3}),
-            "cannot_be.size_mb: 3 is no text",
+            "cannot_be.size_mb: 3 is not text",
         ),
         (
             lambda f: f["sources"]["one"].update(errors="x"),
-            "sources.one.errors: a list of sentences",
+            "sources.one.errors: expected a list of sentences",
         ),
         (lambda f: f["sources"]["two"].pop("title"), "sources.two: missing key 'title'"),
         (lambda f: f.update(confusion={"x": {}}), "confusion.x: no row has this id"),
@@ -222,7 +222,7 @@ def test_rows_come_by_id_and_lists_that_are_left_out_are_empty(published):
             lambda f: f.update(
                 confusion={"one-a": {"labels": ["a", "b"], "matrix": [[1, 2], [3]]}}
             ),
-            "confusion.one-a.matrix: one row and one column",
+            "confusion.one-a.matrix: expected one row and one column",
         ),
     ],
 )

@@ -16,7 +16,7 @@ def test_a_base_is_fetched_and_never_exported_for_itself(plan, capsys):
     told = capsys.readouterr().err
     rows = [line for line in told.splitlines() if line.startswith("goemotions/mistral-instruct+q")]
     assert len(rows) == 1 and "qlora, 8 x 64, checkpointing" in rows[0]
-    assert "Memory of each training on a GPU, computed" in told
+    assert "GPU memory of each training run, computed" in told
 
 
 def test_in_miniature_the_same_variants_need_no_network(plan, capsys):
@@ -27,4 +27,4 @@ def test_in_miniature_the_same_variants_need_no_network(plan, capsys):
 
 def test_a_study_without_decoders_prints_nothing(plan, miniature, capsys):
     plan(miniature)
-    assert "Memory of each training" not in capsys.readouterr().err
+    assert "GPU memory of each training run" not in capsys.readouterr().err

@@ -46,7 +46,7 @@ class Form(Entry):
     """How a table is written."""
 
     delimiter: str | None = None
-    r"""What stands between the cells of a .csv or .tsv file: one character, \t for a tab. Left out: a comma in .csv, a
+    r"""What separates the cells of a .csv or .tsv file: one character, \t for a tab. Left out: a comma in .csv, a
     tab in .tsv."""
     quoting: Literal["none", "csv", "multiline"] | None = None
     """Quotation marks of a .csv or .tsv file. none: characters like any other; csv: as RFC 4180 says and no other, and
@@ -96,7 +96,7 @@ class Source(Entry):
 
 
 class Columns(Form):
-    """Where texts and labels stand in .xlsx, .csv, .tsv and .parquet files: columns by their names in the header, or,
+    """Where texts and labels are in .xlsx, .csv, .tsv and .parquet files: columns by their names in the header, or,
     all of them, by numbers from 1 on in a file without a header.
     """
 
@@ -105,9 +105,9 @@ class Columns(Form):
     label: Column = "label"
     """Column of the label names; of several with multilabel, between them the separator (or, in .parquet, a list)."""
     separator: FreeText | None = Field(None, max_length=8)
-    """What stands between the labels of one cell, with multilabel; spaces around it do not count."""
+    """What separates the labels of one cell, with multilabel; spaces around it do not count."""
     numbered: Numbered | None = None
-    """What numbers in the cells stand for (1, 1.0 and the text \"1\" are one number): a list of labels, the first of
+    """What numbers in the cells mean (1, 1.0 and the text \"1\" are one number): a list of labels, the first of
     them for 0, or a mapping of any numbers, {1: anger, 2: joy}. Left out: the cells hold the labels, which may be
     numbers too (labels: [\"1\", \"2\"])."""
     labels: LabelColumns | None = None
@@ -150,10 +150,10 @@ class DataSet(Entry):
     """true: with multilabel, a text may have no label at all (an empty cell, or no 1 in any column); false: such a row
     is an error."""
     groups: dict[Text, Annotated[Distinct[Text], Field(min_length=1)]] | None = None
-    """Coarser labels: each of labels -> the labels of the files that it stands for. All of these must be in one group.
+    """Coarser labels: each of labels -> the labels of the files that it means. All of these must be in one group.
     Left out: the files hold the labels themselves."""
     columns: Columns = Field(default_factory=Columns)
-    """Where texts and labels stand in .xlsx, .csv, .tsv and .parquet files: columns by their names in the header, or,
+    """Where texts and labels are in .xlsx, .csv, .tsv and .parquet files: columns by their names in the header, or,
     all of them, by numbers from 1 on in a file without a header."""
     split: Split = Field(default_factory=Split)
     """How texts are shared out."""

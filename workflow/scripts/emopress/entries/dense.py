@@ -15,16 +15,16 @@ class Words(Entry):
     dimension: int = Field(ge=1, le=1024)
     """Numbers per vector."""
     min_count: int = Field(1, ge=1, le=1000000)
-    """Training texts a word must stand in to have a vector of its own."""
+    """Training texts that must have a word before it gets a vector of its own."""
     max_words: int = Field(500000, ge=1, le=5000000)
     """Most frequent words that have one."""
 
 
 class Glove(Words):
     """From a text file, a word and its numbers a line (GloVe's format; word2vec's and fastText's .vec too). Of its
-    words only those of the training texts are kept; it is never held in memory as a whole. A word that does not stand
-    there as the texts have it gets the vector of its first other spelling: in capitals, with letters composed
-    otherwise, or as the data set's normalise makes it. The log and the report tell how many words have a vector; none
+    words only those of the training texts are kept; it is never held in memory as a whole. A word that is not in
+    it as the texts spell it gets the vector of its first other spelling: in capitals, with letters composed
+    otherwise, or as the data set's normalise makes it. The log and the report say how many words have a vector; none
     is an error.
     """
 

@@ -17,7 +17,7 @@ class Linear(Entry):
     ngrams: Ngrams = Field([2, 5])
     """Shortest and longest n-gram."""
     min_count: int = Field(2, ge=1, le=1000)
-    """Texts an n-gram must stand in."""
+    """Texts that must have an n-gram."""
     max_features: int = Field(500000, ge=10, le=5000000)
     """Most frequent n-grams kept."""
     C: float = Field(0.3, gt=0, le=1000)

@@ -23,7 +23,7 @@ class Lstm(Entry):
     state: int = Field(ge=1, le=8192)
     """Numbers of the LSTM's state."""
     label_width: int | None = Field(None, ge=1, le=4096)
-    """For generative, which needs it: numbers per label vector, which stands beside every word vector."""
+    """For generative, which needs it: numbers per label vector, which is put beside every word vector."""
     dropout: Share = 0.3
     """Dropout on the word vectors and on what reads the states."""
     strips_vowel_signs: bool = False

@@ -22,7 +22,7 @@ class Tokenizer(Entry):
     are one unknown word."""
     vocab_size: int | None = Field(None, ge=100, le=200000)
     """Entries of a trained vocabulary at most; required with train. Every character of the texts is an entry of
-    wordpiece, and one more inside words; of more than it holds the most frequent stay, which the log tells."""
+    wordpiece, and one more inside words; of more than it holds the most frequent stay, as the log says."""
     lowercase: bool | None = None
     """Lower-case the texts. Left out: a trained tokenizer keeps capitals; a published one does what transformers'
     AutoTokenizer does with its files (a vocab.txt of bert without tokenizer_config.json is lower-cased; one with no

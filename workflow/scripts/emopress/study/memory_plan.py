@@ -1,4 +1,4 @@
-"""What a dry run prints of a study with decoders: the memory that each of its trainings takes, beside a GPU's."""
+"""What a dry run prints of a study with decoders: the memory that each training run takes, and a GPU's."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_en
 
 COLUMNS = ("parameters", "weights", "adapters", "gradients", "optimizer", "activations", "total")
 HEADING = (
-    "Memory of each training on a GPU, computed, in GB of 10^9 bytes: bf16 unless precision: fp32, batches of\n"
+    "GPU memory of each training run, computed, in GB of 10^9 bytes: bf16 unless precision: fp32, batches of\n"
     "the longest texts; not counted: the CUDA context, workspaces, fragmentation. Weights, gradients and Adam's\n"
     "moments take 4, 4 and 8 bytes for each number that is trained, a frozen base 2 or, in NF4, 4.127 bits\n"
     "(QLoRA, section 3). Activations: Korthikanti et al. 2022, equations 1 and 2."
@@ -33,7 +33,7 @@ HEADING = (
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a study; `memory` is None where the shape of its model is not known."""
+    """One training run of a study; `memory` is None where the shape of its model is not known."""
 
     dataset: str
     variant: str
@@ -43,12 +43,12 @@ class Training:
 
 def built_models(study: Study) -> list[str]:
     """Return the transformers that the study's variants start from or are distilled into, sorted."""
-    found = set()
+    names = set()
     for variant in (variant for variants in study.variants.values() for variant in variants):
         steps = recipe.parse(variant)
         students = [study.passes[name].get("student") for name in steps.passes]
-        found |= {steps.model, *filter(None, students)}
-    return sorted(found & set(study.model_names("transformer")))
+        names |= {steps.model, *filter(None, students)}
+    return sorted(names & set(study.model_names("transformer")))
 
 
 def has_decoders(study: Study, results: Path) -> bool:
@@ -65,8 +65,8 @@ def find_config(name: str, study: Study, results: Path) -> dict[str, Any] | None
     folders = [results / "models" / name]
     folders += [Path(m) / "models" / entry.get("mirrored_as", name) for m in study.mirrors]
     files = (folder / "config.json" for folder in folders)
-    found = next((file for file in files if file.is_file()), None)
-    return json.loads(found.read_text(encoding="utf-8")) if found else None
+    file = next((file for file in files if file.is_file()), None)
+    return json.loads(file.read_text(encoding="utf-8")) if file else None
 
 
 def find_shape(name: str, study: Study, results: Path) -> Shape | None:
@@ -103,7 +103,7 @@ def prediction_mb(study: Study, variants: Sequence[str], results: Path, least: i
     """Return the MB of main memory to keep for predicting with one of `variants` at a time.
 
     Of large decoders the weights count, in fp32 as a CPU without bf16 has them, and `least` beside
-    them; `least` is it for all others, and where a shape is not known yet.
+    them; all others need `least`, and so does one whose shape is not known yet.
     """
     names = {recipe.root(variant, study.passes) for variant in variants if study.is_large(variant)}
     shapes = [find_shape(name, study, results) for name in sorted(names)]
@@ -114,12 +114,12 @@ def prediction_mb(study: Study, variants: Sequence[str], results: Path, least: i
 def training_mb(study: Study, dataset: str, variant: str, results: Path, least: int) -> int:
     """Return the MB of main memory to keep for the adapters of `variant`: those of the table, and `least`.
 
-    `least` alone for models that are no large decoders, and where a shape is not known yet.
+    `least` alone for models that are not large decoders, and where a shape is not known yet.
     """
     if not study.is_large(variant):
         return least
-    found = [one.memory for one in _training(study, dataset, variant, results)]
-    return least + sum(round(memory.total / 10**6) for memory in found if memory)
+    memories = [run.memory for run in _training(study, dataset, variant, results)]
+    return least + sum(round(memory.total / 10**6) for memory in memories if memory)
 
 
 def _vocabulary(entry: Mapping[str, Any], study: Study) -> int:
@@ -129,7 +129,7 @@ def _vocabulary(entry: Mapping[str, Any], study: Study) -> int:
 
 
 def trainings(study: Study, results: Path) -> Iterator[Training]:
-    """Yield every training of transformers that the study's variants share, once per data set."""
+    """Yield every training run of transformers that the study's variants share, once per data set."""
     for dataset, variants in study.variants.items():
         seen: set[str] = set()
         for variant in variants:
@@ -172,15 +172,15 @@ def _training(study: Study, dataset: str, variant: str, results: Path) -> Iterat
     yield Training(dataset, variant, how, memory)
 
 
-def table(found: Sequence[Training]) -> str:
-    """Return the lines of a table: a training each, its numbers in GB (parameters in 10^9)."""
+def table(runs: Sequence[Training]) -> str:
+    """Return the lines of a table: a training run each, its numbers in GB (parameters in 10^9)."""
     rows = [("training", "how, batch x tokens", *COLUMNS)]
-    for one in found:
-        cells = [one.dataset + "/" + one.variant, one.how]
-        if one.memory is None:
+    for run in runs:
+        cells = [run.dataset + "/" + run.variant, run.how]
+        if run.memory is None:
             cells += ["?"] * len(COLUMNS)
         else:
-            cells += [f"{getattr(one.memory, column) / GB:.3f}" for column in COLUMNS]
+            cells += [f"{getattr(run.memory, column) / GB:.3f}" for column in COLUMNS]
         rows.append(tuple(cells))  # type: ignore[arg-type]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
@@ -192,7 +192,7 @@ def table(found: Sequence[Training]) -> str:
 
 
 def free_gpu_bytes() -> int | None:
-    """Return the free memory of the first GPU that nvidia-smi tells of; None without one."""
+    """Return the free memory of the first GPU that nvidia-smi lists; None without one."""
     if not shutil.which("nvidia-smi"):
         return None
     command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
@@ -205,13 +205,13 @@ def free_gpu_bytes() -> int | None:
 
 
 def memory_report(study: Study, results: Path, free: int | None) -> str:
-    """Return what a dry run prints: heading, table, and a line for each training that has no room.
+    """Return what a dry run prints: heading, table, and a line for each training run that does not fit.
 
     `free`: bytes of the GPU, None without one.
     """
-    found = list(trainings(study, results))
-    lines = [HEADING, table(found)]
-    unknown = {recipe.root(one.variant, study.passes) for one in found if one.memory is None}
+    runs = list(trainings(study, results))
+    lines = [HEADING, table(runs)]
+    unknown = {recipe.root(run.variant, study.passes) for run in runs if run.memory is None}
     lines += [
         f"models.{name}: shape not known before its checkpoint is here; give its size"
         for name in sorted(unknown)
@@ -221,9 +221,9 @@ def memory_report(study: Study, results: Path, free: int | None) -> str:
         return "\n".join(lines)
     lines.append(f"The first GPU has {free / GB:.1f} GB free.")
     lines += [
-        f"warning: {one.dataset}/{one.variant} takes {one.memory.total / GB:.1f} GB; try a smaller "
+        f"warning: {run.dataset}/{run.variant} takes {run.memory.total / GB:.1f} GB; try a smaller "
         "batch_size with accumulate, gradient_checkpointing: true, or qlora"
-        for one in found
-        if one.memory and one.memory.total > free
+        for run in runs
+        if run.memory and run.memory.total > free
     ]
     return "\n".join(lines)

@@ -26,7 +26,7 @@ TYPES = {
     "model_type": "a mapping",
     "string_type": "text",
 }
-SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {  # of a value and the error's facts
+WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {  # of a value and the error's facts
     "finite_number": lambda value, facts: f"{value} is not a finite number",
     "greater_than": lambda value, facts: f"{value} is too small; it must be above {facts['gt']:g}",
     "greater_than_equal": lambda value, facts: (
@@ -124,8 +124,8 @@ def _lines(error: ErrorDetails, path: Path) -> Iterator[str]:
             line = f"{shown(value)} is not {error['msg']}"
         case _ if kind in TYPES:
             line = f"{shown(value)} is not {TYPES[kind]}{_meant(value, kind)}"
-        case _ if kind in SAID:
-            line = SAID[kind](shown(value), facts)
+        case _ if kind in WORDS:
+            line = WORDS[kind](shown(value), facts)
         case _:
             line = error["msg"]
     yield f"{where}: {line}" if where else line

@@ -32,10 +32,10 @@ def load_published(path: Path) -> dict[str, Any]:
     and `cannot_be` (figure -> why it is not what it says), empty where the file has none.
     """
     try:
-        found = read_yaml(path)
+        content = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
-    for problem in _problems(found):
+    for problem in _problems(content):
         raise UserError(f"{path}: {problem}")
     rows = {
         row["id"]: {
@@ -43,50 +43,50 @@ def load_published(path: Path) -> dict[str, Any]:
             "cannot_be": {},
             **{key: value for key, value in row.items() if key != "id" and value is not None},
         }
-        for row in found["rows"]
+        for row in content["rows"]
     }
-    sources = {name: {"errors": [], **source} for name, source in found["sources"].items()}
-    return {"sources": sources, "rows": rows, "confusion": found.get("confusion") or {}}
+    sources = {name: {"errors": [], **source} for name, source in content["sources"].items()}
+    return {"sources": sources, "rows": rows, "confusion": content.get("confusion") or {}}
 
 
-def _problems(found: Any) -> Iterator[str]:
+def _problems(content: Any) -> Iterator[str]:
     """Yield what is wrong, a line each that names the place, as far as it can be read."""
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         yield "not a mapping of sources and rows"
         return
     for key, kind in (("sources", dict), ("rows", list)):
-        if not isinstance(found.get(key), kind) or not found[key]:
-            yield f"{key}: a {'mapping' if kind is dict else 'list'} is wanted"
+        if not isinstance(content.get(key), kind) or not content[key]:
+            yield f"{key}: expected a {'mapping' if kind is dict else 'list'}"
             return
-    yield from _unknown("", found, ("sources", "rows", "confusion"))
-    for name, source in found["sources"].items():
+    yield from _unknown("", content, ("sources", "rows", "confusion"))
+    for name, source in content["sources"].items():
         yield from _source_problems(f"sources.{name}", source)
     seen: set[str] = set()
-    for place, row in enumerate(found["rows"], start=1):
+    for place, row in enumerate(content["rows"], start=1):
         if not isinstance(row, dict) or not _text(row.get("id")):
-            yield f"rows: row {place} is no mapping with an id"
+            yield f"rows: row {place} is not a mapping with an id"
             continue
         if row["id"] in seen:
             yield f"rows: two rows have the id {row['id']}"
         seen.add(row["id"])
-        yield from _row_problems(f"rows.{row['id']}", row, found["sources"])
-    yield from _confusion_problems(found.get("confusion") or {}, seen)
+        yield from _row_problems(f"rows.{row['id']}", row, content["sources"])
+    yield from _confusion_problems(content.get("confusion") or {}, seen)
 
 
 def _source_problems(where: str, source: Any) -> Iterator[str]:
     if not isinstance(source, dict):
-        yield f"{where}: a mapping is wanted"
+        yield f"{where}: expected a mapping"
         return
     yield from _unknown(where, source, (*SOURCE_TEXTS, *SOURCE_LISTS))
     if "title" not in source:
         yield f"{where}: missing key 'title'"
     for key in SOURCE_TEXTS:
         if key in source and not _text(source[key]):
-            yield f"{where}.{key}: {source[key]!r} is no text"
+            yield f"{where}.{key}: {source[key]!r} is not text"
     for key in SOURCE_LISTS:
-        told = source.get(key, [])
-        if not isinstance(told, list) or not all(_text(line) for line in told):
-            yield f"{where}.{key}: a list of sentences is wanted"
+        lines = source.get(key, [])
+        if not isinstance(lines, list) or not all(_text(line) for line in lines):
+            yield f"{where}.{key}: expected a list of sentences"
 
 
 def _row_problems(where: str, row: dict[str, Any], sources: Mapping[str, Any]) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _row_problems(where: str, row: dict[str, Any], sources: Mapping[str, Any]) -
         if key in REQUIRED and key not in row:
             yield f"{where}: missing key {key!r}"
         elif row.get(key) is not None and not _text(row[key]):
-            yield f"{where}.{key}: {row[key]!r} is no text"
+            yield f"{where}.{key}: {row[key]!r} is not text"
     if _text(row.get("source")) and row["source"] not in sources:
         yield f"{where}.source: unknown source {row['source']!r}; sources are: {', '.join(sources)}"
     for key in FIGURES:
@@ -108,15 +108,15 @@ def _row_problems(where: str, row: dict[str, Any], sources: Mapping[str, Any]) -
     for key in ("elsewhere", "cannot_be"):
         notes = row.get(key, {})
         if not isinstance(notes, dict):
-            yield f"{where}.{key}: a mapping is wanted"
+            yield f"{where}.{key}: expected a mapping"
             continue
         for figure, note in notes.items():
             if figure not in FIGURES or row.get(figure) is None:
-                yield f"{where}.{key}: {figure!r} is no figure of this row"
+                yield f"{where}.{key}: {figure!r} is not a figure of this row"
             elif key == "elsewhere":
                 yield from _figure_problems(f"{where}.{key}.{figure}", figure, note)
             elif not _text(note):
-                yield f"{where}.{key}.{figure}: {note!r} is no text"
+                yield f"{where}.{key}.{figure}: {note!r} is not text"
 
 
 def _figure_problems(where: str, key: str, value: Any) -> Iterator[str]:
@@ -129,13 +129,13 @@ def _figure_problems(where: str, key: str, value: Any) -> Iterator[str]:
 
 def _confusion_problems(confusion: Any, ids: set[str]) -> Iterator[str]:
     if not isinstance(confusion, dict):
-        yield "confusion: a mapping is wanted"
+        yield "confusion: expected a mapping"
         return
     for name, entry in confusion.items():
         if name not in ids:
             yield f"confusion.{name}: no row has this id"
         if not isinstance(entry, dict) or set(entry) != {"labels", "matrix"}:
-            yield f"confusion.{name}: labels and matrix are wanted"
+            yield f"confusion.{name}: expected labels and matrix"
             continue
         labels, matrix = entry["labels"], entry["matrix"]
         square = isinstance(labels, list) and isinstance(matrix, list)
@@ -143,14 +143,14 @@ def _confusion_problems(confusion: Any, ids: set[str]) -> Iterator[str]:
             len(line) if isinstance(line, list) else -1 for line in matrix
         ]
         if not square or not all(type(n) is int and n >= 0 for line in matrix for n in line):
-            yield f"confusion.{name}.matrix: one row and one column of counts per label are wanted"
+            yield f"confusion.{name}.matrix: expected one row and one column of counts per label"
 
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _unknown(where: str, found: Mapping[Any, Any], allowed: tuple[str, ...]) -> Iterator[str]:
-    for key in found:
+def _unknown(where: str, content: Mapping[Any, Any], allowed: tuple[str, ...]) -> Iterator[str]:
+    for key in content:
         if key not in allowed:
             yield f"{f'{where}: ' if where else ''}{unknown('key', key, allowed)}"

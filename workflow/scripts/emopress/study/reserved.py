@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from emopress.measure.prediction_columns import PREDICTED, PREDICTION_COLUMNS
 
 LABELS = (*PREDICTION_COLUMNS, PREDICTED)
-# What stands directly below results/ beside the data sets' own folders.
+# What lies directly below results/ beside the data sets' own folders.
 DATASETS = (
     "benchmarks",
     "checksums",
