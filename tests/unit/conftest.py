@@ -89,6 +89,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         export_transformer(checkpoints[name], bundles[name])
     student = {
         "name": "micro",
+        "family": "transformer",
         "init": {
             "architecture": "distilbert",
             "layers": 1,

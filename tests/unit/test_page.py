@@ -437,6 +437,6 @@ def test_the_plotting_library_must_be_able_to_stand_in_a_page(monkeypatch):
 
     page_module._library.cache_clear()
     monkeypatch.setattr(vl_convert, "javascript_bundle", lambda: "x = '</script>'")
-    with pytest.raises(UserError, match="cannot stand in a page"):
+    with pytest.raises(UserError, match="cannot be embedded in a page"):
         page_module._library()
     page_module._library.cache_clear()

@@ -141,19 +141,20 @@ def measure(test: "Part", labels: list[str]) -> Measured:
     from emopress.measure.scoring import observed, resampled
     from emopress.measure.sets import SET_SCORES
 
-    said, classes = test.predicted, len(labels)
-    one = said[None, None]  # one variant with one seed
+    predicted, classes = test.predicted, len(labels)
+    one = predicted[None, None]  # one variant with one seed
     drawn = resampled(test.truth, one, classes=classes, resamples=RESAMPLES).column(0)
-    points = observed(test.truth, said, classes)
-    given = set((np.flatnonzero(said.any(axis=0)) if said.ndim == 2 else said).tolist())
+    points = observed(test.truth, predicted, classes)
+    several = predicted.ndim == 2
+    given = set((np.flatnonzero(predicted.any(axis=0)) if several else predicted).tolist())
     names = ("micro_f1", *SET_SCORES) if test.truth.ndim == 2 else ()
-    exact, few = score_bounds(test.truth, said[None], classes), len(test.ids) < FEW_TEXTS
+    exact, few = score_bounds(test.truth, predicted[None], classes), len(test.ids) < FEW_TEXTS
 
     def bounds(name: str) -> tuple[float, float]:
         return bounds_of(getattr(drawn, name), exact[name], few=few)
 
     return Measured(
-        scores=scores(test.truth, said, labels),
+        scores=scores(test.truth, predicted, labels),
         accuracy=bounds("accuracy"),
         macro_f1=bounds("macro_f1"),
         several={name: (float(getattr(points, name)), bounds(name)) for name in names},

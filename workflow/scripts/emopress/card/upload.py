@@ -13,7 +13,7 @@ README = "README.md"
 MAIN = "main"
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
 # The hub leaves out files that a .gitignore in the repository names, unless it is given another one.
-IGNORE_NOTHING = "# every file of the bundle is wanted\n"
+IGNORE_NOTHING = "# no file of the bundle is ignored\n"
 Files = Mapping[str, Path | bytes]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence: the hub's id, its name and text, how much it asks for, and what that is in words."""
+    """A licence: the hub's id, its name and text, how strict it is, and what it asks for."""
 
     id: str
     name: str
@@ -17,67 +17,33 @@ class Licence:
     asks: str
 
 
-ASK_THE_OWNER = (
-    "what it allows is not known to emopress: read it, or ask the owner, before you use or pass on "
-    "the model"
-)
+ASK_THE_OWNER = "emopress does not know what it allows: read it, or ask the owner, before you use or pass on the model"
 OTHER = "other"
+FREE = "use, also commercial, and changes are allowed"
 KNOWN = {
     licence.id: licence
     for licence in (
-        Licence(
-            "pddl",
-            "PDDL 1.0",
-            "https://opendatacommons.org/licenses/pddl/1-0/",
-            0,
-            "use, also commercial, and changes are allowed; it asks for nothing",
-        ),
-        Licence(
-            "mit",
-            "MIT",
-            "https://opensource.org/license/mit",
-            1,
-            "use, also commercial, and changes are allowed; its notice must go with every copy",
-        ),
-        Licence(
-            "apache-2.0",
-            "Apache License 2.0",
-            "https://www.apache.org/licenses/LICENSE-2.0",
-            2,
-            "use, also commercial, and changes are allowed; a copy of the licence and its notices "
-            "must go with every copy, and changed files must say that they were changed",
-        ),
-        Licence(
-            "cc-by-4.0",
-            "CC BY 4.0",
-            "https://creativecommons.org/licenses/by/4.0/",
-            3,
-            "use, also commercial, and changes are allowed; the authors must be credited, with a "
-            "link to the licence and a word on what was changed",
-        ),
-        Licence(
-            "gemma",
-            "Gemma Terms of Use",
-            "https://ai.google.dev/gemma/terms",
-            4,
-            "use, also commercial, and changes are allowed, but not what its Prohibited Use Policy "
-            "names; whoever passes on the model, or one derived from it (fine-tuned, distilled, "
-            "quantized), must put it under these terms, give a copy of them, and say that files "
-            "were changed",
-        ),
-        Licence(
-            "cc-by-nc-sa-4.0",
-            "CC BY-NC-SA 4.0",
-            "https://creativecommons.org/licenses/by-nc-sa/4.0/",
-            5,
-            "it forbids commercial use; whoever passes on the model, or one adapted from it "
-            "(fine-tuned, distilled, pruned, quantized), must credit the authors, say what was "
-            "changed, and put it under the same licence",
-        ),
+        Licence("pddl", "PDDL 1.0", "https://opendatacommons.org/licenses/pddl/1-0/", 0,
+                f"{FREE}; it asks for nothing"),
+        Licence("mit", "MIT", "https://opensource.org/license/mit", 1,
+                f"{FREE}; its notice must go with every copy"),
+        Licence("apache-2.0", "Apache License 2.0", "https://www.apache.org/licenses/LICENSE-2.0", 2,
+                f"{FREE}; a copy of the licence and its notices must go with every copy, and changed files must say "
+                "that they were changed"),
+        Licence("cc-by-4.0", "CC BY 4.0", "https://creativecommons.org/licenses/by/4.0/", 3,
+                f"{FREE}; the authors must be credited, with a link to the licence and a note of what was changed"),
+        Licence("gemma", "Gemma Terms of Use", "https://ai.google.dev/gemma/terms", 4,
+                f"{FREE}, except for what its Prohibited Use Policy lists; whoever passes on the model, or one derived "
+                "from it (fine-tuned, distilled, quantized), must put it under these terms, give a copy of them, and "
+                "say that files were changed"),
+        Licence("cc-by-nc-sa-4.0", "CC BY-NC-SA 4.0", "https://creativecommons.org/licenses/by-nc-sa/4.0/", 5,
+                "it forbids commercial use; whoever passes on the model, or one adapted from it (fine-tuned, "
+                "distilled, pruned, quantized), must credit the authors, say what was changed, and put it under the "
+                "same licence"),
     )
-}
+}  # fmt: skip
 UNSTATED = "not stated by "  # what train/finetune.py writes where a checkpoint names no licence
-# A checkpoint converted by hand has lost the model card that named its licence.
+# Licences of checkpoints that may have been converted by hand, without their model card.
 CHECKPOINTS = {
     "csebuetnlp/banglabert": "cc-by-nc-sa-4.0",
     "distilbert/distilbert-base-multilingual-cased": "apache-2.0",
@@ -93,7 +59,7 @@ CHECKPOINTS = {
 
 @dataclass(frozen=True)
 class Stated:
-    """A licence as stated somewhere, what it is a licence of, and which known one it is."""
+    """A licence as stated, what it applies to, and which known licence it is, if any."""
 
     text: str
     of: str
@@ -102,7 +68,7 @@ class Stated:
 
 
 def recognise(text: str) -> Licence | None:
-    """Return the known licence that `text` names: its id or name, with a remark in brackets at most."""
+    """Return the known licence that `text` names by id or name, possibly with a remark in brackets."""
     plain = re.sub(r"\s*\(.*\)\s*$", "", text).strip().lower()
     named = {licence.name.lower(): licence for licence in KNOWN.values()}
     named |= {"mit license": KNOWN["mit"], "apache 2.0": KNOWN["apache-2.0"]}
@@ -112,9 +78,8 @@ def recognise(text: str) -> Licence | None:
 def checkpoint_licences(manifest: Mapping[str, Any]) -> list[Stated]:
     """Return the licences of all checkpoints, tokenizers and vectors that a bundle was made from.
 
-    Of the manifest it takes `recipe`, `licences` and, where there is one, `base`. A licence that a
-    checkpoint does not state is filled in where the checkpoint is one of CHECKPOINTS. A student's
-    tokenizer that came from another model counts.
+    `manifest` has `recipe`, `licences` and possibly `base`. A licence that a checkpoint does not state is
+    taken from CHECKPOINTS. That of a tokenizer taken from another model counts too.
     """
     hubs, vectors = hub_names(manifest), _vector_files(manifest)
     licences = []
@@ -149,7 +114,7 @@ def hub_names(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def deciding(licences: Iterable[Stated]) -> Stated | None:
-    """Return the strictest licence: one that nobody knows, else the one that asks for most."""
+    """Return the strictest licence: an unknown one, else the one that asks for most."""
     return max(
         licences,
         key=lambda stated: stated.known.strictness if stated.known else len(KNOWN) + 1,
@@ -174,6 +139,6 @@ def _vector_files(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _tokenizer_donors(manifest: Mapping[str, Any]) -> list[str]:
-    """Return where the shipped tokenizer was taken from: that of the last model in the recipe."""
+    """Return where the shipped tokenizer, that of the last model in the recipe, was taken from."""
     tokenizer = _models(manifest)[-1].get("tokenizer") or {}
     return [str(tokenizer[key]) for key in ("model", "hub", "from_mirror") if key in tokenizer]

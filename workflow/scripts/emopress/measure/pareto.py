@@ -6,14 +6,14 @@ from math import sqrt
 from statistics import mean, variance
 from typing import Any
 
-LEAST = 4  # models with different layers: fewer are no study of their number and width
+LEAST = 4  # models with different layers; with fewer there is no trade-off to study
 
 
 def pareto_front(cost: Sequence[float], gain: Sequence[float]) -> list[bool]:
     """Say for each row whether it is on the front of low `cost` and high `gain`.
 
     A row is off the front when another has a cost no higher and a gain no lower, and is strictly
-    better in one of the two; rows that are equal in both stand or fall together. A NaN is an error.
+    better in one of the two; rows that are equal in both are on or off it together. A NaN is an error.
     """
     if len(cost) != len(gain):
         raise ValueError(f"{len(cost)} costs, {len(gain)} gains")
@@ -34,8 +34,8 @@ def pareto_front(cost: Sequence[float], gain: Sequence[float]) -> list[bool]:
 def front_steps(cost: Sequence[float], gain: Sequence[float]) -> tuple[list[float], list[float]]:
     """Return the corners (costs, gains) of the front as a staircase, cheapest first.
 
-    Between two points of the front the best that can be had is the cheaper one's gain, so the line
-    runs flat to the next cost and then rises.
+    Between two points of the front the best available gain is that of the cheaper one, so the line is
+    flat up to the next cost and then rises.
     """
     optimal = pareto_front(cost, gain)
     points = sorted({(cost[i], gain[i]) for i in range(len(cost)) if optimal[i]})
@@ -61,7 +61,7 @@ def layer_grid(variants: Iterable[str], models: Mapping[str, Any]) -> list[str]:
 class TradeOff:
     """The best trade-off: the models `within` one standard error of the `best`, and the smallest of them.
 
-    `floor` is the score from which on a model is among them.
+    `floor` is the lowest score within one standard error.
     """
 
     best: str
@@ -77,11 +77,11 @@ def best_trade_off(
 
     Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees", section 3.4.3: of
     the models whose mean score is at least the best mean less its standard error the simplest one is
-    taken; here that is the one of least `cost`, of equal ones the first. The standard error s / sqrt(n)
-    is that of a mean over n seeds: all models are judged on the same texts, so it holds what another
-    seed would change and not what other texts would. s is pooled over the models, the root of the sum of
-    their squared deviations over that of their n - 1, since a few seeds of one model tell little of its
-    spread. None where a model has one seed.
+    taken; here that is the one with the lowest `cost`, among equal ones the first. The standard error
+    s / sqrt(n) is that of a mean over n seeds: all models are evaluated on the same texts, so it covers
+    other seeds, not other texts. s is pooled over the models (the root of the sum of their squared
+    deviations over that of their n - 1), since a few seeds of one model say little about its spread.
+    None if a model has one seed.
     """
     if min(len(scores) for scores in validation.values()) < 2:
         return None

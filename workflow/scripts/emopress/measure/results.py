@@ -1,10 +1,11 @@
-"""A study's results and config as the reports take them: checked, one row per variant, in the order of recipes."""
+"""A study's result files as the reports use them: checked, with one row per variant, in the order of recipes."""
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emopress.artifact import check_files, read_json
@@ -35,38 +36,32 @@ def checked_summary(summary: pd.DataFrame, datasets: Mapping[str, Any]) -> pd.Da
         )
     numbers = [column for column in summary.columns if column in NUMBERS or "_noise_" in column]
     table = summary.astype(dict.fromkeys(numbers, float))
-    return table.copy()  # whole again: pandas warns of a table whose every column lies by itself
+    return table.copy()  # in one block: pandas warns about fragmented tables
 
 
 def check_details(
     details: Mapping[str, Any], summary: pd.DataFrame, datasets: Mapping[str, Any]
 ) -> None:
-    """Raise UserError unless details hold every row of the (checked) summary and agree with it."""
+    """Raise UserError unless the details hold every row of the (checked) summary and agree with it."""
     for row in summary.itertuples(index=False):
         where = f"{DETAILS}: {row.dataset}, {row.variant}"
         entries = details.get(row.dataset, {}).get(row.variant, {})
         if len(entries) != row.seeds:
             raise UserError(f"{where}: {len(entries)} seeds, but {SUMMARY} has {row.seeds}")
+        for seed, entry in entries.items():
+            _check_entry(entry, f"{where}, seed {seed}", datasets[row.dataset]["labels"])
         if any("cooccurrence" in entry for entry in entries.values()):
-            for (
-                seed,
-                entry,
-            ) in entries.items():  # accuracy asks for whole sets, which it cannot tell
-                _shape(entry, f"{where}, seed {seed}", datasets[row.dataset]["labels"])
-            continue
-        right = [
-            _accuracy(entry, f"{where}, seed {seed}", datasets[row.dataset]["labels"])
-            for seed, entry in entries.items()
-        ]
-        accuracy = sum(right) / len(right)
+            continue  # the matrix is of single labels, accuracy is that of whole sets
+        shares = [np.trace(entry["confusion"]) / entry["n_test"] for entry in entries.values()]
+        accuracy = float(np.mean(shares))
         if abs(accuracy - row.accuracy) > 1e-6:
             raise UserError(
                 f"{where}: accuracy is {accuracy:.6f}, but {SUMMARY} has {row.accuracy:.6f}"
             )
 
 
-def _shape(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> None:
-    """Raise UserError if an entry of the details lacks a key or is of other labels."""
+def _check_entry(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> None:
+    """Raise UserError if an entry of the details lacks a key or does not fit the labels."""
     for key in ("per_class", "confusion", "n_test", "recipe", "findings"):
         if key not in entry:
             raise UserError(f"{where}: no key {key!r}")
@@ -74,20 +69,14 @@ def _shape(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> None:
     if len(matrix) != len(labels) or any(len(line) != len(labels) for line in matrix):
         raise UserError(f"{where}: confusion is not {len(labels)} by {len(labels)}")
     if sorted(entry["per_class"]) != sorted(labels):
-        raise UserError(f"{where}: per_class does not hold the labels {', '.join(labels)}")
-
-
-def _accuracy(entry: Mapping[str, Any], where: str, labels: Sequence[str]) -> float:
-    _shape(entry, where, labels)
-    matrix = entry["confusion"]
+        raise UserError(f"{where}: per_class does not have the labels {', '.join(labels)}")
     total = sum(map(sum, matrix))
-    if total != entry["n_test"] or not total:
+    if "cooccurrence" not in entry and (total != entry["n_test"] or not total):
         raise UserError(f"{where}: confusion holds {total} texts, n_test is {entry['n_test']}")
-    return float(sum(matrix[i][i] for i in range(len(labels))) / total)
 
 
 def recipe_order(variants: Sequence[str]) -> list[str]:
-    """Order variants as a tree: a parent before what hangs from it, siblings as first listed."""
+    """Order variants as a tree: parents before their children, siblings as first listed."""
     unique = list(dict.fromkeys(variants))
     rank: dict[str, int] = {}
     for place, variant in enumerate(unique):
@@ -105,8 +94,8 @@ def recipe_order(variants: Sequence[str]) -> list[str]:
 def rows_of(summary: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """Return the rows of `dataset` in recipe order, indexed by variant.
 
-    `other_engine` says that a variant runs in another engine than its reference, so that its speedup
-    is not that of compression alone.
+    `other_engine` marks variants that run in another engine than their reference, so that compression is
+    not the only reason for their speedup.
     """
     rows = summary[summary["dataset"] == dataset].set_index("variant")
     if rows.empty:
@@ -120,9 +109,9 @@ def rows_of(summary: pd.DataFrame, dataset: str) -> pd.DataFrame:
 
 
 def speedup_claimed(row: pd.Series, column: str = "speedup") -> bool:
-    """Say whether a ratio of latencies (a row of `rows_of`) is outside what timing cannot tell apart.
+    """Say whether a ratio of latencies (in a row of `rows_of`) is larger than the error of the timing.
 
-    A variant that is its own reference claims nothing to doubt, nor does an empty cell.
+    The speedup of the reference itself and a missing one count as claimed: there is nothing to doubt.
     """
     itself = column == "speedup" and row.name == row["reference"]
     return itself or bool(pd.isna(row[column])) or claimed(row[column], row["timing_spread"])

@@ -129,7 +129,7 @@ def columns_of(table: pd.DataFrame) -> list[Column]:
 def _scores(judge: Judge) -> list[Column]:
     """Return the columns of the scores, the metric that decides first, then that on validation."""
     overview = [*judge.reported, judge.accuracy]
-    found = [
+    scores = [
         Column(
             metric.column,
             f"{metric.title} %",
@@ -142,7 +142,7 @@ def _scores(judge: Judge) -> list[Column]:
     ]
     key = judge.metric.validation
     label, about = f"{judge.metric.title} on validation %", "the score by which variants are chosen"
-    return [*found, Column(key, label, ("scores",), "high", _plain(key, t.percent), about)]
+    return [*scores, Column(key, label, ("scores",), "high", _plain(key, t.percent), about)]
 
 
 def _differences(judge: Judge) -> list[Column]:

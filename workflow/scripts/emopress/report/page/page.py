@@ -132,7 +132,7 @@ def _library() -> str:
     script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub lacks the default
     if "</script" in script or "<!--" in script:
         raise UserError(
-            "report: the plotting library cannot stand in a page; pin vl-convert-python"
+            "report: the plotting library cannot be embedded in a page; pin vl-convert-python"
         )
     return str(script)
 
