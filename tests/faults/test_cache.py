@@ -28,16 +28,17 @@ class Named(dict):
             raise AttributeError(name) from None
 
 
+CODE = ("train.py", "loop.py", "script.py")  # what the stamp lists
+
+
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """A job with a script, two library files, an input, params, a wildcard and a checkpoint as output."""
     monkeypatch.chdir(tmp_path)
-    for name in ("train.py", "loop.py", "script.py", "train.parquet"):
+    for name in (*CODE, "train.parquet"):
         Path(name).write_text(name)
     monkeypatch.setattr("emopress.jobs.code.SCRIPTS", tmp_path)
-    Path("stamp.txt").write_text(
-        "".join(f"{'0' * 64}  {name}\n" for name in ("train.py", "loop.py"))
-    )
+    Path("stamp.txt").write_text("".join(f"{'0' * 64}  {name}\n" for name in CODE))
     return SimpleNamespace(
         rule="train",
         input=Named(code="stamp.txt", train="train.parquet"),
@@ -82,11 +83,11 @@ def elsewhere(job, folder):
 
 def test_the_second_takes_what_the_first_made(job, tmp_path):
     make, calls = maker(job)
-    cached(job, make, script="script.py")
+    cached(job, make)
     state = tmp_path / "other" / "results/few/tiny/seed0/unfinished-training"
     state.mkdir(parents=True)
     other = elsewhere(job, "other")
-    cached(other, maker(other)[0], script="script.py")
+    cached(other, maker(other)[0])
     assert calls == ["made"] and content(other) == "made"
     assert not state.exists() and not Path(other.output.checkpoint).is_symlink()
     assert (
@@ -118,34 +119,33 @@ def changed_seed(job):
     "change", [changed_module, changed_script, changed_input, changed_parameter, changed_seed]
 )
 def test_nothing_stale_is_served(job, change):
-    cached(job, maker(job)[0], script="script.py")
+    cached(job, maker(job)[0])
     change(job)
     make, calls = maker(job, "afresh")
-    cached(job, make, script="script.py")
+    cached(job, make)
     assert calls == ["afresh"] and content(job) == "afresh"
 
 
 def test_threads_library_versions_and_facts_are_part_of_the_key(job, monkeypatch):
-    script = Path("script.py")
     keys = {
-        key_of(job, script, 1, {}),
-        key_of(job, script, 2, {}),
-        key_of(job, script, 1, {"a": 1}),
+        key_of(job, 1, {}),
+        key_of(job, 2, {}),
+        key_of(job, 1, {"a": 1}),
     }
     monkeypatch.setattr(cache, "version", lambda name: "0.0.1")
-    assert len(keys | {key_of(job, script, 1, {})}) == 4
+    assert len(keys | {key_of(job, 1, {})}) == 4
 
 
 def test_paths_and_file_names_of_inputs_are_not(job):
-    before = key_of(job, Path("script.py"), 1, {})
+    before = key_of(job, 1, {})
     shutil.copy("train.parquet", "renamed.parquet")
     job.input["train"] = "renamed.parquet"
-    assert key_of(job, Path("script.py"), 1, {}) == before
+    assert key_of(job, 1, {}) == before
 
 
 @pytest.mark.parametrize("how", ["flipped", "truncated", "gone", "too many", "entry"])
 def test_a_damaged_entry_is_thrown_away_and_made_again(job, tmp_path, capfd, how):
-    cached(job, maker(job)[0], script="script.py")
+    cached(job, maker(job)[0])
     entry = next((tmp_path / "cache").iterdir())
     file = entry / ("entry.json" if how == "entry" else "checkpoint/config.json")
     match how:
@@ -158,24 +158,24 @@ def test_a_damaged_entry_is_thrown_away_and_made_again(job, tmp_path, capfd, how
         case "too many":
             file.with_name("more.json").write_text("{}")
     make, calls = maker(job, "afresh")
-    cached(job, make, script="script.py")
+    cached(job, make)
     assert calls == ["afresh"] and content(job) == "afresh"
     assert str(entry) in capfd.readouterr().err
     other = elsewhere(job, "other")
-    cached(other, maker(other, "never")[0], script="script.py")
+    cached(other, maker(other, "never")[0])
     assert content(other) == "afresh"
 
 
 def test_what_is_not_pinned_is_not_cached(job, tmp_path):
     make, calls = maker(job)
-    cached(job, make, script="script.py", pinned=False)
-    cached(job, make, script="script.py", pinned=False)
+    cached(job, make, pinned=False)
+    cached(job, make, pinned=False)
     assert len(calls) == 2 and not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_fails_nothing(job, tmp_path, capfd):
     (tmp_path / "cache").write_text("a file")
-    cached(job, maker(job)[0], script="script.py")
+    cached(job, maker(job)[0])
     assert content(job) == "made" and "not kept in the cache" in capfd.readouterr().err
 
 
@@ -186,7 +186,7 @@ def write_again_and_again(job, number, barrier, report):
         for turn in range(ROUNDS):
             own.params["turn"] = turn
             barrier.wait()
-            cached(own, maker(own, f"writer {number}, {turn}" * 1000)[0], script="script.py")
+            cached(own, maker(own, f"writer {number}, {turn}" * 1000)[0])
             content(own)
         report.put(None)
     except BaseException as error:
@@ -209,7 +209,7 @@ def test_concurrent_writers_do_not_mix_their_files(job, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == ROUNDS  # nothing unfinished is left
     for turn in range(ROUNDS):
         job.params["turn"] = turn
-        cached(job, maker(job, "never")[0], script="script.py")
+        cached(job, maker(job, "never")[0])
         assert content(job).startswith("writer ")
 
 

@@ -288,7 +288,7 @@ def launcher(monkeypatch, code):
 
 def test_an_error_that_nobody_foresaw_is_in_the_log(monkeypatch, arguments, tmp_path):
     launcher(monkeypatch, "import sys; print('Traceback of it'); sys.exit(3)")
-    message = r"^training in 2 processes failed \(accelerate launch: exit code 3\); what happened"
+    message = r"^training in 2 processes failed \(accelerate launch: exit code 3\); the rule's log"
     with open(tmp_path / "log", "w") as log, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", log)
         with pytest.raises(RuntimeError, match=message):
@@ -332,11 +332,11 @@ def test_only_makers_of_the_library_are_started(tmp_path, maker):
         """Stand in for what has this name."""
 
     function.__module__, function.__qualname__ = module, name
-    with pytest.raises(ValueError, match=f"{maker} is no maker of emopress"):
+    with pytest.raises(ValueError, match=f"{maker} is not a maker of emopress"):
         launched(function, {}, processes=2, threads=2)
     order = {"maker": maker, "arguments": {}, "threads": 1}
     (tmp_path / processes.ORDER).write_text(json.dumps(order))
-    with pytest.raises(ValueError, match=f"{maker} is no maker of emopress"):
+    with pytest.raises(ValueError, match=f"{maker} is not a maker of emopress"):
         ordered(tmp_path)
 
 
@@ -350,5 +350,5 @@ def test_arguments_arrive_as_they_were(tmp_path, arguments):
     text = json.dumps({**order, "arguments": unwatched}, default=processes._written)
     (tmp_path / processes.ORDER).write_text(text, "utf-8")
     assert ordered(tmp_path)[1] == unwatched
-    with pytest.raises(TypeError, match="no argument of a training run"):
+    with pytest.raises(TypeError, match="cannot be an argument of a training run"):
         json.dumps({"device": torch.device("cpu")}, default=processes._written)

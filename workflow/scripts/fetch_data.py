@@ -28,7 +28,6 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         cached(
             snakemake,
             make,
-            script=__file__,
             facts=origins(mirrors),
             pinned=is_pinned(source),
         )

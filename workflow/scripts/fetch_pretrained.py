@@ -17,7 +17,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         fetch(params.mirrored_as, dict(params.source), mirrors=mirrors, dest=dest)
 
     with job(snakemake):
-        cached(snakemake, make, script=__file__, pinned=is_pinned(dict(params.source), mirrors))
+        cached(snakemake, make, pinned=is_pinned(dict(params.source), mirrors))
 
 
 if __name__ == "__main__":

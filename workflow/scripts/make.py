@@ -5,7 +5,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     """Hand the job on."""
     from emopress.jobs.makers import make
 
-    make(snakemake, script=__file__)
+    make(snakemake)
 
 
 if __name__ == "__main__":

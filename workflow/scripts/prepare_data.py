@@ -20,7 +20,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         )
 
     with job(snakemake):
-        cached(snakemake, make, script=__file__)
+        cached(snakemake, make)
 
 
 if __name__ == "__main__":

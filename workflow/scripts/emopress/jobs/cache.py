@@ -46,16 +46,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def key_of(snakemake: Any, script: Path, threads: int, facts: dict[str, Any]) -> str:
+def key_of(snakemake: Any, threads: int, facts: dict[str, Any]) -> str:
     """Return a hash of all that a job's outputs depend on.
 
-    Script, library code and inputs by their content, not their path (a manifest's content stands for
-    the files beside it), all params and wildcards, `threads`, Python and LIBRARIES, and `facts`.
+    Code (of the stamp, `jobs.code`) and inputs by their content, not their path (a manifest's content
+    stands for the files beside it), all params and wildcards, `threads`, Python and LIBRARIES, and `facts`.
     """
     content = {
         "format": FORMAT,
         "rule": snakemake.rule,
-        "script": sha256_of(script),
         "code": code_hash(snakemake.input.code),
         "inputs": {
             name: [sha256_of(path) for path in ([paths] if isinstance(paths, str) else paths)]
@@ -77,7 +76,6 @@ def cached(
     snakemake: Any,
     make: Callable[[], None],
     *,
-    script: str,
     threads: int = 1,
     facts: dict[str, Any] | None = None,
     pinned: bool = True,
@@ -86,14 +84,14 @@ def cached(
 
     An output that is a manifest stands for its folder. `facts` is what shapes the outputs beside
     what the job declares; where not all of that is known (not `pinned`) the cache is not used. What
-    comes from the cache is checked by its hashes; a damaged entry is told, thrown away and made again.
-    A cache that cannot be written is told, and fails no job.
+    comes from the cache is checked by its hashes; a damaged entry is discarded and made again, with a
+    warning. A cache that cannot be written gives a warning, and fails no job.
     """
     root = snakemake.params.context.cache
     if not root or not pinned:
         make()
         return
-    entry = Path(root) / f"{snakemake.rule}-{key_of(snakemake, Path(script), threads, facts or {})}"
+    entry = Path(root) / f"{snakemake.rule}-{key_of(snakemake, threads, facts or {})}"
     artifacts = _artifacts(snakemake.output)
     if entry.is_dir():
         try:
@@ -131,12 +129,12 @@ def _artifacts(output: Any) -> dict[str, Path]:
 def _check(entry: Path) -> None:
     """Raise UserError unless an entry holds the files that it was stored with, and these are sound."""
     table = read_json(entry / ENTRY)
-    found = {name: facts for name, facts in file_table(entry).items() if name != ENTRY}
-    if found != table:
-        known = table if isinstance(table, dict) else {}
-        names = sorted({*found, *known})
-        wrong = next(name for name in names if found.get(name) != known.get(name))
-        raise UserError(f"{entry / wrong}: not what was stored")
+    files = {name: facts for name, facts in file_table(entry).items() if name != ENTRY}
+    if files != table:
+        stored = table if isinstance(table, dict) else {}
+        names = sorted({*files, *stored})
+        changed = next(name for name in names if files.get(name) != stored.get(name))
+        raise UserError(f"{entry / changed}: not what was stored")
 
 
 def _fetch(stored: Path, place: Path) -> None:

@@ -1,8 +1,7 @@
 """The hashes of what rules made, kept in results/checksums/, so that damage is found and never read.
 
-Each declared output has a file of its own there, which a job writes after its success: no two jobs ever
-write the same one. They are in the format of `sha256sum`; the hashes of the files beside a manifest
-stand in the manifest.
+There is one file for each declared output, which a job writes after its success: no two jobs ever write
+the same one. They have the format of `sha256sum`. The manifest itself has the hashes of the files beside it.
 """
 
 import fcntl
@@ -35,7 +34,7 @@ LOCKS_HELD: list[
     int
 ] = []  # file descriptors, for processes that write for this one and may outlive it
 STATE = "unfinished-training"  # beside a checkpoint's folder
-# Manifest -> where in it the table of the files beside it stands.
+# Manifest -> its key for the table of the files beside it; None: it is that table.
 TABLES = {
     "checkpoint.json": "files",
     "bundle.json": "files",
@@ -46,7 +45,7 @@ TABLES = {
 
 
 def table_of(manifest: Path) -> dict[str, Any]:
-    """Return the table (`artifact.is_table`) of all files beside a manifest; UserError if it holds none.
+    """Return the table (`artifact.is_table`) of all files beside a manifest; UserError if it has none.
 
     A bundle's provenance is among them, though prediction does without it.
     """
@@ -75,7 +74,7 @@ def record(path: Path, results: Path = RESULTS) -> None:
 
 
 def recorded(path: Path, results: Path = RESULTS) -> str | None:
-    """Return the hash that is kept of a file; None where none is. UserError if the record is damaged."""
+    """Return the recorded hash of a file, None if there is no record. UserError if the record is damaged."""
     place = record_of(path, results)
     try:
         words = place.read_text(encoding="utf-8", errors="replace").split()
@@ -91,10 +90,10 @@ def check_recorded(path: Path, results: Path = RESULTS) -> None:
     expected = recorded(path, results)
     if expected is None or not path.is_file():
         return
-    found = sha256_of(path)
-    if found != expected:
+    actual = sha256_of(path)
+    if actual != expected:
         raise UserError(
-            f"{path}: damaged (expected sha256 {expected}, found {found}); `emopress verify {results}` "
+            f"{path}: damaged (expected sha256 {expected}, found {actual}); `emopress verify {results}` "
             "lists all damage, and with --remove has the next run of the workflow rebuild it"
         )
 
@@ -125,8 +124,9 @@ def only_maker(output: Path) -> Iterator[None]:
 
 
 def _below(folder: Path, paths: Iterable[Any]) -> list[Path]:
-    found = (Path(os.path.normpath(str(path))) for path in paths)
-    return [path for path in found if path.is_relative_to(folder)]
+    """Return those of some paths that are below a folder."""
+    normal = (Path(os.path.normpath(str(path))) for path in paths)
+    return [path for path in normal if path.is_relative_to(folder)]
 
 
 def _not_younger(inputs: Iterable[Any], made: list[Path]) -> None:

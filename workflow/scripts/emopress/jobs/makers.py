@@ -19,8 +19,8 @@ ABOUT_THE_JOB = ("cached", "context", "maker")  # params that no maker takes
 def maker_of(name: str) -> Callable[..., None]:
     """Return the function that "module:function" names."""
     module, _, function = name.partition(":")
-    found: Callable[..., None] = getattr(import_module(module), function)
-    return found
+    maker: Callable[..., None] = getattr(import_module(module), function)
+    return maker
 
 
 def _artifact(paths: Any) -> Any:
@@ -61,7 +61,7 @@ def arguments_of(
     return given | {name: value for name, value in offered.items() if name in parameters}
 
 
-def make(snakemake: Any, script: str) -> None:
+def make(snakemake: Any) -> None:
     """Make the output of a job: from the shared cache where its rule says so, else by its maker."""
     with job(snakemake) as threads:
         trains = "device" in snakemake.params.keys()  # noqa: SIM118
@@ -81,6 +81,6 @@ def make(snakemake: Any, script: str) -> None:
 
         if snakemake.params.cached:
             facts = {"processes": processes} if processes > 1 else None
-            cached(snakemake, make_it, script=script, threads=threads, facts=facts)
+            cached(snakemake, make_it, threads=threads, facts=facts)
         else:
             make_it()

@@ -34,10 +34,7 @@ from emopress.train.run import TrainingRun, unwatched
 PACKAGE = "emopress"  # whose makers may be started so
 WORKER = "emopress.jobs.processes"
 LOCK, ORDER, SETTINGS, ERROR = "job.lock", "order.json", "accelerate.json", "error-{rank}.json"
-PATH, RUN = (
-    "path/",
-    "run/",
-)  # the keys of a path and a training run in ORDER; no name in a config has a slash
+PATH, RUN = "path/", "run/"  # the keys of these in ORDER; no name in a config has a slash
 # What would change the launcher's ways, or those of the processes: torchrun's and accelerate's variables.
 FOREIGN = ("ACCELERATE_", "PET_", "TORCHELASTIC_", "MASTER_")
 FOREIGN_NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK")
@@ -85,7 +82,7 @@ def launched(
     if code:
         raise RuntimeError(
             f"training in {processes} processes failed (accelerate launch: exit code {code}); "
-            "what happened stands in the rule's log"
+            "the rule's log says what happened"
         )
 
 
@@ -93,7 +90,7 @@ def _check(maker: str) -> None:
     """Raise ValueError unless this names a function of one of the library's modules."""
     module, _, name = maker.partition(":")
     if module.split(".")[0] != PACKAGE or not name.isidentifier():
-        raise ValueError(f"{maker} is no maker of {PACKAGE}")
+        raise ValueError(f"{maker} is not a maker of {PACKAGE}")
 
 
 def _written(value: Any) -> dict[str, Any]:
@@ -102,7 +99,7 @@ def _written(value: Any) -> dict[str, Any]:
         watch = asdict(value.watch) if isinstance(value.watch, LogWatch) else None
         return {RUN: {"folder": value.folder, "code": value.code, "watch": watch}}
     if not isinstance(value, Path):
-        raise TypeError(f"{value!r} is no argument of a training run")
+        raise TypeError(f"{value!r} cannot be an argument of a training run")
     return {PATH: str(value)}
 
 
@@ -125,7 +122,7 @@ def _settings(processes: int) -> dict[str, Any]:
         "num_machines": 1,
         "gpu_ids": "all",
         "main_process_port": 0,  # a free one
-        "mixed_precision": "no",  # the loop has autocast of its own
+        "mixed_precision": "no",  # the training loop does this itself
     }
 
 
@@ -137,14 +134,14 @@ def _command(folder: Path) -> list[str]:
 
 def _environment(threads: int) -> dict[str, str]:
     """Return the environment of the processes: this library, and nothing of the working folder, is imported."""
-    own = {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(FOREIGN) and name not in FOREIGN_NAMES
     }
     library = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     return {
-        **own,
+        **kept,
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "PYTHONPATH": os.pathsep.join(filter(None, library)),
         "PYTHONSAFEPATH": "1",
@@ -222,7 +219,7 @@ def main(folder: Path) -> int:
 
 
 def _join(device: str, threads: int) -> None:
-    """Enter the group of the processes, with a GPU of this one's own unless `device` is the CPU."""
+    """Enter the group of the processes, with one GPU for each process unless `device` is the CPU."""
     import torch
     from torch import distributed
 

@@ -9,12 +9,12 @@ from emopress.artifact import PROVENANCE, damages, remove_folder, sha256_of
 from emopress.errors import UserError
 from emopress.jobs.ledger import CHECKSUMS, STATE, SUFFIX, TABLES, record_of, recorded, table_of
 
-ABOUT_JOBS = {"logs", "benchmarks"}
+ABOUT_JOBS = {"logs", "benchmarks", CHECKSUMS}  # folders of what no job reads
 
 
 @dataclass
 class Verdict:
-    """What was found: files with a sound hash, files without any, and (file, what is wrong) of others."""
+    """How many files have the recorded hash, which have no record, and (file, what is wrong) of all others."""
 
     checked: int = 0
     unrecorded: list[Path] = field(default_factory=list)
@@ -26,7 +26,7 @@ def _files(results: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(results):
         inner = Path(folder).relative_to(results)
         hidden = {name for name in folders if name.startswith(".")}
-        skipped = {*ABOUT_JOBS, CHECKSUMS} if inner == Path() else set()
+        skipped = ABOUT_JOBS if inner == Path() else set()
         folders[:] = sorted(set(folders) - hidden - skipped)
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
@@ -34,16 +34,16 @@ def _files(results: Path) -> Iterator[Path]:
 def verify(results: Path) -> Verdict:
     """Compare every file below `results` with what is recorded of it. UserError if it is no folder."""
     if not results.is_dir():
-        found = "a file" if results.exists() else "no such folder"
-        raise UserError(f"{results}: {found}; expected the results folder of a study")
+        problem = "a file" if results.exists() else "no such folder"
+        raise UserError(f"{results}: {problem}; expected the results folder of a study")
     verdict, known = Verdict(), set[Path]()
 
     def judge(path: Path, expected: str) -> None:
         known.add(path)
         if not path.is_file():
             verdict.damaged.append((path, "missing"))
-        elif (found := sha256_of(path)) != expected:
-            verdict.damaged.append((path, f"damaged (expected sha256 {expected}, found {found})"))
+        elif (actual := sha256_of(path)) != expected:
+            verdict.damaged.append((path, f"damaged (expected sha256 {expected}, found {actual})"))
         else:
             verdict.checked += 1
 
@@ -79,7 +79,7 @@ def remove(results: Path, damaged: list[tuple[Path, str]]) -> dict[Path, Path | 
     """Remove the artifacts that damaged files belong to, whole folders with their manifest, and their records.
 
     Returns what was removed -> the file to ask the workflow for, which makes it again; None where the
-    workflow does so by itself (an unfinished training begins anew).
+    workflow does so by itself (an unfinished training run starts again).
     """
     gone: dict[Path, Path | None] = {}
     for path, _ in damaged:
