@@ -149,7 +149,9 @@ class FaultStudy:
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.results.rglob("*"))
             if path.is_file()
-            and not (name := path.relative_to(self.results).as_posix()).startswith("logs/")
+            and not (name := path.relative_to(self.results).as_posix()).startswith(
+                ("logs/", "benchmarks/")
+            )
         }
 
 

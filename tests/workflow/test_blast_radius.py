@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_the_rooms_in_the_stamp_of_each_rule(plan, study, tmp_path):
             assert not rule.output or rule.name == "rulegraph"
             continue
         stamp = rule.input.code
-        stamp = stamp({"variant": "tiny"}) if callable(stamp) else stamp
+        stamp = stamp(SimpleNamespace(variant="tiny")) if callable(stamp) else stamp
         modules = [line.split()[1] for line in (tmp_path / stamp).read_text("utf-8").splitlines()]
         held[rule.name] = {name.split("/")[1] for name in modules if name.count("/") > 1}
         if any(name.endswith(CHECKPOINT) for name in rule.output):
