@@ -144,7 +144,7 @@ class FaultStudy:
         shutil.rmtree(self.folder / ".snakemake" / "locks", ignore_errors=True)
 
     def hashes(self):
-        """Return file below results/ -> sha256, for all that is not a log."""
+        """Return file below results/ -> sha256, for all that does not tell of jobs."""
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.results.rglob("*"))
