@@ -17,12 +17,13 @@ from emopress.errors import UserError
 from emopress.measure.exact import FEW_IN_CELL
 from emopress.report.figures import fonts
 from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure, times
+from emopress.report.figures.costs import highlighted, pareto_figure
 from emopress.report.figures.curves import points_of, training_figure
 from emopress.report.figures.draw import dataset_figures, drawing_of, save, write_figures
+from emopress.report.figures.fitting import fitted, paragraph, plain, shortened, width, wrapped
 from emopress.report.figures.looks import BLUE, line_look
 from emopress.report.figures.matrices import DEEP, confusion_figure
 from emopress.report.figures.names import SPEC, figure_files, figure_names
-from emopress.report.figures.pareto import highlighted, pareto_figure
 from emopress.report.figures.parts import log_ticks, page
 from emopress.report.figures.placement import spread, within
 from emopress.report.figures.reliability import reliability_figure
@@ -34,7 +35,6 @@ from emopress.report.figures.techniques import (
     score_step,
     techniques_figure,
 )
-from emopress.report.figures.text import fitted, paragraph, plain, shortened, width, wrapped
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 PASSES = {

@@ -7,10 +7,10 @@ import pytest
 from emopress.measure.deciding import Judge
 from emopress.measure.details import last_sorts, prunes_single_weights
 from emopress.measure.results import rows_of as rows_of_summary
+from emopress.report.figures.costs import pareto_figure
 from emopress.report.figures.draw import drawing_of
+from emopress.report.figures.fitting import width
 from emopress.report.figures.looks import SORTS, looks_of
-from emopress.report.figures.pareto import pareto_figure
-from emopress.report.figures.text import width
 from emopress.report.tables import scores as sections
 from emopress.report.tables.passes import facts, findings_table, searches_table
 from emopress.report.tables.ranges import bars, ranges_table

@@ -7,6 +7,7 @@ import pandas as pd
 
 from emopress.measure.deciding import judge_of
 from emopress.measure.results import speedup_claimed
+from emopress.report.figures.fitting import fitted, widest
 from emopress.report.figures.looks import BLUE, INK, MUTED, ORANGE, PALE, SMALL, WHITE, Spec
 from emopress.report.figures.parts import (
     LEFT,
@@ -21,7 +22,6 @@ from emopress.report.figures.parts import (
     pixels,
     texts,
 )
-from emopress.report.figures.text import fitted, widest
 
 ROW, GAP, HEAD = 20, 10, 30  # pixels: a bar, between variants of two bars, the heading of a group
 NAMES = 300  # pixels that the names may take

@@ -13,8 +13,9 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
 from emopress.measure.results import recipe_order
+from emopress.report.figures.costs import highlighted
+from emopress.report.figures.fitting import wrapped
 from emopress.report.figures.looks import REST, SMALL, Spec, line_look
-from emopress.report.figures.pareto import highlighted
 from emopress.report.figures.parts import (
     WIDTH,
     axis,
@@ -28,7 +29,6 @@ from emopress.report.figures.parts import (
     texts,
 )
 from emopress.report.figures.placement import spread, within
-from emopress.report.figures.text import wrapped
 
 NAMED = 9  # variants that are coloured and named
 ROOM = 200  # pixels for the names right of the plot

@@ -15,12 +15,12 @@ from emopress.measure.details import last_sorts, test_texts
 from emopress.measure.results import check_details, checked_summary, rows_of
 from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure
 from emopress.report.figures.bits import bits_figure, cross_entropy_figure
+from emopress.report.figures.costs import pareto_figure
 from emopress.report.figures.curves import noise_figure, training_figure
 from emopress.report.figures.fonts import fonts_for
 from emopress.report.figures.looks import Spec
 from emopress.report.figures.matrices import confusion_figure
 from emopress.report.figures.names import SPEC, figure_files
-from emopress.report.figures.pareto import pareto_figure
 from emopress.report.figures.reliability import reliability_figure
 from emopress.report.figures.svg import finished
 from emopress.report.figures.techniques import techniques_figure

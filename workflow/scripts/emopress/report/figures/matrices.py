@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from emopress.measure.results import recipe_order
+from emopress.report.figures.costs import highlighted
+from emopress.report.figures.fitting import fitted, widest
 from emopress.report.figures.looks import BLUE, INK, MUTED, SIZE, SMALL, Spec
-from emopress.report.figures.pareto import highlighted
 from emopress.report.figures.parts import LEFT, WIDTH, mark, named, page, panels, pixels, texts
-from emopress.report.figures.text import fitted, widest
 
 CELL, MANY_CELL, SMALL_CELL = 34, 29, 19  # pixels
 FEW = 12  # labels; of more the cells are small, and only some variants are drawn

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Any
 
+from emopress.report.figures.fitting import fitted, paragraph, plain, widest, wrapped
 from emopress.report.figures.fonts import BASE
 from emopress.report.figures.looks import (
     HEAD,
@@ -15,7 +16,6 @@ from emopress.report.figures.looks import (
     Spec,
     config,
 )
-from emopress.report.figures.text import fitted, paragraph, plain, widest, wrapped
 
 LEFT = 54  # pixels left of a plot, for its axis
 WIDTH = 640  # pixels of a plot; with its axis 700, so that 12 pixels are 10 where the figure is 600 wide

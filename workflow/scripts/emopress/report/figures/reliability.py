@@ -7,8 +7,8 @@ import pandas as pd
 
 from emopress.measure.deciding import judge_of
 from emopress.measure.exact import FEW_IN_CELL
+from emopress.report.figures.costs import highlighted
 from emopress.report.figures.looks import AXIS, BLUE, MUTED, PALE, SMALL, WHITE, Spec
-from emopress.report.figures.pareto import highlighted
 from emopress.report.figures.parts import axis, given, mark, named, page, panels, texts
 
 PANELS, COLUMNS = 9, 3

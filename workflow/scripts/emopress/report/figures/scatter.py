@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emopress.report.figures.fitting import fitted, width
 from emopress.report.figures.looks import AXIS, SMALL, Spec
 from emopress.report.figures.parts import (
     NUMBER,
@@ -21,7 +22,6 @@ from emopress.report.figures.parts import (
     texts,
 )
 from emopress.report.figures.placement import place_labels
-from emopress.report.figures.text import fitted, width
 
 GAP = 11.0  # pixels, a little more than a marker's radius
 MARKER = 130  # square pixels

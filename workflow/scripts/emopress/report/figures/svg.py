@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from emopress.report.figures.fitting import width
 from emopress.report.figures.fonts import outline, runs_of
-from emopress.report.figures.text import width
 
 SVG = "http://www.w3.org/2000/svg"
 TEXT, SPAN, G, PATH = (f"{{{SVG}}}{tag}" for tag in ("text", "tspan", "g", "path"))

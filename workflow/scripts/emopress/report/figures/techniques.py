@@ -9,10 +9,10 @@ import pandas as pd
 
 from emopress.measure.deciding import judge_of
 from emopress.report.figures.bars import times
+from emopress.report.figures.fitting import fitted
 from emopress.report.figures.looks import MUTED, SHAPES, SIZE, SMALL, Spec, looks_of, path_of
 from emopress.report.figures.matrices import cells
 from emopress.report.figures.parts import dots, filled, page, pixels, rows, texts
-from emopress.report.figures.text import fitted
 
 MEASURES = 6
 SCORE_STEPS = (10.0, 20.0, 40.0, 100.0)  # points of a score from the darkest cell to an empty one

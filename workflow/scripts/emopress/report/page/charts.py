@@ -6,9 +6,9 @@ from typing import Any
 from emopress.measure.deciding import METRICS, Metric
 from emopress.passes import Look
 from emopress.report.figures import looks
+from emopress.report.figures.costs import COSTS
 from emopress.report.figures.curves import lines
 from emopress.report.figures.looks import DASHES, LINES, Spec, in_the_dark, line_look, path_of
-from emopress.report.figures.pareto import COSTS
 from emopress.report.figures.parts import at
 from emopress.report.figures.reliability import diagonal
 from emopress.report.figures.scatter import front, scatter
