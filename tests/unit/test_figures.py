@@ -701,6 +701,20 @@ def test_a_font_is_looked_for_where_it_was_installed_since(monkeypatch, tmp_path
     assert fonts.fonts_for(["কি"], "x") == {"BENGALI": tmp_path / "deep" / file.name}
 
 
+@has_bengali
+def test_a_font_without_rules_for_a_script_does_not_count(monkeypatch):
+    file = fonts.fonts_for(["কি"], "x")["BENGALI"]
+    face = fonts._face(file)
+    assert "Beng" in fonts._scripts_with_rules(face) and "Arab" not in fonts._scripts_with_rules(
+        face
+    )
+    monkeypatch.setattr(fonts, "_scripts_with_rules", lambda face: {"Latn"})
+    draws = fonts._draws.__wrapped__
+    assert draws(file, "BENGALI", frozenset(map(ord, "কখ")))  # beside each other as they are alone
+    assert not draws(file, "BENGALI", frozenset(map(ord, "কি")))
+    assert not draws(file, "ARABIC", frozenset(map(ord, "ক")))
+
+
 def test_a_file_that_is_no_font_draws_nothing(tmp_path):
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     assert not fonts._draws(tmp_path / "broken.ttf", "BENGALI", frozenset({0x995}))

@@ -21,22 +21,6 @@ FOLDERS = (
     "/System/Library/Fonts",
 )
 PREFERRED = ("NotoSans", "NotoSerif", "Lohit", "")  # files that start so come first
-# Scripts whose letters change shape beside each other: the OpenType tags of a font that can do it.
-SHAPED = {
-    "ARABIC": {"arab"},
-    "BENGALI": {"bng2", "beng"},
-    "DEVANAGARI": {"dev2", "deva"},
-    "GUJARATI": {"gjr2", "gujr"},
-    "GURMUKHI": {"gur2", "guru"},
-    "KANNADA": {"knd2", "knda"},
-    "KHMER": {"khmr"},
-    "MALAYALAM": {"mlm2", "mlym"},
-    "MYANMAR": {"mym2", "mymr"},
-    "ORIYA": {"ory2", "orya"},
-    "SINHALA": {"sinh"},
-    "TAMIL": {"tml2", "taml"},
-    "TELUGU": {"tel2", "telu"},
-}
 PACKAGES = {  # Debian's and Ubuntu's names
     "BENGALI": "fonts-noto-core or fonts-beng",
     **dict.fromkeys(("CJK", "HANGUL", "HIRAGANA", "KATAKANA"), "fonts-noto-cjk"),
@@ -47,7 +31,7 @@ JOINERS = "\u200c\u200d"
 def fonts_for(texts: Iterable[str], where: str) -> dict[str, Path]:
     """Return script -> font file for the letters that the base font lacks; none where it has all.
 
-    A script whose letters are shaped gets a font with rules for it. Where no installed font has a
+    Letters that change shape beside each other get a font with rules for it. Where no installed font has a
     script's letters, a UserError names `where` the text is from, the script and what to install.
     Signs that are no letters, pictographs say, are let through: they show as a box.
     """
@@ -164,8 +148,17 @@ def _face(file: Path) -> harfbuzz.Face:
 
 @cache
 def _draws(file: Path, script: str, letters: frozenset[int]) -> bool:
-    """Say whether a font has all letters, and rules to shape them where the script needs it."""
+    """Say whether a font has all letters and, where they change shape beside each other, rules for it."""
     face = harfbuzz.Face(harfbuzz.Blob.from_file_path(str(file)))
     if not letters <= set(face.unicodes):  # a file that is no font has none
         return False
-    return script not in SHAPED or bool(SHAPED[script] & set(face.get_table_script_tags("GSUB")))
+    shaped = script == "ARABIC" or any(unicodedata.category(chr(c))[0] == "M" for c in letters)
+    buffer = harfbuzz.Buffer()
+    buffer.add_str("".join(map(chr, sorted(letters))))
+    buffer.guess_segment_properties()
+    return not shaped or buffer.script in _scripts_with_rules(face)
+
+
+def _scripts_with_rules(face: harfbuzz.Face) -> set[str]:
+    tags = [*face.get_table_script_tags("GSUB"), *face.get_table_script_tags("GPOS")]
+    return {harfbuzz.ot_tag_to_script(tag) for tag in tags}
