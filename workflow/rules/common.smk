@@ -6,6 +6,17 @@ from emopress import recipe
 from emopress.jobs import code as closure
 from emopress.runtime.load import RUNTIMES as BUNDLE_RUNTIMES
 from emopress.study.memory_plan import prediction_mb, training_mb
+from emopress.study.places import (
+    bundle_of,
+    checkpoint_of,
+    cross_entropy_of,
+    cut_of,
+    logits_of,
+    predictions_of,
+    pretrained_inputs,
+    timed,
+    vectors_inputs,
+)
 
 
 def context_of(wildcards, resources):
@@ -92,30 +103,6 @@ wildcard_constraints:
     variant=rf"({any_of(STUDY.models)})(\+({any_of(STUDY.passes)}))*",
 
 
-def checkpoint_of(dataset, variant, seed):
-    return f"results/{dataset}/{variant}/seed{seed}/checkpoint/checkpoint.json"
-
-
-def bundle_of(dataset, variant, seed):
-    return f"results/{dataset}/{variant}/seed{seed}/bundle/bundle.json"
-
-
-def predictions_of(dataset, variant, seed):
-    return f"results/{dataset}/{variant}/seed{seed}/predictions.parquet"
-
-
-def cut_of(dataset, variant, seed):
-    return f"results/{dataset}/{variant}/seed{seed}/cut.json"
-
-
-def cross_entropy_of(dataset, variant, seed):
-    return f"results/{dataset}/{variant}/seed{seed}/cross-entropy.json"
-
-
-def logits_of(dataset, variant, seed):
-    return f"results/{dataset}/{variant}/seed{seed}/logits/train.safetensors"
-
-
 def legal_parent(wildcards):
     """Return the parent of what a pass makes; one line if it was asked for by path and cannot be made."""
     variant = f"{wildcards.parent}+{wildcards.step}"
@@ -145,37 +132,6 @@ def prediction_device(wildcards):
     return STUDY.device if STUDY.is_large(wildcards.variant) else "cpu"
 
 
-def pretrained_inputs(model):
-    """Return the fetched folders (their manifests) that building a transformer or LSTM needs."""
-    entry, inputs = STUDY.models[model], {}
-    tokenizer = entry.get("tokenizer", {})
-    if "hub" in entry or "from_mirror" in entry:
-        inputs["pretrained"] = f"results/models/{model}/pretrained.json"
-    if "model" in tokenizer:
-        inputs["pretrained_tokenizer"] = (
-            f"results/models/{tokenizer['model']}/pretrained.json"
-        )
-    elif "hub" in tokenizer or "from_mirror" in tokenizer:
-        inputs["pretrained_tokenizer"] = f"results/tokenizers/{model}/pretrained.json"
-    return inputs
-
-
-def vectors_inputs(model):
-    """Return the fetched file of vectors (its manifest) of a dense model that starts from one."""
-    vectors = STUDY.models[model]["vectors"]
-    if "file" not in vectors:
-        return {}
-    return {"vectors": f"results/vectors/{vectors['file']}/manifest.json"}
-
-
 def judge_params(dataset):
     """Return what decides between the variants of a data set: its task and the metric's key."""
     return [STUDY.judges[dataset].task, STUDY.judges[dataset].key]
-
-
-def step_of(name):
-    """Return a model's or pass's config entry with its name, as recipes record it."""
-    return {
-        "name": name,
-        **recipe.recorded(STUDY.models.get(name) or STUDY.passes[name]),
-    }

@@ -1,86 +1,30 @@
 # Download -> verify sha256 -> split and normalise -> data card; pretrained checkpoints, tokenizers, word vectors.
 
-from emopress.data.formats import KEYS
 from emopress.data.labels import file_labels
-from emopress.data.pretrained import check_source, mirrored_files
-from emopress.data.sources import WORD_VECTORS, check_places, data_set, with_hashes
-
-# Said of the texts, not done to them.
-DESCRIBED = ("title", "demo", "licence", "licence_url", "citation")
+from emopress.data.sources import WORD_VECTORS, data_set
+from emopress.study import fetching
 
 
-def keys_of(dataset, keys, without=False):
-    """Return these keys of a data set's entry, or all but these."""
-    entry = STUDY.datasets[dataset]
-    return {key: value for key, value in entry.items() if (key in keys) != without}
+def data_entry(wildcards):
+    return STUDY.datasets[wildcards.dataset]
 
 
-def source_without(dataset, keys):
-    """Return where a data set's files come from, each without these keys."""
-    source = STUDY.datasets[dataset]["source"]
-    files = [
-        {key: value for key, value in file.items() if key not in keys}
-        for file in source["files"]
-    ]
-    return {**source, "files": files}
-
-
-def fetched(dataset):
-    """Return where a data set's files come from, and nothing of how they are read."""
-    return source_without(dataset, KEYS)
-
-
-def prepared(dataset):
-    """Return what shapes a data set's tables; what the files hold, an input says."""
-    entry = keys_of(dataset, DESCRIBED, without=True)
-    return {**entry, "source": source_without(dataset, ("sha256",))}
-
-
-def local_files(wildcards):
-    """Return the files of a data set that lie in this repository."""
-    files = STUDY.datasets[wildcards.dataset]["source"]["files"]
-    return [here(file["path"]) for file in files if "path" in file]
-
-
-def hashed(owner, source, dest):
-    """Return a source with the hashes of its local files, whose times may lie.
-
-    One line if a file is in no mirror, or nowhere at all: a dry run tells it.
-    """
+def in_one_line(look_up, *arguments, dest, **more):
+    """Return what a function of `fetching` looks up in the mirrors; a dry run tells its error, in one line."""
     try:
-        check_places(owner, source, mirrors=CONTEXT.mirror_paths, dest=Path(dest))
-        return with_hashes(
-            owner, source, mirrors=CONTEXT.mirror_paths, root=ROOT, dest=Path(dest)
+        return look_up(
+            *arguments, mirrors=CONTEXT.mirror_paths, dest=Path(dest), **more
         )
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
 
-def hub_of(kind, entry, name, dest):
-    """Return what identifies a published checkpoint or tokenizer: repo and revision on the hub, and hashes.
-
-    One line if it is in no mirror, or nowhere at all: a dry run tells it.
-    """
-    found = {"sha256": entry["sha256"]} if "sha256" in entry else {}
-    if "hub" in entry:
-        found |= {"repo": entry["hub"], "revision": entry.get("revision", "main")}
-    try:
-        check_source(kind, name, found, mirrors=CONTEXT.mirror_paths, dest=Path(dest))
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-    files = mirrored_files(
-        kind,
-        name,
-        mirrors=CONTEXT.mirror_paths,
-        dest=Path(dest),
-        stated=entry.get("sha256"),
-    )
-    return found | ({"mirrored": files} if files else {})
-
-
 rule fetch_data:
     input:
-        local=ancient(local_files),  # its hash is among the params
+        # their hashes are among the params
+        local=ancient(
+            lambda wildcards: map(here, fetching.local_files(data_entry(wildcards)))
+        ),
         code=code_of("fetch_data.py"),
     output:
         manifest="results/data/{dataset}/raw/manifest.json",
@@ -96,13 +40,15 @@ rule fetch_data:
         runtime=120,
     params:
         context=context_of,
-        source=lambda wildcards: hashed(
+        source=lambda wildcards: in_one_line(
+            fetching.hashed,
             data_set(wildcards.dataset),
-            fetched(wildcards.dataset),
-            f"results/data/{wildcards.dataset}/raw",
+            fetching.data_source(data_entry(wildcards)),
+            root=ROOT,
+            dest=f"results/data/{wildcards.dataset}/raw",
         ),
-        labels=lambda wildcards: file_labels(STUDY.datasets[wildcards.dataset]),
-        separator=lambda wildcards: STUDY.datasets[wildcards.dataset]["columns"].get(
+        labels=lambda wildcards: file_labels(data_entry(wildcards)),
+        separator=lambda wildcards: data_entry(wildcards)["columns"].get(
             "separator", ","
         ),
     message:
@@ -131,7 +77,7 @@ rule prepare_data:
         runtime=60,
     params:
         context=context_of,
-        dataset=lambda wildcards: prepared(wildcards.dataset),
+        dataset=lambda wildcards: fetching.prepared(data_entry(wildcards)),
     message:
         "{wildcards.dataset}: split and normalise"
     script:
@@ -163,25 +109,14 @@ rule describe_data:
         context=context_of,
         maker="emopress.data.prepare:describe_dataset",
         cached=False,
-        described=lambda wildcards: keys_of(wildcards.dataset, DESCRIBED),
+        described=lambda wildcards: fetching.described(data_entry(wildcards)),
     message:
         "{wildcards.dataset}: data card"
     script:
         "../scripts/make.py"
 
 
-VECTOR_FILES = {  # models that share a file agree on its url and sha256
-    entry["vectors"]["file"]: {
-        "name": entry["vectors"]["file"],
-        **{
-            key: entry["vectors"][key]
-            for key in ("url", "sha256")
-            if key in entry["vectors"]
-        },
-    }
-    for entry in STUDY.models.values()
-    if "file" in entry.get("vectors", {})
-}
+VECTOR_FILES = fetching.vector_files(STUDY.models)
 
 
 rule fetch_vectors:
@@ -203,10 +138,12 @@ rule fetch_vectors:
         runtime=240,
     params:
         context=context_of,
-        file=lambda wildcards: hashed(
+        file=lambda wildcards: in_one_line(
+            fetching.hashed,
             WORD_VECTORS,
             {"files": [VECTOR_FILES[wildcards.file]]},
-            f"results/vectors/{wildcards.file}",
+            root=ROOT,
+            dest=f"results/vectors/{wildcards.file}",
         )["files"][0],
     message:
         "{wildcards.file}: fetch the word vectors"
@@ -214,13 +151,21 @@ rule fetch_vectors:
         "../scripts/fetch_vectors.py"
 
 
-def model_in_mirror(wildcards):
-    return STUDY.models[wildcards.model].get("mirrored_as", wildcards.model)
-
-
-def tokenizer_in_mirror(wildcards):
-    tokenizer = STUDY.models[wildcards.model]["tokenizer"]
-    return tokenizer.get("from_mirror", wildcards.model)
+def published(kind):
+    """Return the params of a rule that fetches published models, or tokenizers."""
+    return {
+        "kind": kind,
+        "mirrored_as": lambda wildcards: fetching.name_in_mirror(
+            kind, wildcards.model, STUDY.models[wildcards.model]
+        ),
+        "source": lambda wildcards: in_one_line(
+            fetching.published_source,
+            kind,
+            wildcards.model,
+            STUDY.models[wildcards.model],
+            dest=f"results/{kind}s/{wildcards.model}",
+        ),
+    }
 
 
 rule fetch_model:
@@ -241,15 +186,8 @@ rule fetch_model:
         mem_mb=memory(1000),
         runtime=240,
     params:
+        **published("model"),
         context=context_of,
-        kind="model",
-        source=lambda wildcards: hub_of(
-            "model",
-            STUDY.models[wildcards.model],
-            model_in_mirror(wildcards),
-            f"results/models/{wildcards.model}",
-        ),
-        mirrored_as=model_in_mirror,
     message:
         "{wildcards.model}: fetch the pretrained checkpoint"
     script:
@@ -266,14 +204,7 @@ use rule fetch_model as fetch_tokenizer with:
     wildcard_constraints:
         model=any_of(TRANSFORMERS + LSTMS),
     params:
+        **published("tokenizer"),
         context=context_of,
-        kind="tokenizer",
-        source=lambda wildcards: hub_of(
-            "tokenizer",
-            STUDY.models[wildcards.model]["tokenizer"],
-            tokenizer_in_mirror(wildcards),
-            f"results/tokenizers/{wildcards.model}",
-        ),
-        mirrored_as=tokenizer_in_mirror,
     message:
         "{wildcards.model}: fetch the tokenizer"

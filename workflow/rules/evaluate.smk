@@ -1,44 +1,6 @@
 # Predictions of every bundle, on noisy texts too; timing of all bundles of a data set in one exclusive job; statistics.
 
 
-def references_of(dataset):
-    """Return the transformers of a data set that others are compared with."""
-    found = {STUDY.reference(dataset, v) for v in STUDY.variants[dataset]}
-    return sorted(v for v in found & set(TRANSFORMERS) if not STUDY.is_large(v))
-
-
-def timed(dataset):
-    """Return (variant, seed, runtime, manifest) of all that a data set's timing job times.
-
-    Beside the bundles: the references in other engines, and one of them a second time ("twin"), whose
-    difference to itself is what the job cannot tell apart.
-    """
-    variants = STUDY.variants[dataset]
-    bundles = [
-        (v, seed, "bundle", bundle_of(dataset, v, seed))
-        for v in variants
-        for seed in STUDY.seeds
-    ]
-    eager = [
-        (v, seed, "pytorch", checkpoint_of(dataset, v, seed))
-        for v in references_of(dataset)
-        for seed in STUDY.seeds
-    ]
-    openvino = [
-        (v, seed, "openvino-reference", bundle_of(dataset, v, seed))
-        for v in references_of(dataset)
-        for seed in STUDY.seeds
-    ]
-    first, seed = STUDY.yardstick(dataset), STUDY.seeds[0]
-    twin = [(first, seed, "twin", bundle_of(dataset, first, seed))]
-    return (
-        bundles
-        + (eager if STUDY.timing.pytorch else [])
-        + (openvino if STUDY.timing.openvino else [])
-        + twin
-    )
-
-
 def evaluated(wildcards):
     """Return variant and seed of each bundle of a data set."""
     variants = STUDY.variants[wildcards.dataset]
@@ -128,7 +90,7 @@ ruleorder: predict_generative > predict
 
 rule time:
     input:
-        manifests=lambda wildcards: [entry[3] for entry in timed(wildcards.dataset)],
+        manifests=lambda wildcards: [one[3] for one in timed(STUDY, wildcards.dataset)],
         test="results/data/{dataset}/test.parquet",
         code=code_of("time_bundles.py"),
     output:
@@ -150,7 +112,7 @@ rule time:
     params:
         context=context_of,
         candidates=lambda wildcards: [
-            list(entry[:3]) for entry in timed(wildcards.dataset)
+            list(one[:3]) for one in timed(STUDY, wildcards.dataset)
         ],
         settings=STUDY.timing.plain(),
         cores=CONTEXT.cores,

@@ -26,9 +26,9 @@ def inputs_of(job, model, wildcards):
         elif name == "teacher_logits":
             inputs |= teacher_logits(wildcards)
         elif name == "pretrained" and model:
-            inputs |= pretrained_inputs(model)
+            inputs |= pretrained_inputs(STUDY, model)
         elif name == "vectors":
-            inputs |= vectors_inputs(model)
+            inputs |= vectors_inputs(STUDY, model)
     return inputs
 
 
@@ -45,29 +45,10 @@ def pass_inputs(job, reads, wildcards):
     return {name: parent} | inputs_of(job, step.get("student"), wildcards)
 
 
-def model_step(wildcards):
-    return step_of(wildcards.model)
-
-
-def pass_step(wildcards):
-    """Return a pass as recipes record it, with the model that a distillation builds.
-
-    How that model would be fine-tuned plays no part.
-    """
-    step = step_of(wildcards.step)
-    if "student" in step:
-        student = step_of(step["student"])
-        step["student_model"] = {k: v for k, v in student.items() if k != "train"}
-    return step
-
-
-def data_params(wildcards):
-    return STUDY.data_params(wildcards.dataset)
-
-
 def params_of(job):
     """Return the params of a job that are not its step's."""
-    optional = {"data": data_params, "device": STUDY.device}
+    data = lambda wildcards: STUDY.data_params(wildcards.dataset)
+    optional = {"data": data, "device": STUDY.device}
     taken = {name: optional[name] for name in optional if name in job.takes}
     return {"context": context_of, "maker": job.maker, "cached": job.cached, **taken}
 
@@ -77,8 +58,6 @@ def resources_of(job):
     cost, several = job.cost, job.cost.several_gpus
 
     def mb(wildcards):
-        if not several:
-            return cost.mem_mb
         variant = wildcards.get("model") or f"{wildcards.parent}+{wildcards.step}"
         return training_mb(
             STUDY, wildcards.dataset, variant, Path("results"), cost.mem_mb
@@ -91,15 +70,11 @@ def resources_of(job):
         return GPUS if several else GPU if cost.gpu else None
 
     return {
-        "mem_mb": memory(mb, PROCESSES if several else 1),
+        "mem_mb": memory(mb, PROCESSES) if several else memory(cost.mem_mb),
         "runtime": cost.runtime,
         "gpu": gpu,
         "nodes": NODES if several else None,
     }
-
-
-def threads_of(job):
-    return TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
 
 
 def message_of(job, what):
@@ -129,12 +104,12 @@ for family, row in FAMILIES.items():
             model=any_of(STUDY.model_names(family)),
         conda:
             f"../../envs/{job.environment}.yaml"
-        threads: threads_of(job)
+        threads: TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
         resources:
             **resources_of(job),
         params:
             **params_of(job),
-            step=model_step,
+            step=lambda wildcards: STUDY.step(wildcards.model),
         message:
             message_of(job, "{wildcards.model}")
         script:
@@ -163,12 +138,12 @@ for job, row in pass_jobs():
             step=any_of(STUDY.made_by(job)),
         conda:
             f"../../envs/{job.environment}.yaml"
-        threads: threads_of(job)
+        threads: TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
         resources:
             **resources_of(job),
         params:
             **params_of(job),
-            step=pass_step,
+            step=lambda wildcards: STUDY.step(wildcards.step),
         message:
             message_of(job, "{wildcards.parent} -> +{wildcards.step}")
         script:
@@ -199,7 +174,7 @@ for job, variants in EXPORTS:
             variant=variants,
         conda:
             f"../../envs/{job.environment}.yaml"
-        threads: threads_of(job)
+        threads: TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
         resources:
             **resources_of(job),
         params:
@@ -284,7 +259,7 @@ rule search:
         **resources_of(PASSES["search"].job),
     params:
         context=context_of,
-        step=lambda wildcards: step_of(wildcards.step),
+        step=lambda wildcards: STUDY.step(wildcards.step),
         candidates=trials_of,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         judge=lambda wildcards: judge_params(wildcards.dataset),

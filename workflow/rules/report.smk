@@ -128,7 +128,7 @@ rule rulegraph:
         # all that shapes the graph, and nothing else of the config
         variants=dict(sorted(STUDY.variants.items())),
         models={
-            name: [entry["family"], *pretrained_inputs(name)]
+            name: [entry["family"], *pretrained_inputs(STUDY, name)]
             for name, entry in sorted(STUDY.models.items())
         },
         passes={

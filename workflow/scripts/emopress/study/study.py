@@ -137,6 +137,17 @@ class Study:
         """Return the names of the passes of these sorts (keys of `PASSES`)."""
         return [name for name, entry in self.passes.items() if recipe.sort_of(entry) in sorts]
 
+    def step(self, name: str) -> dict[str, Any]:
+        """Return a model's or pass's entry with its name, as recipes record it.
+
+        A distillation holds the model that it builds too; how that would be fine-tuned plays no part.
+        """
+        step = {"name": name, **recipe.recorded(self.models.get(name) or self.passes[name])}
+        if "student" in step:
+            student = self.step(step["student"])
+            step["student_model"] = {k: v for k, v in student.items() if k != "train"}
+        return step
+
     def made_by(self, job: Job) -> list[str]:
         """Return the names of the passes that a job makes."""
         return [name for name, e in self.passes.items() if recipe.job_of(e, self.models) == job]
