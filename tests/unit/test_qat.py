@@ -388,6 +388,7 @@ def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(closure, "SCRIPTS", library)
     monkeypatch.chdir(tmp_path)
+    sources = ("emopress.compress.qat:qat", "make.py")
     original, epochs = Trainer._epoch, []
 
     def killed(self, epoch, *arguments):
@@ -402,10 +403,9 @@ def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
             stream.write("#")
         epochs.clear()
         closure._imports.cache_clear()
-        closure.write_stamp("qat.py")
-        run = training_run(
-            tmp_path / "killed" / "checkpoint", closure.stamp_path("qat.py"), Context()
-        )
+        closure.write_stamp(*sources)
+        stamp = closure.stamp_path(*sources)
+        run = training_run(tmp_path / "killed" / "checkpoint", stamp, Context())
         with pytest.raises(KeyboardInterrupt):
             make_qat(tmp_path / "killed", "bert", convert=False, epochs=2, run=run)
         return epochs, capsys.readouterr().err
@@ -415,7 +415,7 @@ def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
     for module in ("report/markdown.py", "jobs/job.py", "jobs/watching.py", "jobs/processes.py"):
         found, log = trained_on(module)
         assert found == [2] and "training: resumed after epoch 1" in log
-    for module in ("train/sample.py", "compress/fakequant.py", "train/loop.py", "../qat.py"):
+    for module in ("train/sample.py", "compress/fakequant.py", "train/loop.py", "../make.py"):
         found, log = trained_on(module)
         assert found == [1, 2] and "an unfinished run of something else (code, data or" in log
 
