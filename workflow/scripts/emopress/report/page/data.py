@@ -3,25 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from emopress.errors import UserError
-from emopress.measure.deciding import Judge, judge_of
-from emopress.measure.details import label_decisions, last_sorts, passes_of, recipe_of
+from emopress.measure.deciding import judge_of
+from emopress.measure.details import last_sorts
 from emopress.measure.exact import FEW_IN_CELL
 from emopress.measure.pareto import front_steps
 from emopress.measure.results import recipe_order
 from emopress.report.figures.looks import looks_of
 from emopress.report.page.charts import look_of
 from emopress.report.page.columns import GROUPS, NEEDED, Column, columns_of, described
-from emopress.report.page.html import plain_text
-from emopress.report.tables.passes import facts
-from emopress.report.words import markup as t
-from emopress.report.words.contrasts import comparison_sentences
+from emopress.report.page.explorer import explained, rounded
 
 Details = Mapping[str, Any]
-DIGITS = 8  # significant digits, as in the summary; figures need fewer
 COSTS = ("size_bytes", "latency_ms_p50")
 
 
@@ -109,14 +104,14 @@ def _dataset(
                 "values": [_value(row, column) for column in columns],
                 "texts": [str(column.form(row)) for column in columns],
                 "ends": {
-                    m.key: [_rounded(row.get(f"{m.column}_{end}")) for end in ("low", "high")]
+                    m.key: [rounded(row.get(f"{m.column}_{end}")) for end in ("low", "high")]
                     for m in gains
                 },
             }
             for variant, row in table.iterrows()
         ],
         "variants": {
-            variant: _explained(
+            variant: explained(
                 name,
                 variant,
                 details[variant],
@@ -129,75 +124,6 @@ def _dataset(
             for variant in table.index
         },
     }
-
-
-def _row_texts(confusion: np.ndarray, seeds: Mapping[str, Any], labels: Sequence[str]) -> list[int]:
-    """Return the number of texts in each row, over all seeds; with several labels per text it is not the row's sum."""
-    if not any("cooccurrence" in seed for seed in seeds.values()):
-        return confusion.sum(axis=1).tolist()
-    return [int(sum(s["per_class"][label]["support"] for s in seeds.values())) for label in labels]
-
-
-def _explained(
-    dataset: str,
-    variant: str,
-    seeds: Mapping[str, Any],
-    tested: Mapping[str, Any],
-    curve: Sequence[Mapping[str, float | None]],
-    entry: Mapping[str, Any],
-    judge: Judge,
-    n_test: int,
-) -> dict[str, Any]:
-    """Return what the explorer shows about a variant; texts are counted over all seeds."""
-    labels, sure = list(entry.get("labels", [])), tested.get("class_f1") or {}
-    try:
-        confusion = np.sum([seed["confusion"] for seed in seeds.values()], axis=0)
-        per_class = [
-            [
-                _rounded(np.mean([seed["per_class"][label][key] for seed in seeds.values()]), 4)
-                for key in ("precision", "recall", "f1", "support")
-            ]
-            + [_rounded(sure.get(label, {}).get(end), 4) for end in ("low", "high")]
-            for label in labels
-        ]
-    except KeyError as error:
-        raise UserError(f"results/details.json: {dataset}, {variant}: no key {error}") from None
-    reliability, score = tested.get("reliability") or {}, judge.metric.column
-    return {
-        "teacher": tested.get("teacher"),
-        "seeds": list(seeds),
-        "confusion": confusion.tolist(),
-        "row_texts": _row_texts(confusion, seeds, labels),
-        "per_class": per_class,
-        "decisions": [list(of) for of in zip(*label_decisions(seeds).values(), strict=True)],
-        "noise": [
-            [_rounded(point.get(key), 5) for key in ("noise", score, f"{score}_low", f"{score}_high")]
-            for point in tested.get("noise") or []
-        ],
-        "reliability": [
-            [_rounded(value, 4) for value in point]
-            for point in zip(
-                *(reliability.get(key, []) for key in ("confidence", "accuracy", "count")), strict=True
-            )
-        ],
-        "tests": comparison_sentences(variant, tested, judge, n_test),
-        "recipe": [_step(step) for step in recipe_of(seeds)],
-        "findings": [
-            [step["name"], plain_text(facts(findings))]
-            for step in passes_of(recipe_of(seeds))
-            if any(findings := [seed["findings"].get(step["name"], {}) for seed in seeds.values()])
-        ],
-        "curve": [
-            [_rounded(row.get(key), 4) for key in ("epoch", "loss", "validation_macro_f1")]
-            for row in curve
-        ],
-    }  # fmt: skip
-
-
-def _step(step: Mapping[str, Any]) -> list[str]:
-    sort = " ".join(str(step[key]) for key in ("family", "kind", "method") if key in step)
-    settings = t.settings(step, skip=("name", "family", "kind", "method"))
-    return [str(step["name"]), sort, "" if settings == t.EMPTY else plain_text(settings)]
 
 
 def _labelled(
@@ -224,20 +150,12 @@ def _front(table: pd.DataFrame, cost: str, gain: str) -> list[list[float | None]
     xs, ys = front_steps(whole[cost].tolist(), whole[gain].tolist())
     if xs:
         xs, ys = [*xs, float(whole[cost].max())], [*ys, ys[-1]]
-    return [[_rounded(x), _rounded(y)] for x, y in zip(xs, ys, strict=True)]
+    return [[rounded(x), rounded(y)] for x, y in zip(xs, ys, strict=True)]
 
 
 def _value(row: Any, column: Column) -> float | str | None:
     value = row[column.key]
-    return value if isinstance(value, str) else _rounded(value)
-
-
-def _rounded(value: Any, digits: int = DIGITS) -> float | int | None:
-    """Return a number rounded to significant digits, a whole one as int; None if it is missing."""
-    if value is None or pd.isna(value):
-        return None
-    number = float(f"{float(value):.{digits}g}")
-    return int(number) if number.is_integer() else number
+    return value if isinstance(value, str) else rounded(value)
 
 
 def _first(cells: Any) -> str | None:

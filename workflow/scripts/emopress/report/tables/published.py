@@ -98,13 +98,14 @@ def published_table(
         DEMO if demo else _about_scores(entries),
         costs and note + costs,
         costs and _about_costs(entries),
-        "What differs between the publication and this run:",
-        _bullets(_differences(entries)),
-        "What the publications leave open or get wrong:",
-        _bullets(_doubts(entries, sources)),
-        "Sources:",
-        _bullets(_sources(entries, sources)),
     ]
+    lists = {
+        "What differs between the publication and this run:": _differences(entries),
+        "What the publications leave open or get wrong:": _doubts(entries, sources),
+        "Sources:": _sources(entries, sources),
+    }
+    for title, lines in lists.items():
+        parts += [title, "\n".join(f"- {line}" for line in lines)]
     return Markdown("\n\n".join(part for part in parts if part))
 
 
@@ -185,10 +186,9 @@ def _figure(key: str, value: float) -> str:
 
 def _speedup(ours: pd.Series, rows: pd.DataFrame) -> Markdown:
     """Write our speedup, with the engine if it is not that of the reference."""
-    ratio, base = speedup(ours), ours["reference"]
-    if base in rows.index and rows.loc[base, "runtime"] != ours["runtime"]:
-        return Markdown(f"{ratio} in {t.escape(ours['runtime'])}")
-    return ratio
+    engine = rows["runtime"].get(ours["reference"], ours["runtime"])
+    tail = "" if engine == ours["runtime"] else f" in {t.escape(ours['runtime'])}"
+    return Markdown(speedup(ours) + tail)
 
 
 def _about_scores(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -256,7 +256,3 @@ def _sources(entries: Sequence[Mapping[str, Any]], sources: Mapping[str, Any]) -
         parts += [t.escape(source[key]) for key in ("where", "data", "setting") if key in source]
         lines.append(f"{t.escape(name)}: {t.join(parts, '. ')}.")
     return lines
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
