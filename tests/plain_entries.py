@@ -2,22 +2,11 @@
 
 from emopress.entries.step import typed_step
 from emopress.entries.study import model_entry, pass_entry
+from emopress.families import FAMILIES
+from emopress.passes import PASSES
 
-FAMILIES = ("transformer", "linear", "dense", "lstm")
-METHODS = {
-    "magnitude": "prune",
-    "structured": "prune",
-    "affine": "quantize",
-    "bf16": "quantize",
-    "dynamic": "quantize",
-    "fp16": "quantize",
-    "gpfq": "quantize",
-    "int4": "quantize",
-    "nf4": "quantize",
-    "rtn": "quantize",
-    "static": "quantize",
-    "weight-only": "quantize",
-}
+SORTS = [sort.split() for sort in PASSES if sort.startswith(("prune", "quantize"))]
+METHODS = {method: kind for kind, method in SORTS}
 
 
 def typed_entry(sort, /, **keys):

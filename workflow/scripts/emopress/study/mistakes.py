@@ -59,7 +59,7 @@ def mistakes(error: ValidationError, config: Mapping[str, Any]) -> Iterator[tupl
     elsewhere = dict(_misplaced(config))
     yield from ((line, path) for path, line in elsewhere.items())
     for one in error.errors(include_url=False):
-        path = _path(one["loc"])
+        path = _path(one["loc"], config)
         if path[:2] not in elsewhere:
             yield from ((line, path) for line in _lines(one, path))
 
@@ -91,11 +91,12 @@ def _misplaced(config: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
                 yield (section, name), line
 
 
-def _path(place: Path) -> Path:
+def _path(place: Path, config: Mapping[str, Any]) -> Path:
     """Return the keys that lead to an error, without the names of branches that pydantic puts between them."""
     path = [part for part in place if not str(part).startswith(("<", "["))]
-    if path[:1] == ["passes"]:
-        del path[2 : 4 if path[2:3] in (["prune"], ["quantize"]) else 3]
+    if path[:1] == ["passes"] and len(path) > 2:
+        method = config["passes"][path[1]].get("method")
+        del path[2 : 4 if path[3:4] == [method] else 3]
     if path[:1] == ["models"]:
         del path[2:3]
         if path[2:3] == ["vectors"]:

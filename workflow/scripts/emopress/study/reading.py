@@ -55,7 +55,7 @@ def _without_mistakes(given: dict[str, Any]) -> tuple[dict[str, Any], Aside]:
     try:
         Config.model_validate(config, context=BY_VALUES)
     except ValidationError as error:
-        for _, path in mistakes(error, config):
+        for _, path in list(mistakes(error, config)):  # before any is taken out
             _take_out(path, config, aside)
     return {**config, "study": blocks}, aside
 
