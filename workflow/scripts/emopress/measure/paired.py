@@ -166,3 +166,12 @@ def corrected(family: Iterable[Sequence[dict[str, Any]]]) -> None:
         for pair, p in zip(pairs, holm([pair[0][name] for pair in pairs]), strict=True):
             for comparison in pair:
                 comparison |= {f"{name}_holm": p, shown: p < ALPHA}
+
+
+def distinct_pairs(table: Mapping[str, Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the comparisons of all variants by pair of models: the teacher may be the reference too."""
+    pairs: dict[frozenset[str], list[dict[str, Any]]] = {}
+    for variant, entry in table.items():
+        for comparison in filter(None, entry["against"].values()):
+            pairs.setdefault(frozenset((variant, comparison["variant"])), []).append(comparison)
+    return list(pairs.values())

@@ -21,7 +21,7 @@ from emopress.measure.scoring import alike, observed, resampled_shares, right
 from emopress.measure.sets import SET_SCORES
 from emopress.measure.text_facts import text_facts
 
-Against = dict[str, str | None]  # variant -> whom it is compared with
+Against = dict[str, str | None]  # variant, or kind of comparison -> whom it is compared with
 
 
 def points(by_seed: np.ndarray, drawn: np.ndarray, exact: Bounds, *, few: bool) -> dict[str, Any]:
@@ -153,42 +153,34 @@ def robustness(
 def statistics(
     evaluated: Evaluated,
     scores: Sampled,
+    compared: Mapping[str, Against],
     *,
     judge: Judge,
-    teachers: Against,
-    reference: str | None,
-    linear: str | None,
     resamples: int,
 ) -> dict[str, Any]:
-    """Return the statistics of every variant, all over the same resamples of the test texts."""
+    """Return the statistics of every variant, all over the same resamples of the test texts.
+
+    `compared`: variant -> whom it is compared with, as `teacher`, `linear` and `reference`.
+    """
     clean, noisy = scores.drawn[0.0], robustness(evaluated, scores, judge.reported)
+    teachers = {variant: against["teacher"] for variant, against in compared.items()}
     agreed = agreements(evaluated, teachers, resamples)
-    table: dict[str, Any] = {}
-    for place, variant in enumerate(evaluated.variants):
-        teacher = teachers.get(variant)
-        against = {"teacher": teacher, "linear": linear, "reference": reference}
-        table[variant] = {
-            "teacher": teacher,
+    table = {
+        variant: {
+            "teacher": against["teacher"],
             "seeds": evaluated.seeds,
-            **quality(evaluated, place, clean),
+            **quality(evaluated, evaluated.place(variant), clean),
             "agreement": agreed.get(variant),
             "against": {
                 kind: comparison(evaluated, variant, other, clean)
                 for kind, other in against.items()
             },
-            "noise": noisy[place],
+            "noise": noisy[evaluated.place(variant)],
         }
-    paired.corrected(distinct_pairs(table))
+        for variant, against in compared.items()
+    }
+    paired.corrected(paired.distinct_pairs(table))
     return table
-
-
-def distinct_pairs(table: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """Return the comparisons of all variants by pair of models, the teacher's and the reference's, say."""
-    pairs: dict[frozenset[str], list[dict[str, Any]]] = {}
-    for variant, entry in table.items():
-        for member in filter(None, entry["against"].values()):
-            pairs.setdefault(frozenset((variant, member["variant"])), []).append(member)
-    return list(pairs.values())
 
 
 def write_statistics(
@@ -227,20 +219,15 @@ def write_statistics(
             )
     linear = baseline(evaluated, linears)
     scores, pairs = sampled(evaluated, resamples), pairs_of(lstms)
-    table = statistics(
-        evaluated,
-        scores,
-        judge=judge,
-        teachers=teachers,
-        reference=reference,
-        linear=linear,
-        resamples=resamples,
-    )
-    taught = [(name, teachers.get(name)) for name in evaluated.variants]
+    compared: dict[str, Against] = {
+        name: {"teacher": teachers.get(name), "linear": linear, "reference": reference}
+        for name in evaluated.variants
+    }
+    table = statistics(evaluated, scores, compared, judge=judge, resamples=resamples)
     frames = [
-        confident_flips(evaluated, name, teacher, limit=flips)
-        for name, teacher in taught
-        if teacher is not None and teacher != name
+        confident_flips(evaluated, name, against["teacher"], limit=flips)
+        for name, against in compared.items()
+        if against["teacher"] is not None and against["teacher"] != name
     ]
     write_flips(frames, flips_out)
     write_json(

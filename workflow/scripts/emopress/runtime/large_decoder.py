@@ -49,7 +49,7 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
     whose weights are in 4 bits is loaded so anyway, its layers made ours (`runtime/four_bits.py`). What is
     not in 4 bits has `dtype`, and what goes through the layers too. UserError names a
     tensor that the folder lacks, for which transformers would draw random numbers; only the output layer
-    may stand apart, in `HEAD`.
+    may be in a file of its own, `HEAD`.
     """
     from safetensors.torch import load_file
     from transformers import AutoModelForSequenceClassification

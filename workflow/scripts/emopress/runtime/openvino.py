@@ -23,7 +23,7 @@ def installed() -> bool:
     """Return whether openvino is installed, without importing it."""
     try:
         return importlib.util.find_spec("openvino") is not None
-    except ValueError:  # a module without a spec stands in its place
+    except ValueError:  # a module without a spec is in its place
         return False
 
 
@@ -162,7 +162,9 @@ def load_onnx(folder: Path, *, threads: int, verify: bool = True) -> OpenvinoCla
     """
     bundle = read_bundle(folder, verify=verify)
     if not reads_onnx(bundle):
-        raise UserError(f"{folder}: OpenVINO reads a whole fp32 ONNX graph, and this is none")
+        raise UserError(
+            f"{folder}: OpenVINO reads a whole fp32 ONNX graph, which this bundle does not have"
+        )
     return OpenvinoClassifier(
         folder / "model.onnx",
         encoder_of(bundle),
