@@ -7,8 +7,8 @@ from pydantic import Field, Tag
 
 from emopress.entries.base import Distinct, Entry, Fault, Text, by_type
 from emopress.entries.training import Training
+from emopress.recipe import WHITE_BOX
 
-WHITE_BOX = ("hidden_weight", "attention_weight", "cosine_weight")
 Layer = Annotated[int, Field(ge=0, le=47)]
 Pair = Annotated[list[Layer], Field(min_length=2, max_length=2)]
 LayerMap = Annotated[
