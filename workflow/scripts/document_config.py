@@ -45,7 +45,7 @@ A variant is a model's name followed by passes, joined by `+`, in the order in w
 `minilm-l6+kd-small+mag30+int8-static`. The name is also its folder: `results/<dataset>/<variant>/seed<seed>/`. What
 two variants share is made once.
 
-What may follow what is one table, `PASSES` in `workflow/scripts/emopress/recipe.py`; a chain that it does not allow is
+What may follow what is one table, `PASSES` in `workflow/scripts/emopress/passes.py`; a chain that it does not allow is
 refused by name before anything runs.
 
 {passes}
