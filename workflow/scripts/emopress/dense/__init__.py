@@ -1,1 +1,1 @@
-"""Dense models on word vectors, the whole family but for prediction (see runtime): training, bundle, quantization."""
+"""Dense models on word vectors, the whole family but for prediction (see runtime): training, export, quantization."""

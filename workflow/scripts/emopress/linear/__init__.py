@@ -1,1 +1,1 @@
-"""Linear models on n-grams, the whole family but for prediction (see runtime): training, bundle, quantization."""
+"""Linear models on n-grams, the whole family but for prediction (see runtime): training, export, quantization."""

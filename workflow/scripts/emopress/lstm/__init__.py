@@ -1,1 +1,1 @@
-"""LSTM models, the whole family but for prediction (see runtime): training, bundle, quantization."""
+"""LSTM models, the whole family but for prediction (see runtime): training, export, quantization."""
