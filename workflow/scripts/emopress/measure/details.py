@@ -27,8 +27,8 @@ def recipe_of(seeds: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(next(iter(seeds.values()))["recipe"])
 
 
-def sort_of(step: Mapping[str, Any]) -> str:
-    """Return what sort of pass a step is: its kind and, where it has one, its method."""
+def kind_and_method(step: Mapping[str, Any]) -> str:
+    """Return the kind of a pass and, if it has one, its method; `recipe.sort_of` also tells distillations apart."""
     return " ".join(str(step[key]) for key in ("kind", "method") if key in step)
 
 
@@ -40,7 +40,7 @@ def last_sorts(details: Mapping[str, Any], families: Mapping[str, str]) -> dict[
     sorts = {}
     for variant, family in families.items():
         passes = passes_of(recipe_of(details[variant]))
-        sorts[variant] = sort_of(passes[-1]) if passes else family
+        sorts[variant] = kind_and_method(passes[-1]) if passes else family
     return sorts
 
 
@@ -115,7 +115,7 @@ def prunes_single_weights(details: Mapping[str, Any]) -> bool:
     A student that was distilled from a pruned teacher has none of its zeros.
     """
     for seeds in details.values():
-        sorts = [sort_of(step) for step in passes_of(recipe_of(seeds))]
+        sorts = [kind_and_method(step) for step in passes_of(recipe_of(seeds))]
         students = [place for place, sort in enumerate(sorts) if sort == "distill"]
         if "prune magnitude" in sorts[students[-1] if students else 0 :]:
             return True
