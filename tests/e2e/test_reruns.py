@@ -93,7 +93,7 @@ def test_a_library_module(project):
 
 
 def test_a_module_of_the_report(project):
-    tables = Path("workflow") / "scripts" / "emopress" / "report" / "tables.py"
+    tables = Path("workflow") / "scripts" / "emopress" / "report" / "markdown.py"
     with project.changed(tables, lambda text: text + "\n# a change\n"):
         assert project.planned() == ["write results/report.md and results/report.html"]
 

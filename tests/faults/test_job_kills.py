@@ -52,10 +52,11 @@ def dense(common, filled, training):
 
 @pytest.fixture
 def linear(common, filled):
+    from emopress.entries.step import typed_step
     from emopress.linear.train import train_linear
 
     given = {name: value for name, value in common.items() if name not in ("run", "device")}
-    return partial(train_linear, step=filled("linear"), **given)
+    return partial(train_linear, step=typed_step(filled("linear")), **given)
 
 
 @pytest.fixture
