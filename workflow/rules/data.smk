@@ -25,7 +25,7 @@ rule fetch_data:
         local=ancient(
             lambda wildcards: map(here, fetching.local_files(data_entry(wildcards)))
         ),
-        code=code_of("fetch_data.py"),
+        code=code_of("fetch_files.py"),
     output:
         manifest="results/data/{dataset}/raw/manifest.json",
     log:
@@ -54,7 +54,7 @@ rule fetch_data:
     message:
         "{wildcards.dataset}: fetch"
     script:
-        "../scripts/fetch_data.py"
+        "../scripts/fetch_files.py"
 
 
 rule prepare_data:
@@ -121,7 +121,7 @@ VECTOR_FILES = fetching.vector_files(STUDY.models)
 
 rule fetch_vectors:
     input:
-        code=code_of("fetch_vectors.py"),
+        code=code_of("fetch_files.py"),
     output:
         manifest="results/vectors/{file}/manifest.json",
     log:
@@ -138,17 +138,19 @@ rule fetch_vectors:
         runtime=240,
     params:
         context=context_of,
-        file=lambda wildcards: in_one_line(
+        source=lambda wildcards: in_one_line(
             fetching.hashed,
             WORD_VECTORS,
             {"files": [VECTOR_FILES[wildcards.file]]},
             root=ROOT,
             dest=f"results/vectors/{wildcards.file}",
-        )["files"][0],
+        ),
+        labels=[],
+        separator=",",
     message:
         "{wildcards.file}: fetch the word vectors"
     script:
-        "../scripts/fetch_vectors.py"
+        "../scripts/fetch_files.py"
 
 
 def published(kind):
