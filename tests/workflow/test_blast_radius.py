@@ -49,9 +49,9 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
     "predict predict_generative": "measure runtime",
     "search": "bundle measure runtime train",
     "noise": "measure",
-    "judge": "data lstm measure runtime train",
+    "judge": "data measure runtime train",
     "figures trade_off": "measure report train",
-    "render": "data lstm measure report runtime study train",
+    "render": "data measure report runtime study train",
 }
 
 
