@@ -383,12 +383,12 @@ def test_a_resumed_training_ends_like_an_unbroken_one(make_qat, tmp_path, monkey
 def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
     make_qat, tmp_path, monkeypatch, capsys
 ):
-    """What calibrates is among that code, and the script; the report and what is around a job are not."""
+    """What calibrates is among that code; the report and what is around a job are not."""
     library = tmp_path / "scripts"
     shutil.copytree(closure.SCRIPTS, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(closure, "SCRIPTS", library)
     monkeypatch.chdir(tmp_path)
-    sources = ("emopress.compress.qat:qat", "make.py")
+    maker = "emopress.compress.qat:qat"
     original, epochs = Trainer._epoch, []
 
     def killed(self, epoch, *arguments):
@@ -403,8 +403,8 @@ def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
             stream.write("#")
         epochs.clear()
         closure._imports.cache_clear()
-        closure.write_stamp(*sources)
-        stamp = closure.stamp_path(*sources)
+        closure.write_stamp(maker)
+        stamp = closure.stamp_path(maker)
         run = training_run(tmp_path / "killed" / "checkpoint", stamp, Context())
         with pytest.raises(KeyboardInterrupt):
             make_qat(tmp_path / "killed", "bert", convert=False, epochs=2, run=run)
@@ -412,10 +412,10 @@ def test_an_unfinished_training_run_goes_on_only_under_its_own_code(
 
     monkeypatch.setattr(Trainer, "_epoch", killed)
     assert trained_on("report/markdown.py")[0] == [1, 2]
-    for module in ("report/markdown.py", "jobs/job.py", "jobs/watching.py", "jobs/processes.py"):
+    for module in ("report/markdown.py", "jobs/job.py", "jobs/watching.py", "../make.py"):
         found, log = trained_on(module)
         assert found == [2] and "training: resumed after epoch 1" in log
-    for module in ("train/sample.py", "compress/fakequant.py", "train/loop.py", "../make.py"):
+    for module in ("train/sample.py", "compress/fakequant.py", "train/loop.py", "compress/qat.py"):
         found, log = trained_on(module)
         assert found == [1, 2] and "an unfinished run of something else (code, data or" in log
 
