@@ -48,6 +48,7 @@ import json, sys
 from pathlib import Path
 from emopress.dense.train import train_dense
 from emopress.jobs.ledger import STATE, guarded
+from emopress.train.run import TrainingRun
 given = json.loads(sys.argv[1])
 given |= {name: Path(given[name]) for name in ("train", "validation")}
 with guarded([], ["results/few/dense/seed0/checkpoint/checkpoint.json"]):
