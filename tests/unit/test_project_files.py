@@ -138,3 +138,43 @@ def test_readme_shows_the_plain_onnxruntime_code_that_is_tested():
     code = (ROOT / "docs" / "plain_onnxruntime.py").read_text("utf-8")
     body = code[code.index("import json") :].strip()
     assert body in (ROOT / "README.md").read_text("utf-8")
+
+
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in (
+        "README.md",
+        "Makefile",
+        "Containerfile",
+        "docs/*.md",
+        "config/*",
+        "profiles/*/*.yaml",
+    )
+    for path in ROOT.glob(pattern)
+    if path.name != "bad-input.md"  # its files are mistakes
+)
+A_PATH = re.compile(
+    r"(?<![\w/.:-])((?:[\w.-]+/)+[\w.-]+\.(?:csv|html|json|lock|md|png|py|sh|svg|toml|yaml))\b"
+)
+# What a run makes, what a mirror holds, and what docs/add-a-dataset.md has a user write.
+NOT_HERE = ("results/", "DIR/", "data/mine/", "config/mine.yaml")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_and_make_target_that_a_document_names_exists(document):
+    text = (ROOT / document).read_text("utf-8")
+    scripts = ROOT / "workflow" / "scripts"
+    places = [ROOT, (ROOT / document).parent, scripts, scripts / "emopress"]
+    named = {name for name in A_PATH.findall(text) if not name.startswith(NOT_HERE)}
+    assert [n for n in named if not any((place / n).is_file() for place in places)] == []
+    tests = set(re.findall(r"`(test_\w+\.py)`", text))
+    assert tests <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(re.findall(r"(?:^(?:# )?|`)make ([a-z-]+)", text, flags=re.MULTILINE)) <= TARGETS
+
+
+def test_documents_name_files_and_targets_at_all():
+    """So that the patterns above cannot match nothing in silence."""
+    texts = [(ROOT / document).read_text("utf-8") for document in DOCUMENTS]
+    assert len({name for text in texts for name in A_PATH.findall(text)}) > 40
+    assert len({name for text in texts for name in re.findall(r"`make ([a-z-]+)", text)}) > 5

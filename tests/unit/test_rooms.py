@@ -1,6 +1,7 @@
 """The library's rooms: an import goes down only, and each says in one sentence what is in it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,16 @@ def test_a_room_says_in_one_sentence_what_is_in_it(room):
     assert isinstance(sentence, ast.Expr) and isinstance(sentence.value, ast.Constant)
     text = sentence.value.value
     assert isinstance(text, str) and text.endswith(".") and "\n" not in text
+
+
+def test_the_map_in_the_docs_has_every_room_with_its_sentence():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\S+)/` \| (.+) \|$", page, flags=re.MULTILINE))
+    sentences = {
+        room.relative_to(LIBRARY).as_posix(): ast.get_docstring(
+            ast.parse((room / "__init__.py").read_text(encoding="utf-8"))
+        )
+        for room in ROOMS
+        if room != LIBRARY
+    }
+    assert rows == {name: (text or "").splitlines()[0] for name, text in sentences.items()}
