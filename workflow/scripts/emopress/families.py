@@ -12,12 +12,16 @@ ON_SEVERAL_GPUS = Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_g
 
 @dataclass(frozen=True)
 class Family:
-    """A family of models. `distill`: how another model is distilled into one of it, None if none can be."""
+    """A family of models, and the runtime that its exported bundles name.
+
+    `distill`: how another model is distilled into one of it, None if none can be.
+    """
 
     train: Job
     export: Job
     distill: Job | None
     look: Look
+    runtime: str = "onnxruntime"
 
 
 def _distill(rule: str, train: Job, threads: int) -> Job:
@@ -84,6 +88,7 @@ FAMILIES = {
         ),
         distill=None,
         look=Look("#999999", "s", "none: linear model"),
+        runtime="linear",
     ),
     "dense": Family(
         train=TRAIN_DENSE,
@@ -95,6 +100,7 @@ FAMILIES = {
         ),
         distill=_distill("distill_dense", TRAIN_DENSE, threads=1),
         look=Look("#8A8A8A", "h", "none: word vectors, dense layers"),
+        runtime="dense",
     ),
     "lstm": Family(
         train=TRAIN_LSTM,

@@ -105,8 +105,7 @@ def runtime_of(variant: str, models: Entries, passes: Entries) -> str | None:
         return "openvino"
     if is_large(variant, models, passes):
         return "transformers"
-    name = family(variant, models, passes)
-    return name if name in ("linear", "dense") else "onnxruntime"
+    return FAMILIES[family(variant, models, passes)].runtime
 
 
 def unknown_names(variant: str, models: Collection[str], passes: Collection[str]) -> list[str]:
