@@ -1,4 +1,4 @@
-"""From `gpus: 2` in a config to trainings in two processes, through snakemake and accelerate launch.
+"""From `gpus: 2` in a config to training runs in two processes, through snakemake and accelerate launch.
 
 There is no GPU here: two devices are named, and `device: auto` has the processes train on the CPU.
 """

@@ -1,4 +1,4 @@
-"""kill -9 of jobs alone, at random points of their trainings and writes: many kills for little time.
+"""kill -9 of jobs alone, at random points of their training runs and writes: many kills for little time.
 
 The jobs run in forks of this process, which has imported what takes seconds. `make test-faults` kills
 EMOPRESS_JOB_KILLS times in every family.

@@ -43,7 +43,7 @@ def common(few, tmp_path):
 
 
 def stopped(train, /, **arguments):
-    """Run a training that must stop; returns what it said."""
+    """Run a training run that must stop; return what it printed."""
     with pytest.raises(UserError) as raised:
         train(**arguments)
     assert re.match(TOLD, str(raised.value)), raised.value

@@ -92,7 +92,7 @@ def tokens(rows=2, length=7):
 
 
 def learn(model):
-    """Give every trainable tensor other values, as a training would."""
+    """Give every trainable tensor other values, as a training run would."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for tensor in model.parameters():

@@ -50,7 +50,9 @@ def test_gpus_and_scheduler(how, gpus, scheduled):
 
 def test_a_run_with_too_few_gpus_does_not_start(tmp_path):
     context = context_of_run(workflow(gpu=1), **{**STUDY, "gpus": 2})
-    with pytest.raises(UserError, match="2 GPUs for each training, and Snakemake may give out 1"):
+    with pytest.raises(
+        UserError, match="2 GPUs for each training run, and Snakemake may give out 1"
+    ):
         context.start()
     assert not FILE.exists()
 

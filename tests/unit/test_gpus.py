@@ -12,7 +12,7 @@ import pytest
 from command_line import STUCK_S
 from emopress.errors import UserError
 from emopress.jobs import gpus
-from emopress.jobs.gpus import demand_gpus, held_gpus, per_training, visible_devices
+from emopress.jobs.gpus import demand_gpus, gpus_per_run, held_gpus, visible_devices
 from emopress.jobs.job import training_processes
 
 
@@ -37,7 +37,13 @@ def nvidia_smi(folder, text):
     [
         ("cpu", True, 4, True, 0),
         ("cpu", False, 4, False, 0),
-        ("auto", False, 1, False, 0),  # small trainings share the one GPU, as profiles/default says
+        (
+            "auto",
+            False,
+            1,
+            False,
+            0,
+        ),  # small training runs share the one GPU, as profiles/default says
         ("cuda", False, 1, False, 0),
         ("cuda", False, None, False, 0),
         ("auto", True, 1, False, 1),  # large decoders would fill a GPU together
@@ -50,7 +56,7 @@ def nvidia_smi(folder, text):
     ],
 )
 def test_how_many_a_training_asks_for(device, large, limit, scheduled, expected):
-    assert per_training(device, large=large, limit=limit, scheduled=scheduled) == expected
+    assert gpus_per_run(device, large=large, limit=limit, scheduled=scheduled) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,7 +70,7 @@ def test_how_many_a_training_asks_for(device, large, limit, scheduled, expected)
     ],
 )
 def test_how_many_a_training_asks_for_that_can_use_several(device, limit, scheduled, expected):
-    gpus_of_each = per_training(device, large=False, limit=limit, scheduled=scheduled, gpus=3)
+    gpus_of_each = gpus_per_run(device, large=False, limit=limit, scheduled=scheduled, gpus=3)
     assert gpus_of_each == expected
 
 
@@ -102,7 +108,9 @@ def test_a_process_for_each_gpu(monkeypatch, device, requested, visible, expecte
 def test_a_scheduler_that_gives_fewer_is_one_line(monkeypatch):
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "0")
     with (
-        pytest.raises(UserError, match=r"2 GPUs are asked for, .* the scheduler gave 1 \(0\)"),
+        pytest.raises(
+            UserError, match=r"2 GPUs are requested, .* the scheduler assigned 1 .*\(0\)"
+        ),
         held_gpus(2, scheduled=True),
     ):
         pass
@@ -173,7 +181,7 @@ def test_none_wanted_none_taken(monkeypatch, tmp_path):
 
 def test_more_than_there_are_is_an_error(tmp_path):
     nvidia_smi(tmp_path, "echo 0; echo 1")
-    message = r"3 GPUs are asked for, and this machine shows 2 \(0, 1\)"
+    message = r"3 GPUs are requested, but this machine shows 2 \(0, 1\)"
     with pytest.raises(UserError, match=message), held_gpus(3):
         pass
 

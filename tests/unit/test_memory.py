@@ -19,7 +19,7 @@ from emopress.study.memory_plan import (
     prediction_mb,
     table,
     training_mb,
-    trainings,
+    training_runs,
 )
 from emopress.train.memory import (
     activation_bytes,
@@ -193,7 +193,7 @@ def study():
 
 def test_plan_of_the_gpu_study(study, tmp_path):
     assert has_decoders(study, tmp_path)
-    found = {(one.dataset, one.variant): one for one in trainings(study, tmp_path)}
+    found = {(one.dataset, one.variant): one for one in training_runs(study, tmp_path)}
     assert set(found) == {
         (dataset, variant)
         for dataset in ("goemotions", "goemotions-ekman")
@@ -311,7 +311,7 @@ def test_main_memory_of_large_decoders(study, tmp_path):
     found = prediction_mb(study, ["distilbert", "gemma+lora", "mistral+lora"], tmp_path, 3000)
     assert found == 3000 + round(weights)
     assert prediction_mb(study, ["distilbert+int8-dynamic"], tmp_path, 3000) == 3000
-    found = [one for one in trainings(study, tmp_path) if one.dataset == "goemotions"]
+    found = [one for one in training_runs(study, tmp_path) if one.dataset == "goemotions"]
     table = {one.variant: one.memory for one in found}
     mb = training_mb(study, "goemotions", "mistral+lora", tmp_path, 8000)
     assert mb == 8000 + round(table["mistral+lora"].total / 1e6)

@@ -107,7 +107,7 @@ def test_thresholds_stand_in_the_manifests(made, sets):
     mine, own = (
         read_json(made[n] / "bundle" / "bundle.json")["thresholds"] for n in ("tiny", "kd")
     )
-    assert mine != own  # a training tunes them anew
+    assert mine != own  # a training run tunes them anew
 
 
 def test_thresholds_are_tuned_for_what_decides(sets, filled, tmp_path):

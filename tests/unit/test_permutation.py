@@ -20,7 +20,7 @@ def test_sets_of_labels_and_seeds_that_change_places_together():
     truth = np.eye(3, dtype=bool)[np.arange(9) % 3]
     this = np.stack([truth, truth])
     other = this.copy()
-    other[:, :3] = False  # three texts, in both trainings
+    other[:, :3] = False  # three texts, of both training seeds
     found = permutation_p(truth, this, other, 3)
     assert {"macro_f1", "micro_f1", "sample_f1", "jaccard"} <= set(found)
     assert list(found.values()) == pytest.approx([2 / 8] * len(found), abs=0.015)

@@ -1,4 +1,4 @@
-"""White-box distillation: layer maps by hand, students made of teacher layers, and whole trainings."""
+"""White-box distillation: layer maps by hand, students made of teacher layers, and whole training runs."""
 
 import json
 from types import SimpleNamespace

@@ -121,10 +121,10 @@ TRAININGS = {
 
 def test_under_a_scheduler_trainings_on_cuda_ask_for_a_gpu(local, grouped):
     assert gpus_of(grouped) == dict.fromkeys(TRAININGS, 1)
-    assert gpus_of(local) == {}  # on one machine's only GPU small trainings run side by side
+    assert gpus_of(local) == {}  # on one machine's only GPU small training runs go side by side
 
 
-SEVERAL = {"finetune", "distill", "adapt"}  # trainings that can use several GPUs at once
+SEVERAL = {"finetune", "distill", "adapt"}  # training runs that can use several GPUs at once
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,9 @@ def test_fewer_gpus_than_a_training_takes_are_one_line(planned, study):
     with pytest.raises(WorkflowError) as caught:
         planned({**study, "gpus": 2}, resources={"gpu": 1})
     (line,) = str(caught.value).splitlines()
-    assert line.startswith("config: gpus: 2 GPUs for each training, and Snakemake may give out 1")
+    assert line.startswith(
+        "config: gpus: 2 GPUs for each training run, and Snakemake may give out 1"
+    )
     assert line.endswith("call it with --resources gpu=2 or more, or lower gpus")
 
 

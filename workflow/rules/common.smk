@@ -24,17 +24,17 @@ def context_of(wildcards, resources):
     return CONTEXT
 
 
-# Of --resources gpu=N: how many a training takes that can use several, and any other that runs on a GPU.
-# None, for some executors take a 0 for a request.
+# Of --resources gpu=N: how many a training run takes that can use several, and how many any other takes.
+# None instead of 0, which some executors read as a request.
 GPUS = CONTEXT.gpus or None
 GPU = GPUS and 1
-# GPUs of one training are those of one node. None: a scheduler decides.
+# All GPUs of one training run are on one node. None: a scheduler decides.
 NODES = 1 if (GPUS or 1) > 1 else None
-# Of a training on several GPUs there is a process for each: it needs a thread, and memory for its own model.
+# A training run on several GPUs has a process for each, which needs a thread and memory for its own model.
 TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
 
 
-# All cores for what times: nothing else may run beside it. The engines use timing.threads of them.
+# Jobs that measure time take all cores, so that nothing runs beside them. The engines use timing.threads of them.
 TIMING_THREADS = max([CONTEXT.cores, *(n for n in STUDY.timing.threads if n != "all")])
 
 
@@ -70,10 +70,10 @@ def any_of(names):
 TRANSFORMERS = STUDY.model_names("transformer")
 LSTMS = STUDY.model_names("lstm")
 GENERATIVES = [name for name in LSTMS if STUDY.generative(name)]
-# A pass that leaves a checkpoint; others leave bundles, and only few of them can be followed.
+# Passes that leave a checkpoint; of those that leave bundles, few can be followed by another pass.
 TRAINED = STUDY.pass_names(*recipe.leaving("checkpoint"))
 QUANTIZED = STUDY.pass_names(*recipe.leaving("quantized bundle"))
-# A pass that another model comes out of is none of these.
+# Passes whose result is the same model, not a student.
 SAME_MODEL = [name for name, entry in STUDY.passes.items() if not entry.get("student")]
 # Regular expressions for variants whose checkpoints and bundles a pass can be applied to.
 CHAIN = rf"({any_of(STUDY.models)})(\+({any_of(TRAINED)}))*"
@@ -86,7 +86,7 @@ RUNTIMES = "../../envs/openvino.yaml" if STUDY.pass_names("openvino") else ENVIR
 def ending_in(family):
     """Return the regular expression for variants with a checkpoint of a model of this family.
 
-    The last training that made a new model decides.
+    The last pass that trained a new model decides.
     """
     models = any_of(STUDY.model_names(family))
     into = any_of(STUDY.trained_into(family))
@@ -114,7 +114,7 @@ def legal_parent(wildcards):
 def memory(mb, processes=1):
     """Return the resource mem_mb of a rule: `mb` MB (or what it returns for the wildcards) times the attempt.
 
-    Of `processes` each takes so much. A scheduler kills a job that takes more than it asked for; with
+    Each of `processes` takes that much. A scheduler kills a job that takes more than it asked for; with
     `retries` the next attempt asks for more.
     """
     if callable(mb):
@@ -123,7 +123,7 @@ def memory(mb, processes=1):
 
 
 def prediction_gpu(wildcards):
-    """Return how many GPUs predicting with a variant takes: those of large decoders only."""
+    """Return how many GPUs predicting with a variant takes: only large decoders take any."""
     return GPU if STUDY.is_large(wildcards.variant) else None
 
 

@@ -20,9 +20,9 @@ from emopress.study.config_file import unreadable
 
 def hub_entries(models: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return name and entry of all that is taken from the hub: checkpoints and tokenizers."""
-    found = [(name, entry) for name, entry in models.items()]
-    found += [(f"{name}.tokenizer", entry.get("tokenizer", {})) for name, entry in models.items()]
-    return [(name, entry) for name, entry in found if "hub" in entry]
+    sources = [(name, entry) for name, entry in models.items()]
+    sources += [(f"{name}.tokenizer", entry.get("tokenizer", {})) for name, entry in models.items()]
+    return [(name, entry) for name, entry in sources if "hub" in entry]
 
 
 def pinned(text: str, commits: dict[str, str]) -> str:
@@ -35,10 +35,10 @@ def pinned(text: str, commits: dict[str, str]) -> str:
             continue
         skip = False
         result.append(line)
-        found = re.fullmatch(r"(\s*)hub:\s*(\S+)\s*(#.*)?", line)
-        if found and found[2] in commits:
-            result.append(f"{found[1]}revision: {commits[found[2]]}")
-            written.add(found[2])
+        match = re.fullmatch(r"(\s*)hub:\s*(\S+)\s*(#.*)?", line)
+        if match and match[2] in commits:
+            result.append(f"{match[1]}revision: {commits[match[2]]}")
+            written.add(match[2])
             skip = index + 1 < len(lines)
     missing = sorted(set(commits) - written)
     if missing:

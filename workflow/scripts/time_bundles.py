@@ -8,7 +8,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job
 
     settings = dict(snakemake.params.settings)
-    with job(snakemake, threads=1):  # but for the engines, which are told their own number
+    with job(snakemake, threads=1):  # the engines get their number separately
         from emopress.measure.candidates import candidates_of
         from emopress.measure.machine import thread_counts, usable
         from emopress.measure.timing import time_bundles

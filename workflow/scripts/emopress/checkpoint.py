@@ -34,13 +34,13 @@ def parent_facts(manifest: Path) -> dict[str, str]:
     return {"sha256": sha256_of(manifest)}
 
 
-def with_findings(known: dict[str, Any], name: str, found: dict[str, Any]) -> dict[str, Any]:
-    """Return `known` findings and those of the pass `name`; `name (2)` if it stands there already."""
+def with_findings(known: dict[str, Any], name: str, findings: dict[str, Any]) -> dict[str, Any]:
+    """Return `known` findings and those of the pass `name`; `name (2)` if there is one of that name."""
     key, times = name, 1
     while key in known:
         times += 1
         key = f"{name} ({times})"
-    return {**known, key: found}
+    return {**known, key: findings}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     `facts` must say: family, DATA_KEYS, recipe, seed, parent, base, licences, data_sha256, params,
     nonzero_params, versions; of a `multi` model task, thresholds (one per label) and, unless that is
     macro F1, `judge_by`, which they were tuned for. `findings` (by
-    pass name) is what the passes of the recipe found or did.
+    pass name) is what the passes of the recipe measured and changed.
     """
     content = {"format": 1, "findings": {}, **facts, "files": file_table(folder)}
     write_json(folder / MANIFEST, content)

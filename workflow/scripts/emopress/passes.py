@@ -1,6 +1,6 @@
 """The one table of passes: what each sort reads and leaves, which rule and function make it, its cost, look and words.
 
-A row is found by its key, a pass's kind and method ("prune magnitude"). To add a pass: its module, its entry type in
+The key of a row is a pass's kind and method ("prune magnitude"). To add a pass: its module, its entry type in
 `emopress.entries`, its row here, its test. No module that trains or compresses imports this table, so that a new row
 makes no model again.
 """
@@ -21,7 +21,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Job:
-    """A rule: the function that makes its output ("module:function"), its message's verb, its cost.
+    """A rule: the function that makes its output ("module:function"), the verb of its message, its cost.
 
     `takes` is what the maker takes beside its `step` (and `seed`, `threads` and `out`, which it has anyway): names
     of splits; `teacher_logits`; `pretrained` (what a model starts from, checkpoint or tokenizer or both); `vectors`;
@@ -49,7 +49,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Pass:
-    """A sort of pass: what it may be applied to, what it leaves, and how it is made, drawn and told of."""
+    """A sort of pass: what it may be applied to, what it leaves, and how it is made, drawn and described."""
 
     reads: str  # checkpoint, fp32 bundle, or onnx bundle (fp32 or quantized)
     leaves: str  # checkpoint, quantized bundle or final bundle

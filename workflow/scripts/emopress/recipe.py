@@ -1,6 +1,6 @@
 """The recipe grammar: a variant's name is a model and the passes applied to it, joined by `+`.
 
-What may follow what, each row of `emopress.passes` says of its sort of pass.
+Each row of `emopress.passes` says what its sort of pass may follow.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ class Recipe:
     passes: tuple[str, ...]
 
 
-FOUND_IN = {  # what a pass can read of what the one before it left
+READABLE_FROM = {  # what a pass reads, and what the pass before it must leave for that
     "checkpoint": ("checkpoint",),
     "fp32 bundle": ("checkpoint",),  # a checkpoint's export
     "onnx bundle": ("checkpoint", "quantized bundle"),
@@ -40,10 +40,10 @@ def sort_of(entry: Mapping[str, Any]) -> str:
     if entry["kind"] == "distill":
         hidden = any(entry.get(weight, 0) > 0 for weight in WHITE_BOX)
         return "distill layers" if "layers" in entry else "distill hidden" if hidden else "distill"
-    found = " ".join(str(entry[key]) for key in ("kind", "method") if key in entry)
-    if found not in PASSES:
-        raise ValueError(f"unknown sort of pass {found!r}")
-    return found
+    sort = " ".join(str(entry[key]) for key in ("kind", "method") if key in entry)
+    if sort not in PASSES:
+        raise ValueError(f"unknown sort of pass {sort!r}")
+    return sort
 
 
 def job_of(entry: Mapping[str, Any], models: Entries) -> Job:
@@ -62,7 +62,7 @@ def leaving(what: str) -> list[str]:
 def recorded(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a config entry shapes its result: params, recipes and identities hold no more.
 
-    `size` is a prediction, and the usual runtime what every entry had before there was another one.
+    `size` is a prediction, and the default runtime is left out, since older recipes do not name it.
     """
     usual = entry.get("runtime") == "onnxruntime"
     return {k: v for k, v in entry.items() if k != "size" and not (k == "runtime" and usual)}
@@ -111,20 +111,20 @@ def runtime_of(variant: str, models: Entries, passes: Entries) -> str | None:
 def unknown_names(variant: str, models: Collection[str], passes: Collection[str]) -> list[str]:
     """Return one readable line per name in `variant` that is neither of `models` nor of `passes`."""
     recipe = parse(variant)
-    found = []
+    lines = []
     if recipe.model not in models:
-        found.append(f"unknown model {recipe.model!r}; models are: {', '.join(models)}")
+        lines.append(f"unknown model {recipe.model!r}; models are: {', '.join(models)}")
     for name in recipe.passes:
         if name not in passes:
-            found.append(f"unknown pass {name!r}; passes are: {', '.join(passes) or 'none'}")
-    return found
+            lines.append(f"unknown pass {name!r}; passes are: {', '.join(passes) or 'none'}")
+    return lines
 
 
 def problems(variant: str, models: Entries, passes: Entries) -> list[str]:
     """Return one readable line per reason why `variant` cannot be made; empty if it can."""
-    found = unknown_names(variant, models, passes)
-    if found:
-        return found
+    unknown = unknown_names(variant, models, passes)
+    if unknown:
+        return unknown
     if len(variant) > LONGEST:
         return [
             f"{len(variant)} characters, and it names a folder and a log; allowed: {LONGEST}; "
@@ -156,7 +156,7 @@ def _refusal(
     if before:
         last = passes[before[-1]]
         left = PASSES[sort_of(last)].leaves
-        if left not in FOUND_IN[rule.reads]:
+        if left not in READABLE_FROM[rule.reads]:
             return (
                 f"follow {before[-1]!r} ({sort_of(last)}): that leaves a {left}, "
                 f"this reads a {rule.reads}"
@@ -177,7 +177,7 @@ def _refusal(
 def _decoder_refusal(
     name: str, current: str, before: list[str], models: Entries, passes: Entries
 ) -> str | None:
-    """Return why pass `name` cannot be applied to a decoder, None if it can or there is none."""
+    """Return why pass `name` cannot be applied to `current` if that is a decoder, else None."""
     model, sort = models[root(current, passes)], sort_of(passes[name])
     shape = model.get("init") or model.get("size") or {}
     if is_large(current, models, passes):
@@ -212,8 +212,8 @@ def search_candidates(
 def reference_of(variant: str, siblings: list[str], models: Entries, chosen: str | None) -> str:
     """Return the variant that size and latency of `variant` are compared with.
 
-    That is `chosen` if the study names one; else the variant's own teacher; a linear,
-    dense or lstm model is compared with the first transformer teacher among its `siblings`, if there is one.
+    That is `chosen` if the study names one, else the model that a variant starts from. A variant of a linear,
+    dense or lstm model is compared with the first transformer model among its `siblings`, if there is one.
     """
     if chosen:
         return chosen

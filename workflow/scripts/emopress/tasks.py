@@ -27,8 +27,8 @@ def label_array(labels: Sequence[Any], classes: int) -> np.ndarray:
     if not len(labels) or np.ndim(labels[0]) == 0:
         return np.asarray(labels, dtype=np.int64)
     table = np.zeros((len(labels), classes), dtype=bool)
-    for row, found in enumerate(labels):
-        table[row, np.asarray(found, dtype=np.int64)] = True
+    for row, indices in enumerate(labels):
+        table[row, np.asarray(indices, dtype=np.int64)] = True
     return table
 
 

@@ -82,7 +82,7 @@ def lines_within(row: Sequence[str | None]) -> Iterator[str]:
 
 
 def other_form(text: str, columns: Sequence[str | int], form: Form) -> str:
-    """Return how to read a file so that its first line has the wanted columns; '' if nothing helps."""
+    """Return how to read a file so that its first line has the expected columns; '' if nothing helps."""
     lines = re.split(r"\r\n|\n|\r", text, maxsplit=2)
     for delimiter in dict.fromkeys((form.delimiter, *CANDIDATES)):
         cells, *more = (line.split(delimiter) for line in lines[:2])

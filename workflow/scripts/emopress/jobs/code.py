@@ -68,7 +68,7 @@ def _named(tree: ast.AST) -> Iterator[str]:
 
 @cache
 def _imports(path: Path) -> tuple[frozenset[Path], frozenset[str]]:
-    """Return the library files that the imports anywhere in a file execute, and what else it imports by name."""
+    """Return the library files that a file imports anywhere, and the makers or classes that it may import by name."""
     names: set[str] = set()
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     for node in _statements(tree):
@@ -82,7 +82,7 @@ def _imports(path: Path) -> tuple[frozenset[Path], frozenset[str]]:
 
 
 def _files_that_hold(source: str) -> list[Path]:
-    """Return the files that a source stands in; ValueError if there is no such source."""
+    """Return the files that importing or running a source reads; ValueError if there is no such source."""
     module = source.partition(":")[0]
     files = [SCRIPTS / source] if source.endswith(".py") else _files_of(module)
     if not source.endswith(".py"):

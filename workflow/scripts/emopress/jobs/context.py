@@ -13,7 +13,7 @@ from typing import Any
 
 from emopress.artifact import replaced_file
 from emopress.errors import UserError
-from emopress.jobs.gpus import demand_gpus, per_training
+from emopress.jobs.gpus import demand_gpus, gpus_per_run
 
 FILE = Path(".snakemake") / "emopress-context.json"
 
@@ -22,11 +22,11 @@ FILE = Path(".snakemake") / "emopress-context.json"
 class Context:
     """The run of a job.
 
-    `mirrors` are searched in their order. `cores` is what --cores said; a job on this machine takes its
-    share of the processors by it. `scheduled`: a scheduler starts the jobs, and gives each its own
-    processors and GPUs. `gpus`: how many each training asks for that can use several, of the `gpu_limit`
-    that Snakemake may give out (`--resources gpu=N`; None: any number). `cache` is the folder of the shared
-    cache, None without --cache.
+    `mirrors` are searched in this order. `cores` is the value of --cores, from which a job on this machine
+    computes its share of the processors. `scheduled`: a scheduler starts the jobs and assigns processors and
+    GPUs to each. `gpus`: how many a training run that can use several asks for, of the `gpu_limit` that
+    Snakemake may give out (`--resources gpu=N`; None: any number). `cache` is the folder of the shared cache,
+    None without --cache.
     """
 
     study: str = "emopress"
@@ -39,7 +39,7 @@ class Context:
     cache: str | None = None
 
     def check_gpus(self) -> None:
-        """Raise UserError if Snakemake may give out fewer GPUs than a training asks for."""
+        """Raise UserError if Snakemake may give out fewer GPUs than a training run asks for."""
         demand_gpus(self.gpus, limit=self.gpu_limit, scheduled=self.scheduled)
 
     def start(self) -> None:
@@ -87,12 +87,14 @@ def context_of_run(
 ) -> Context:
     """Return the context of all jobs of this `workflow` (Snakemake's object), whose config says the rest.
 
-    `large`: the study has large decoders, whose trainings share no GPU.
+    `large`: the study has large decoders, whose training runs share no GPU.
     """
     if not workflow.is_main_process:
         return saved_context()
     settings = workflow.resource_settings
-    scheduled = settings.nodes is not None  # --jobs; on one machine Snakemake takes it for --cores
+    scheduled = (
+        settings.nodes is not None
+    )  # --jobs; without a scheduler Snakemake reads it as --cores
     resource = workflow.global_resources.get("gpu")
     limit = resource.value if resource else None
     cache = os.environ.get("SNAKEMAKE_OUTPUT_CACHE")
@@ -102,7 +104,7 @@ def context_of_run(
         mirrors=tuple(os.path.abspath(mirror) for mirror in mirrors),
         cores=settings.cores or 1,  # None where nothing is run (--report, --rulegraph)
         scheduled=scheduled,
-        gpus=per_training(device, large=large, limit=limit, scheduled=scheduled, gpus=gpus),
+        gpus=gpus_per_run(device, large=large, limit=limit, scheduled=scheduled, gpus=gpus),
         gpu_limit=limit,
         cache=os.path.abspath(cache)
         if cache and workflow.workflow_settings.cache is not None

@@ -24,14 +24,14 @@ VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 WAIT_S = 1.0
 
 
-def per_training(
+def gpus_per_run(
     device: str, *, large: bool, limit: int | None, scheduled: bool, gpus: int = 1
 ) -> int:
-    """Return how many GPUs each training asks for: `gpus`, of those that can use several, 1 or 0.
+    """Return how many GPUs a training run that can use several asks for; any other asks for at most one.
 
-    One, where a training may not share a GPU (`large`, a study with large decoders), where a
-    scheduler hands out GPUs and `device` is cuda, and where the user has several to give
-    (`limit`, of `--resources gpu=N`). None else: on a machine with one GPU small trainings share it.
+    That is `gpus` where it is above 1. Else it is 1 where runs may not share a GPU (`large`: the study has
+    large decoders), where a scheduler assigns GPUs and `device` is cuda, and where the user offers several
+    (`limit`, from `--resources gpu=N`). Else 0: on a machine with one GPU, small training runs share it.
     """
     if device == "cpu":
         return 0
@@ -43,12 +43,12 @@ def per_training(
 def demand_gpus(requested: int, *, limit: int | None, scheduled: bool) -> None:
     """Raise UserError if Snakemake would give a job on this machine fewer GPUs than it requests.
 
-    It would cut the job's request to `limit`, of `--resources gpu=N`, and say nothing.
+    It would cut the request to `limit` (from `--resources gpu=N`) without a word.
     """
     if not scheduled and requested > 1 and limit is not None and limit < requested:
         default = ", which is what profiles/default says" if limit == 1 else ""
         raise UserError(
-            f"config: gpus: {requested} GPUs for each training, and Snakemake may give out {limit} "
+            f"config: gpus: {requested} GPUs for each training run, and Snakemake may give out {limit} "
             f"(--resources gpu={limit}{default}); "
             f"call it with --resources gpu={requested} or more, or lower gpus"
         )
@@ -69,7 +69,9 @@ def visible_devices() -> list[str]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except subprocess.TimeoutExpired:
-        raise UserError("nvidia-smi does not answer within 30 s: which GPUs are free?") from None
+        raise UserError(
+            "nvidia-smi did not answer within 30 s, so free GPUs are not known"
+        ) from None
     if done.returncode:
         raise UserError(f"nvidia-smi failed: {(done.stderr or done.stdout).strip()}")
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
@@ -101,7 +103,7 @@ def _take(devices: Sequence[str], requested: int, folder: Path, held: ExitStack)
             taken.append(device)
         if len(taken) == requested:
             return taken
-    held.close()  # all or none: two jobs that each hold one and need two would wait for ever
+    held.close()  # all or none: two jobs that each hold one and need two would wait forever
     return []
 
 
@@ -109,8 +111,8 @@ def _take(devices: Sequence[str], requested: int, folder: Path, held: ExitStack)
 def held_gpus(requested: int, *, scheduled: bool = False) -> Iterator[list[str]]:
     """Hold `requested` GPUs for a block, in CUDA_VISIBLE_DEVICES, and yield their ids.
 
-    Waits until as many are free. Where a scheduler starts the jobs (`scheduled`) they are those that it has
-    put there; on a machine without a GPU, and where none is requested, there are none. UserError if the
+    Waits until that many are free. Where a scheduler starts the jobs (`scheduled`), they are those that it
+    has put there. The list is empty on a machine without a GPU, and if none is requested. UserError if the
     machine has fewer.
     """
     devices = visible_devices() if requested else []
@@ -120,16 +122,16 @@ def held_gpus(requested: int, *, scheduled: bool = False) -> Iterator[list[str]]
     if scheduled:
         if requested > len(devices):
             raise UserError(
-                f"{requested} GPUs are asked for, and on this node the scheduler gave {len(devices)} "
-                f"({', '.join(devices)}); ask for fewer in `gpus`, or for all on one node"
+                f"{requested} GPUs are requested, but the scheduler assigned {len(devices)} on this node "
+                f"({', '.join(devices)}); request fewer in `gpus`, or all on one node"
             )
         print(f"using GPU {', '.join(devices)}, assigned by the scheduler", file=sys.stderr)
         yield devices
         return
     if requested > len(devices):
         raise UserError(
-            f"{requested} GPUs are asked for, and this machine shows {len(devices)} "
-            f"({', '.join(devices)}); ask for fewer in `gpus`, or set {VISIBLE_VARIABLE}"
+            f"{requested} GPUs are requested, but this machine shows {len(devices)} "
+            f"({', '.join(devices)}); request fewer in `gpus`, or set {VISIBLE_VARIABLE}"
         )
     folder = lock_folder()
     folder.mkdir(parents=True, exist_ok=True)

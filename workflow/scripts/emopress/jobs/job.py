@@ -50,7 +50,7 @@ def fair_threads(requested: int, cores: int, processors: int) -> int:
 
 
 def error_line(error: BaseException, place: str = "an output") -> str | None:
-    """Return the one line that reports an error; None for one that nobody foresaw.
+    """Return the one line that reports an error; None for an unforeseen one.
 
     `place` is what was written, for libraries that do not name the file that they could not write.
     """
@@ -58,9 +58,8 @@ def error_line(error: BaseException, place: str = "an output") -> str | None:
         return str(error)
     text = " ".join(str(error).split())
     code = getattr(error, "errno", None)
-    rust = re.search(
-        r"\(os error (\d+)\)", text
-    )  # safetensors and tokenizers have it in their text only
+    # safetensors and tokenizers have it in their text only.
+    rust = re.search(r"\(os error (\d+)\)", text)
     code = int(rust[1]) if rust else code
     if code in UNWRITABLE:
         place = getattr(error, "filename", None) or place
@@ -68,7 +67,7 @@ def error_line(error: BaseException, place: str = "an output") -> str | None:
     if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(text):
         return (
             f"out of memory ({text or 'nothing more is known'}); close other programs, run fewer jobs at "
-            "once (--cores), lower the batch_size of a training, then type the same command again"
+            "once (--cores), lower the batch_size of a training run, then type the same command again"
         )
     return None
 
@@ -83,10 +82,10 @@ def warn(line: str) -> None:
 def job(snakemake: Any, threads: int | None = None, *, folders: bool = True) -> Iterator[int]:
     """Set up a script and yield its number of threads: its share, or `threads` where it is given.
 
-    Everything printed goes to the rule's log (whole, with tracebacks). A UserError, a disk that cannot
-    be written and memory that is used up end the script with one line on the terminal; any other
-    exception keeps its traceback there. Inputs and outputs are those of `emopress.jobs.ledger.guarded`,
-    `folders` too.
+    Everything printed goes to the rule's log, with whole tracebacks. A UserError, a disk that cannot be
+    written and a lack of memory end the script with one line on the terminal; any other exception keeps
+    its traceback there. `emopress.jobs.ledger.guarded` checks inputs and records outputs; see there for
+    `folders`.
     """
     processors = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

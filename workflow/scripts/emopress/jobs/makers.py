@@ -1,4 +1,4 @@
-"""Calls the function that makes a job's output, with what the job says by the names of the function's parameters."""
+"""Calls the function that makes a job's output: inputs, outputs and params become arguments by their names."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -36,8 +36,8 @@ def arguments_of(
 ) -> dict[str, Any]:
     """Return the arguments of a maker with these parameters; TypeError unless the job fits them.
 
-    A job's inputs, outputs and params go by their names, and a maker must take all of them. If it takes
-    them it also gets the wildcards `dataset` and `seed`, the job's `threads`, and its training `run`.
+    A maker must take all inputs, outputs and params of its job, by their names. Where it has such a
+    parameter it also gets the wildcards `dataset` and `seed`, the job's `threads`, and the training `run`.
     """
     given = {
         **{name: _artifact(paths) for name, paths in snakemake.input.items() if name != "code"},

@@ -1,4 +1,4 @@
-"""Starts a training run in several processes, a GPU each, by `accelerate launch`, and is what each of them runs.
+"""Starts a training run in several processes, with a GPU each, by `accelerate launch`; each of them runs this module.
 
 python -m accelerate.commands.launch ... --module emopress.jobs.processes FOLDER   (what `launched` starts)
 
@@ -56,7 +56,7 @@ def launched(
     """Call `function`, a maker, with keyword `arguments`: here, or in `processes` > 1 processes.
 
     They share the `threads` of the job, at least one each, and their output goes to this process's
-    stderr. What the job would tell of an error in one line is raised as that UserError; any other
+    stderr. An error that a job reports in one line is raised as a UserError with that line; any other
     error is in the output, and a RuntimeError here.
     """
     if processes <= 1:

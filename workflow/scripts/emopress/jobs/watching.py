@@ -1,4 +1,4 @@
-"""How a job watches its training run: a progress bar and a line an epoch in its log, and a tracker."""
+"""How a job watches its training run: a progress bar, a line per epoch in its log, and a tracker."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ from emopress.train.run import TrainingRun, Watcher
 
 @dataclass(frozen=True)
 class LogWatcher:
-    """Tells the log and the tracker of each epoch, and the progress bar of each step."""
+    """Reports each epoch to the log and the tracker, and each step to the progress bar."""
 
     bar: "tqdm[Any]"
     tracker: Tracker
     epochs: int
 
     def step(self, loss: float, best: float | None) -> None:
-        """Move the bar on by a step."""
+        """Advance the bar by a step."""
         score = "-" if best is None else f"{best:.4f}"
         self.bar.set_postfix(loss=f"{loss:.4f}", val_f1=score, refresh=False)
         self.bar.update()
@@ -44,7 +44,7 @@ class LogWatcher:
 
 @dataclass(frozen=True)
 class LogWatch:
-    """Watches a training run of a study; `tracking` is the config's."""
+    """Watches a training run of a study; `tracking` is the value of that config key."""
 
     tracking: str = "none"
     study: str = "emopress"
@@ -53,7 +53,7 @@ class LogWatch:
     def __call__(
         self, folder: Path, settings: Mapping[str, Any], identity: str, steps: int, done: int
     ) -> Iterator[Watcher]:
-        """Watch a run of `steps` optimizer steps, `done` of which are an earlier process's."""
+        """Watch a run of `steps` optimizer steps, `done` of which an earlier process has taken."""
         bar = tqdm(
             total=steps,
             initial=done,

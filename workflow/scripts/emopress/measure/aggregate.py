@@ -91,7 +91,7 @@ def aggregate(
     as they ship. So where `runtime` is not the reference's, speedup mixes what the other engine gave
     with what the compression gave. speedup_over_pytorch: the reference in PyTorch fp32 eager over
     the row's own, empty where that was not timed. The details hold, by seed, what does not fit a
-    row: scores per class, confusion, macro F1 on validation, the recipe and what its passes found or did,
+    row: scores per class, confusion, macro F1 on validation, the recipe and what its passes measured and changed,
     and what is in `costs` (by the folder of the predictions): the cross-entropy of a generative
     model's tokens.
     """

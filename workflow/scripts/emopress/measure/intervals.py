@@ -42,7 +42,7 @@ class Scored:
 class Stratum:
     """The texts of one true label.
 
-    codes [n]: which joint outcome (what all M models said) each text has; one_hot [K, M * classes].
+    codes [n]: which joint outcome (what all M models predicted) each text has; one_hot [K, M * classes].
     """
 
     label: int

@@ -17,7 +17,7 @@ BATCH = 32
 def write_logits(
     bundle: Path, train: Path, out: Path, *, threads: int, device: str = "cpu"
 ) -> None:
-    """Write the bundle's logits [N, C] fp32 for the training texts, in their order, and what students tell of it.
+    """Write the bundle's logits [N, C] fp32 for the training texts, in their order, and what students record of it.
 
     `device` is that of `emopress.runtime.load.load`.
     """

@@ -65,7 +65,7 @@ class Bundle:
         if not path.is_file():
             raise UserError(
                 f"{path}: no such file; the bundle predicts without it, but how it was made (recipe, "
-                f"licences) stands there: {again}"
+                f"licences) is there: {again}"
             )
         if short_hash(path) != self.manifest["provenance"]:
             raise UserError(f"{path}: damaged, or another bundle's; {again}")
@@ -89,13 +89,13 @@ def read_bundle(path: Path | str, *, verify: bool = True) -> Bundle:
 
 
 def _no_bundle(folder: Path) -> str:
-    """Return the one line that tells a user which folder to give instead of this one."""
+    """Return the line that says which folder to give instead of this one."""
     expected = f"expected a bundle, a folder with {MANIFEST}"
     if folder.is_file():
         meant = f" (meant {folder.parent}?)" if folder.name == MANIFEST else ""
         return f"{folder}: a file; {expected}{meant}"
-    found = next(_nearby(folder), None)
-    meant = f" (meant {found}?)" if found else ""
+    near = next(_nearby(folder), None)
+    meant = f" (meant {near}?)" if near else ""
     if (folder / "checkpoint.json").is_file() or (folder / "config.json").is_file():
         return f"{folder}: a checkpoint, which only training reads; {expected}{meant}"
     return f"{folder / MANIFEST}: no such file; {expected}{meant}"

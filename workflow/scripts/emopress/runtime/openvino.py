@@ -72,14 +72,14 @@ def compile_model(model: Any, *, precision: str, threads: int, what: str) -> Any
             "SNIPPETS_MODE": "DISABLE",
         },
     )
-    found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-    if found != precision:
+    used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if used != precision:
         able = {"FP32": "f32", "BF16": "bf16", "FP16": "f16"}
         offered = [
             able[c] for c in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") if c in able
         ]
         raise UserError(
-            f"{what}: this CPU does not compute in {precision}, OpenVINO would take {found}; "
+            f"{what}: this CPU does not compute in {precision}, OpenVINO would use {used}; "
             f"it supports {', '.join(sorted(offered))}"
         )
     return compiled
@@ -158,7 +158,7 @@ class OpenvinoClassifier(TokenClassifier):
 def load_onnx(folder: Path, *, threads: int, verify: bool = True) -> OpenvinoClassifier:
     """Load a bundle of ONNX Runtime in OpenVINO, computing in fp32; UserError unless it `reads_onnx`.
 
-    What a study's reference takes in this engine tells what the engine alone gives.
+    What a study's reference takes in this engine shows what the engine alone gives.
     """
     bundle = read_bundle(folder, verify=verify)
     if not reads_onnx(bundle):

@@ -72,12 +72,12 @@ def _form_errors(entry: dict[str, Any]) -> Iterator[str]:
     files = entry["source"]["files"]
     places = [("columns", entry["columns"], {ending_of(file) for file in files})]
     places += [(f"source.files.{file['name']}", file, {ending_of(file)}) for file in files]
-    for where, said, endings in places:
-        for key in (key for key in KEYS if key in said):
+    for where, given, endings in places:
+        for key in (key for key in KEYS if key in given):
             if not endings & set(endings_of(key)):
                 fitting = " and ".join(endings_of(key))
                 yield f"{where}: {key!r} changes nothing; it is for {fitting} files"
-        delimiter = said.get("delimiter", ",")
+        delimiter = given.get("delimiter", ",")
         if not is_delimiter(delimiter):
             yield (
                 f"{where}.delimiter: {delimiter!r}; allowed: one character (\\t is a tab), and no "

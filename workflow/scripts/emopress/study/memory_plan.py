@@ -52,7 +52,7 @@ def built_models(study: Study) -> list[str]:
 
 
 def has_decoders(study: Study, results: Path) -> bool:
-    """Return whether a decoder is among the built models, as far as entries and files here tell."""
+    """Return whether a decoder is among the built models, as far as entries and local files show."""
     shapes = [find_shape(name, study, results) for name in built_models(study)]
     return any(study.is_large(name) for name in built_models(study)) or any(
         shape and shape.decoder for shape in shapes
@@ -123,12 +123,12 @@ def training_mb(study: Study, dataset: str, variant: str, results: Path, least: 
 
 
 def _vocabulary(entry: Mapping[str, Any], study: Study) -> int:
-    """Return the rows that the tokenizer of a model from scratch brings, 0 if it does not tell."""
+    """Return the rows that the tokenizer of a model from scratch brings, 0 if that is not known."""
     donor = study.models.get(entry.get("tokenizer", {}).get("model", ""), {})
     return int(donor.get("size", {}).get("vocabulary", 0))
 
 
-def trainings(study: Study, results: Path) -> Iterator[Training]:
+def training_runs(study: Study, results: Path) -> Iterator[Training]:
     """Yield every training run of transformers that the study's variants share, once per data set."""
     for dataset, variants in study.variants.items():
         seen: set[str] = set()
@@ -174,7 +174,7 @@ def _training(study: Study, dataset: str, variant: str, results: Path) -> Iterat
 
 def table(runs: Sequence[Training]) -> str:
     """Return the lines of a table: a training run each, its numbers in GB (parameters in 10^9)."""
-    rows = [("training", "how, batch x tokens", *COLUMNS)]
+    rows = [("training run", "how, batch x tokens", *COLUMNS)]
     for run in runs:
         cells = [run.dataset + "/" + run.variant, run.how]
         if run.memory is None:
@@ -198,7 +198,7 @@ def free_gpu_bytes() -> int | None:
     command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):  # a driver that hangs tells nothing
+    except (OSError, subprocess.TimeoutExpired):  # the driver hangs
         return None
     first = done.stdout.strip().splitlines()[:1]
     return int(first[0]) * 2**20 if done.returncode == 0 and first and first[0].isdigit() else None
@@ -209,7 +209,7 @@ def memory_report(study: Study, results: Path, free: int | None) -> str:
 
     `free`: bytes of the GPU, None without one.
     """
-    runs = list(trainings(study, results))
+    runs = list(training_runs(study, results))
     lines = [HEADING, table(runs)]
     unknown = {recipe.root(run.variant, study.passes) for run in runs if run.memory is None}
     lines += [

@@ -99,28 +99,28 @@ class Study:
         return [variant for variant in self.variants[dataset] if variant in linear]
 
     def lstms(self, dataset: str) -> list[dict[str, Any]]:
-        """Return the LSTM variants of a data set with at most a pass of their own method: variant, kind, step.
+        """Return the LSTM variants of a data set with at most one pass, which is for LSTMs alone: variant, kind, step.
 
         `step` is that pass's entry with its name, None without one.
         """
-        found = []
+        lstms = []
         for variant in self.variants[dataset]:
             made = recipe.parse(variant)
             entry = self.models[made.model]
             steps = [{"name": name, **self.passes[name]} for name in made.passes]
-            own = all(PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
-            if entry["family"] == "lstm" and own:
+            lstm_only = all(PASSES[recipe.sort_of(step)].families == ("lstm",) for step in steps)
+            if entry["family"] == "lstm" and lstm_only:
                 step = steps[0] if steps else None
-                found.append({"variant": variant, "kind": entry["kind"], "step": step})
-        return found
+                lstms.append({"variant": variant, "kind": entry["kind"], "step": step})
+        return lstms
 
     def compares_kinds(self) -> bool:
         """Return whether a data set has LSTMs of both kinds."""
         kinds = (
-            {found["kind"] for found in self.lstms(dataset) if found["step"] is None}
+            {lstm["kind"] for lstm in self.lstms(dataset) if lstm["step"] is None}
             for dataset in self.variants
         )
-        return any(len(found) == 2 for found in kinds)
+        return any(len(both) == 2 for both in kinds)
 
     def data_params(self, dataset: str) -> dict[str, Any]:
         """Return what a model needs to know of its data set, and nothing cosmetic.
@@ -129,9 +129,9 @@ class Study:
         something else decides.
         """
         entry, judge = self.datasets[dataset], self.judges.get(dataset)
-        found = {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
+        known = {key: entry[key] for key in DATA_KEYS} | task_facts(entry)
         tuned_for = judge.key if judge and judge.key != DECIDING[judge.task][0] else None
-        return found | ({"judge_by": tuned_for} if entry.get("multilabel") and tuned_for else {})
+        return known | ({"judge_by": tuned_for} if entry.get("multilabel") and tuned_for else {})
 
     def pass_names(self, *sorts: str) -> list[str]:
         """Return the names of the passes of these sorts (keys of `PASSES`)."""

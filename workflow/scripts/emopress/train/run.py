@@ -1,4 +1,4 @@
-"""What a job hands to a training run beside its arguments: where it waits, the code that it runs, who watches it."""
+"""What a job gives a training run beside its arguments: the folder for unfinished work, its code, and a watcher."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 
 class Watcher(Protocol):
-    """Whoever is told how a training run gets on; nothing that it does changes the result."""
+    """Follows the progress of a training run; nothing that it does changes the result."""
 
     def step(self, loss: float, best: float | None) -> None:
         """Take note of an optimizer step, and of the best epoch's score so far."""

@@ -1,4 +1,4 @@
-"""The report's charts as the page draws them itself: with its data, its themes, what is picked and told."""
+"""The report's charts as the page draws them itself: with its data, its themes, selection and tooltips."""
 
 from collections.abc import Collection
 from typing import Any
