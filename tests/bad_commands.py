@@ -21,7 +21,7 @@ SNAKEMAKE = {
     ),
     "a config file that is called otherwise": (
         "snakemake -n --configfile my.yml -- report",
-        "config: my.yml: no such file (did you mean my.yaml?)",
+        "config: my.yml: no such file; did you mean 'my.yaml'?",
     ),
     "--configfile twice": (
         "snakemake -n --configfile my.yaml --cores 2 --configfile=other.yaml -- report",
@@ -53,11 +53,11 @@ ALLOWED = "report, bundles, data, and files below results/ (results/report.html)
 TARGETS = {
     "a misspelt target": (
         "reprot",
-        f"target 'reprot': no such target; did you mean report? Targets are {ALLOWED}",
+        f"target 'reprot': no such target; did you mean 'report'? Targets are {ALLOWED}",
     ),
     "a result without its folder": (
         "report.html",
-        f"target 'report.html': no such target; did you mean results/report.html? Targets are {ALLOWED}",
+        f"target 'report.html': no such target; did you mean 'results/report.html'? Targets are {ALLOWED}",
     ),
     "a variant's name as a target": (
         "tiny",
@@ -65,16 +65,16 @@ TARGETS = {
     ),
     "a target of an unknown pass": (
         "results/demo-en/tiny+int8-sttic/seed0/bundle/bundle.json",
-        "target 'results/demo-en/tiny+int8-sttic/seed0/bundle/bundle.json': unknown pass 'int8-sttic'; passes are: "
+        "target 'results/demo-en/tiny+int8-sttic/seed0/bundle/bundle.json': unknown pass 'int8-sttic'; allowed: "
         "int8, kd, mag50",
     ),
     "a target of an unknown model": (
         "results/demo-en/tony/seed0/bundle/bundle.json",
-        "target 'results/demo-en/tony/seed0/bundle/bundle.json': unknown model 'tony'; models are: linear, tiny",
+        "target 'results/demo-en/tony/seed0/bundle/bundle.json': unknown model 'tony'; did you mean 'tiny'? Allowed: linear, tiny",
     ),
     "a target of an unknown data set": (
         "results/demo/tiny/seed0/predictions.parquet",
-        "target 'results/demo/tiny/seed0/predictions.parquet': unknown dataset 'demo'; datasets are: demo-en",
+        "target 'results/demo/tiny/seed0/predictions.parquet': unknown dataset 'demo'; did you mean 'demo-en'? Allowed: demo-en",
     ),
     "a folder as a target": (
         "results/demo-en/tiny/seed0/bundle",

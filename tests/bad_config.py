@@ -27,7 +27,7 @@ VARIANTS = ("study", 0, "variants")
 PRUNE = {"kind": "prune", "method": "magnitude"}
 LINEAR = {"family": "linear"}
 NAME = "is not valid; allowed: lower-case letters, digits, dot and hyphen"
-PASSES = "passes are: int8, kd, mag50"
+PASSES = "allowed: int8, kd, mag50"
 FILE = {"name": "a.csv", "path": "data/demo/demo-en.csv"}
 SMALL = {
     "title": "T",
@@ -260,7 +260,7 @@ MISTAKES = {
     "an unknown model": (
         VARIANTS,
         ["huge"],
-        "study.demo-en: variant 'huge': unknown model 'huge'; models are: linear, tiny",
+        "study.demo-en: variant 'huge': unknown model 'huge'; allowed: linear, tiny",
     ),
     "an unknown pass": (
         VARIANTS,
@@ -270,7 +270,7 @@ MISTAKES = {
     "a variant with a space": (
         VARIANTS,
         ["linear "],
-        "study.demo-en: variant 'linear ': unknown model 'linear '; models are: linear, tiny",
+        "study.demo-en: variant 'linear ': unknown model 'linear '; did you mean 'linear'? Allowed: linear, tiny",
     ),
     "a variant with two plus signs": (
         VARIANTS,
@@ -280,13 +280,13 @@ MISTAKES = {
     "an unknown data set": (
         ("study", 0, "dataset"),
         "demo-fr",
-        "study: unknown dataset 'demo-fr'; datasets are: "
+        "study: unknown dataset 'demo-fr'; did you mean 'demo-en'? Allowed: "
         "demo-bn, demo-en, emotion, goemotions, goemotions-ekman, ubmec",
     ),
     "an unknown student": (
         ("passes", "kd", "student"),
         "nobody",
-        "passes.kd.student: unknown model 'nobody'; models are: linear, tiny",
+        "passes.kd.student: unknown model 'nobody'; allowed: linear, tiny",
     ),
     "int8 before pruning": (
         VARIANTS,

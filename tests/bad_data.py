@@ -215,12 +215,12 @@ FILES = {
     "a label with a space": (
         "a.csv",
         HEAD + b"fine,joy \n",
-        "{path}, row 2, column 'label': unknown label 'joy ' (meant 'joy'?); allowed: joy, sadness",
+        "{path}, row 2, column 'label': unknown label 'joy '; did you mean 'joy'? Allowed: joy, sadness",
     ),
     "a label in capitals": (
         "a.csv",
         HEAD + b"fine,JOY\n",
-        "{path}, row 2, column 'label': unknown label 'JOY' (meant 'joy'?); allowed: joy, sadness",
+        "{path}, row 2, column 'label': unknown label 'JOY'; did you mean 'joy'? Allowed: joy, sadness",
     ),
     "a label that no config has": (
         "a.csv",

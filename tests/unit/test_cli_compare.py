@@ -168,7 +168,10 @@ def test_labels_by_name_before_index():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("text,label\nhello,jo\n", "row 2, column 'label': unknown label 'jo' (meant 'joy'?)"),
+        (
+            "text,label\nhello,jo\n",
+            "row 2, column 'label': unknown label 'jo'; did you mean 'joy'?",
+        ),
         ("text,label\nhello,6\n", "row 2, column 'label': unknown label '6'; allowed: sadness"),
         ("text,label\nhello,\n", "row 2, column 'label': empty label; allowed: sadness"),
         ("text,label\n,joy\n", "row 2, column 'text': empty; every row needs a text"),

@@ -97,7 +97,11 @@ def test_a_text_without_labels(tmp_path):
     ("cell", "numbered", "message"),
     [
         ("joy,,love", False, r"a\.csv, row 2, column 'label': empty label; allowed: joy, love"),
-        ("joy,lov", False, r"unknown label 'lov' \(meant 'love'\?\); allowed: joy, love, sadness"),
+        (
+            "joy,lov",
+            False,
+            r"unknown label 'lov'; did you mean 'love'\? Allowed: joy, love, sadness",
+        ),
         ("joy,joy", False, r"label 'joy' is listed twice in 'joy,joy'"),
         (
             "0,3",

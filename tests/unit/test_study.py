@@ -135,8 +135,8 @@ def test_mirrors(config, given, expected):
             "linear+mag50",
             "pass 'mag50' (prune magnitude) cannot be applied to 'linear', a linear model",
         ),
-        ("huge", "unknown model 'huge'; models are: linear, micro, tiny"),
-        ("tiny+qat", "unknown pass 'qat'; passes are: auto, bf16, cut50"),
+        ("huge", "unknown model 'huge'; allowed: linear, micro, tiny"),
+        ("tiny+qat", "unknown pass 'qat'; did you mean 'qat8'? Allowed: auto, bf16, cut50"),
     ],
 )
 def test_impossible_variant(config, variant, message):
@@ -245,7 +245,7 @@ def test_model_and_pass_of_one_name(config):
 
 def test_unknown_data_set(config):
     config["study"].append({"dataset": "demo-fr", "variants": ["tiny"]})
-    assert "study: unknown dataset 'demo-fr'; datasets are: " in refused(config)
+    assert "study: unknown dataset 'demo-fr'; did you mean 'demo-en'? Allowed: " in refused(config)
 
 
 def test_data_set_twice(config):

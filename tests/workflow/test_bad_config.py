@@ -115,7 +115,7 @@ def test_a_data_set_with_a_mistake_is_no_model(good, place):
     lines = refused(good)
     assert len(lines) == 2 and lines[0].startswith(f"{place}.semeval")
     assert lines[1] == (
-        "study.semeval: variant 'word': unknown model 'word'; models are: linear, tiny"
+        "study.semeval: variant 'word': unknown model 'word'; allowed: linear, tiny"
     )
 
 

@@ -33,7 +33,7 @@ def unknown_key(config):
 
 MISTAKES = {
     misspelt: "config: passes.mag50: unknown key 'ammount'; did you mean 'amount'?",
-    unknown_variant: "config: study.demo-en: variant 'tiny+squash': unknown pass 'squash'; passes are:",
+    unknown_variant: "config: study.demo-en: variant 'tiny+squash': unknown pass 'squash'; allowed:",
     impossible_chain: "variant 'tiny+int8-static+mag50': pass 'mag50' (prune magnitude) cannot follow 'int8-static'",
     wrong_type: "config: seeds: '0' is not a list",
     unknown_key: "config: unknown key 'colour'",
@@ -111,7 +111,7 @@ def test_a_misspelt_target(miniature, tmp_path):
     done = snakemake(tmp_path, *command.split())
     printed = done.stdout + done.stderr
     assert done.returncode == 1 and "Traceback" not in printed
-    assert printed.count("target 'reprot': no such target; did you mean report?") == 1
+    assert printed.count("target 'reprot': no such target; did you mean 'report'?") == 1
     assert not (tmp_path / "results").exists()
 
 

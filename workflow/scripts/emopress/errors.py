@@ -21,14 +21,25 @@ def kind_and_text(error: BaseException, most: int | None = None) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:most]}"
 
 
+def nearest(word: object, known: Iterable[str], least: float = 0.6) -> str | None:
+    """Return the one of the `known` words that `word` is most like, capitals aside; None if it is like none.
+
+    `least` is how like it has to be, from 0 to 1.
+    """
+    by_folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(str(word).strip().casefold(), by_folded, n=1, cutoff=least)
+    return by_folded[close[0]] if close else None
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of the `known` words, "" if none is near."""
-    close = difflib.get_close_matches(str(word), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    near = nearest(word, known)
+    return f"; did you mean {near!r}?" if near is not None else ""
 
 
 def unknown(what: str, word: object, known: Iterable[str]) -> str:
     """Return in a line that there is no such `what`, and which there are."""
     allowed = list(known)
     hint = did_you_mean(word, allowed)
-    return f"unknown {what} {word!r}{hint or ';'} {'Allowed' if hint else 'allowed'}: {', '.join(allowed)}"
+    listed = ", ".join(allowed) or "none"
+    return f"unknown {what} {word!r}{hint or ';'} {'Allowed' if hint else 'allowed'}: {listed}"

@@ -9,6 +9,7 @@ from itertools import permutations
 from typing import Any
 
 from emopress.checkpoint import DECODERS
+from emopress.errors import unknown
 from emopress.families import FAMILIES
 from emopress.passes import PASSES, Job
 
@@ -113,10 +114,10 @@ def unknown_names(variant: str, models: Collection[str], passes: Collection[str]
     recipe = parse(variant)
     lines = []
     if recipe.model not in models:
-        lines.append(f"unknown model {recipe.model!r}; models are: {', '.join(models)}")
+        lines.append(unknown("model", recipe.model, models))
     for name in recipe.passes:
         if name not in passes:
-            lines.append(f"unknown pass {name!r}; passes are: {', '.join(passes) or 'none'}")
+            lines.append(unknown("pass", name, passes))
     return lines
 
 

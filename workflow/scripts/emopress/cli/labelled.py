@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emopress.errors import MissingColumn, UserError
+from emopress.errors import MissingColumn, UserError, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +36,8 @@ def read_labelled(file: Labelled, labels: list[str]) -> tuple[list[str], "np.nda
     from emopress.data.labels import LabelCells
     from emopress.data.records import checked_text
 
-    unknown = sorted(set(file.numbered.values()) - set(labels))
-    if unknown:
-        raise UserError(f"--numbered: unknown label {unknown[0]!r}; allowed: {', '.join(labels)}")
+    for label in sorted(set(file.numbered.values()) - set(labels)):
+        raise UserError(f"--numbered: {unknown('label', label, labels)}")
     columns = {"label": file.label_column, "numbered": file.numbered}
     by_number = LabelCells({"labels": labels, "columns": columns}, on_command_line)
 

@@ -1,13 +1,12 @@
 """Turns the label cells of a data set's files into labels: one per text, or with `multilabel` any number."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from emopress.data.formats import Option, in_config
-from emopress.errors import UserError
+from emopress.errors import UserError, unknown
 
 Column = str | int  # its name in the header, or its place in a file without one, from 1 on
 Labels = str | tuple[str, ...]
@@ -190,9 +189,9 @@ def checked_label(cell: Any, labels: list[str], place: str, option: Option = in_
     same = [label for label in labels if number is not None and number_of(label) == number]
     if len(same) == 1:
         return same[0]
-    by_folded = {label.casefold(): label for label in labels}
-    close = difflib.get_close_matches(word.strip().casefold(), by_folded, n=1)
-    hint = f" (meant '{by_folded[close[0]]}'?)" if close and number is None else ""
-    if number is not None:
-        allowed += f"; to say what numbers stand for, set {option('numbered', written(number))}"
-    raise UserError(f"{place}: unknown label {word!r}{hint}; {allowed}")
+    if number is None:
+        raise UserError(f"{place}: {unknown('label', word, labels)}")
+    setting = option("numbered", written(number))
+    raise UserError(
+        f"{place}: unknown label {word!r}; {allowed}; to say what numbers stand for, set {setting}"
+    )

@@ -1,7 +1,8 @@
 """Language tags (BCP 47): whether a text is one, the language's name, and how its texts are normalised."""
 
-import difflib
 import re
+
+from emopress.errors import nearest
 
 _SUBTAGS = r"""
     [a-z]{2,3}(-[a-z]{3}){0,3}           # language, by ISO 639, and extensions of it
@@ -62,9 +63,9 @@ def language_fault(tag: str) -> str | None:
     if _TAG.fullmatch(tag) and not short:
         return None
     dashed = f"{short}{dashed[3:]}" if short else dashed
-    by_name = {name.casefold(): code for code, name in NAMES.items()}
-    close = difflib.get_close_matches(tag.strip().casefold(), by_name, n=1, cutoff=0.8)
-    meant = dashed if _TAG.fullmatch(dashed) else by_name[close[0]] if close else ""
+    by_name = {name: code for code, name in NAMES.items()}
+    name = nearest(tag, by_name, least=0.8)
+    meant = dashed if _TAG.fullmatch(dashed) else by_name[name] if name else ""
     hint = f"; write {meant}" if meant else ""
     return f"{tag!r} is not a language tag{hint} (BCP 47: en, pt-BR, zh-Hant, yue)"
 

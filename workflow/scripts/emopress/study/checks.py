@@ -89,7 +89,7 @@ def _pass_errors(
     if student in models:
         yield from (f"student: {why}" for why in _student_errors(student, models[student], entry))
     elif student is not None and student not in names.unsure:
-        yield f"student: unknown model {student!r}; models are: {', '.join(names.known['models'])}"
+        yield f"student: {unknown('model', student, names.known['models'])}"
     for teacher in entry.get("teachers", []):
         for problem in _variant_problems(teacher, models, passes, names):
             yield f"teachers: variant {teacher!r}: {problem}"
@@ -100,8 +100,7 @@ def _pass_errors(
     if entry["kind"] == "search":
         for name in entry["passes"]:
             if name not in names.known["passes"]:
-                listed = ", ".join(names.known["passes"])
-                yield f"passes: unknown pass {name!r}; passes are: {listed}"
+                yield f"passes: {unknown('pass', name, names.known['passes'])}"
             elif passes.get(name, {}).get("kind") == "search":
                 yield f"passes: {name!r} is a search itself"
 
@@ -154,8 +153,7 @@ def study_errors(config: dict[str, Any], names: Names) -> Iterator[str]:
     for block in config["study"]:
         dataset = block["dataset"]
         if dataset not in names.known["datasets"]:
-            listed = ", ".join(names.known["datasets"])
-            yield f"study: unknown dataset {dataset!r}; datasets are: {listed}"
+            yield f"study: {unknown('dataset', dataset, names.known['datasets'])}"
         if dataset in seen:
             yield f"study: dataset {dataset!r} is listed twice"
         seen.add(dataset)

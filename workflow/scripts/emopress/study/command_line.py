@@ -1,13 +1,13 @@
 """Checks the command that the user typed for what Snakemake would drop, or would refuse in words that do not help."""
 
 import argparse
-import difflib
 import shlex
 import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from emopress.errors import nearest
 from emopress.study.config_file import unreadable
 
 SLURM = "snakemake_executor_plugin_slurm"
@@ -110,5 +110,5 @@ def _remedy(path: str, words: list[str]) -> str:
     if Path(path).exists() or not folder.is_dir():
         return ""
     names = [file.name for file in folder.iterdir() if file.name.endswith(ENDINGS)]
-    close = difflib.get_close_matches(Path(path).name, names, n=1)
-    return f" (did you mean {folder / close[0]}?)" if close else ""
+    near = nearest(Path(path).name, names)
+    return f"; did you mean {str(folder / near)!r}?" if near else ""

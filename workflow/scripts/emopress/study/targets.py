@@ -1,6 +1,5 @@
 """Says what is wrong with targets that no rule can make; Snakemake says only that there is no rule."""
 
-import difflib
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -8,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from emopress import recipe
-from emopress.errors import UserError
+from emopress.errors import UserError, nearest, unknown
 from emopress.study.command_line import typed_targets
 from emopress.study.study import Study
 
@@ -58,14 +57,14 @@ def _problems(
     if path.parts[0] not in ("results", ".snakemake"):
         files = ["results/report.md", "results/report.html", "results/summary.csv"]
         known = [*rules, *files, *(PurePosixPath(file).name for file in files)]
-        close = difflib.get_close_matches(str(path), known, n=1)
-        meant = next((file for file in files if close and file.endswith(f"/{close[0]}")), None)
-        hint = f"did you mean {meant or close[0]}? " if close else ""
+        near = nearest(path, known)
+        meant = next((file for file in files if file.endswith(f"/{near}")), near)
+        hint = f"did you mean {meant!r}? " if near else ""
         yield f"no such target; {hint}{ALLOWED[0].upper() if hint else ALLOWED[0]}{ALLOWED[1:]}"
     elif len(path.parts) > 3 and re.fullmatch(r"seed\d+", path.parts[3]):
         _, dataset, variant, _, *rest = path.parts
         if dataset not in datasets:
-            yield f"unknown dataset {dataset!r}; datasets are: {', '.join(datasets)}"
+            yield unknown("dataset", dataset, datasets)
         yield from recipe.unknown_names(variant, models, passes)
         if len(rest) == 1 and rest[0] in ARTIFACTS:
             yield f"a folder; ask for the file {path / ARTIFACTS[rest[0]]}"
