@@ -70,11 +70,13 @@ TARGETS = {
     ),
     "a target of an unknown model": (
         "results/demo-en/tony/seed0/bundle/bundle.json",
-        "target 'results/demo-en/tony/seed0/bundle/bundle.json': unknown model 'tony'; did you mean 'tiny'? Allowed: linear, tiny",
+        "target 'results/demo-en/tony/seed0/bundle/bundle.json': unknown model 'tony'; did you mean 'tiny'? "
+        "Allowed: linear, tiny",
     ),
     "a target of an unknown data set": (
         "results/demo/tiny/seed0/predictions.parquet",
-        "target 'results/demo/tiny/seed0/predictions.parquet': unknown dataset 'demo'; did you mean 'demo-en'? Allowed: demo-en",
+        "target 'results/demo/tiny/seed0/predictions.parquet': unknown dataset 'demo'; did you mean 'demo-en'? "
+        "Allowed: demo-en",
     ),
     "a folder as a target": (
         "results/demo-en/tiny/seed0/bundle",
