@@ -36,8 +36,8 @@ def read_labelled(file: Labelled, labels: list[str]) -> tuple[list[str], "np.nda
     from emopress.data.labels import LabelCells
     from emopress.data.records import checked_text
 
-    for label in sorted(set(file.numbered.values()) - set(labels)):
-        raise UserError(f"--numbered: {unknown('label', label, labels)}")
+    for named in sorted(set(file.numbered.values()) - set(labels)):
+        raise UserError(f"--numbered: {unknown('label', named, labels)}")
     columns = {"label": file.label_column, "numbered": file.numbered}
     by_number = LabelCells({"labels": labels, "columns": columns}, on_command_line)
 
