@@ -1,57 +1,13 @@
 # Aggregate -> figures -> report.md and report.html, from result files alone.
 
-import yaml
-
+from emopress.report.figures.names import SPEC, TRADE_OFF
+from emopress.study import report_plan
 from emopress.study.published import PUBLISHED
-from emopress.report.figures.names import SPEC, TRADE_OFF, figure_names
-from emopress.measure.pareto import layer_grid
 
-CONFIG_FILES = [  # relative where they can be: no report should hold a path of somebody's machine
-    str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
-    for path in map(Path, CONFIGFILES)
-]
 BUNDLES = list(STUDY.bundles())
-CURVED = [  # what was trained, and so has a training curve
-    (dataset, variant)
-    for dataset, variant, seed in BUNDLES
-    if seed == STUDY.seeds[0] and STUDY.trains(variant)
-]
-# The figures of a data set, by the wildcard's name: the same kinds for all.
-FIGURES = figure_names(
-    "{dataset}",
-    training=bool(CURVED),
-    noise=bool(STUDY.evaluate.noise),
-    bits=STUDY.compares_kinds(),
-)
-
-# Data sets whose dense models differ in their layers, with these models.
-GRIDS = {
-    dataset: models
-    for dataset, variants in STUDY.variants.items()
-    if (models := layer_grid(variants, STUDY.models))
-}
-
-
-def figures_ending(suffix):
-    """Return the files of all figures of the study that end so."""
-    names = expand(FIGURES, dataset=STUDY.variants)
-    names += [f"{dataset}-{TRADE_OFF}" for dataset in GRIDS]
-    return [f"results/figures/{name}{suffix}" for name in names]
-
-
-def curves_of(wildcards):
-    """Return the checkpoints beside which the training logs of a data set lie."""
-    return [
-        checkpoint_of(*pair, STUDY.seeds[0])
-        for pair in CURVED
-        if pair[0] == wildcards.dataset
-    ]
-
-
-# With every default and in one order, so that neither writing one out nor another order reruns anything.
-CONFIG_TEXT = yaml.safe_dump(
-    STUDY.as_config(), sort_keys=False, allow_unicode=True, width=100
-)
+CURVED = report_plan.curved(STUDY)
+FIGURES = report_plan.figures(STUDY)  # of a data set, by the wildcard's name
+GRIDS = report_plan.grids(STUDY)
 
 
 rule aggregate:
@@ -120,28 +76,12 @@ rule rulegraph:
         mem_mb=memory(1000),
         runtime=30,
     params:
+        **report_plan.graph_params(STUDY),
         config=(
             ["--configfile", *map(os.path.relpath, CONFIGFILES)]
             if workflow.overwrite_configfiles
             else []
         ),
-        # all that shapes the graph, and nothing else of the config
-        variants=dict(sorted(STUDY.variants.items())),
-        models={
-            name: [entry["family"], *pretrained_inputs(STUDY, name)]
-            for name, entry in sorted(STUDY.models.items())
-        },
-        passes={
-            name: [
-                recipe.sort_of(entry),
-                "distill" in entry,
-                *(
-                    entry.get(key)
-                    for key in ("student", "teachers", "passes", "max_passes")
-                ),
-            ]
-            for name, entry in sorted(STUDY.passes.items())
-        },
     message:
         "draw the rule graph"
     shell:
@@ -154,7 +94,10 @@ rule figures:
         summary="results/summary.csv",
         details="results/details.json",
         statistics="results/statistics/{dataset}.json",
-        checkpoints=curves_of,
+        checkpoints=lambda wildcards: [
+            checkpoint_of(*pair, STUDY.seeds[0])
+            for pair in report_plan.curved(STUDY, wildcards.dataset)
+        ],
         code=code_of("figures.py"),
     output:
         figures=report(
@@ -177,9 +120,7 @@ rule figures:
     params:
         context=context_of,
         entry=lambda wildcards: STUDY.datasets[wildcards.dataset],
-        curved=lambda wildcards: [
-            list(pair) for pair in CURVED if pair[0] == wildcards.dataset
-        ],
+        curved=lambda wildcards: report_plan.curved(STUDY, wildcards.dataset),
         training=bool(CURVED),
         curve_seed=STUDY.seeds[0] if len(STUDY.seeds) > 1 else None,
         bits=STUDY.compares_kinds(),
@@ -232,8 +173,8 @@ rule render:
         statistics=expand("results/statistics/{dataset}.json", dataset=STUDY.variants),
         timings=expand("results/timing/{dataset}.json", dataset=STUDY.variants),
         cards=expand("results/data/{dataset}/card.json", dataset=STUDY.variants),
-        figures=figures_ending(".svg"),
-        specs=figures_ending(SPEC),
+        figures=report_plan.figure_files(STUDY, ".svg"),
+        specs=report_plan.figure_files(STUDY, SPEC),
         checkpoints=[checkpoint_of(*pair, STUDY.seeds[0]) for pair in CURVED],
         graph="results/rulegraph.mmd",
         published=here(PUBLISHED),
@@ -264,18 +205,12 @@ rule render:
         runtime=60,
     params:
         context=context_of,
-        study={
-            "name": STUDY.name,
-            "description": STUDY.description,
-            "seeds": STUDY.seeds,
-            "config_files": CONFIG_FILES,
-            "config_text": CONFIG_TEXT,
-        },
+        study=report_plan.described(STUDY, CONFIGFILES, ROOT),
         datasets={name: STUDY.datasets[name] for name in STUDY.variants},
         models=STUDY.models,
         passes=STUDY.passes,
         corresponding=STUDY.published,
-        curved=[list(pair) for pair in CURVED],
+        curved=CURVED,
     message:
         "write {output.report} and {output.page}"
     script:
