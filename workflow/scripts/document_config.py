@@ -45,32 +45,31 @@ A variant is a model's name followed by passes, joined by `+`, in the order in w
 `minilm-l6+kd-small+mag30+int8-static`. The name is also its folder: `results/<dataset>/<variant>/seed<seed>/`. What
 two variants share is made once.
 
-What may follow what is one table, `PASSES` in `workflow/scripts/emopress/passes.py`; a chain that it does not allow is
-refused by name before anything runs.
+This table says which pass may follow which; it is `PASSES` in `workflow/scripts/emopress/passes.py`. A variant that it
+does not allow is an error that names the pass, before anything runs.
 
 {passes}
 A *checkpoint* is what passes train and cut; a *bundle* is what is shipped, evaluated and timed. Each checkpoint is also
-exported as an fp32 bundle, so what reads an fp32 bundle may follow whatever leaves a checkpoint. A distillation into a
-`student` starts anew: what was done to its teacher refuses nothing after it. A model with `runtime: transformers`
-takes {large} only.
+exported as an fp32 bundle, so a pass that reads an fp32 bundle may follow any pass that leaves a checkpoint. A
+distillation into a `student` starts anew: passes on the teacher do not restrict those on the student. A model with
+`runtime: transformers` takes {large} only.
 
 ## Two files
 
-`--configfile A B` reads B on top of A, mapping by mapping; a key that is null in B
-is taken out of A. `miniature.yaml` and `llm-miniature.yaml` are such second files: they make a study of published
-models small enough to see it run.
+`--configfile A B` reads B on top of A, mapping by mapping; a key that is null in B is removed. `miniature.yaml` and
+`llm-miniature.yaml` are such second files: they make a study of published models small enough to see it run.
 
 ## The mirror
 
 `--config mirror=DIR` (or `mirror='[DIR1,DIR2]'`, searched in this order) replaces the network, for machines that have
-none: what a study needs must all be there, and a dry run tells what is not. Data files are checked by sha256 all the
-same, checkpoints where their entry has a `sha256`. It does not touch data files of this repository, and changing it
-reruns nothing.
+none: it must hold everything that a study needs, and a dry run says what is missing. Data files are still checked by
+sha256, and checkpoints where their entry has a `sha256`. Data files of this repository are not read from it, and
+changing it reruns nothing.
 
     DIR/<dataset>/<file>        the names under datasets.<dataset>.source.files (or DIR/<its mirrored_as>/<file>)
     DIR/models/<model>/         a Hugging Face folder: config.json, model.safetensors (or its shards and
                                 their index), the files of its tokenizer
-    DIR/tokenizers/<name>/      tokenizer.json or vocab.txt, and what lies beside it in its repository
+    DIR/tokenizers/<name>/      tokenizer.json or vocab.txt, and the files beside it in its repository
     DIR/vectors/<file>          the file of a dense model's vectors
 
 """

@@ -15,9 +15,9 @@ class Adapt(Entry):
 
     kind: Literal["adapt"]
     method: Literal["lora", "qlora"]
-    """lora: on the weights as they are; qlora: on the weights in 4-bit NF4 with double quantization (bitsandbytes),
-    which the merged checkpoint keeps the rounding of. Of a model with runtime: transformers nothing is merged: its
-    4-bit weights are shipped as they are, adapters beside them."""
+    """lora: on the weights as they are; qlora: on the weights in 4-bit NF4 with double quantization (bitsandbytes); the
+    merged checkpoint keeps the rounded values. With runtime: transformers, qlora does not merge: the 4-bit weights are
+    shipped with the adapters beside them."""
     rank: int = Field(16, ge=1, le=1024)
     """Rank of the adapters."""
     alpha: float = Field(32, gt=0, le=4096)
@@ -25,7 +25,7 @@ class Adapt(Entry):
     dropout: Share = 0.05
     """Dropout before the adapters."""
     targets: Distinct[Text] = Field([])
-    """Last parts of the names of the linear layers that get adapters (query, value; of decoders q_proj, v_proj); empty:
-    every linear layer of the layers."""
+    """Linear layers that get adapters, by the last part of their names (query, value; in decoders q_proj, v_proj);
+    empty: every linear layer of the transformer layers."""
     train: AdaptTraining
-    """Training settings. learning_rate is required: adapters want about ten times that of full fine-tuning."""
+    """Training settings. learning_rate is required: adapters need about ten times that of full fine-tuning."""

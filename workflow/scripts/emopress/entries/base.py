@@ -55,7 +55,8 @@ class Entry(BaseModel):
 
     @classmethod
     def keys(cls) -> list[str]:
-        """Return the keys as they are listed for a reader: first what tells entries apart, last what they share."""
+        """Return the keys in the order of the documentation: the key that distinguishes entries first, shared keys
+        last."""
         own = inspect.get_annotations(cls)
 
         def rank(key: str) -> tuple[int, bool]:
@@ -156,7 +157,7 @@ def _one_line(text: str) -> str:
 
 
 class _Distinct:
-    """Of a list: no item is in it twice; its JSON schema says so too."""
+    """Requires that no item of a list is repeated, in the JSON schema too."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -15,18 +15,20 @@ class Limits(Entry):
     """Limits of size, latency and loss."""
 
     max_size_mb: float | None = Field(None, gt=0)
-    """Largest size of all that must be shipped (model, tokenizer, bundle.json), MB (10^6 bytes)."""
+    """Largest total size of the files to ship (model, tokenizer, bundle.json), in MB (10^6 bytes)."""
     max_latency_ms: float | None = Field(None, gt=0)
-    """Largest median latency of one text in ms, on the machine that timed, with the first of timing.threads."""
+    """Largest median latency of one text in ms, on the machine that timed it, with the first number of timing.threads.
+    """
     max_loss: Loss | None = None
-    """Most points of the metric that decides (study.judge_by) that may be lost on validation: a budget's below the data
-    set's reference, or below its linear baseline where that one is better there; a search's below the parent."""
+    """Most points of the metric that decides (study.judge_by) that may be lost on validation. For a budget, they are
+    measured from the data set's reference, or from its linear baseline where that one is better; for a search, from the
+    parent."""
     max_accuracy_loss: Loss | None = None
-    """The same in accuracy, with several labels per text that of whole sets."""
+    """The same in accuracy; with several labels per text, in subset accuracy."""
     max_macro_f1_loss: Loss | None = None
     """The same in macro F1."""
     max_micro_f1_loss: Loss | None = None
-    """The same in micro F1, with one label per text in accuracy, which is then the same."""
+    """The same in micro F1; with one label per text that equals accuracy."""
     max_sample_f1_loss: Loss | None = None
     """The same in sample F1, the mean of the texts' own; with one label per text in accuracy."""
     max_jaccard_loss: Loss | None = None
@@ -40,9 +42,9 @@ class Budget(Limits):
     """What a user can afford."""
 
     prefer: Preference = "size"
-    """What is best among the variants that meet every limit: size, the smallest file; latency, the lowest median
-    latency, where those that timing cannot tell from the fastest go by score, then size; score, the metric that
-    decides, on validation. accuracy is score where accuracy decides."""
+    """What is best among the variants that meet every limit. size: the smallest; latency: the lowest median latency,
+    and of those that timing cannot tell from the fastest, the one with the best score, then the smallest; score: the
+    metric that decides, on validation. accuracy means score where accuracy decides."""
 
 
 class Search(Entry):
@@ -52,13 +54,13 @@ class Search(Entry):
     passes: Distinct[Text] = Field(min_length=1)
     """Names of the passes that are tried, alone and in every legal order."""
     max_passes: int = Field(2, ge=1, le=6)
-    """Passes in one trial at most."""
+    """Largest number of passes in one trial."""
     prefer: Preference = "score"
-    """What is best among the trials that meet the budget: score, the metric that decides (study.judge_by), on
-    validation; size; latency, where those that timing cannot tell from the fastest go by score, then size. accuracy is
-    score where accuracy decides."""
+    """What is best among the trials that meet the budget. score: the metric that decides (study.judge_by), on
+    validation; size: the smallest; latency: the lowest, and of those that timing cannot tell from the fastest, the one
+    with the best score, then the smallest. accuracy means score where accuracy decides."""
     budget: Limits
-    """What a trial must meet: one limit at least."""
+    """What a trial must meet: at least one limit."""
 
     def misfits(self) -> Iterator[Fault]:
         """Yield a budget without a limit."""

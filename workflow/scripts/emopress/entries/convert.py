@@ -27,6 +27,6 @@ class OpenVino(Entry):
 
 
 class Pack(Entry):
-    """Store the zeros of a pruned bundle as one bit each; decoded when it is loaded. Smaller, and no faster."""
+    """Store the zeros of a pruned bundle as one bit each; decoded when it is loaded. Smaller, but not faster."""
 
     kind: Literal["pack"]

@@ -46,16 +46,15 @@ class Form(Entry):
     """How a table is written."""
 
     delimiter: str | None = None
-    r"""What separates the cells of a .csv or .tsv file: one character, \t for a tab. Left out: a comma in .csv, a
-    tab in .tsv."""
+    r"""Character that separates the cells of a .csv or .tsv file, \t for a tab. Default: comma (.csv) or tab (.tsv)."""
     quoting: Literal["none", "csv", "multiline"] | None = None
-    """Quotation marks of a .csv or .tsv file. none: characters like any other; csv: as RFC 4180 says and no other, and
-    a cell with a line break and a delimiter in it, as a stray mark makes of the rows that it swallows, is an error;
-    multiline: the same, and there are such texts. Left out: none where a tab is the delimiter, else csv (and for the
-    .tsv files that a hub's rows are written to)."""
+    """Quotation marks of a .csv or .tsv file. none: ordinary characters; csv: exactly as in RFC 4180, and a cell that
+    holds a line break together with a delimiter is an error, since a stray quotation mark makes such cells of the rows
+    that it swallows; multiline: the same, but such cells are allowed. Default: none where a tab is the delimiter, else
+    csv (also for the .tsv files that rows from a hub are written to)."""
     sheet: Sheet | None = None
-    """Sheet of an .xlsx file: its name, or its number from 1 on. Left out: the first one that is not hidden, and the
-    log and the data card name it if others hold anything."""
+    """Sheet of an .xlsx file: its name, or its number, counted from 1. Default: the first that is not hidden; the log
+    and the data card name it if other sheets are not empty."""
 
 
 class HubRows(Entry):
@@ -81,52 +80,54 @@ class File(Form):
     sha256: Sha256 | None = None
     """Expected SHA-256; required with url and hub."""
     split: Literal["train", "validation", "test"] | None = None
-    """Which published split the file is. Train and test are needed, validation is not; for all files or for none."""
+    """Which published split the file is. Give it for all files or for none; train and test are needed, validation is
+    not."""
 
 
 class Source(Entry):
     """Where the files come from."""
 
     hub: HubRows | None = None
-    """Hugging Face data set; its rows are written out as the files below, whose sha256 must come out."""
+    """Hugging Face data set; its rows are written to the files below, which must then have their sha256."""
     mirrored_as: Name | None = None
-    """Folder of a mirror that holds the files, where it is not the data set's name."""
+    """Folder of the files in a mirror. Default: the data set's name."""
     files: list[File] = Field(min_length=1)
     """The files that are kept; a mirror holds the same ones."""
 
 
 class Columns(Form):
-    """Where texts and labels are in .xlsx, .csv, .tsv and .parquet files: columns by their names in the header, or,
-    all of them, by numbers from 1 on in a file without a header.
-    """
+    """Where texts and labels are in .xlsx, .csv, .tsv and .parquet files: all columns by their names in the header, or,
+    in a file without a header, all by number, counted from 1."""
 
     text: Column = "text"
     """Column of the texts."""
     label: Column = "label"
-    """Column of the label names; of several with multilabel, between them the separator (or, in .parquet, a list)."""
+    """Column of the label names. With multilabel a cell holds several, divided by the separator (in .parquet, or a
+    list)."""
     separator: FreeText | None = Field(None, max_length=8)
-    """What separates the labels of one cell, with multilabel; spaces around it do not count."""
+    """What separates the labels of one cell, with multilabel; spaces around it are ignored."""
     numbered: Numbered | None = None
-    """What numbers in the cells mean (1, 1.0 and the text \"1\" are one number): a list of labels, the first of
-    them for 0, or a mapping of any numbers, {1: anger, 2: joy}. Left out: the cells hold the labels, which may be
-    numbers too (labels: [\"1\", \"2\"])."""
+    """What numbers in the cells mean (1, 1.0 and the text \"1\" are one number): a list of labels, the first for 0, or
+    a mapping from any numbers, {1: anger, 2: joy}. Default: the cells hold the labels, which may be numbers too
+    (labels: [\"1\", \"2\"])."""
     labels: LabelColumns | None = None
     """Instead of label, with multilabel: a column of 0 and 1 for each label of the files, as label: column, or as a
     list where the columns have the labels' names."""
 
 
 class Split(Entry):
-    """How texts are shared out."""
+    """How the texts are split."""
 
     method: Literal["paper", "clean", "given"] = "clean"
     """paper: the published random split; given: the published files as they are; clean: grouped by equal text, no
-    contradictions, no leaks. By any of them, of files that are train and test only, validation is cut from train."""
+    contradictions, no leaks. If the files are train and test only, validation is cut from train, whatever the method.
+    """
     test_size: Fraction = 0.2
-    """Share of texts for test, where no file is one."""
+    """Share of the texts for test, where no file is the test split."""
     validation_size: Fraction = 0.1
-    """Share of the texts that are not test for validation, where no file is one; stratified by label."""
+    """Share of the texts outside test for validation, where no file is the validation split; stratified by label."""
     seed: int = Field(42, ge=0)
-    """Seed of the split; apart from the study's seeds."""
+    """Seed of the split; independent of the study's seeds."""
 
 
 class DataSet(Entry):
@@ -135,38 +136,38 @@ class DataSet(Entry):
     title: FreeText
     """Name shown in the report."""
     language: Text
-    """Language of the texts, any, as a tag by BCP 47: bn, en, pt-BR, zh-Hant."""
+    """Language of the texts, as a BCP 47 tag: bn, en, pt-BR, zh-Hant."""
     demo: bool = False
     """true: made up for demonstration; the report says so beside every table."""
     labels: Labels
-    """Label names; their order is the order of the classes everywhere. id, split, noise, label and predicted are
-    columns of predictions.parquet, and refused: groups gives such a label of the files another name."""
+    """Label names, in the order that the classes have everywhere. id, split, noise, label and predicted are not
+    allowed, since predictions.parquet has these columns; rename such a label with groups."""
     source: Source
     """Where the files come from."""
     multilabel: bool = False
-    """true: a text may have any number of the labels, each is predicted from a threshold on that is tuned on
-    validation, and accuracy means that the whole set is right; false: exactly one."""
+    """true: a text may have any number of the labels; each is predicted if its probability reaches a threshold that is
+    tuned on validation, and accuracy means that the whole set is right. false: exactly one label."""
     unlabelled: bool = False
     """true: with multilabel, a text may have no label at all (an empty cell, or no 1 in any column); false: such a row
     is an error."""
     groups: dict[Text, Annotated[Distinct[Text], Field(min_length=1)]] | None = None
-    """Coarser labels: each of labels -> the labels of the files that it means. All of these must be in one group.
-    Left out: the files hold the labels themselves."""
+    """Coarser labels: each of labels -> the labels of the files that it stands for. Each label of the files must be in
+    exactly one group. Default: the files hold the labels themselves."""
     columns: Columns = Field(default_factory=Columns)
-    """Where texts and labels are in .xlsx, .csv, .tsv and .parquet files: columns by their names in the header, or,
-    all of them, by numbers from 1 on in a file without a header."""
+    """Where texts and labels are in .xlsx, .csv, .tsv and .parquet files: all columns by their names in the header, or,
+    in a file without a header, all by number, counted from 1."""
     split: Split = Field(default_factory=Split)
-    """How texts are shared out."""
+    """How the texts are split."""
     normalise: Literal["none", "bengali"] | None = None
     """Unicode normalisation; bengali: the rules that csebuetnlp's models expect. Stored in the bundle and applied at
     prediction. Default: bengali for Bengali, none for any other language."""
     max_length: int = Field(128, ge=8, le=512)
-    """Longest text in tokens, special ones included (dense models: in words with a vector); longer ones are cut. Linear
-    models read all. How many texts of each split a model cuts is in the log of its prediction and in the data card, and
-    above 5 % in the answer."""
+    """Longest text in tokens, including special tokens (dense models: in words with a vector); longer ones are cut off.
+    Linear models read whole texts. How many texts of each split a model cuts is in the log of its prediction and in the
+    data card, and above 5 % in the answer."""
     licence: FreeText
-    """Licence of the data. A model card knows pddl, mit, apache-2.0, cc-by-4.0, gemma and cc-by-nc-sa-4.0; of any other
-    text it says license: other, and that one has to ask."""
+    """Licence of the data. A model card knows pddl, mit, apache-2.0, cc-by-4.0, gemma and cc-by-nc-sa-4.0; for any
+    other text it says license: other, and tells readers to ask."""
     licence_url: str = ""
     """Where the licence is."""
     citation: str = ""

@@ -27,22 +27,22 @@ class Distill(Entry):
     ONE_OF = ("student", "layers")
     kind: Literal["distill"]
     student: Text | None = None
-    """Transformer, dense or discriminative lstm entry of models that becomes the student; a dense one and an lstm learn
-    from outputs alone."""
+    """The student: a transformer, dense or discriminative lstm entry of models. Dense models and LSTMs learn from
+    outputs alone."""
     layers: Distinct[Layer] | None = Field(None, min_length=1)
-    """Instead of student: start from these layers of the teacher (first is 0), its embeddings, its head and its
+    """Instead of student: start from these layers of the teacher (0 is the first), and from its embeddings, head and
     tokenizer."""
     temperature: float = Field(2.0, gt=0, le=100)
-    """Softens teacher and student."""
+    """Temperature that softens the outputs of teacher and student."""
     temperature_end: float | None = Field(None, gt=0, le=100)
-    """Go from temperature to this one, linearly over the training; left out: constant."""
+    """Temperature at the end; it changes linearly from `temperature` during training. Default: constant."""
     alpha: float = Field(0.7, ge=0, le=1)
-    """Weight of the soft loss, T^2 KL(teacher || student); 1 - alpha weighs the hard one."""
+    """Weight of the soft loss, T^2 KL(teacher || student); the hard loss has 1 - alpha."""
     hard_loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
-    """Loss on the labels; binary_cross_entropy is what the Bengali study used. With multilabel always binary
+    """Loss on the labels; binary_cross_entropy is what the Bengali study used. With multilabel it is always binary
     cross-entropy, and the soft loss is that of a sigmoid per label."""
     teachers: Distinct[Text] = Field([])
-    """Variants of the same data set that teach too: their softened probabilities are averaged with the parent's."""
+    """Further teachers, variants of the same data set: their softened probabilities are averaged with the parent's."""
     hidden_weight: Weight = 0
     """Weight of the hidden states' mean squared error, through a learned projection."""
     attention_weight: Weight = 0
@@ -50,8 +50,8 @@ class Distill(Entry):
     cosine_weight: Weight = 0
     """Weight of one minus the cosine of the hidden states, through the same projection."""
     layer_map: LayerMap = "uniform"
-    """Which teacher layer each student layer learns from: uniform, last, or pairs [student, teacher] (first layer is
-    0)."""
+    """Which teacher layer each student layer learns from: uniform, last, or pairs [student, teacher] (0 is the first).
+    """
     train: Training = Field(default_factory=Training)
     """Training settings of the student."""
 

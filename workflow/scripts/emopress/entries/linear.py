@@ -17,13 +17,13 @@ class Linear(Entry):
     ngrams: Ngrams = Field([2, 5])
     """Shortest and longest n-gram."""
     min_count: int = Field(2, ge=1, le=1000)
-    """Texts that must have an n-gram."""
+    """Least number of texts with an n-gram for it to be kept."""
     max_features: int = Field(500000, ge=10, le=5000000)
-    """Most frequent n-grams kept."""
+    """Largest number of n-grams; the most frequent ones are kept."""
     C: float = Field(0.3, gt=0, le=1000)
     """Inverse regularisation of the SVM."""
     class_weight: Literal["none", "balanced"] = "none"
-    """balanced: weigh classes by inverse frequency."""
+    """balanced: weights classes by inverse frequency."""
 
     def misfits(self) -> Iterator[Fault]:
         """Yield n-grams that are given longest first."""

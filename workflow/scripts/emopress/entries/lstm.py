@@ -11,29 +11,29 @@ from emopress.entries.training import SmallTraining
 
 
 class Lstm(Entry):
-    """Word vectors and one LSTM layer, from left to right; trained from scratch, in ONNX Runtime at run time."""
+    """Word vectors and one LSTM layer, from left to right; trained from scratch, runs in ONNX Runtime."""
 
     family: Literal["lstm"]
     kind: Literal["discriminative", "generative"]
     """discriminative: the mean of the states gives the labels; generative: a language model per label, which predicts
-    the label under which the text is most probable, p(text | label) p(label). One label per text only, and it is no
-    student."""
+    the label under which the text is most probable, p(text | label) p(label). It takes one label per text only, and
+    cannot be a student."""
     width: int = Field(ge=1, le=4096)
-    """Numbers per word vector."""
+    """Dimension of the word vectors."""
     state: int = Field(ge=1, le=8192)
-    """Numbers of the LSTM's state."""
+    """Size of the LSTM's state."""
     label_width: int | None = Field(None, ge=1, le=4096)
-    """For generative, which needs it: numbers per label vector, which is put beside every word vector."""
+    """For kind: generative, which needs it: dimension of the label vectors, each put beside every word vector."""
     dropout: Share = 0.3
-    """Dropout on the word vectors and on what reads the states."""
+    """Dropout on the word vectors and on the input of the output layer."""
     strips_vowel_signs: bool = False
     """Accept a published tokenizer that strips vowel signs (of Bengali, Hindi, Thai and others); otherwise it is
     refused for languages that have them."""
     tokenizer: Tokenizer
     """Its tokenizer: exactly one of train, model, hub and from_mirror."""
     train: SmallTraining
-    """Training settings. epochs and learning_rate are required: an LSTM wants more of both than a transformer (0.002
-    to 0.005)."""
+    """Training settings. epochs and learning_rate are required: an LSTM needs more of both than a transformer (0.002 to
+    0.005)."""
 
     def misfits(self) -> Iterator[Fault]:
         """Yield keys that do not go with the kind, the tokenizer or the family."""

@@ -10,9 +10,8 @@ from emopress.entries.training import Recovering
 
 
 class Magnitude(Recovering):
-    """Smallest absolute weights of the linear layers become zero. Smaller on disk with a pack pass only, and no
-    faster.
-    """
+    """Sets the smallest absolute weights of the linear layers to zero. Smaller on disk only with a pack pass, and not
+    faster."""
 
     kind: Literal["prune"]
     """Remove weights."""
@@ -30,16 +29,16 @@ class Structured(Recovering):
     """Remove weights."""
     method: Literal["structured"]
     heads: Share = 0
-    """Share of each layer's attention heads that is cut out; one stays at least."""
+    """Share of each layer's attention heads that is cut out; at least one stays."""
     ffn: Share = 0
     """Share of each layer's feed-forward neurons that is cut out."""
     layers: int = Field(0, ge=0, le=47)
-    """Layers that are cut out."""
+    """Number of layers that are cut out."""
     importance: Literal["magnitude", "taylor", "index"] = "taylor"
-    """What goes: the smallest weights, the smallest first-order effect on the loss, or by position (layers: evenly
-    spaced ones stay)."""
+    """What is cut out: what has the smallest weights, the smallest first-order effect on the loss (taylor), or, by
+    position, the last heads and neurons (evenly spaced layers stay)."""
     texts: int = Field(256, ge=1, le=100000)
-    """Training texts that taylor looks at."""
+    """Number of training texts that taylor uses."""
 
     def misfits(self) -> Iterator[Fault]:
         """Yield a pass that cuts nothing."""

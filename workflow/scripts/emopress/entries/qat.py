@@ -17,21 +17,21 @@ class Qat(Entry):
 
     kind: Literal["qat"]
     weights: Literal["int8", "int4"] = "int8"
-    """int8: as static, activations int8 too; int4: blocks of 4-bit weights, as the int4 method stores and computes
-    them."""
+    """int8: as static, activations int8 too; int4: weights in 4-bit blocks, stored and computed as by quantize method
+    int4."""
     per_channel: bool = True
     """One scale per output channel of a product instead of one per matrix. Embedding tables have one per row in either
     case."""
     embeddings: bool = True
     """Store the embedding tables in int8 too, always with one scale per row."""
     block_size: BlockSize = 32
-    """For int4: weights that share a scale."""
+    """For int4: number of weights that share a scale."""
     ranges: Literal["learned", "observed"] = "learned"
-    """Activation ranges: trained with the weights, or a moving average of what is seen."""
+    """Activation ranges: trained with the weights, or moving averages of the observed ranges."""
     calibration: Calibration = Field(default_factory=Calibration)
-    """Sample of training texts that the ranges start from."""
+    """Sample of training texts that gives the initial ranges."""
     distill: SoftTargets | None = None
-    """Distil from the pass's own parent while training; leave out to train on the labels alone."""
+    """Distil from the pass's parent while training. Default: train on the labels alone."""
     train: AdaptTraining
     """Training settings. learning_rate is required: well below that of fine-tuning."""
 

@@ -15,7 +15,7 @@ class Calibration(Entry):
     texts: int = Field(128, ge=1, le=100000)
     """Training texts in the sample."""
     balanced: bool = False
-    """true: the same number of texts from every class, as far as it has them (class-conditional); false: at random
+    """true: the same number of texts from every class, as far as there are enough (class-conditional); false: at random
     (class-unconditional)."""
 
 
@@ -24,28 +24,29 @@ class StaticCalibration(Calibration):
 
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
     """How activation ranges are found: from the smallest to the largest value; by percentile; or where 256 levels lose
-    the least information (KL divergence of the values' histogram). None depends on the order of the texts."""
+    the least information (KL divergence of the values' histogram). No method depends on the order of the texts."""
     percentile: Percentile = 99.99
     """For percentile: share of the values, in %, that lies within the range; each end loses half of the rest
     (symmetric: of the magnitudes)."""
 
 
 class Quantize(Entry):
-    """What every method has."""
+    """Keys of every method."""
 
     kind: Literal["quantize"]
     """Store weights in fewer bits, without training."""
 
 
 class Int8(Quantize):
-    """What both int8 methods have."""
+    """Keys of both int8 methods."""
 
     per_channel: bool = True
     """One scale per output channel of a product instead of one per matrix. Embedding tables have one per row in either
     case."""
     reduce_range: bool = False
-    """7-bit weights. Only for runtimes of your own: x86 CPUs without VNNI overflow in 8-bit products. There, and there
-    alone, emopress sets session.x64quantprecision when it loads a model, which is exact (and slower than VNNI)."""
+    """7-bit weights. Only for use in other runtimes: x86 CPUs without VNNI overflow in 8-bit products. On these, and
+    only on these, emopress sets session.x64quantprecision when it loads a model, which is exact (and slower than VNNI).
+    """
     embeddings: bool = True
     """Store the embedding tables in int8 too, always with one scale per row."""
 
@@ -59,7 +60,7 @@ class Static(Int8):
     false: from the smallest to the largest value."""
     keep_fp32: Distinct[Text] = Field([])
     """Layers that stay fp32, as patterns of their names: classifier, encoder.layer.0.*, *.attention.*; a module's name
-    keeps all layers in it, a leading bert. may be left out."""
+    keeps all layers in it, and a leading bert. may be left out."""
     calibration: StaticCalibration = Field(default_factory=StaticCalibration)
     """Calibration sample, drawn from the training texts with the variant's seed."""
 
@@ -71,10 +72,10 @@ class Dynamic(Int8):
 
 
 class Blocks(Quantize):
-    """What both methods with blocks of 4-bit weights have."""
+    """Keys of both methods with blocks of 4-bit weights."""
 
     embeddings: Literal["int4", "int8", "fp32"] = "int4"
-    """How the embedding tables are stored: int4 in blocks as the products, int8 with one scale per row."""
+    """How the embedding tables are stored: int4, in blocks like the other weights; int8, with one scale per row."""
 
 
 class Int4(Blocks):
@@ -82,9 +83,9 @@ class Int4(Blocks):
 
     method: Literal["int4"]
     block_size: BlockSize = 32
-    """Weights that share a scale."""
+    """Number of weights that share a scale."""
     symmetric: bool = True
-    """Around zero; false: with a zero point per block."""
+    """true: codes are symmetric around zero; false: with a zero point per block."""
 
 
 class Nf4(Blocks):
@@ -92,13 +93,12 @@ class Nf4(Blocks):
 
     method: Literal["nf4"]
     block_size: BlockSize = 64
-    """Weights that share a scale."""
+    """Number of weights that share a scale."""
 
 
 class Fp16(Quantize):
-    """Half precision; faster on engines that have its arithmetic. ONNX Runtime on a CPU computes it in fp32. A weight
-    beyond 65504 is refused; bf16 has the range of fp32.
-    """
+    """Half precision; faster on engines that compute in fp16. ONNX Runtime computes it in fp32 on a CPU. A weight
+    beyond 65504 is an error; bf16 has the range of fp32."""
 
     method: Literal["fp16"]
 
@@ -116,16 +116,15 @@ class WeightOnly(Quantize):
 
 
 class Affine(Quantize):
-    """For dense models: every layer, the vectors first, as integers of so many bits, packed, with a scale and a zero
-    point per row of the vectors, and per dense layer; computed in floating point. Biases stay fp32.
-    """
+    """For dense models: the vectors and every layer as packed integers of `bits` bits, with a scale and a zero point
+    per row of the vectors, and per dense layer; computed in floating point. Biases stay fp32."""
 
     ONE_OF = ("percentile", "search")
     method: Literal["affine"]
     bits: int = Field(ge=2, le=8)
     """Bits per weight."""
     symmetric: bool = True
-    """Codes around zero; false: from the low to the high end of the range, with a zero point."""
+    """true: codes are symmetric around zero; false: from the low to the high end of the range, with a zero point."""
     percentile: Percentile | None = None
     """Share of the weights of a layer, and of each row of the vectors, in %, that the codes span; the others are
     clipped to the ends. 100: from the smallest to the largest weight (min-max)."""
@@ -135,12 +134,12 @@ class Affine(Quantize):
 
 
 class Rounding(Quantize):
-    """What both methods for LSTMs have."""
+    """Keys of both methods for LSTMs."""
 
     bits: int = Field(ge=2, le=8)
-    """Bits per weight; on disk they are packed, in memory a code is a byte."""
+    """Bits per weight. Codes are packed on disk; in memory each is a byte."""
     activation_bits: int | None = Field(None, ge=2, le=8)
-    """Bits of the activations that products read; left out: as bits."""
+    """Bits of the activations that are multiplied. Default: as `bits`."""
     percentile: Percentile = 100
     """Share of the magnitudes of a neuron's weights, in %, that its codes span; the others are clipped. 100: up to the
     largest (min-max)."""
@@ -161,9 +160,8 @@ class Rtn(Rounding):
 
 
 class Gpfq(Rounding):
-    """As rtn, but greedy path-following (GPFQ): a neuron's weights are rounded one after the other, each making good on
-    the calibration texts what those before it lost.
-    """
+    """As rtn, but greedy path-following (GPFQ): the weights of a neuron are rounded one after the other, and each
+    compensates the error that those before it cause on the calibration texts."""
 
     method: Literal["gpfq"]
 

@@ -12,7 +12,7 @@ E = TypeVar("E", bound=Entry, covariant=True)
 
 @dataclass(frozen=True)
 class Step(Generic[E]):
-    """A step of a recipe: what its maker reads is `entry`, what manifests hold is `recorded`."""
+    """A step of a recipe: `entry` is what its maker reads, `recorded` what manifests hold."""
 
     name: str
     entry: E

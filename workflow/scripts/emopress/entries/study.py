@@ -43,7 +43,7 @@ class Published(Entry):
     row: Text
     """Id of a row of config/published.yaml."""
     differs: FreeText
-    """In a few words, what this run does otherwise than the publication: model, data, settings."""
+    """In a few words, what this run does differently from the publication: model, data, settings."""
 
 
 class Block(Entry):
@@ -52,10 +52,10 @@ class Block(Entry):
     dataset: Text
     """Name of an entry of datasets."""
     reference: Text | None = None
-    """Variant that compression and speedup of this data set's table refer to. Default: each variant's own teacher; for
-    recipes that start from a linear, dense or lstm model, the first transformer of the list."""
+    """Variant that compression and speedup of this data set's table refer to. Default: the model that a variant starts
+    from; for one that starts from a linear, dense or lstm model, the first transformer of the list."""
     judge_by: Metric | None = None
-    """The metric that decides between the variants of this data set: budgets, searches, verdicts and figures go by it,
+    """The metric that decides between the variants of this data set: budgets, searches, verdicts and figures use it,
     and macro F1 is shown beside it. With one label per text: accuracy or macro_f1. With several (multilabel): macro_f1,
     micro_f1, sample_f1, jaccard (the last two are means over the texts) or subset_accuracy (whole sets right); then the
     thresholds of the labels are tuned for it as well, so another one trains anew. Default: accuracy with one label per
@@ -71,44 +71,45 @@ class Evaluate(Entry):
     """How predictions are made."""
 
     batch_size: int = Field(1, ge=1, le=1024)
-    """Texts per call. 1 is what a phone or kiosk does; dynamic int8 shares one activation range per batch, so its
-    predictions can depend on it."""
+    """Texts per call of the model. A phone or kiosk predicts 1 at a time; dynamic int8 shares one activation range per
+    batch, so its predictions can depend on it."""
     noise: Distinct[Annotated[float, Field(gt=0, le=1)]] = Field([0.05, 0.1, 0.2])
     """Shares of characters (grapheme clusters) of the test texts that are deleted, swapped, replaced or inserted,
     seeded; every bundle is evaluated on the same noisy texts too. []: none."""
 
 
 class Statistics(Entry):
-    """How sure the report is."""
+    """Intervals and tests of the report."""
 
     resamples: int = Field(10000, ge=1000, le=1000000)
     """Bootstrap resamples per interval, stratified by label (with multilabel not stratified)."""
     flips: int = Field(20, ge=0, le=10000)
-    """Most confident texts per variant, of those that it and its teacher label differently, listed in
-    results/flips/<dataset>.csv."""
+    """Number of texts per variant in results/flips/<dataset>.csv: the most confident of those that it and its teacher
+    label differently."""
 
 
 class Timing(Entry):
     """How latency and throughput are measured."""
 
     threads: Distinct[Threads] = Field([1, "all"], min_length=1, max_length=2)
-    """Threads of the engine under test; all: every core that snakemake may use. The first is that of the main table; a
-    second one is timed and shown beside it."""
+    """Numbers of threads to time with; all: every core that snakemake may use. The main table shows the first; a second
+    one is timed and shown beside it."""
     rounds: int = Field(5, ge=1, le=1000)
     """Interleaved rounds: in each, every bundle is loaded, warmed up and timed once."""
     texts: int = Field(40, ge=1, le=100000)
     """Test texts timed per round at batch 1, drawn once with a fixed seed."""
     warmup: int = Field(40, ge=0, le=10000)
     """Texts predicted before the clock starts, per round and bundle: the first of those that are timed. OpenVINO
-    prepares each text length when it first occurs, so give as many as texts."""
+    compiles for each text length when it first occurs, so set this to `texts`."""
     batch_size: int = Field(32, ge=1, le=4096)
-    """Texts per call for throughput."""
+    """Texts per call when throughput is measured."""
     pytorch: bool = True
     """Also time each reference teacher in PyTorch fp32 eager, which is what the papers time."""
     openvino: bool = True
     """Also time each reference teacher's fp32 graph in OpenVINO, where that extra is installed."""
     cold_starts: int = Field(3, ge=0, le=100)
-    """Fresh processes per bundle that load it and predict one text: cold-start time and peak memory. 0: none."""
+    """Fresh processes per bundle that load it and predict one text: cold-start time and peak memory. 0: not measured.
+    """
 
 
 def usual_budgets() -> dict[str, Budget]:
@@ -121,7 +122,7 @@ def usual_budgets() -> dict[str, Budget]:
 
 
 class Config(Entry):
-    """One file is one whole study. Nothing is merged into it but what is on the command line."""
+    """One file is one whole study. Only what the command line gives is merged into it."""
 
     name: Name
     """Name of the study; heads the report."""
@@ -132,17 +133,17 @@ class Config(Entry):
     DIR/models/<model>/, DIR/tokenizers/<name>/, DIR/vectors/<file>. Data files are still checked by sha256, checkpoints
     where sha256 is given. Usually given as --config mirror=DIR."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where training runs. auto: the first CUDA device, else the CPU. Evaluation uses the CPU, but for bundles of the
-    transformers runtime; timing always does."""
+    """Where training runs. auto: the first CUDA device, else the CPU. Evaluation uses the CPU, except for bundles with
+    the runtime transformers; timing always uses the CPU."""
     gpus: int = Field(1, ge=1, le=64)
-    """How many GPUs of one machine each fine-tuning, distillation from logits and training of adapters of a transformer
-    uses at once, with a process for each (accelerate launch). All other training uses one. On one machine call
-    snakemake with --resources gpu=N of this many or more; under Slurm each of these jobs asks for so many. Where
+    """GPUs of one machine that fine-tuning, distillation from logits and training adapters of a transformer use at
+    once, with a process for each (accelerate launch). Any other training run uses one. On one machine call snakemake
+    with --resources gpu=N, N being at least this number; under Slurm each of these jobs requests this number. Where
     device: auto finds none, a job is one process on the CPU. Changing it reruns nothing."""
     tracking: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
-    """Also send the losses and scores of all training to this tracker, below results/tracking/ unless its own
-    environment variables say otherwise; its package must be installed. training.json has them either way. Changing it
-    reruns nothing."""
+    """Also send the losses and scores of every training run to this tracker, below results/tracking/ unless the
+    tracker's environment variables say otherwise; its package must be installed. training.json has them either way.
+    Changing it reruns nothing."""
     seeds: Distinct[Annotated[int, Field(ge=0, le=999999)]] = Field(min_length=1)
     """Seeds; every variant is made once per seed."""
     study: list[Block] = Field(min_length=1)
@@ -151,8 +152,8 @@ class Config(Entry):
     """What a user can afford, by name; for each the report recommends one variant per data set, chosen on validation.
     The first heads the report. Default: smallest and fastest, which may lose 1 point, and best-score."""
     datasets: dict[Name, DataSet] = Field(default_factory=dict)
-    """Data sets by name, added to those of config/datasets.yaml; keys given for one of these replace its own. A name
-    that something else in results/ has (flips, statistics, summary.csv) is refused."""
+    """Data sets by name, added to those of config/datasets.yaml; keys given for one of these replace its own. Names of
+    other things in results/ (flips, statistics, summary.csv) are not allowed."""
     models: dict[Name, Model]
     """Models by name: teachers, students and baselines."""
     passes: dict[Name, Pass]
@@ -160,7 +161,7 @@ class Config(Entry):
     evaluate: Evaluate = Field(default_factory=Evaluate)
     """How predictions are made."""
     statistics: Statistics = Field(default_factory=Statistics)
-    """How sure the report is."""
+    """Intervals and tests of the report."""
     timing: Timing = Field(default_factory=Timing)
     """How latency and throughput are measured."""
 

@@ -13,34 +13,34 @@ CHANGES = ("lowercase", "strip_accents", "as_stored")  # of a published one
 
 class Tokenizer(Entry):
     """Tokenizer of a model trained from scratch: exactly one of train, model, hub and from_mirror. A pretrained
-    checkpoint brings its own, of which lowercase, strip_accents and as_stored can be set.
-    """
+    checkpoint has its own; only lowercase, strip_accents and as_stored can be set for it."""
 
     NEEDS: ClassVar = {"train": "vocab_size"}
     train: Literal["wordpiece", "words"] | None = None
-    """Train one on the training split: wordpiece cuts rare words into pieces; words knows whole ones alone, all others
-    are one unknown word."""
+    """Train one on the training split: wordpiece cuts rare words into pieces; words has whole words only, and treats
+    all others as one unknown word."""
     vocab_size: int | None = Field(None, ge=100, le=200000)
-    """Entries of a trained vocabulary at most; required with train. Every character of the texts is an entry of
-    wordpiece, and one more inside words; of more than it holds the most frequent stay, as the log says."""
+    """Largest number of entries of a trained vocabulary; required with train. With wordpiece every character of the
+    texts is an entry, and another one inside words; if there are too many, the most frequent stay, and the log says so.
+    """
     lowercase: bool | None = None
-    """Lower-case the texts. Left out: a trained tokenizer keeps capitals; a published one does what transformers'
+    """Lower-case the texts. Default: a trained tokenizer keeps capitals; a published one does what transformers'
     AutoTokenizer does with its files (a vocab.txt of bert without tokenizer_config.json is lower-cased; one with no
     config.json either keeps capitals)."""
     strip_accents: bool | None = None
-    """Of a published BERT tokenizer: take accents, and Bengali vowel signs, off the letters. Left out: as its files
-    say; where they do not, as lowercase."""
+    """For a published BERT tokenizer: remove accents, and Bengali vowel signs, from the letters. Default: as its files
+    say, else as lowercase."""
     as_stored: bool | None = None
-    """Of a published tokenizer.json that says otherwise than transformers' AutoTokenizer, which goes by tokenizer_class
-    and its defaults: true, the file holds; false, AutoTokenizer. Left out: the two must give the same tokens."""
+    """For a published tokenizer.json that disagrees with transformers' AutoTokenizer, which uses tokenizer_class and
+    its defaults. true: use the file; false: use AutoTokenizer. Default: both must give the same tokens."""
     model: Text | None = None
     """Take the tokenizer of this pretrained entry of models."""
     hub: HubName | None = None
     """Take the tokenizer of this Hugging Face id, OWNER/NAME."""
     revision: Revision | None = None
-    """Commit id for hub; left out: main."""
+    """Commit id for hub. Default: main."""
     from_mirror: Text | None = None
-    """Take DIR/tokenizers/<this name>/ of a mirror."""
+    """Take DIR/tokenizers/<name>/ of a mirror."""
 
     def sources(self) -> list[str]:
         """Return where the tokenizer comes from: one key, if the entry is right."""

@@ -11,7 +11,7 @@ class Training(Entry):
     """Training settings."""
 
     epochs: int = Field(5, ge=0, le=1000)
-    """Passes over the training texts at most; 0: the weights stay as they are (a pretrained checkpoint with a
+    """Largest number of passes over the training texts; 0: the weights stay as they are (a pretrained checkpoint with a
     new head)."""
     batch_size: int = Field(32, ge=1, le=4096)
     """Texts per step."""
@@ -20,22 +20,22 @@ class Training(Entry):
     learning_rate: float = Field(0.0001, gt=0, le=1)
     """Peak learning rate of AdamW; linear warm-up, then linear decay to 0."""
     weight_decay: float = Field(0.01, ge=0, le=1)
-    """Weight decay; not on biases and layer norms."""
+    """Weight decay, except on biases and layer norms."""
     warmup: float = Field(0.1, ge=0, le=1)
     """Share of the steps with a rising learning rate."""
     patience: int = Field(3, ge=1, le=1000)
     """Epochs without a better validation macro F1 (with multilabel, at the thresholds tuned on these texts) before
     training stops. The best epoch is kept."""
     class_weights: bool = False
-    """Weigh the hard-label loss by inverse class frequency; with multilabel, the texts that have a label as much as
-    those without."""
+    """Weight the hard-label loss by inverse class frequency; with multilabel, so that texts with a label weigh as much
+    as those without it."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast where the device has bf16 arithmetic, else fp32."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are clipped to this norm."""
     gradient_checkpointing: bool = False
-    """Of transformers: keep only each layer's input for the backward pass and compute the rest again. Less memory, a
-    third more time, the same gradients."""
+    """For transformers: keep only the input of each layer for the backward pass and compute the rest again. Takes less
+    memory and a third more time; the gradients are the same."""
 
 
 class AdaptTraining(Training):
@@ -49,23 +49,23 @@ class SmallTraining(AdaptTraining):
     """Training settings of a small model."""
 
     epochs: int = Field(ge=0, le=1000)
-    """Passes over the training texts at most."""
+    """Largest number of passes over the training texts."""
 
 
 class SoftTargets(Entry):
-    """Distillation from a pass's own parent."""
+    """Distillation from the parent of a pass."""
 
     temperature: float = Field(2.0, gt=0, le=100)
-    """Softens both models' logits."""
+    """Temperature that softens the logits of both models."""
     alpha: float = Field(0.7, ge=0, le=1)
-    """Weight of the soft loss; 1 - alpha weighs the one on the labels."""
+    """Weight of the soft loss; the loss on the labels has 1 - alpha."""
 
 
 class Recovering(Entry):
-    """What cuts weights and may train on afterwards."""
+    """Keys of passes that cut weights and may train afterwards."""
 
     NEEDS: ClassVar = {"distill": "recover"}
     recover: Training | None = None
-    """Train on after the cut; leave out to cut only."""
+    """Training settings for recovery after the cut. Default: no training."""
     distill: SoftTargets | None = None
-    """With recover: distil from the parent as it was before the cut; leave out to train on the labels alone."""
+    """With recover: distil from the parent as it was before the cut. Default: train on the labels alone."""

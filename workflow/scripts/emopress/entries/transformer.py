@@ -34,11 +34,11 @@ class Init(Entry):
     width: int = Field(ge=8, le=4096)
     """Hidden size."""
     heads: int = Field(ge=1, le=64)
-    """Attention heads; divides width."""
+    """Number of attention heads; must divide width."""
     kv_heads: int | None = Field(None, ge=1, le=64)
-    """Of a decoder: heads of keys and values, which queries share; divides heads. Left out: as many as heads."""
+    """For a decoder: heads of keys and values, which queries share; must divide heads. Default: heads."""
     head_size: int | None = Field(None, ge=2, le=1024)
-    """Of a decoder: width of a head. Left out: width / heads."""
+    """For a decoder: width of a head. Default: width / heads."""
     ffn: int = Field(ge=8, le=16384)
     """Feed-forward size."""
     dropout: Share = 0.1
@@ -57,9 +57,8 @@ class Init(Entry):
 
 
 class Size(Entry):
-    """Shape of a published checkpoint, for the memory that a dry run prints before the checkpoint is there; compared
-    with its config.json when it is.
-    """
+    """Shape of a published checkpoint, from which a dry run computes memory before the checkpoint is fetched; checked
+    against its config.json afterwards."""
 
     architecture: Architecture
     """Its model_type."""
@@ -70,9 +69,9 @@ class Size(Entry):
     heads: int = Field(ge=1, le=1000)
     """Attention heads."""
     kv_heads: int | None = Field(None, ge=1, le=1000)
-    """Heads of keys and values; left out: as many as heads."""
+    """Heads of keys and values. Default: heads."""
     head_size: int | None = Field(None, ge=2, le=10000)
-    """Width of a head; left out: width / heads."""
+    """Width of a head. Default: width / heads."""
     ffn: int = Field(ge=8, le=999999)
     """Feed-forward size."""
     vocabulary: int = Field(ge=100, le=999999)
@@ -93,27 +92,28 @@ class Transformer(Entry):
     ONE_OF = ("hub", "init", "from_mirror")
     family: Literal["transformer"]
     runtime: Literal["onnxruntime", "transformers"] = "onnxruntime"
-    """What its bundles run in. transformers: for decoders too large for a graph; their weights are kept in bf16 and
-    never trained themselves (train: {epochs: 0}), adapters are, and the bundle needs PyTorch."""
+    """Runtime of its bundles. transformers: for decoders too large for an ONNX graph; their weights are kept in bf16
+    and are not trained (train: {epochs: 0}), only adapters are, and the bundle needs PyTorch."""
     size: Size | None = None
-    """Shape of a published checkpoint, for the memory that a dry run prints before the checkpoint is there; compared
-    with its config.json when it is."""
+    """Shape of a published checkpoint, from which a dry run computes memory before the checkpoint is fetched; checked
+    against its config.json afterwards."""
     hub: HubName | None = None
-    """Hugging Face id of a pretrained checkpoint, OWNER/NAME; DIR/models/<model> of a mirror takes its place."""
+    """Hugging Face id of a pretrained checkpoint, OWNER/NAME; with a mirror, DIR/models/<model> is read instead."""
     revision: Revision | None = None
-    """Commit id of the checkpoint. Left out, or main: the newest, whose commit is recorded (see `make pins`)."""
+    """Commit id of the checkpoint. Default, or main: the newest, whose commit is recorded (see `make pins`)."""
     sha256: Hashes | None = None
-    """SHA-256 that model.safetensors must have, from the hub or a mirror; of weights in shards a mapping, file:
-    SHA-256, with all of them."""
+    """SHA-256 that model.safetensors must have, from the hub or a mirror; for weights in several files, a mapping from
+    every file to its SHA-256."""
     from_mirror: Literal[True] | None = None
     """The pretrained checkpoint is only in a mirror, as DIR/models/<model>/: a folder of your own, with --config
     mirror=DIR."""
     mirrored_as: Name | None = None
-    """Name of the folder in a mirror's models/, where it is not the entry's."""
+    """Name of the folder in a mirror's models/. Default: the name of the entry."""
     labels: Distinct[Text] | None = Field(None, min_length=2)
-    """Of a pretrained classifier: the names of its labels, in the order of its head's rows; left out: those of its
-    config.json. Where they are the data set's, in whatever order, capitals and spaces, its output layer is taken, the
-    rows in the data set's order; else it is new, or, with train.epochs 0, the checkpoint is refused."""
+    """For a pretrained classifier: the names of its labels, in the order of its output rows. Default: those of its
+    config.json. If they are the labels of the data set (order, capitals and spaces do not matter), its output layer is
+    kept, with the rows in the data set's order; else the output layer is new, or, with train.epochs 0, the checkpoint
+    is refused."""
     strips_vowel_signs: bool = False
     """Accept a tokenizer that strips vowel signs (of Bengali, Hindi, Thai and others), as uncased English ones do
     (published studies used such); otherwise it is refused for languages that have them."""
@@ -121,7 +121,7 @@ class Transformer(Entry):
     """Architecture of a model trained from scratch."""
     tokenizer: Tokenizer | None = None
     """Tokenizer of a model trained from scratch: exactly one of train, model, hub and from_mirror. A pretrained
-    checkpoint brings its own, of which lowercase, strip_accents and as_stored can be set."""
+    checkpoint has its own; only lowercase, strip_accents and as_stored can be set for it."""
     train: Training = Field(default_factory=Training)
     """Fine-tuning settings."""
 

@@ -12,7 +12,7 @@ class Trim(Entry):
 
     kind: Literal["trim"]
     characters: Literal["used-scripts", "all"] = "used-scripts"
-    """Entries of one character that stay although no training text has them, so that unseen words can still be spelt:
+    """Which single-character entries stay although no training text has them, so that unseen words can still be spelt:
     those of the scripts that the training texts are written in, or all."""
     min_entries: int = Field(0, ge=0, le=1000000)
-    """Keep at least this many entries, filled up with those of the lowest ids (the most frequent ones)."""
+    """Keep at least this number of entries, adding those with the lowest ids (the most frequent ones)."""
