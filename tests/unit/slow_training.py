@@ -1,4 +1,4 @@
-"""What test_parallel has two processes run: what they tell each other, a slow training, one that diverges.
+"""What test_processes has two processes run: what they tell each other, a slow training, one that diverges.
 
 python -m slow_training FOLDER, as `emopress.jobs.processes` is called with these functions for makers.
 """

@@ -54,7 +54,7 @@ def faults(path):
                 found.append(f"line {line}: {key} is not {wanted}")
         if name in ("np.load", "numpy.load") and "allow_pickle" not in keywords:
             found.append(f"line {line}: np.load without allow_pickle=False")
-        # (peft's reads a folder whose files were looked for: test_large.)
+        # (peft's reads a folder whose files were looked for: test_large_decoders.)
         own = name == "PeftModel.from_pretrained" and path.name == "large_decoder.py"
         if last == "from_pretrained" and "local_files_only" not in keywords and not own:
             found.append(f"line {line}: from_pretrained may go to the network")

@@ -1,4 +1,4 @@
-"""Trainings in two processes, really started by `accelerate launch`, on the CPU (gloo)."""
+"""Training runs in two processes, really started by `accelerate launch`, on the CPU (gloo)."""
 
 import json
 import os
