@@ -1,17 +1,17 @@
-# make setup     install what requirements.lock pins into .venv, and the command emopress; EXTRAS=openvino: OpenVINO
-#                and NNCF too, for studies with OpenVINO bundles; EXTRAS=slurm: the plugin of profiles/slurm
-#                (works with report and bench as well)
-# make report    set everything up and run the demo study to results/report.md
+# make setup     install the packages of requirements.lock into .venv, and the command emopress; with EXTRAS=openvino
+#                OpenVINO and NNCF too, for studies with OpenVINO bundles; with EXTRAS=slurm the plugin of
+#                profiles/slurm (EXTRAS works with report and bench as well)
+# make report    set everything up and run the demo study, which writes results/report.md and results/report.html
 # make test      set everything up and run the whole test suite
-# make test-faults  kill -9 a study KILLS times (100) at random points, and the other faults of tests/faults
+# make test-faults  kill -9 a study KILLS times (100) at random points, and inject the other faults of tests/faults
 # make test-cluster  run a small study on a real Slurm, which it starts on this machine (as root, with the Debian
 #                packages slurm-wlm and munge; without them its tests are skipped)
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
-# make sbom      list what is installed, with licences, in results/sbom.cdx.json (CycloneDX)
+# make sbom      list the installed packages, with licences, in results/sbom.cdx.json (CycloneDX)
 # make container build the Containerfile on the image BASE=NAME@sha256:DIGEST (ENGINE=docker or podman)
-# make docs      write config/README.md from the schema, docs/bad-input.md from the tests' tables
+# make docs      write config/README.md and the editors' schema from the entries, docs/bad-input.md from the tests
 # make lock      write the lock files from pyproject.toml
 
 PYTHON ?= python3
