@@ -28,7 +28,12 @@ def typed_command() -> argparse.Namespace | None:
         return None
     from snakemake.cli import get_argument_parser
 
-    command: argparse.Namespace = get_argument_parser().parse_known_args()[0]
+    # Snakemake's parser would end the program, with its usage, for an executor whose plugin is not installed.
+    executor = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    executor.add_argument("--executor", "-e")
+    chosen, words = executor.parse_known_args()
+    command: argparse.Namespace = get_argument_parser().parse_known_args(words)[0]
+    command.executor = chosen.executor
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flags.add_argument("--configfile", "--configfiles", nargs="*", action="append", default=[])
     flags.add_argument("--config", "-C", nargs="*", action="append", default=[])
