@@ -11,7 +11,7 @@ SNAKEMAKE = {
         "snakemake -n --configfile my.yaml results/report.md",
         f"config: results/report.md: no such file; {PUT} my.yaml -- results/report.md",
     ),
-    "the same, and a folder is called as the target is": (
+    "the same, and a folder has the target's name": (
         "snakemake -n --configfile my.yaml data",
         f"config: data: not a file; a config is one YAML file; {PUT} my.yaml -- data",
     ),
@@ -19,7 +19,7 @@ SNAKEMAKE = {
         "snakemake -n --configfile report",
         f"config: report: no such file; {PUT} FILE.yaml -- report",
     ),
-    "a config file that is called otherwise": (
+    "a misspelt config file": (
         "snakemake -n --configfile my.yml -- report",
         "config: my.yml: no such file; did you mean 'my.yaml'?",
     ),
@@ -88,7 +88,7 @@ TARGETS = {
 READ = "texts come from a .txt, one per line, or a table (.csv, .tsv, .xlsx, .parquet)"
 # What follows `emopress predict BUNDLE`, in a folder with files of texts, and a folder called folder.
 PREDICT = {
-    "a file that is not there": (
+    "a file that does not exist": (
         ["review.csv"],
         f"review.csv: no such file; {READ} (to predict the word itself: echo review.csv | emopress predict BUNDLE)",
     ),
@@ -105,17 +105,20 @@ PREDICT = {
         ["--file", "reviews.txt", "so happy"],
         "--file reviews.txt and 'so happy': give a file or texts, not both",
     ),
-    "a file that is not there, by its option": (["--file", "none"], f"none: no such file; {READ}"),
-    "a table whose texts have another column": (
+    "a file that does not exist, given with --file": (
+        ["--file", "none"],
+        f"none: no such file; {READ}",
+    ),
+    "a table with its texts in another column": (
         ["--file", "reviews.csv"],
         "reviews.csv, row 1: no column 'text'; the header has 'id', 'review'; name the column of the texts with "
         "--text-column",
     ),
-    "a column of a file without any": (
+    "a column of a file that has none": (
         ["--file", "reviews.txt", "--text-column", "review"],
         "reviews.txt: --text-column is for a table (.csv, .tsv, .xlsx, .parquet)",
     ),
-    "a column of no file": (
+    "a column without a file": (
         ["--text-column", "review"],
         "--text-column is for a table; give one with --file FILE",
     ),
@@ -123,5 +126,5 @@ PREDICT = {
         ["--file", "reviews.json"],
         f"reviews.json: JSON; {READ} (jq -r .text reviews.json | emopress predict BUNDLE)",
     ),
-    "a file of no text": (["--file", "binary.txt"], f"binary.txt: not text; {READ}"),
+    "a binary file": (["--file", "binary.txt"], f"binary.txt: not text; {READ}"),
 }

@@ -60,13 +60,13 @@ MISTAKES = {
         ["joy", "fear"],
         "models.tiny: 'labels' changes nothing beside init",
     ),
-    "a tokenizer from two places": (
+    "a tokenizer from two sources": (
         ("models", "tiny", "tokenizer", "from_mirror"),
         "bangla",
         "models.tiny.tokenizer: give exactly one of train, model, hub, from_mirror; given: train, "
         "from_mirror",
     ),
-    "a tokenizer from nowhere": (
+    "a tokenizer without a source": (
         ("models", "tiny", "tokenizer"),
         {"lowercase": True},
         "models.tiny.tokenizer: give exactly one of train, model, hub, from_mirror; given: none",
@@ -81,7 +81,7 @@ MISTAKES = {
         True,
         "models.tiny.tokenizer: 'strip_accents' changes nothing beside train",
     ),
-    "a revision of no hub": (
+    "a revision without a hub": (
         ("models", "tiny", "tokenizer", "revision"),
         "main",
         "models.tiny.tokenizer: 'revision' changes nothing without hub",
@@ -151,7 +151,7 @@ MISTAKES = {
         "distill",
         "passes.kd: 'distill' is not a mapping",
     ),
-    "nothing for a model": (
+    "null for a model": (
         ("models", "linear"),
         None,
         "models.linear: null is not a mapping",
@@ -172,7 +172,7 @@ MISTAKES = {
         "datasets.demo-en.labels.1: false is not text; "
         "YAML takes yes, no, on and off for true and false: put it between quotes",
     ),
-    "a broken number for a whole one": (("seeds",), [1.5], "seeds.0: 1.5 is not a whole number"),
+    "a fraction for a whole number": (("seeds",), [1.5], "seeds.0: 1.5 is not a whole number"),
     "a share above one": (
         ("passes", "mag50", "amount"),
         1.5,
@@ -194,7 +194,7 @@ MISTAKES = {
         {"small": {"max_size_mb": float("inf")}},
         "budgets.small.max_size_mb: inf is not a finite number",
     ),
-    "a value that is none of the allowed": (
+    "a value that is not allowed": (
         ("device",),
         "tpu",
         "device: 'tpu' is not one of auto, cpu, cuda; did you mean 'cpu'?",
@@ -205,13 +205,13 @@ MISTAKES = {
         "gpus: 2 GPUs for each training run, but device: cpu uses none; allowed: 1",
     ),
     "no GPU at a time": (("gpus",), 0, "gpus: 0 is too small; it must be at least 1"),
-    "a value of the wrong kinds": (
+    "a value of the wrong type": (
         ("timing",),
         {"threads": ["most"]},
         "timing.threads.0: 'most' is not a whole number or all",
     ),
     "a missing key": (("passes", "mag50"), PRUNE, "passes.mag50: missing key 'amount'"),
-    "two keys of which one is to be given": (
+    "two keys that exclude each other": (
         ("passes", "kd", "layers"),
         [0],
         "passes.kd: give exactly one of student, layers; given: student, layers",
@@ -371,7 +371,7 @@ MISTAKES = {
         {"summary.csv": SMALL},
         f"datasets.summary.csv: results/summary.csv is where the workflow writes something else; {RESERVED}",
     ),
-    "a data file that is not there": (
+    "a data file that does not exist": (
         *files({"path": "data/none.csv"}),
         "datasets.demo-en.source.files.a.csv: no file 'data/none.csv' in the repository",
     ),
@@ -400,7 +400,7 @@ MISTAKES = {
         "cut from train; add the file, or leave `split` out of all files: split: {method: clean} then cuts what is "
         "needed from all texts",
     ),
-    "a file that is no split beside others": (
+    "a file without a split beside others that have one": (
         *files({"split": "train"}, {"name": "b.csv", "split": "test"}, {"name": "c.csv"}),
         "datasets.demo-en.source.files: c.csv has no `split` and others have; say which it is (train, validation, "
         "test), or leave `split` out of all files: split: {method: clean} then cuts what is needed from all texts",
@@ -448,11 +448,11 @@ MISTAKES = {
         *of_demo(columns={"quoting": "minimal"}),
         "datasets.demo-en.columns.quoting: 'minimal' is not one of none, csv, multiline",
     ),
-    "a sheet of a .csv": (
+    "a sheet for a .csv": (
         *of_demo(columns={"sheet": "May"}),
         "datasets.demo-en.columns: 'sheet' changes nothing; it is for .xlsx files",
     ),
-    "a delimiter of a file that is no table": (
+    "a delimiter for a file that is not a table": (
         *files({"name": "a.txt", "path": "LICENSE", "delimiter": ";"}),
         "datasets.demo-en.source.files.a.txt: 'delimiter' changes nothing; it is for .csv and .tsv files",
     ),
@@ -480,7 +480,7 @@ MISTAKES = {
         "datasets.demo-en.source.files.0.url: 'file:///etc/passwd' is not valid; allowed: an address that "
         "begins with http:// or https://",
     ),
-    "a test set of everything": (
+    "a test set of all texts": (
         *of_demo(split={"test_size": 1}),
         "datasets.demo-en.split.test_size: 1 is too large; it must be below 1",
     ),
@@ -514,7 +514,7 @@ MISTAKES = {
         },
         f"models.linear.hub: 'https://huggingface.co/google-bert/bert-base-uncased' {HUB}",
     ),
-    "a hash that is none": (
+    "a hash that is too short": (
         ("models", "linear"),
         {"family": "transformer", "hub": "a/b", "sha256": "a1b2", "train": {}},
         "models.linear.sha256: 'a1b2' is not valid; allowed: 64 hexadecimal digits (`sha256sum FILE` prints them)",
@@ -573,7 +573,7 @@ FILES = {
         ", line 2, column 1: not valid YAML: but found another document "
         "(expected a single document in the stream, which began in line 1)",
     ),
-    "JSON that breaks off": (
+    "JSON that is cut off": (
         b'{"name": "a", "seeds": [0,}',
         ", line 1, column 27: not valid YAML: did not find expected node content "
         "(while parsing a flow node, which began in line 1)",

@@ -126,7 +126,7 @@ FILES = {
         "{path}, row 1: no column 'text'; the header has 'review;mood'; split at ';' it has 'review', 'mood': set "
         'columns.delimiter: ";"; name the column of the texts in columns.text',
     ),
-    "a column that stands twice": (
+    "two columns of one name": (
         "a.csv",
         b"text,text,label\na,b,joy\n",
         "{path}, row 1: 2 columns are called 'text'",
@@ -222,7 +222,7 @@ FILES = {
         HEAD + b"fine,JOY\n",
         "{path}, row 2, column 'label': unknown label 'JOY'; did you mean 'joy'? Allowed: joy, sadness",
     ),
-    "a label that no config has": (
+    "a label that the config does not have": (
         "a.csv",
         HEAD + b"fine,joy\nwell,envy\n",
         "{path}, row 3, column 'label': unknown label 'envy'; allowed: joy, sadness",
@@ -233,7 +233,7 @@ FILES = {
         "{path}, row 2, column 'label': unknown label '1'; allowed: joy, sadness; to say what numbers stand for, "
         "set columns.numbered: {1: ...}",
     ),
-    "a number of a workbook for a label": (
+    "a number in a workbook for a label": (
         "a.xlsx",
         sheet(("text", "label"), ("fine", 2.0)),
         "{path}, row 2, column 'label': unknown label '2'; allowed: joy, sadness; to say what numbers stand for, "
@@ -279,7 +279,7 @@ FILES = {
         lambda path: zipfile.ZipFile(path, "w").writestr("a.txt", "x"),
         "{path}: not a readable .xlsx workbook (\"There is no item named '[Content_Types].xml' in the archive\")",
     ),
-    "a workbook that breaks off": (
+    "a workbook that is cut off": (
         "a.xlsx",
         spoiled(lambda xml: xml[: len(xml) // 2]),
         "{path}: not a readable .xlsx workbook (no element found: line 1, column …)",
@@ -315,7 +315,7 @@ FILES = {
         sheet(("text", "label"), ("fine_xD83D_", "joy")),
         "{path}, row 2, column 'text': half a character (U+D83D); a program cut the text inside it; correct it",
     ),
-    "the table on another sheet than the first": (
+    "a table on a sheet other than the first": (
         "a.xlsx",
         sheets(Cover=[("A survey",)], Data=[("text", "label"), ("fine", "joy")]),
         "{path}, sheet 'Cover', row 1: no column 'text'; sheet 'Data' has it: set columns.sheet: \"Data\"",
@@ -355,7 +355,7 @@ FILES = {
         table(text=[b"fine"], label=["joy"]),
         "{path}, row 2, column 'text': b'fine' is a bytes; allowed: text, numbers",
     ),
-    "no Parquet": (
+    "a file that is not Parquet": (
         "a.parquet",
         b"PAR1" + b"x" * 100,
         "{path}: not a readable .parquet (Parquet magic bytes not found in footer. Either the file is corrupted "
@@ -394,7 +394,7 @@ FORMS = {
         {"numbered": {1: "joy", 2: "sadness"}},
         "{path}, row 2, column 'label': label 'joy'; allowed: 1, 2",
     ),
-    "a sheet that is not there": (
+    "a sheet that does not exist": (
         "a.xlsx",
         sheets(May=[("text", "label")], June=[("text", "label")]),
         {"sheet": "July"},

@@ -38,7 +38,7 @@ CHECKPOINTS = {
         f": model.safetensors has {len(WEIGHTS) // 2} bytes, its header says {len(WEIGHTS)}; "
         "it is not whole: fetch it again",
     ),
-    "weights that break off in their header": (
+    "weights that are cut off in their header": (
         {"model.safetensors": WEIGHTS[:20]},
         ": model.safetensors is not a safetensors file or is cut off (20 bytes); fetch it again",
     ),
@@ -54,7 +54,7 @@ CHECKPOINTS = {
         {"model.safetensors": b"\x80\x04\x95" + b"c__builtin__\neval\n."},
         ": model.safetensors is not a safetensors file or is cut off (22 bytes); fetch it again",
     ),
-    "a config.json that breaks off": (
+    "a config.json that is cut off": (
         {"config.json": b'{"model_type": "be'},
         ": config.json is damaged (Unterminated string starting at: line 1 column 16 (char 15))",
     ),
@@ -91,7 +91,7 @@ CHECKPOINTS = {
         {"config.json": b'{"model_type": "bert", "vocab_size": 2}'},
         ": the tokenizer has 3 entries, the embeddings have 2 rows (config.json); it belongs to another checkpoint",
     ),
-    "a tokenizer.json that breaks off": (
+    "a tokenizer.json that is cut off": (
         {"tokenizer.json": TOKENIZER[:30].encode()},
         ": tokenizer.json is damaged (Expecting ',' delimiter: line 1 column 31 (char 30))",
     ),
@@ -99,11 +99,11 @@ CHECKPOINTS = {
 
 # what is wrong -> (what the hub answers or whether it is there, the line)
 HUBS = {
-    "a repository that is not there": (
+    "a repository that does not exist": (
         "RepoNotFound",
         f"model 'm': there is no hub repository a/b; correct `hub` in the config, {HINT}",
     ),
-    "a revision that is not there": (
+    "a revision that does not exist": (
         "RevisionNotFound",
         f"model 'm': hub repository a/b has no revision {COMMIT}; correct `revision` in the config, {HINT}",
     ),
@@ -118,19 +118,19 @@ HUBS = {
         "model 'm': no connection to the hub for repository a/b ([Errno 111] Connection refused); "
         f"try again with a network, {HINT}",
     ),
-    "a download that breaks off again and again": (
+    "a download that is cut off again and again": (
         "breaks",
         f"model 'm': cannot download hub repository a/b at {COMMIT} (RemoteProtocolError: peer closed connection "
         "without sending complete message body (received … bytes, expected …)); try again, " + HINT,
     ),
 }
 CLASSIFIERS = {  # what is wrong -> (config.json's labels, None: without; the line)
-    "a classifier of another number of labels": (
+    "a classifier with another number of labels": (
         ["good", "bad"],
         "{path}: a classifier of 2 labels (good, bad), the data set has 3 (joy, fear, love); fine-tune it "
         "(train.epochs), or give the data set its labels",
     ),
-    "a classifier of other labels": (
+    "a classifier with other labels": (
         ["love", "joy", "anger"],
         "{path}: a classifier of 3 labels (love, joy, anger), the data set has 3 (joy, fear, love); fine-tune it "
         "(train.epochs), or give the data set its labels, or give the data set's names for its rows, in their "
@@ -194,7 +194,7 @@ MISFITS = {
         _without("0.output.dense.bias"),
         UNFIT + "missing 1: bert.encoder.layer.0.output.dense.bias",
     ),
-    "a tensor too many": (
+    "an unexpected tensor": (
         _renamed("0.output.dense.bias", "0.output.dense.shift"),
         UNFIT + "missing 1: bert.encoder.layer.0.output.dense.bias; "
         "surplus 1: encoder.layer.0.output.dense.shift",

@@ -11,29 +11,30 @@ PAGE = Path(__file__).parents[1] / "docs" / "bad-input.md"
 HEAD = """\
 # Bad input
 
-What is wrong, and the line that says it: exit code not 0, no traceback, nothing of an earlier run overwritten. Each row
-is a case of a test with this message in it. This page is written from the tests' tables by `make docs`, and a test
-compares them. `{{path}}` and `{{folder}}` stand for the file and its folder, `…` for a number. {count} cases.
+Mistakes, and the line that reports each: the exit code is not 0, there is no traceback, and nothing of an earlier run
+is overwritten. Each row is a case of a test that expects this message. `make docs` writes this page from the tests'
+tables, and a test compares them. `{{path}}` and `{{folder}}` stand for the file and its folder, `…` for a number.
+{count} cases.
 
-All mistakes of a config are reported in one run, a line each, keys that are given twice among them. Snakemake reads
-config files before the workflow and would name neither file nor line of one that it cannot read, so `profiles/default`
-checks them first; with `--workflow-profile none` you see Snakemake's own words. A mistake in data or in a
-checkpoint ends the job that reads it, with its line on the terminal and in the rule's log.
+All mistakes of a config, keys that are given twice included, are reported in one run, one per line. Snakemake reads
+config files before the workflow, and names neither file nor line of one that it cannot read, so `profiles/default`
+checks them first; with `--workflow-profile none` you see Snakemake's own message. A mistake in data or in a
+checkpoint ends the job that reads it, with the line on the terminal and in the rule's log.
 
 ## Limits
 
 | what | at most |
 | :--- | ---: |
-| a config file | {config_bytes} bytes, {config_values} values with what aliases repeat |
+| a config file | {config_bytes} bytes, {config_values} values, counting what aliases repeat |
 | a text | {text} characters |
 | all texts of a data set | {texts} characters |
-| what a `.xlsx` or `.parquet` unpacks to | {unpacked} bytes |
-| a file in a zip, where it is larger than a megabyte | {ratio} times its packed size |
+| a `.xlsx` or `.parquet`, unpacked | {unpacked} bytes |
+| a file in a zip, if it is larger than a megabyte | {ratio} times its packed size |
 
-Texts of any script and direction, emoji, formulas, HTML and Markdown are texts like any other: they are read as they
-are and escaped in the reports. In a CSV file of texts that a spreadsheet may open (`results/flips/*.csv`) a cell that
+Texts of any script and direction, emoji, formulas, HTML and Markdown are texts like any other: they are read unchanged
+and escaped in the reports. In a CSV file of texts that a spreadsheet may open (`results/flips/*.csv`) a cell that
 begins like a formula gets an apostrophe before it. `results/summary.csv` and `seeds.csv` hold numbers, and names that
-cannot begin so. What `emopress predict` prints is for programs and stays as it is.
+cannot begin like a formula. What `emopress predict` prints is for programs and is not changed.
 """
 
 
@@ -52,14 +53,14 @@ def sections():
     yield "Config files", [(w, f"config: {{path}}{m}") for w, (_, m) in files.items()]
     yield "Data files", [(w, m) for w, (_, _, m) in bad_data.FILES.items()]
     yield (
-        "Data files and what columns say of them",
+        "Data files and the keys of columns",
         [(w, m) for w, (_, _, _, m) in bad_data.FORMS.items()],
     )
     yield "Data sets", [(w, m) for w, (_, _, m) in bad_data.SETS.items()]
     checkpoints = bad_hub.CHECKPOINTS.items()
     yield "Checkpoints", [(w, f"model 'm': mirror {{folder}}{m}") for w, (_, m) in checkpoints]
     classifiers = bad_hub.CLASSIFIERS.items()
-    yield "Classifiers that are used as they are", [(w, m) for w, (_, m) in classifiers]
+    yield "Classifiers that are not trained further", [(w, m) for w, (_, m) in classifiers]
     yield "Weights that do not fit", [(w, m) for w, (_, m) in bad_hub.MISFITS.items()]
     yield "The hub", [(w, m) for w, (_, m) in bad_hub.HUBS.items()]
     yield "The command line", [(w, m) for w, (_, m) in bad_commands.SNAKEMAKE.items()]

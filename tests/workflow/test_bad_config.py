@@ -23,7 +23,7 @@ SEVERAL = [  # each in an entry of its own, some found by the schema and some no
     "a negative seed",
     "an unknown student",
     "heads that do not divide the width",
-    "a value that is none of the allowed",
+    "a value that is not allowed",
     "two labels that differ in case",
 ]
 
