@@ -131,4 +131,4 @@ def test_a_training_on_cuda_gets_a_gpu(slurm, trained):
     assert job["TresPerJob"] == "gres:gpu:1"
     log = (trained.results / "logs/train_dense/demo-en/dense.seed0.log").read_text("utf-8")
     assert "using GPU 0, assigned by the scheduler" in log
-    assert "device: cuda is asked for, but torch finds no CUDA device" in printed
+    assert "device: cuda is requested, but torch finds no CUDA device" in printed

@@ -104,8 +104,8 @@ def test_a_generative_model_takes_one_label_per_text(config):
     config["study"][0]["variants"] = ["disc", "gen+kd", "disc+kd"]
     config["study"][0]["reference"] = "disc"
     lines = [line for line in refused(config).splitlines() if "generative" in line]
-    told = "'gen' is generative, which takes one label per text, and here are several"
+    expected = "'gen' is generative, which takes one label per text, but this data set has several"
     assert [line.partition("variant ")[2] for line in lines] == [
-        f"'gen+kd': {told}",
-        f"'disc+kd': {told}",
+        f"'gen+kd': {expected}",
+        f"'disc+kd': {expected}",
     ]

@@ -336,7 +336,7 @@ def test_entries_that_do_not_fit_together(config):
     lines = refused(config)
     assert "passes.none: nothing to cut; give heads, ffn or layers" in lines
     assert "passes.two.teachers: variant 'tiny+kd-y': unknown pass 'kd-y'" in lines
-    assert "passes.seek.passes: 'auto' is a search itself" in lines
+    assert "passes.seek.passes: 'auto' is a search" in lines
     assert "passes.seek.passes: unknown pass 'x'" in lines
     assert "models.tiny.init: heads must divide width" in lines
     assert "models.linear.ngrams: shortest first, then longest" in lines

@@ -111,7 +111,7 @@ def test_a_missing_package_is_one_line(kind, monkeypatch):
     for name in ("tensorboard", "torch.utils.tensorboard", "wandb", "mlflow"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(
-        UserError, match=rf"tracking: {kind} is asked for.*pip install {kind}, or"
+        UserError, match=rf"tracking: {kind} is requested.*pip install {kind}, or"
     ) as e:
         begun(kind)
     assert "\n" not in str(e.value)

@@ -1,8 +1,8 @@
-"""Makes what a rule promises: calls the function that its param `maker` names (`emopress.jobs.makers`)."""
+"""Makes the output of a rule by the function that its param `maker` names (`emopress.jobs.makers`)."""
 
 
 def main(snakemake) -> None:  # type: ignore[no-untyped-def]
-    """Hand the job on."""
+    """Make the output of the job."""
     from emopress.jobs.makers import make
 
     make(snakemake)

@@ -14,7 +14,7 @@ def pick_device(name: str) -> "torch.device":
 
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError(
-            "device: cuda is asked for, but torch finds no CUDA device; use auto or cpu"
+            "device: cuda is requested, but torch finds no CUDA device; use auto or cpu"
         )
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")

@@ -1,4 +1,4 @@
-"""The cache that workflows share: an artifact that another one made of the same code, parameters and inputs.
+"""The cache that workflows share: artifacts that another one made from the same code, parameters and inputs.
 
 Snakemake's own store is not used. It moves declared outputs only, while a manifest's files lie beside it
 undeclared; its key leaves out wildcards (the seed) and library versions; it puts links to another place
@@ -82,10 +82,10 @@ def cached(
 ) -> None:
     """Put the outputs of a job in place: from the cache if they are there, else by `make()`.
 
-    An output that is a manifest stands for its folder. `facts` is what shapes the outputs beside
-    what the job declares; where not all of that is known (not `pinned`) the cache is not used. What
-    comes from the cache is checked by its hashes; a damaged entry is discarded and made again, with a
-    warning. A cache that cannot be written gives a warning, and fails no job.
+    An output that is a manifest stands for its folder. `facts` is what else shapes the outputs, beside what the job
+    declares; where that is not fully known (not `pinned`) the cache is not used. What comes from the cache is checked
+    by its hashes; a damaged entry is discarded and made again, with a warning. A cache that cannot be written causes a
+    warning, not a failure.
     """
     root = snakemake.params.context.cache
     if not root or not pinned:
@@ -101,15 +101,17 @@ def cached(
                 if place.is_dir():
                     remove_folder(place.with_name(STATE))
         except UserError as error:
-            warn(f"{snakemake.rule}: the cache's copy is thrown away and made again: {error}")
+            warn(f"{snakemake.rule}: the cached copy is discarded and made again: {error}")
             try:
                 _discard(entry)
             except OSError as refused:
-                warn(f"{snakemake.rule}: it stays in the cache {root}: {refused.strerror}")
+                warn(
+                    f"{snakemake.rule}: it cannot be removed from the cache {root}: {refused.strerror}"
+                )
         except OSError:
             if entry.is_dir():
                 raise
-            warn(f"{snakemake.rule}: another job threw the cache's copy away; made again")
+            warn(f"{snakemake.rule}: another job discarded the cached copy; made again")
         else:
             warn(f"{snakemake.rule}: from the cache, {entry.name}")
             return
@@ -148,7 +150,7 @@ def _fetch(stored: Path, place: Path) -> None:
 
 
 def _store(entry: Path, artifacts: dict[str, Path]) -> None:
-    """Copy artifacts into a new entry, all at once; where another writer was faster, his stays."""
+    """Copy artifacts into a new entry, all at once; if another writer was faster, its entry stays."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=entry.parent, prefix=".unfinished-"))
     try:
@@ -169,7 +171,7 @@ def _store(entry: Path, artifacts: dict[str, Path]) -> None:
 
 
 def _discard(entry: Path) -> None:
-    """Take a damaged entry away, in one step for those who look for it."""
+    """Remove a damaged entry, in one step as other jobs see it."""
     bin_folder = Path(tempfile.mkdtemp(dir=entry.parent, prefix=".unfinished-"))
     try:
         os.rename(entry, bin_folder / entry.name)

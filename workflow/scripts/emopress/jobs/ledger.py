@@ -30,9 +30,8 @@ RESULTS = Path("results")
 CHECKSUMS = "checksums"
 SUFFIX = ".sha256"
 LOCKS = Path(".snakemake", "emopress-locks")
-LOCKS_HELD: list[
-    int
-] = []  # file descriptors, for processes that write for this one and may outlive it
+# File descriptors, for processes that write for this one and may outlive it.
+LOCKS_HELD: list[int] = []
 STATE = "unfinished-training"  # beside a checkpoint's folder
 # Manifest -> its key for the table of the files beside it; None: it is that table.
 TABLES = {
@@ -94,7 +93,7 @@ def check_recorded(path: Path, results: Path = RESULTS) -> None:
     if actual != expected:
         raise UserError(
             f"{path}: damaged (expected sha256 {expected}, found {actual}); `emopress verify {results}` "
-            "lists all damage, and with --remove has the next run of the workflow rebuild it"
+            "lists all damage, and with --remove deletes it, so that the next run makes it again"
         )
 
 
@@ -102,8 +101,8 @@ def check_recorded(path: Path, results: Path = RESULTS) -> None:
 def only_maker(output: Path) -> Iterator[None]:
     """Hold the lock of an output: two processes that make the same one take turns.
 
-    Snakemake starts a job once; but a job whose snakemake was killed runs on, and the next snakemake
-    starts it anew. The lock goes with its process, however that ends.
+    Snakemake starts a job once; but a job whose snakemake was killed runs on, and the next snakemake starts it again.
+    The lock is released when its process ends, however it ends.
     """
     LOCKS.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(output.as_posix().encode()).hexdigest()[:16]
@@ -130,19 +129,19 @@ def _below(folder: Path, paths: Iterable[Any]) -> list[Path]:
 
 
 def _not_younger(inputs: Iterable[Any], made: list[Path]) -> None:
-    """Give what the workflow itself wrote and is younger than what was made of it the latter's time.
+    """Set inputs that the workflow wrote, and that are younger than the outputs `made`, to the time of these.
 
-    That comes of a clock that went backwards, or is another machine's. Snakemake fails a job whose
-    output is older than an input of it. Files of the user's keep their times. (Younger outputs would
-    hide a later change of an input; older inputs may at worst be made again.)
+    A clock that was set back, or that of another machine, causes this. Snakemake fails a job whose output is older than
+    one of its inputs. The user's files keep their times. (Younger outputs would hide a later change of an input; older
+    inputs may at worst be made again.)
     """
     oldest = min(path.stat().st_mtime_ns for path in made)
     for path in _below(RESULTS, inputs) + _below(STAMPS, inputs):
         if path.is_file() and path.stat().st_mtime_ns > oldest:
             try:
                 os.utime(path, ns=(oldest, oldest))
-            except PermissionError:  # another user's: Snakemake tells of the clocks
-                logging.warning("%s: younger than what was made of it", path)
+            except PermissionError:  # another user's file: Snakemake reports the clocks
+                logging.warning("%s: younger than what was made from it", path)
 
 
 @contextmanager
@@ -151,8 +150,8 @@ def guarded(
 ) -> Iterator[None]:
     """Run a job's block on sound inputs, as the only maker of its outputs, and record these.
 
-    UserError names an input that is not what was recorded of it; with `folders` a file beside a
-    manifest too, of which some jobs read nothing but the manifest.
+    UserError names an input that differs from its record. With `folders` the files beside a manifest are checked too; a
+    job that reads nothing but manifests does without.
     """
     made = _below(RESULTS, outputs)
     if not made:

@@ -23,7 +23,7 @@ PACKAGES = {
 
 
 class Tracker(Protocol):
-    """The run of a tracker that stands for a training run."""
+    """A run in a tracker that records a training run."""
 
     def log(self, values: Mapping[str, float], epoch: int) -> None:
         """Add the numbers of one epoch by name."""
@@ -58,7 +58,7 @@ class TensorBoardRun:
             self.writer.add_scalar(name, value, epoch)
 
     def close(self, *, failed: bool = False) -> None:
-        """Write what is buffered; event files know no failure."""
+        """Write what is buffered; event files cannot record a failure."""
         self.writer.close()
 
 
@@ -154,7 +154,7 @@ def open_run(
         module = importlib.import_module(PACKAGES[kind])
     except ImportError as error:
         raise UserError(
-            f"tracking: {kind} is asked for, but its package is not installed here ({error}); "
+            f"tracking: {kind} is requested, but its package is not installed ({error}); "
             f"pip install {kind}, or tracking: none"
         ) from None
     return RUNS[kind](module, name, settings, study=study, identity=identity)

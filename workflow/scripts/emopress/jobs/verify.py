@@ -1,4 +1,4 @@
-"""Finds every damaged, truncated or missing file below results/ by the hashes that were recorded of them."""
+"""Finds every damaged, truncated or missing file below results/ by their recorded hashes."""
 
 import os
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from emopress.artifact import PROVENANCE, damages, remove_folder, sha256_of
 from emopress.errors import UserError
 from emopress.jobs.ledger import CHECKSUMS, STATE, SUFFIX, TABLES, record_of, recorded, table_of
 
-ABOUT_JOBS = {"logs", "benchmarks", CHECKSUMS}  # folders of what no job reads
+ABOUT_JOBS = {"logs", "benchmarks", CHECKSUMS}  # folders that no job reads
 
 
 @dataclass
 class Verdict:
-    """How many files have the recorded hash, which have no record, and (file, what is wrong) of all others."""
+    """How many files have the recorded hash, which have no record, and (file, what is wrong) for all others."""
 
     checked: int = 0
     unrecorded: list[Path] = field(default_factory=list)
@@ -32,7 +32,7 @@ def _files(results: Path) -> Iterator[Path]:
 
 
 def verify(results: Path) -> Verdict:
-    """Compare every file below `results` with what is recorded of it. UserError if it is no folder."""
+    """Compare every file below `results` with its recorded hash. UserError if it is not a folder."""
     if not results.is_dir():
         problem = "a file" if results.exists() else "no such folder"
         raise UserError(f"{results}: {problem}; expected the results folder of a study")

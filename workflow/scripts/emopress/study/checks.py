@@ -17,7 +17,7 @@ Entries = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a config: all that it gives, and of these the ones of which nothing certain can be said."""
+    """The names in a config, and which of them have mistakes, so that nothing more is said about them."""
 
     known: Mapping[str, list[str]]  # by section
     unsure: set[str]  # entries that have mistakes, and what refers to them
@@ -102,13 +102,13 @@ def _pass_errors(
             if name not in names.known["passes"]:
                 yield f"passes: {unknown('pass', name, names.known['passes'])}"
             elif passes.get(name, {}).get("kind") == "search":
-                yield f"passes: {name!r} is a search itself"
+                yield f"passes: {name!r} is a search"
 
 
 def _variant_problems(
     variant: str, models: Entries, passes: Entries, names: Names
 ) -> Iterator[str]:
-    """Yield why a variant cannot be made, as far as what is wrong with the entries lets it be known."""
+    """Yield why a variant cannot be made, as far as mistakes in the entries allow to tell."""
     unknown_names = recipe.unknown_names(variant, names.known["models"], names.known["passes"])
     if unknown_names or set(variant.split("+")) & names.unsure:
         yield from unknown_names
@@ -136,7 +136,7 @@ def _generative_of_sets(variant: str, models: Entries, passes: Entries) -> Itera
     taught = [t for name in steps.passes for t in passes.get(name, {}).get("teachers", [])]
     for root in dict.fromkeys(recipe.parse(v).model for v in [variant, *taught]):
         if models.get(root, {}).get("kind") == "generative":
-            yield f"{root!r} is generative, which takes one label per text, and here are several"
+            yield f"{root!r} is generative, which takes one label per text, but this data set has several"
 
 
 def _empty_search(variant: str, models: Entries, passes: Entries) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _block_errors(block: dict[str, Any], config: dict[str, Any], names: Names) -
 
 
 def _judge_errors(block: dict[str, Any], config: dict[str, Any]) -> Iterator[str]:
-    """Yield a line per way in which what decides on a data set does not fit its labels, a budget or a search."""
+    """Yield one line per reason why the metric that decides does not fit the labels, a budget or a search."""
     name = block["dataset"]
     task = task_of(task_facts(config["datasets"][name]))
     key = block.get("judge_by", DECIDING[task][0])
@@ -208,7 +208,7 @@ def _judge_errors(block: dict[str, Any], config: dict[str, Any]) -> Iterator[str
 
 
 def published_errors(config: dict[str, Any], published: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line per variant that is no variant of its data set, or whose published row is unknown.
+    """Yield one line per `published` variant that is not among the variants of its data set, or whose row is unknown.
 
     `published`: that of `emopress.study.published.load_published`.
     """

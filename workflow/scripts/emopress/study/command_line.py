@@ -1,4 +1,4 @@
-"""Checks the command that the user typed for what Snakemake would drop, or would refuse in words that do not help."""
+"""Checks the command that the user typed for what Snakemake would ignore, or reject with an unhelpful message."""
 
 import argparse
 import shlex
@@ -16,7 +16,7 @@ ENDINGS = (".yaml", ".yml", ".json")  # of config files
 
 @cache
 def typed_command() -> argparse.Namespace | None:
-    """Return what Snakemake's own parser reads in this process's command; None if another program runs.
+    """Return this process's command as Snakemake's parser reads it; None if another program runs.
 
     The one place that looks at the command line. Snakemake's objects do not have all of it when it is
     needed: the config files are read before the workflow, the targets are set after it, and of a repeated
@@ -93,7 +93,7 @@ def command_error() -> str | None:
 
 
 def _no_pair(word: str, words: list[str]) -> str:
-    """Say what is wrong with a word after --config, and what it may have been meant for."""
+    """Say what is wrong with a word after --config, and where it may belong."""
     if word.endswith(ENDINGS):
         return f"{word!r} is not KEY=VALUE; a config file follows --configfile"
     pairs = [other for other in words if "=" in other]

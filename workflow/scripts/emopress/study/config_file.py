@@ -1,4 +1,4 @@
-"""Checks the text of a config file: what makes it unreadable, with line and column, and which keys it has twice."""
+"""Checks the text of a config file: why it cannot be read, with line and column, and which keys are given twice."""
 
 import json
 from collections.abc import Iterator
@@ -103,7 +103,7 @@ def _place(error: yaml.MarkedYAMLError) -> str:
 
 
 def _reason(error: yaml.MarkedYAMLError) -> str:
-    """Say what YAML says, and what is most often behind it."""
+    """Return the message of the YAML parser, and the most frequent cause."""
     reason = error.problem or error.context or "unreadable"
     hint = ""
     if error.context and error.context_mark and error.context != reason:

@@ -1,4 +1,4 @@
-"""What a study fetches, as the params of its jobs have it: sources with hashes, and what shapes the result alone."""
+"""The params of jobs that fetch files: sources with hashes, and only what shapes the result."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def prepared(entry: Entry) -> dict[str, Any]:
 
 
 def data_source(entry: Entry) -> dict[str, Any]:
-    """Return where a data set's files come from, and nothing of how they are read."""
+    """Return where a data set's files come from, without how they are read."""
     return _source_without(entry, KEYS)
 
 

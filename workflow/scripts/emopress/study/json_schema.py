@@ -16,7 +16,8 @@ Node = dict[str, Any]
 
 
 class _Schema(GenerateJsonSchema):
-    """As an editor should show it: a choice by the key that decides, no null, no titles, one line per description."""
+    """A schema as editors show it best: a choice by the key that distinguishes, no null, no titles, descriptions in one
+    line."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> Node:
         entry: type[Entry] = schema["cls"]

@@ -1,4 +1,4 @@
-"""Puts keys over keys (a second config file over a first), and fills in what depends on another entry."""
+"""Merges a second config file into a first, and fills in defaults that depend on other keys or entries."""
 
 from typing import Any
 
@@ -18,16 +18,16 @@ def merged(base: Any, change: Any) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    """Return `value` without the keys that are null: a second config file unsets a key so."""
+    """Return `value` without the keys that are null, by which a second config file removes keys."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return value
 
 
 def whole_tokenizers(models: Entries) -> Entries:
-    """Return the models, each tokenizer with all that decides on its tokens.
+    """Return the models, with every setting of their tokenizers that decides the tokens.
 
-    A trained one keeps capitals unless it says otherwise; one that is another model's does what is set there.
+    A trained tokenizer keeps capitals by default; one taken from another model has that model's settings.
     """
     whole = dict(models)
     for name, entry in models.items():
@@ -40,7 +40,7 @@ def whole_tokenizers(models: Entries) -> Entries:
 
 
 def with_normalisation(datasets: Entries) -> Entries:
-    """Return data sets that say how their texts are normalised: by default as is usual in their language."""
+    """Return data sets with `normalise`, by default what is usual for their language."""
     return {
         name: dict(sorted({"normalise": usual_normalisation(entry["language"]), **entry}.items()))
         for name, entry in datasets.items()

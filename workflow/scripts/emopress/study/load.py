@@ -1,4 +1,4 @@
-"""Loads a study: reads a config, checks it whole, and says every mistake at once."""
+"""Loads a study: reads a config, checks all of it, and reports every mistake at once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +29,8 @@ def load_study(
 
     `file_errors` are those of the files that it was read from (`emopress.study.config_file`).
 
-    Of a config from `several_files` the keys that are null are taken out: a later file unsets those
-    of an earlier one so. In a single file a null is a mistake like any other value of a wrong type.
+    In a config from `several_files`, keys that are null are removed: so a later file removes keys of an earlier one. In
+    a single file null is a mistake, like any other value of a wrong type.
 
     `root` is the project's folder: it holds config/datasets.yaml, whose data sets every study
     knows, and the `path` of a data file is relative to it.

@@ -1,4 +1,4 @@
-"""What a dry run prints of a study with decoders: the memory that each training run takes, and a GPU's."""
+"""What a dry run prints for a study with decoders: the memory of each training run, and that of the GPU."""
 
 import json
 import shutil

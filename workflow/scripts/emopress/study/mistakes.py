@@ -1,4 +1,4 @@
-"""Says what pydantic finds wrong with a config: where, what, and what is allowed, a line each."""
+"""Turns pydantic's errors about a config into lines: where, what, and what is allowed."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +55,7 @@ WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {  # of a value a
 
 
 def mistakes(error: ValidationError, config: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """Yield a line per mistake that pydantic found in `config`, and the keys that lead to it."""
+    """Yield a line per error of pydantic about `config`, and the keys that lead to it."""
     elsewhere = dict(_misplaced(config))
     yield from ((line, path) for path, line in elsewhere.items())
     for one in error.errors(include_url=False):
@@ -65,14 +65,14 @@ def mistakes(error: ValidationError, config: Mapping[str, Any]) -> Iterator[tupl
 
 
 def section_of(entry: Any) -> str | None:
-    """Return which of SECTIONS an entry belongs to, by the key that tells them apart."""
+    """Return which of SECTIONS an entry belongs to, by the key that distinguishes them."""
     if not isinstance(entry, dict):
         return None
     return next((section for section, (key, _) in SECTIONS.items() if key in entry), None)
 
 
 def shown(value: Any) -> str:
-    """Return a value as a config has it."""
+    """Return a value as written in a config."""
     words = {None: "null", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else repr(value)
 
@@ -133,7 +133,7 @@ def _lines(error: ErrorDetails, path: Path) -> Iterator[str]:
 
 
 def _none_of(value: Any, expected: str) -> str:
-    """Say that a value is none of those expected, which pydantic gives as "'a', 'b' or 'c'"."""
+    """Say that a value is not one of those expected, which pydantic lists as "'a', 'b' or 'c'"."""
     allowed = expected.replace(" or ", ", ").replace("'", "").replace("True", "true").split(", ")
     return f"{shown(value)} is not one of {', '.join(allowed)}{did_you_mean(value, allowed)}"
 
@@ -143,7 +143,7 @@ def _too_few(count: int) -> str:
 
 
 def _meant(value: Any, kind: str) -> str:
-    """Return a hint where YAML 1.1 made something else of what was written, else nothing."""
+    """Return a hint if YAML 1.1 may have read a value differently than meant, else an empty text."""
     if kind == "list_type" and not isinstance(value, dict | None):
         return f"; write [{value}]"
     if kind == "string_type" and isinstance(value, bool):

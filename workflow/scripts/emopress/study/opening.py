@@ -1,4 +1,4 @@
-"""Opens the study that Snakemake is started with: its config files, checked, and what a dry run says of memory."""
+"""Opens the study that Snakemake is started with: checks its config files, and prints memory in a dry run."""
 
 import gc
 import os
@@ -25,8 +25,8 @@ RESULTS = Path("results")
 def config_files(workflow: Any, default: Path) -> list[str]:
     """Return the config files of this run: those after --configfile, else `default`.
 
-    A config file is one whole study: the default is read only where no other one is given, since Snakemake
-    would merge the two. UserError if a flag is repeated or the default cannot be read.
+    A config file is one whole study: the default is read only if no other is given, since Snakemake would merge them.
+    UserError if a flag is repeated or the default cannot be read.
     """
     if workflow.is_main_process and (error := repeated_flag()):
         raise UserError(error)

@@ -1,4 +1,4 @@
-"""Where the artifacts of a study lie below results/, and which of them some jobs read."""
+"""Where the artifacts of a study are below results/, and which of them some jobs read."""
 
 from emopress.study.study import Study
 
@@ -8,7 +8,7 @@ def _of(dataset: str, variant: str, seed: int | str, file: str) -> str:
 
 
 def checkpoint_of(dataset: str, variant: str, seed: int | str) -> str:
-    """Return the manifest of a variant's checkpoint. (Of these functions all arguments may be wildcards.)"""
+    """Return the manifest of a variant's checkpoint. (All arguments of these functions may be wildcards.)"""
     return _of(dataset, variant, seed, "checkpoint/checkpoint.json")
 
 
@@ -61,8 +61,8 @@ def vectors_inputs(study: Study, model: str) -> dict[str, str]:
 def timed(study: Study, dataset: str) -> list[tuple[str, int, str, str]]:
     """Return (variant, seed, runtime, manifest) of all that a data set's timing job times.
 
-    Beside the bundles: the transformers that others are compared with, in other engines, and one of
-    them a second time ("twin"), whose difference to itself is what the job cannot tell apart.
+    Beside the bundles these are the transformers that others are compared with, in other engines, and one bundle a
+    second time ("twin"): how much its two timings differ shows the error of the measurement.
     """
     variants, timing = study.variants[dataset], study.timing
     transformers = set(study.model_names("transformer"))

@@ -50,7 +50,7 @@ def load_published(path: Path) -> dict[str, Any]:
 
 
 def _problems(content: Any) -> Iterator[str]:
-    """Yield what is wrong, a line each that names the place, as far as it can be read."""
+    """Yield what is wrong, one line each with its place, as far as the content can be read."""
     if not isinstance(content, dict):
         yield "not a mapping of sources and rows"
         return

@@ -16,7 +16,7 @@ NO_BLOCK = {"dataset": "none", "variants": ["none"]}
 
 @dataclass(frozen=True)
 class Reading:
-    """A config, what is wrong with it, and the names of entries that `config` lacks since they have mistakes."""
+    """A config, its mistakes, and `aside`, the names of the entries that `config` lacks because they have mistakes."""
 
     config: Config
     mistakes: list[str]
@@ -24,10 +24,10 @@ class Reading:
 
 
 def read_config(given: dict[str, Any]) -> Reading:
-    """Return the entries of a config, or of one with mistakes those without.
+    """Return the typed entries of a config; of one with mistakes, those without mistakes.
 
-    Put aside are data sets, models and passes with a mistake in their values or keys. One that is in
-    another section counts to its own. `study` may then be empty.
+    Data sets, models and passes with a mistake in their values or keys are put aside, an entry in the wrong section
+    under the right one. `study` may then be empty.
     """
     given = _whole_numbers(given)
     try:
@@ -75,7 +75,7 @@ def _take_out(path: tuple[Any, ...], config: dict[str, Any], aside: Aside) -> No
 
 
 def _readable(block: Any) -> dict[str, Any] | None:
-    """Return a block of a study with the keys and variants that can be read, None without any."""
+    """Return a block of a study with those of its keys and variants that can be read; None if no variant can."""
     if not isinstance(block, dict) or not isinstance(block.get("dataset"), str):
         return None
     variants = block.get("variants")
@@ -86,7 +86,7 @@ def _readable(block: Any) -> dict[str, Any] | None:
 
 
 def _whole_numbers(value: Any) -> Any:
-    """Return a config in which 2.0 is 2, as YAML has no types that a user would mean by them."""
+    """Return a config in which 2.0 is 2: to a user of YAML they are the same number."""
     if isinstance(value, dict):
         return {_whole_numbers(key): _whole_numbers(item) for key, item in value.items()}
     if isinstance(value, list):

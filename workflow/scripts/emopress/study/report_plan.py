@@ -13,7 +13,7 @@ from emopress.study.study import Study
 
 
 def curved(study: Study, dataset: str | None = None) -> list[list[str]]:
-    """Return data set and variant of what was trained, and so has a training curve; of all data sets for None."""
+    """Return data set and variant of everything that has a training curve, in one data set or (None) in all."""
     return [
         [name, variant]
         for name, variant, seed in study.bundles()
@@ -38,14 +38,14 @@ def grids(study: Study) -> dict[str, list[str]]:
 
 
 def figure_files(study: Study, ending: str) -> list[str]:
-    """Return the files of all figures of a study that end so."""
+    """Return the files of all figures of a study, with this ending."""
     names = [name for dataset in study.variants for name in figures(study, dataset)]
     names += [f"{dataset}-{TRADE_OFF}" for dataset in grids(study)]
     return [f"results/figures/{name}{ending}" for name in names]
 
 
 def described(study: Study, config_files: list[str], root: Path) -> dict[str, Any]:
-    """Return what the report says of a study.
+    """Return what the report says about a study.
 
     The config has every default and one order, so that neither writing one out nor another order reruns
     anything; its files are relative to `root` where they can be, so that no report holds a path of somebody's

@@ -1,4 +1,4 @@
-"""Names that a config may not give, since what the workflow writes has them already.
+"""Names that a config may not use, since the workflow uses them for what it writes.
 
 A test compares them with the outputs and logs of all rules, and with the columns of a predictions file.
 """
@@ -47,7 +47,7 @@ def reserved_labels(labels: Sequence[str]) -> Iterator[str]:
 
 
 def reserved_dataset(name: str) -> str | None:
-    """Return the line that refuses the name of a data set, None if it is free."""
+    """Return why a data set cannot have a name, in one line; None if it can."""
     if name not in DATASETS:
         return None
     return (

@@ -1,4 +1,4 @@
-"""Says what is wrong with targets that no rule can make; Snakemake says only that there is no rule."""
+"""Says why a target cannot be made, where Snakemake says only that no rule makes it."""
 
 import os
 import re
