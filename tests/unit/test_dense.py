@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
@@ -30,6 +31,7 @@ from emopress.runtime.lexicon import Lexicon, words_of
 from emopress.runtime.load import load
 from emopress.runtime.normalise import normalise_text
 from emopress.train.lesson import read_teachers
+from emopress.train.logits import teacher_facts
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.splits import Split, read_split
@@ -568,3 +570,10 @@ def test_logits_of_other_texts_are_refused(distilled, demo, tmp_path):
     ids = read_split(tmp_path / "fewer.parquet").ids
     with pytest.raises(UserError, match="teacher logits of other texts"):
         read_teachers([tmp_path / "logits.safetensors"], ids=ids)
+
+
+def test_logits_of_an_older_emopress_are_refused(tmp_path):
+    old = tmp_path / "logits.safetensors"
+    save_file({"logits": np.zeros((1, 2))}, old, metadata={"ids_sha256": "x", "licences": "[]"})
+    with pytest.raises(UserError, match="without the teacher's recipe; delete it and run again"):
+        teacher_facts(old)

@@ -17,10 +17,19 @@ def ids_hash(ids: list[str]) -> str:
 
 
 def teacher_facts(path: Path) -> dict[str, Any]:
-    """Return what logits say of their teacher: its recipe, and the licences of the checkpoints that it started from."""
+    """Return what logits say of their teacher: its recipe, and the licences of the checkpoints that it started from.
+
+    UserError if an older emopress wrote them, without these.
+    """
     with safe_open(path, framework="numpy") as stream:
         metadata = stream.metadata() or {}
-    return {name: json.loads(metadata[name]) for name in ("recipe", "licences")}
+    try:
+        return {name: json.loads(metadata[name]) for name in ("recipe", "licences")}
+    except KeyError as error:
+        raise UserError(
+            f"{path}: teacher logits of an older emopress, without the teacher's {error.args[0]}; "
+            "delete it and run again"
+        ) from None
 
 
 def read_logits(path: Path, *, ids: list[str]) -> np.ndarray:
