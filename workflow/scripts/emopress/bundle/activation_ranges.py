@@ -1,4 +1,4 @@
-"""The ranges of activations that calibration texts show: min-max, percentile or entropy, whatever the texts' order.
+"""The ranges of activations on calibration texts: min-max, percentile or entropy, independent of the texts' order.
 
 ONNX Runtime's calibrators are not used: in strides their entropy depends on which texts come first, in one
 pass it equals min-max (its histogram has as many bins as codes), and their percentile is of magnitudes, so
@@ -29,7 +29,7 @@ HALF = 16  # bits of a float32 that one pass counts by
 
 
 class Activations:
-    """The values of some tensors of a graph on each of some texts, as often as they are asked for.
+    """The values of some tensors of a graph on some texts; they can be iterated several times.
 
     `feeds` run one by one (padding would widen ranges) and unoptimized, so that no tensor is fused away.
     """
@@ -150,7 +150,7 @@ def exact_quantiles(
 
 
 def _places(size: int, shares: Sequence[float]) -> list[tuple[int, int, float]]:
-    """Return for each share the ranks of the two values that it lies between, and how far it is from the first."""
+    """Return for each share the ranks of the two values around it, and how far it is from the first."""
     exact = [share * (size - 1) for share in shares]
     return [(int(at), min(int(at) + 1, size - 1), at - int(at)) for at in exact]
 
@@ -214,13 +214,13 @@ def divergence(counts: np.ndarray, start: int, stop: int, levels: int) -> float:
     outside makes P so, as half a value, or one outlier would forbid every cut.
     """
     inside = counts[start:stop].astype(np.float64)
-    meant = inside.copy()
-    meant[0] += counts[:start].sum()
-    meant[-1] += counts[stop:].sum()
-    filled = meant > 0
+    reference = inside.copy()
+    reference[0] += counts[:start].sum()
+    reference[-1] += counts[stop:].sum()
+    filled = reference > 0
     firsts = np.arange(levels) * len(inside) // levels
     sums, bins = np.add.reduceat(inside, firsts), np.add.reduceat(filled.astype(float), firsts)
     level = np.repeat(sums / np.maximum(bins, 1), np.diff([*firsts, len(inside)]))
-    p, q = meant[filled], np.maximum(level[filled], 0.5)
+    p, q = reference[filled], np.maximum(level[filled], 0.5)
     p, q = p / p.sum(), q / q.sum()
     return float((p * np.log(p / q)).sum())

@@ -1,4 +1,4 @@
-"""Quantizes a matrix of weights to 2 to 8 bits, and says what that did to it.
+"""Quantizes a matrix of weights to 2 to 8 bits, and measures the error.
 
 Uniform affine quantization: weight = scale * (code - zero_point), codes from 0 to 2**bits - 1 (Jacob et
 al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
@@ -78,7 +78,7 @@ def quantize(weights: np.ndarray, *, bits: int, low: Any, high: Any) -> Quantize
 
 
 def next_half(values: np.ndarray) -> np.ndarray:
-    """Return positive numbers as float32, each the next number that float16 holds, as large or larger.
+    """Return positive numbers as float32, each rounded up to a number that float16 holds.
 
     ValueError for one that is larger than all of them, 65504.
     """
@@ -112,7 +112,7 @@ def quantization_facts(
 
 
 def rounding_error(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
-    """Return how far values are from what they were: mean_squared_error, signal_to_noise_db and histogram."""
+    """Return how far values are from the original ones: mean_squared_error, signal_to_noise_db and histogram."""
     error = float(np.mean(np.square(after.astype(np.float64) - before)))
     power = float(np.mean(np.square(before, dtype=np.float64)))
     # Rounding may carry an outer code half a step beyond what the values span.

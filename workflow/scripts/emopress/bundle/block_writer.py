@@ -74,7 +74,9 @@ class BlockWriter:
     def __init__(self, weights: dict[str, TensorProto], *, symmetric: bool) -> None:
         self.weights, self.symmetric = weights, symmetric
         self.tensors: dict[str, TensorProto] = {}
-        self.names: dict[tuple[str, str], list[str]] = {}  # of what a weight became, by its use
+        self.names: dict[
+            tuple[str, str], list[str]
+        ] = {}  # of the tensors of a quantized weight, by its use
         self.stored: Counter[int] = Counter()  # weights by their bits
         self.lost = 0  # weights that became zero
 
@@ -121,7 +123,7 @@ class BlockWriter:
     def store(
         self, name: str, use: str, bits: int, arrays: dict[str, np.ndarray], nonzero: int
     ) -> list[str]:
-        """Keep what a weight became and count it; return the names of its tensors."""
+        """Store the tensors of a quantized weight, count it, and return their names."""
         before = numpy_helper.to_array(self.weights[name])
         self.stored[bits] += before.size
         self.lost += int(np.count_nonzero(before)) - nonzero

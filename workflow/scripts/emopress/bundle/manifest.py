@@ -21,7 +21,7 @@ OWN = ("format", "parent", "versions", "files", "provenance", "trained_on")
 
 
 def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a child's manifest takes over from its parent's `facts`: all but OWN."""
+    """Return the facts that a child's manifest inherits from its parent: all but OWN."""
     return {key: value for key, value in facts.items() if key not in OWN}
 
 
@@ -59,7 +59,7 @@ def derived(
 
 
 def _write(folder: Path, facts: dict[str, Any], packages: tuple[str, ...]) -> None:
-    """Write provenance and manifest. The manifest has the hashes of all files, so that its own identifies the bundle.
+    """Write provenance and manifest. The manifest has the hashes of all files, so that its hash identifies the bundle.
 
     The manifest is shipped, so it holds what prediction reads and nothing else.
     """

@@ -1,4 +1,4 @@
-"""What passes ask of an exported ONNX graph: which node is which layer, and who reads which tensor."""
+"""What passes need to know about an exported ONNX graph: which node is which layer, and which nodes read a tensor."""
 
 import onnx
 
@@ -62,7 +62,7 @@ def _rename(node: onnx.NodeProto, names: dict[str, str]) -> None:
 
 
 def only_products_read_integers(model: onnx.ModelProto, tensors: set[str]) -> None:
-    """Let what reads one of `tensors`, but is no product, read it as it was before quantization.
+    """Let nodes that are not products read `tensors` as they were before quantization.
 
     ONNX Runtime's quantizer puts the rounded tensor in the place of the tensor for all its readers.
     The residual sums after it lose nothing then, and are saved a conversion.

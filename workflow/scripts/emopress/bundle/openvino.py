@@ -200,7 +200,7 @@ def _store_in_bf16(model: Any, *, what: str) -> None:
 
 
 def _name_by_place(model: Any) -> None:
-    """Rename nodes that OpenVINO numbered by a counter of the process: equal models, equal files."""
+    """Rename nodes that OpenVINO numbered by a counter of the process, so that equal models give equal files."""
     for place, node in enumerate(model.get_ordered_ops()):
         kind = node.get_type_name()
         prefix, _, number = node.get_friendly_name().rpartition("_")

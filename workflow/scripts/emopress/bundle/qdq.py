@@ -1,4 +1,4 @@
-"""Writes an fp32 graph in static int8, as QDQ nodes, from ranges of activations that are known."""
+"""Writes an fp32 graph in static int8, as QDQ nodes, given the ranges of activations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -39,7 +39,7 @@ class Training(Entry):
 
 
 class AdaptTraining(Training):
-    """Training settings of what needs another learning rate than fine-tuning."""
+    """Training settings of passes that need another learning rate than fine-tuning."""
 
     learning_rate: float = Field(gt=0, le=1)
     """Peak learning rate of AdamW; linear warm-up, then linear decay to 0."""

@@ -31,8 +31,8 @@ def path_following(
     matrices [d, d] stand for all samples, and every sample counts at no further cost.
     """
     scales = column_scales(weights, bits=bits, percentile=percentile)
-    seen, meant = quantized.astype(np.float64), original.astype(np.float64)
-    gram, cross = seen.T @ seen, seen.T @ meant
+    seen, target = quantized.astype(np.float64), original.astype(np.float64)
+    gram, cross = seen.T @ seen, seen.T @ target
     # Row t: <X~_t, w_1 X_1 + ... + w_t X_t> of each neuron, in steps of its alphabet.
     wished = np.tril(cross) @ (weights / scales.astype(np.float64))
     chosen = np.zeros(weights.shape)

@@ -72,9 +72,9 @@ def quantized_network(
     """
     rng = np.random.default_rng(seed)
     original = network_of(weights)
-    meant = trace(original, ids, mask, labels)
-    sampled = _sampled(meant, rng)
-    activations = _activations(weights.kind, meant, settings)
+    original_trace = trace(original, ids, mask, labels)
+    sampled = _sampled(original_trace, rng)
+    activations = _activations(weights.kind, original_trace, settings)
     read = "state" if weights.kind == GENERATIVE else "mean_state"
 
     def chosen(
@@ -108,12 +108,12 @@ def quantized_network(
     ):
         product: Product = getattr(quantized, layer)
         seen = product.seen(getattr(trace(quantized, ids, mask, labels), of))
-        matrices[name] = chosen(getattr(weights, name), seen, getattr(meant, of))
+        matrices[name] = chosen(getattr(weights, name), seen, getattr(original_trace, of))
         done: dict[str, Any] = {layer: replace(product, matrix=matrices[name])}
         quantized = replace(quantized, **done)
     result = QuantizedLstm(matrices, activations, quantized)
     return result, _facts_by_layer(
-        weights, result, meant, trace(quantized, ids, mask, labels), sampled, settings
+        weights, result, original_trace, trace(quantized, ids, mask, labels), sampled, settings
     )
 
 
@@ -128,20 +128,20 @@ def _table(vectors: np.ndarray, settings: Settings) -> Columns:
 Sampled = Callable[[np.ndarray], np.ndarray]
 
 
-def _sampled(meant: Trace, rng: np.random.Generator) -> Sampled:
+def _sampled(before: Trace, rng: np.random.Generator) -> Sampled:
     """Return what takes the same LARGEST_SAMPLE rows of every tensor of positions, all if there are fewer."""
-    rows = len(meant.inputs)
+    rows = len(before.inputs)
     if rows <= LARGEST_SAMPLE:
         return lambda values: values
     kept = np.sort(rng.choice(rows, size=LARGEST_SAMPLE, replace=False))
     return lambda values: values[kept] if len(values) == rows else values
 
 
-def _activations(kind: str, meant: Trace, settings: Settings) -> dict[str, Activation]:
+def _activations(kind: str, original_trace: Trace, settings: Settings) -> dict[str, Activation]:
     """Return how activations are rounded: of all values, so that the order of the texts plays no part."""
-    given = {"input": meant.inputs, "state": meant.previous}
+    given = {"input": original_trace.inputs, "state": original_trace.previous}
     if kind != GENERATIVE:
-        given["mean_state"] = meant.read
+        given["mean_state"] = original_trace.read
     return {
         name: activation_of(
             values,
@@ -155,7 +155,7 @@ def _activations(kind: str, meant: Trace, settings: Settings) -> dict[str, Activ
 def _facts_by_layer(
     weights: LstmWeights,
     result: QuantizedLstm,
-    meant: Trace,
+    original_trace: Trace,
     seen: Trace,
     sampled: Sampled,
     settings: Settings,
@@ -167,7 +167,7 @@ def _facts_by_layer(
     }
     of = {"input": "inputs", "state": "previous", "mean_state": "read"}
     for name, rounding in result.activations.items():
-        before, after = sampled(getattr(meant, of[name])), sampled(getattr(seen, of[name]))
+        before, after = sampled(getattr(original_trace, of[name])), sampled(getattr(seen, of[name]))
         facts[f"{name} (activations)"] = activation_facts(
             before, rounding.values(after), rounding, settings.activation_percentile
         )

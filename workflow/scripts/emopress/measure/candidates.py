@@ -26,7 +26,7 @@ class Candidate:
     twin: bool = False
 
     def open(self, threads: int) -> Classifier:
-        """Load it afresh from disk, without the seconds that hashing a large file takes."""
+        """Load it again from disk, without checking its hashes, which takes seconds for a large file."""
         return open_classifier(self.folder, self.runtime, threads=threads, verify=False)
 
 

@@ -25,7 +25,7 @@ class Trial:
         return self.scores[self.judge.metric.column]
 
     def spent(self, limit: str) -> float:
-        """Return what a limit of a budget is about, in its unit (`Judge.unit`)."""
+        """Return how much of a limited quantity the trial uses, in its unit (`Judge.unit`)."""
         metric = self.judge.limited(limit)
         if metric:
             return self.losses[metric.column]
@@ -34,7 +34,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen trial's place, whether it meets every budget, and what it is over by if not.
+    """The place of the chosen trial, whether it meets every limit, and by how much it exceeds them if not.
 
     `misses`: name of the budget -> how far above the limit, in the budget's unit. `tied`: the trials that
     timing cannot tell from the fastest, where the lowest latency was preferred and these are several.
@@ -55,7 +55,7 @@ def losses_of(
 
 
 def misses(trial: Trial, budget: Mapping[str, float]) -> dict[str, float]:
-    """Return by how much a trial is above each limit that it breaks; a limit itself is allowed."""
+    """Return by how much a trial exceeds each limit that it breaks; the limit itself is allowed."""
     over = {name: trial.spent(name) - limit for name, limit in budget.items()}
     return {name: excess for name, excess in over.items() if excess > ROUNDING}
 
@@ -74,10 +74,9 @@ def ranking(
 ) -> list[Trial]:
     """Return `trials` from the best to the worst.
 
-    First those that meet every limit of `budget`, the best by `prefer` ahead; then the others, the
-    smallest `worst_excess` ahead. Of equals the higher score, then the smaller file, the higher macro F1,
-    the lower latency, and the name that comes first. `spread`: the share by which latencies must differ to be told
-    apart (`_by_latency`).
+    Those that meet every limit of `budget` come first, ordered by `prefer`, then the others, ordered by `worst_excess`.
+    Ties are broken by the higher score, the smaller file, the higher macro F1, the lower latency, and the name.
+    `spread`: the share by which latencies must differ to count as different (`_by_latency`).
     """
     meeting = [trial for trial in trials if not misses(trial, budget)]
     others = [trial for trial in trials if misses(trial, budget)]
@@ -96,10 +95,10 @@ def tied(trials: Sequence[Trial], *, budget: Mapping[str, float], spread: float)
 
 
 def _by_latency(trials: Sequence[Trial], spread: float) -> Iterator[list[Trial]]:
-    """Yield the fastest trial with all that timing cannot tell from it, then so of the rest; each best first.
+    """Yield groups: the fastest trial with all that timing cannot tell from it, then the same of the rest; best first.
 
-    A group is measured from its fastest member: of three in a row each two neighbours may be alike though
-    the ends are not.
+    A group is measured from its fastest member: neighbours in a chain may be indistinguishable although its ends are
+    not.
     """
     rest = sorted(trials, key=lambda trial: trial.latency_ms)
     while rest:
@@ -110,7 +109,7 @@ def _by_latency(trials: Sequence[Trial], spread: float) -> Iterator[list[Trial]]
 
 
 def _order(trial: Trial, prefer: str) -> tuple[float | str, ...]:
-    """Return what sorts a trial before worse ones: what is preferred, then what decides between equals."""
+    """Return the sort key of a trial: what is preferred, then what breaks ties."""
     best = {"size": trial.size_bytes, "latency": trial.latency_ms}.get(prefer, -trial.score)
     f1 = -trial.scores[MACRO_F1.column]
     return (best, -trial.score, trial.size_bytes, f1, trial.latency_ms, trial.variant)
@@ -119,9 +118,9 @@ def _order(trial: Trial, prefer: str) -> tuple[float | str, ...]:
 def choose(
     trials: Sequence[Trial], *, budget: Mapping[str, float], prefer: str, spread: float = 0.0
 ) -> Choice:
-    """Return the choice among `trials`, of which there must be one at least: the first of `ranking`.
+    """Return the choice among `trials`, at least one: the first of `ranking`.
 
-    Where none meets every limit of `budget` that is the nearest miss.
+    If none meets every limit of `budget`, it is the nearest miss.
     """
     chosen = ranking(trials, budget=budget, prefer=prefer, spread=spread)[0]
     over = misses(chosen, budget)

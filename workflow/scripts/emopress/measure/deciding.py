@@ -1,4 +1,4 @@
-"""The metric that decides between the variants of a data set: which there are, and how they are called."""
+"""The metric that decides between the variants of a data set: which metrics there are, and their names."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ class Metric:
         return f"validation_{self.column}"
 
     def test(self, texts: int) -> str:
-        """Return what tests whether two models differ in it on so many texts (`measure.paired`)."""
+        """Return the name of the test for a difference in this score on this number of texts (`measure.paired`)."""
         if self.column == "accuracy":
             return "McNemar's test"
         return "paired bootstrap" if texts >= FEW_TEXTS else "paired permutation test"
@@ -75,12 +75,12 @@ class Judge:
     @property
     def metric(self) -> Metric:
         """The metric that decides."""
-        return self.known(self.key)
+        return self.metric_of(self.key)
 
     @property
     def accuracy(self) -> Metric:
-        """What the columns called accuracy hold: that of labels, or of whole sets of them."""
-        return self.known(ACCURACY.key)
+        """What the columns called accuracy hold: accuracy, or subset accuracy."""
+        return self.metric_of(ACCURACY.key)
 
     @property
     def reported(self) -> list[Metric]:
@@ -89,15 +89,14 @@ class Judge:
 
     @property
     def metrics(self) -> list[Metric]:
-        """All metrics of the task, what decides ahead, then macro F1 and accuracy."""
-        others = [self.known(key) for key in METRICS]
+        """All metrics of the task: the one that decides first, then macro F1 and accuracy."""
+        others = [self.metric_of(key) for key in METRICS]
         return list(dict.fromkeys([*self.reported, self.accuracy, *others]))
 
-    def known(self, key: str) -> Metric:
-        """Return a metric as it is for these labels.
+    def metric_of(self, key: str) -> Metric:
+        """Return the metric that `key` means for this task.
 
-        With one label per text the others than macro F1 are the accuracy; with several, accuracy is
-        that of whole sets.
+        With one label per text every metric but macro F1 equals accuracy; with several, accuracy means subset accuracy.
         """
         if key == MACRO_F1.key:
             return MACRO_F1
@@ -106,11 +105,11 @@ class Judge:
         return METRICS["subset_accuracy" if key == ACCURACY.key else key]
 
     def limited(self, limit: str) -> Metric | None:
-        """Return the metric whose loss a limit of a budget is about, None if it is about no loss."""
-        return self.known(LOSSES[limit] or self.key) if limit in LOSSES else None
+        """Return the metric whose loss a budget limits; None if the limit is not about a loss."""
+        return self.metric_of(LOSSES[limit] or self.key) if limit in LOSSES else None
 
     def limit_name(self, limit: str) -> str:
-        """Return what a limit of a budget is about: loss of accuracy, size."""
+        """Return what a budget limits: loss of accuracy, size."""
         metric = self.limited(limit)
         return f"loss of {metric.name}" if metric else LIMITED[limit][0]
 
@@ -123,7 +122,7 @@ class Judge:
 def names_of(task: str) -> dict[str, str]:
     """Return column -> name of the metrics that labels of `task` have, accuracy first."""
     judge = Judge(task, DECIDING[task][0])
-    return {metric.column: metric.name for metric in map(judge.known, METRICS)}
+    return {metric.column: metric.name for metric in map(judge.metric_of, METRICS)}
 
 
 def judge_of(rows: "pd.DataFrame") -> Judge:
@@ -132,7 +131,7 @@ def judge_of(rows: "pd.DataFrame") -> Judge:
 
 
 def misfit(key: str, task: str) -> str | None:
-    """Say why a metric cannot decide where texts have labels like these; None if it can."""
+    """Say why a metric cannot decide for a task; None if it can."""
     allowed = f"allowed: {', '.join(DECIDING[task])}"
     if key in DECIDING[task]:
         return None

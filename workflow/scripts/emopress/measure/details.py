@@ -15,9 +15,9 @@ SPLITS = ("validation", "test")
 
 
 def passes_of(recipe: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the passes of a recipe, in order: what has no family, as a model has.
+    """Return the passes of a recipe, in order; a model is the step that has a family.
 
-    They can be more than a variant's name says: a search adds the passes of what it chose.
+    There can be more than in the variant's name: a search adds the passes of its choice.
     """
     return [step for step in recipe if "family" not in step]
 
@@ -28,12 +28,12 @@ def recipe_of(seeds: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def kind_and_method(step: Mapping[str, Any]) -> str:
-    """Return the kind of a pass and, if it has one, its method; `recipe.sort_of` also tells distillations apart."""
+    """Return the kind of a pass and, if it has one, its method; unlike `recipe.sort_of`, one for all distillations."""
     return " ".join(str(step[key]) for key in ("kind", "method") if key in step)
 
 
 def last_sorts(details: Mapping[str, Any], families: Mapping[str, str]) -> dict[str, str]:
-    """Return for each variant of one dataset the sort of its last pass, without one its family.
+    """Return for each variant of one dataset the sort of its last pass, or its family if it has no pass.
 
     `details`: variant -> seed -> entry; `families`: variant -> family.
     """
@@ -102,7 +102,7 @@ def trials_of(
 
 
 def trade_off_of(trials: Mapping[str, Trials]) -> TradeOff | None:
-    """Return the best trade-off of what decides on validation against the size of the bundle."""
+    """Return the best trade-off between the metric that decides, on validation, and the size of the bundle."""
     return best_trade_off(
         {name: one.validation for name, one in trials.items()},
         {name: one.size_bytes for name, one in trials.items()},
@@ -112,7 +112,7 @@ def trade_off_of(trials: Mapping[str, Trials]) -> TradeOff | None:
 def prunes_single_weights(details: Mapping[str, Any]) -> bool:
     """Say whether a variant of one data set was pruned weight by weight.
 
-    A student that was distilled from a pruned teacher has none of its zeros.
+    A student of a pruned teacher does not have its zeros.
     """
     for seeds in details.values():
         sorts = [kind_and_method(step) for step in passes_of(recipe_of(seeds))]

@@ -113,8 +113,8 @@ def difference_bounds(
 ) -> dict[str, Any]:
     """Return the exact interval of `this` less `other` in every score by name, and `f1`, a list by label.
 
-    Where two models never differ, that is what the texts leave open: so many of the next may differ.
-    `trials`: how many texts have a label or are given it.
+    Where two models never differ, the interval says how many of further texts may still differ. `trials`: how many
+    texts have a label or are given it.
     """
     texts = len(truth)
     result: dict[str, Any] = {"accuracy": _paired(right(truth, this), right(truth, other), texts)}

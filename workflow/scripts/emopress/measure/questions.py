@@ -40,8 +40,8 @@ class Pair:
 def pairs_of(models: Sequence[Mapping[str, Any]]) -> list[Pair]:
     """Return the pairs among LSTM variants, each {variant, kind, step}, in their order.
 
-    `step` is the one pass of a variant, None without. Of several models of a kind the first one that is
-    there in fp32 counts, with its variants. Without both kinds in fp32 there are none.
+    `step` is the one pass of a variant, None without. If a kind has several models, the first that is among the
+    variants in fp32 counts. Empty unless both kinds are there in fp32.
     """
     generative, discriminative = (_of_first(models, kind) for kind in (GENERATIVE, DISCRIMINATIVE))
     if not generative or not discriminative:
@@ -56,7 +56,7 @@ def pairs_of(models: Sequence[Mapping[str, Any]]) -> list[Pair]:
 def _of_first(
     models: Sequence[Mapping[str, Any]], kind: str
 ) -> dict[str | None, Mapping[str, Any]]:
-    """Return by the name of their pass the variants of the first model of a kind that is there in fp32."""
+    """Return the variants of the first model of a kind that is there in fp32, by the name of their pass."""
     of_kind = [model for model in models if model["kind"] == kind]
     first = next((model["variant"] for model in of_kind if model["step"] is None), None)
     return {
@@ -129,7 +129,7 @@ def questions(pairs: Sequence[Pair], scores: Sampled) -> dict[str, Any]:
 
 
 def calibrated(pairs: Sequence[Pair]) -> list[tuple[Pair, Pair]]:
-    """Return the two pairs, balanced first, whose passes are the same but for the balance of their texts."""
+    """Return the pairs of pairs, balanced first, whose passes differ only in the balance of their texts."""
     return [
         (pair, other)
         for pair in pairs

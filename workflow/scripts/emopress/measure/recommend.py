@@ -14,11 +14,11 @@ PREFER = "size"  # where a budget does not say
 
 
 def candidates(rows: pd.DataFrame, reference: str | None) -> list[Trial]:
-    """Return what may be recommended, of rows indexed by variant.
+    """Return the trials that may be recommended, given rows indexed by variant.
 
-    That is every variant that was measured and is not simulated: the size and the latency of a
-    simulated one are not those of what it simulates. Scores and losses are those on validation, a loss
-    in points below `reference`; without a reference there is none to lose.
+    That is every variant that was measured and is not simulated: the size and the latency of a simulated one are not
+    those of what it simulates. Scores and losses are those on validation; a loss is in points below `reference`, and 0
+    without a reference.
     """
     judge = judge_of(rows)
     needed = [*NEEDED, judge.metric.validation]

@@ -133,7 +133,7 @@ def read_logs(
 
 
 def read_benchmarks(folder: Path) -> dict[str, list[dict[str, float]]]:
-    """Return what each job took: rule -> the rows of Snakemake's benchmark files below `folder`.
+    """Return what each job took: rule -> rows of Snakemake's benchmark files below `folder`.
 
     A row has `s` (seconds), `max_rss` (MiB), `cpu_time` (seconds) and so on; a figure is missing where
     the job ended before it could be measured. The report's own job is left out, since it still runs.

@@ -114,7 +114,7 @@ def summarise(
 
 
 def claimed(ratio: float, spread: float) -> bool:
-    """Say whether a ratio of two latencies is more than one bundle, timed twice, differs from itself."""
+    """Say whether a ratio of two latencies exceeds the difference of one bundle from itself, timed twice."""
     return bool(max(ratio, 1 / ratio) > 1 + spread)
 
 

@@ -1,4 +1,4 @@
-"""A teacher's logits for the training texts: predicted once from its bundle, read by all of its students."""
+"""A teacher's logits for the training texts: predicted once from its bundle, read by all its students."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""What a reader must know of a data set's texts: which are shared by splits, which labels none has, which were cut."""
+"""What a reader must know about a data set's texts: which occur in two splits, which labels are absent, which are cut
+off."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,19 +51,19 @@ def text_facts(
         "shared": {kind: shared_texts(of_splits) for kind, of_splits in keys.items()},
         "leaked": leaked_scores(evaluated, letters["test"].isin(known).to_numpy()),
         "without": {
-            name: without(table["label"], evaluated.labels) for name, table in splits.items()
+            name: absent_labels(table["label"], evaluated.labels) for name, table in splits.items()
         },
         "cut": shares_cut(cut),
     }
 
 
-def without(labels: pandas.Series, names: list[str]) -> list[str]:
+def absent_labels(labels: pandas.Series, names: list[str]) -> list[str]:
     """Return the labels that no text has, given class indices or lists of them."""
-    has = present(label_array(labels.tolist(), len(names)), len(names))
+    has = labels_present(label_array(labels.tolist(), len(names)), len(names))
     return [name for name, one in zip(names, has.tolist(), strict=True) if not one]
 
 
-def present(truth: np.ndarray, classes: int) -> np.ndarray:
+def labels_present(truth: np.ndarray, classes: int) -> np.ndarray:
     """Return which labels some text has, bools [C], given class indices [N] or bools [N, C]."""
     if truth.ndim == 2:
         return np.asarray(truth.any(axis=0))
@@ -80,7 +81,7 @@ def leaked_scores(evaluated: Evaluated, known: np.ndarray) -> dict[str, Any] | N
         return None
     classes = len(evaluated.labels)
     sorts = [(rows, evaluated.truth[rows]) for rows in (known, ~known)]
-    both = np.logical_and(*(present(truth, classes) for _, truth in sorts))
+    both = np.logical_and(*(labels_present(truth, classes) for _, truth in sorts))
     variants = {}
     for place, variant in enumerate(evaluated.variants):
         predicted = evaluated.predicted[0.0][place]

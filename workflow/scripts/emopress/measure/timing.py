@@ -89,7 +89,7 @@ def _all_latencies(rounds: Sequence[Round]) -> list[float]:
 
 
 def spread(first: Sequence[Round], second: Sequence[Round]) -> float:
-    """Return by what share a bundle, timed as `first` and as `second`, differs from itself.
+    """Return the share by which the latencies of one bundle, timed as `first` and as `second`, differ.
 
     What a row reports is the median over all rounds, so this is larger median / smaller median - 1, of
     the ms of one text. By chance two medians may fall together, so the rounds are redrawn with

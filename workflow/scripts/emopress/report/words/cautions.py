@@ -73,7 +73,7 @@ def _lost_on_test(first: Mapping[str, Any], rows: pd.DataFrame) -> list[str]:
     other = t.code(row["linear"] if base == "linear" else first["reference"])
     lost: dict[Metric, float] = {}
     for key in LOSSES.keys() & first["limits"].keys() - first["misses"].keys():
-        metric, limit = judge.known(LOSSES[key] or judge.key), first["limits"][key]
+        metric, limit = judge.metric_of(LOSSES[key] or judge.key), first["limits"][key]
         difference = row[metric.compared(base, "difference")]
         if not t.missing(difference) and -100 * difference > limit + ROUNDING:
             lost[metric] = min(limit, lost.get(metric, limit))
