@@ -67,7 +67,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     from emopress.linear.export import export_linear
     from emopress.linear.quantize import quantize_linear
     from emopress.linear.train import train_linear
-    from emopress.measure.teacher_logits import write_logits
+    from emopress.measure.teacher_logits import teacher_logits
     from emopress.train.finetune import finetune
     from emopress.train.run import TrainingRun
 
@@ -100,7 +100,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
         },
         "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
     }
-    write_logits(bundles["bert"], few.train, root / "logits.safetensors", threads=1)
+    teacher_logits(bundles["bert"], few.train, root / "logits.safetensors", threads=1)
     checkpoints["distilled"] = root / "distilled" / "checkpoint"
     finetune(
         step={

@@ -18,7 +18,7 @@ from emopress.bundle.quantize import named_by, quantize, session_threads
 from emopress.checkpoint import read_checkpoint
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.measure.predict import predict_splits
+from emopress.measure.predict import predict
 from emopress.measure.pytorch import PytorchClassifier
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -231,13 +231,14 @@ def test_unknown_runtime(copied):
 
 
 def evaluate(folder, few, out, labels):
-    predict_splits(
+    predict(
         bundle=folder,
-        splits={"validation": few.validation, "test": few.train},
+        validation=few.validation,
+        test=few.train,
         labels=labels,
         batch_size=1,
         threads=1,
-        out=out,
+        predictions=out,
     )
 
 
@@ -309,11 +310,11 @@ def test_nothing_to_quantize(artifacts, copied, few, tmp_path, method, constant)
 
 
 def test_teacher_logits_of_other_texts_are_refused(artifacts, few, tmp_path):
-    from emopress.measure.teacher_logits import write_logits
+    from emopress.measure.teacher_logits import teacher_logits
     from emopress.train.logits import read_logits
 
     path = tmp_path / "logits.safetensors"
-    write_logits(artifacts.bundles["linear"], few.train, path, threads=1)
+    teacher_logits(artifacts.bundles["linear"], few.train, path, threads=1)
     ids = pandas.read_parquet(few.train)["id"].tolist()
     texts = pandas.read_parquet(few.train)["text"].tolist()
     expected = load(artifacts.bundles["linear"]).predict_logits(texts)

@@ -14,7 +14,7 @@ from emopress.cli import main
 from emopress.entries.step import typed_step
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
-from emopress.measure.predict import predict_splits
+from emopress.measure.predict import predict
 from emopress.runtime.load import load
 from emopress.tasks import label_array
 
@@ -34,13 +34,14 @@ def results(tmp_path_factory, sets, filled, demo):
             out=folder / "checkpoint",
         )
         export_linear(folder / "checkpoint", folder / "bundle")
-        predict_splits(
+        predict(
             bundle=folder / "bundle",
-            splits={split: files[split] for split in ("validation", "test")},
+            validation=files["validation"],
+            test=files["test"],
             labels=data["labels"],
             batch_size=8,
             threads=1,
-            out=folder / "predictions.parquet",
+            predictions=folder / "predictions.parquet",
         )
     test = pandas.read_parquet(files["test"])
     counts = {

@@ -5,7 +5,7 @@ import pandas
 import pytest
 
 from emopress.artifact import read_json
-from emopress.measure.predict import distribution, predict_splits, scored
+from emopress.measure.predict import distribution, predict, scored
 from emopress.runtime.classifier import Classifier
 
 
@@ -48,14 +48,15 @@ def test_beside_the_predictions(monkeypatch, tmp_path):
     noise = pandas.concat([frame[["id"]].assign(noise=0.5, text=["x y z", "x"])])
     noise.to_parquet(tmp_path / "noise.parquet")
     monkeypatch.setattr("emopress.measure.predict.load", lambda *_, **__: Told())
-    predict_splits(
+    predict(
         bundle=tmp_path,
-        splits={name: tmp_path / f"{name}.parquet" for name in ("validation", "test")},
+        validation=tmp_path / "validation.parquet",
+        test=tmp_path / "test.parquet",
         noise=tmp_path / "noise.parquet",
         labels=["a", "b"],
         batch_size=2,
         threads=1,
-        out=tmp_path / "predictions.parquet",
+        predictions=tmp_path / "predictions.parquet",
         cross_entropy=tmp_path / "cross-entropy.json",
     )
     found = read_json(tmp_path / "cross-entropy.json")

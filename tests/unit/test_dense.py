@@ -23,7 +23,7 @@ from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.report.tables import passes as findings
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
@@ -514,7 +514,7 @@ def teacher(demo, filled, tmp_path):
 def distilled(demo, filled, training, teacher, tmp_path):
     """Return a function that distils the teacher into a dense student, and returns its checkpoint."""
     corpus, logits = demo["en"], tmp_path / "logits.safetensors"
-    write_logits(teacher, corpus.train, logits, threads=1)
+    teacher_logits(teacher, corpus.train, logits, threads=1)
     shape = {**SHAPES["average"], "train": training(**TRAIN)}
     student = filled("dense", name="small", family="dense", **shape)
 

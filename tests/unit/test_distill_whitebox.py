@@ -16,7 +16,7 @@ from emopress.compress.anatomy import layer_pairs, renumbered, student_of_layers
 from emopress.compress.distill_whitebox import distill_whitebox
 from emopress.compress.inner_losses import UNDROPPED, WhiteBoxStudent, white_box_objective
 from emopress.errors import UserError
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.load import load
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
@@ -207,7 +207,7 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
     root = tmp_path_factory.mktemp("whitebox")
     logits = {name: root / f"{name}.safetensors" for name in TEACHERS}
     for name, path in logits.items():
-        write_logits(artifacts.bundles[name], few.train, path, threads=1)
+        teacher_logits(artifacts.bundles[name], few.train, path, threads=1)
 
     def run(out, name="bert", *, teachers=(), seed=0, state=None, **changes):
         distill_whitebox(

@@ -24,7 +24,7 @@ from emopress.compress.prune_magnitude import linear_weights
 from emopress.compress.prune_structured import prune_structured
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
@@ -203,7 +203,7 @@ def test_the_same_parent_gives_the_same_file(artifacts, factor):
 
 
 def test_recovery_distils_from_the_dense_parent(artifacts, few, factor, training, tmp_path):
-    write_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits.safetensors", threads=1)
+    teacher_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits.safetensors", threads=1)
     out = factor(
         artifacts.checkpoints["bert"],
         rank=4,

@@ -22,7 +22,7 @@ from emopress.lstm.graph_builder import onnx_gates
 from emopress.lstm.model import model_of
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm
 from emopress.lstm.weights import LstmWeights, read_weights
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.train.loop import Trainer
@@ -378,7 +378,7 @@ def test_sets_of_labels_have_thresholds(few, steps, tmp_path):
 
 def test_a_student_learns_its_teachers_logits(trained, few, filled, training, steps, tmp_path):
     teacher = trained(GENERATIVE).folder / "bundle"
-    write_logits(teacher, few.train, tmp_path / "logits.safetensors", threads=1)
+    teacher_logits(teacher, few.train, tmp_path / "logits.safetensors", threads=1)
     train = training(epochs=1, learning_rate=0.01)
     step = filled("distill", name="kd", kind="distill", student="student", train=train)
     student = {key: value for key, value in steps(DISCRIMINATIVE).items() if key != "train"}

@@ -19,9 +19,9 @@ from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.deciding import Judge
 from emopress.measure.metrics import read_scores
-from emopress.measure.predict import predict_splits
+from emopress.measure.predict import predict
 from emopress.measure.statistics import write_statistics
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.study.reserved import LABELS
@@ -67,7 +67,7 @@ def made(tmp_path_factory, sets, filled, training):
         **job,
     )
     export_transformer(folders["tiny"] / "checkpoint", folders["tiny"] / "bundle")
-    write_logits(folders["tiny"] / "bundle", files["train"], root / "logits", threads=1)
+    teacher_logits(folders["tiny"] / "bundle", files["train"], root / "logits", threads=1)
     finetune(
         step={
             **filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
@@ -82,13 +82,14 @@ def made(tmp_path_factory, sets, filled, training):
     )
     export_transformer(folders["kd"] / "checkpoint", folders["kd"] / "bundle")
     for folder in folders.values():
-        predict_splits(
+        predict(
             bundle=folder / "bundle",
-            splits={name: files[name] for name in ("validation", "test")},
+            validation=files["validation"],
+            test=files["test"],
             labels=data["labels"],
             batch_size=8,
             threads=1,
-            out=folder / "predictions.parquet",
+            predictions=folder / "predictions.parquet",
             train=files["train"],
             cut=folder / "cut.json",
         )
@@ -231,13 +232,14 @@ def test_a_manifest_without_thresholds_is_refused(made, tmp_path):
 
 def test_a_data_set_of_one_label_is_refused(made, demo, tmp_path):
     with pytest.raises(UserError, match="a model of task multi, not that of"):
-        predict_splits(
+        predict(
             bundle=made["linear"] / "bundle",
-            splits={"test": demo["en"].test},
+            validation=demo["en"].validation,
+            test=demo["en"].test,
             labels=demo["en"].labels,
             batch_size=8,
             threads=1,
-            out=tmp_path / "predictions.parquet",
+            predictions=tmp_path / "predictions.parquet",
         )
 
 
@@ -302,13 +304,14 @@ def test_every_way_of_storing_keeps_sets_of_labels(made, sets, filled, training,
         assert manifest["thresholds"] == parent["thresholds"]
     scores = {}
     for name, bundle in (("own", tmp_path / "bundle"), ("parent", made["tiny"] / "bundle")):
-        predict_splits(
+        predict(
             bundle=bundle,
-            splits={name: files[name] for name in ("validation", "test")},
+            validation=files["validation"],
+            test=files["test"],
             labels=data["labels"],
             batch_size=8,
             threads=1,
-            out=tmp_path / f"{name}.parquet",
+            predictions=tmp_path / f"{name}.parquet",
         )
         scores[name] = read_scores(tmp_path / f"{name}.parquet", data["labels"])["test"].micro_f1
     assert scores["own"] > scores["parent"] - 0.15

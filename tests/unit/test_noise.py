@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from emopress.errors import UserError
-from emopress.measure.noise import Alphabet, characters, edits, generator, noisy, write_noise
+from emopress.measure.noise import Alphabet, characters, edits, generator, noise, noisy
 
 KINDS = ["delete", "swap", "replace", "insert"]
 WORD = "abcdefghijklmnopqrst"  # 20 characters, all different
@@ -151,7 +151,7 @@ def table(tmp_path):
 
 
 def test_the_file(table, tmp_path):
-    write_noise(table, [0.1, 0.4], tmp_path / "noise.parquet")
+    noise(table, [0.1, 0.4], tmp_path / "noise.parquet")
     found = pandas.read_parquet(tmp_path / "noise.parquet")
     assert list(found.columns) == ["id", "noise", "text"]
     assert found["id"].tolist() == list("wxyz") * 2
@@ -163,13 +163,13 @@ def test_the_file(table, tmp_path):
 
 def test_a_share_does_not_depend_on_the_others(table, tmp_path):
     for name, shares in {"one": [0.4], "two": [0.05, 0.4]}.items():
-        write_noise(table, shares, tmp_path / name)
+        noise(table, shares, tmp_path / name)
     alone, after = (pandas.read_parquet(tmp_path / name) for name in ("one", "two"))
     assert alone["text"].tolist() == after["text"][4:].tolist()
 
 
 def test_no_share_no_rows(table, tmp_path):
-    write_noise(table, [], tmp_path / "noise.parquet")
+    noise(table, [], tmp_path / "noise.parquet")
     found = pandas.read_parquet(tmp_path / "noise.parquet")
     assert list(found.columns) == ["id", "noise", "text"] and found.empty
     assert found["noise"].dtype == "float64" and found["id"].dtype == found["text"].dtype == "str"
@@ -179,19 +179,19 @@ def test_texts_that_noise_cannot_be_drawn_from(tmp_path):
     path = tmp_path / "test.parquet"
     pandas.DataFrame({"id": ["a"], "text": ["্"]}).to_parquet(path)  # a mark alone
     with pytest.raises(UserError, match="no test text has a character"):
-        write_noise(path, [0.1], tmp_path / "noise.parquet")
+        noise(path, [0.1], tmp_path / "noise.parquet")
 
 
 def test_the_same_in_every_process(table, tmp_path, python):
     """Sets and dicts of strings have another order in every process."""
     code = (
-        "import sys; from pathlib import Path; from emopress.measure.noise import write_noise; "
-        "write_noise(Path(sys.argv[1]), [0.2], Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from emopress.measure.noise import noise; "
+        "noise(Path(sys.argv[1]), [0.2], Path(sys.argv[2]))"
     )
     for name in ("first", "second"):
         python(code, table, tmp_path / name)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
-    write_noise(table, [0.2], tmp_path / "third")
+    noise(table, [0.2], tmp_path / "third")
     pandas.testing.assert_frame_equal(
         *(pandas.read_parquet(tmp_path / n) for n in ("first", "third"))
     )

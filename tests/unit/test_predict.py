@@ -6,8 +6,8 @@ import pytest
 
 from emopress.errors import UserError
 from emopress.measure.metrics import read_scores
-from emopress.measure.noise import write_noise
-from emopress.measure.predict import predict_splits
+from emopress.measure.noise import noise
+from emopress.measure.predict import predict
 from emopress.measure.predictions import read_predictions
 from emopress.runtime.classifier import Classifier
 from emopress.runtime.load import load
@@ -18,24 +18,25 @@ SHARES = [0.05, 0.2]
 @pytest.fixture
 def files(tmp_path, demo, few):
     """A test file of 40 texts, its noisy texts, and a function that predicts them."""
-    test, noise = tmp_path / "test.parquet", tmp_path / "noise.parquet"
+    test, noisy = tmp_path / "test.parquet", tmp_path / "noise.parquet"
     pandas.read_parquet(demo["en"].test)[:40].to_parquet(test, index=False)
-    write_noise(test, SHARES, noise)
+    noise(test, SHARES, noisy)
 
-    def predict(bundle, noise=noise, batch_size=1, out=tmp_path / "predictions.parquet"):
-        predict_splits(
+    def run(bundle, noise=noisy, batch_size=1, out=tmp_path / "predictions.parquet"):
+        predict(
             bundle=bundle,
-            splits={"validation": few.validation, "test": test},
+            validation=few.validation,
+            test=test,
             labels=few.labels,
             batch_size=batch_size,
             threads=1,
-            out=out,
+            predictions=out,
             noise=noise,
         )
         return pandas.read_parquet(out)
 
-    predict.test, predict.noise, predict.out = test, noise, tmp_path / "predictions.parquet"
-    return predict
+    run.test, run.noise, run.out = test, noisy, tmp_path / "predictions.parquet"
+    return run
 
 
 def test_rows(files, artifacts, few):
@@ -77,7 +78,7 @@ def test_batches_hold_one_condition_only(files, artifacts, few, monkeypatch):
     with_noise = files(bundle, batch_size=16)
     assert asked == [(30, 16), (40, 16), (40, 16), (40, 16)]
     empty = files.noise.with_name("empty.parquet")
-    write_noise(files.test, [], empty)
+    noise(files.test, [], empty)
     without = files(bundle, batch_size=16, noise=empty)
     assert len(without) == 70
     clean = with_noise[with_noise["noise"] == 0.0]

@@ -38,7 +38,7 @@ from emopress.compress.prune_structured import (
 )
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
@@ -405,7 +405,7 @@ def test_the_same_seed_cuts_the_same(artifacts, prune, step):
 def test_recovery_distils_from_the_uncut_parent(
     artifacts, few, prune, step, training, tmp_path, texts
 ):
-    write_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits.safetensors", threads=1)
+    teacher_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits.safetensors", threads=1)
     plain = prune(artifacts.checkpoints["bert"], step(), "plain")
     recovered = prune(
         artifacts.checkpoints["bert"],

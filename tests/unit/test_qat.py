@@ -28,7 +28,7 @@ from emopress.errors import UserError
 from emopress.jobs import code as closure
 from emopress.jobs.context import Context
 from emopress.jobs.watching import training_run
-from emopress.measure.teacher_logits import write_logits
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.train.batches import encode_data, logits_of
@@ -338,7 +338,7 @@ def test_embeddings_are_left_alone_on_request(make_qat, tmp_path):
 def test_distillation_from_the_parent_changes_what_is_learned(
     make_qat, trained, artifacts, few, tmp_path
 ):
-    write_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits", threads=1)
+    teacher_logits(artifacts.bundles["bert"], few.train, tmp_path / "logits", threads=1)
     soft = {"temperature": 2.0, "alpha": 1.0}
     folder = make_qat(
         tmp_path / "soft",

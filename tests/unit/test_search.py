@@ -13,7 +13,7 @@ from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.choice import Choice, Trial, choose, misses, ranking, worst_excess
 from emopress.measure.deciding import Judge
-from emopress.measure.predict import predict_splits
+from emopress.measure.predict import predict
 from emopress.measure.search import Candidate, copy_bundle, search, verdict
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -135,13 +135,14 @@ def searched(tmp_path, artifacts, demo, few, filled):
     predictions = {}
     for variant, name in {"bert": "bert", **NAMES}.items():
         predictions[variant] = tmp_path / f"{name}.parquet"
-        predict_splits(
+        predict(
             bundle=artifacts.bundles[name],
-            splits={"validation": few.validation, "test": demo["en"].test},
+            validation=few.validation,
+            test=demo["en"].test,
             labels=few.labels,
             batch_size=32,
             threads=1,
-            out=predictions[variant],
+            predictions=predictions[variant],
         )
 
     def run(out="found", bundles=artifacts.bundles, **entry):

@@ -10,7 +10,7 @@ def evaluated(wildcards):
 rule noise:
     input:
         test="results/data/{dataset}/test.parquet",
-        code=code_of("emopress.measure.noise:write_noise"),
+        code=code_of("emopress.measure.noise:noise"),
     output:
         out="results/data/{dataset}/noise.parquet",
     log:
@@ -24,7 +24,7 @@ rule noise:
         runtime=30,
     params:
         context=context_of,
-        maker="emopress.measure.noise:write_noise",
+        maker="emopress.measure.noise:noise",
         cached=False,
         shares=STUDY.evaluate.plain()["noise"],
     message:
@@ -40,7 +40,7 @@ rule predict:
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
         noise="results/data/{dataset}/noise.parquet",
-        code=predicting_code_of("predict.py"),
+        code=predicting_code_of("emopress.measure.predict:predict"),
     output:
         predictions="results/{dataset}/{variant}/seed{seed}/predictions.parquet",
         cut="results/{dataset}/{variant}/seed{seed}/cut.json",
@@ -60,13 +60,15 @@ rule predict:
         gpu=prediction_gpu,
     params:
         context=context_of,
+        maker="emopress.measure.predict:predict",
+        cached=False,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         batch_size=STUDY.evaluate.batch_size,
         device=prediction_device,
     message:
         "{wildcards.dataset}: evaluate {wildcards.variant} (seed {wildcards.seed})"
     script:
-        "../scripts/predict.py"
+        "../scripts/make.py"
 
 
 # As predict, and what each token costs.

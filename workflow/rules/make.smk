@@ -189,7 +189,7 @@ rule teacher_logits:
     input:
         bundle=bundle_of("{dataset}", "{variant}", "{seed}"),
         train="results/data/{dataset}/train.parquet",
-        code=predicting_code_of("emopress.measure.teacher_logits:write_logits"),
+        code=predicting_code_of("emopress.measure.teacher_logits:teacher_logits"),
     output:
         out=logits_of("{dataset}", "{variant}", "{seed}"),
     log:
@@ -209,7 +209,7 @@ rule teacher_logits:
         gpu=prediction_gpu,
     params:
         context=context_of,
-        maker="emopress.measure.teacher_logits:write_logits",
+        maker="emopress.measure.teacher_logits:teacher_logits",
         cached=True,
         device=prediction_device,
     message:

@@ -138,7 +138,7 @@ def generator(index: int, share: float) -> np.random.Generator:
     return np.random.default_rng([SEED, index, round(share * 1e9)])
 
 
-def write_noise(test: Path, shares: list[float], out: Path) -> None:
+def noise(test: Path, shares: list[float], out: Path) -> None:
     """Write the noisy texts of the table `test` (id, text) to `out`; no row if `shares` is empty."""
     frame = noise_frame(pandas.read_parquet(test, columns=["id", "text"]), shares)
     with replaced_file(out) as temporary:

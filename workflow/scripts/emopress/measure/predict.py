@@ -24,33 +24,35 @@ QUANTILES = (5, 25, 50, 75, 95)  # per cent
 UNIT = "nats per token"
 
 
-def predict_splits(
+def predict(
     *,
     bundle: Path,
-    splits: dict[str, Path],
+    validation: Path,
+    test: Path,
     labels: list[str],
     batch_size: int,
     threads: int,
-    out: Path,
+    predictions: Path,
     noise: Path | None = None,
     cross_entropy: Path | None = None,
     train: Path | None = None,
     cut: Path | None = None,
     device: str = "cpu",
 ) -> None:
-    """Write `out`: id, split, noise, label (class index), and one probability column per label.
+    """Write `predictions`: id, split, noise, label (class index), and one probability column per label.
 
     Of a model that gives any number of labels: label (list of class indices), `predicted` (the same,
     of those above their thresholds), and the probabilities, each from a sigmoid.
 
-    `splits` maps validation and test to their files; `noise` is the file of the noisy texts of
-    test, if there are any; `cross_entropy`, of a generative bundle, is where the distribution of
+    `validation` and `test` are files of the splits; `noise` is that of the noisy texts of test, if
+    there are any; `cross_entropy`, of a generative bundle, is where the distribution of
     its tokens' cross-entropy goes; `cut` is where it is written how many texts of `train` and of the
     splits are longer than what the model reads (`measure.cut`). The bundle is loaded from disk as a user
     would load it, for `device` (see `emopress.runtime.load.load`). A batch holds texts of one split and
     one share of noise only: the prediction of a clean text, which in dynamic int8 may depend on its
     batch, is the same with and without noise. UserError if the bundle's labels are not `labels` in this order.
     """
+    splits = {"validation": validation, "test": test}
     classifier = load(bundle, threads=threads, device=device)
     if classifier.labels != labels:
         raise UserError(f"{bundle}: labels are {classifier.labels}, the data set has {labels}")
@@ -89,7 +91,7 @@ def predict_splits(
         frames.append(frame)
     if cross_entropy is not None:
         write_json(cross_entropy, {"unit": UNIT, "parts": costs})
-    with replaced_file(out) as temporary:
+    with replaced_file(predictions) as temporary:
         pandas.concat(frames, ignore_index=True).to_parquet(temporary, index=False)
 
 

@@ -14,7 +14,7 @@ from emopress.train.splits import read_split
 BATCH = 32
 
 
-def write_logits(
+def teacher_logits(
     bundle: Path, train: Path, out: Path, *, threads: int, device: str = "cpu"
 ) -> None:
     """Write the bundle's logits [N, C] fp32 for the training texts, in their order, and what students record of it.
