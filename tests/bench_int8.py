@@ -33,7 +33,7 @@ from bench import line  # noqa: E402
 from bench_shapes import MINILM, checkpoint, step  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
 from emopress.bundle.quantize import quantize  # noqa: E402
-from emopress.data.prepare import prepare_dataset  # noqa: E402
+from emopress.data.prepare import prepare_data  # noqa: E402
 from emopress.entries.data import DataSet  # noqa: E402
 from emopress.entries.step import typed_step  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
@@ -54,7 +54,7 @@ def prepared(name: str, raw: Path, folder: Path) -> Path:
     """Prepare a data set of the catalogue from its files in `raw`, as the workflow does; return `folder`."""
     catalogue = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text(encoding="utf-8"))
     entry = with_normalisation({name: DataSet(**catalogue[name]).plain()})[name]
-    prepare_dataset(name, entry, raw, folder)
+    prepare_data(name, entry, raw, folder)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bad_data import FILES, FORMS, HEAD, LABELS, MEGABYTE, SETS, lines, sheet, spoiled, write
 from emopress.data import limits
-from emopress.data.prepare import prepare_dataset
+from emopress.data.prepare import prepare_data
 from emopress.data.read import read_rows
 from emopress.data.split import SPLITS
 from emopress.errors import UserError
@@ -52,7 +52,7 @@ def raw(tmp_path):
 
 def refused(dataset, raw, dest):
     with pytest.raises(UserError) as caught:
-        prepare_dataset("demo", dataset, raw, dest)
+        prepare_data("demo", dataset, raw, dest)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -161,7 +161,7 @@ def test_odd_texts_come_through_preparation(raw, tmp_path):
     frame = pandas.DataFrame(rows, columns=["text", "label"])
     frame.to_csv(raw / "a.csv", index=False, encoding="utf-8-sig")
     dest = tmp_path / "dest"
-    prepare_dataset("demo", dataset_of("a.csv", normalise="none", columns=MULTILINE), raw, dest)
+    prepare_data("demo", dataset_of("a.csv", normalise="none", columns=MULTILINE), raw, dest)
     found = pandas.concat(pandas.read_parquet(dest / f"{part}.parquet") for part in SPLITS)
     assert len(found) == len(rows) and found["id"].is_unique
     assert sorted(found["text"]) == sorted(" ".join(text.split()) for text, _ in rows)

@@ -11,7 +11,7 @@ import yaml
 
 from emopress.artifact import read_json, sha256_of, write_json
 from emopress.data.card import data_card, leakage
-from emopress.data.prepare import prepare_dataset
+from emopress.data.prepare import prepare_data
 from emopress.data.read import read_rows
 from emopress.data.split import SPLITS, make_splits
 from emopress.errors import UserError
@@ -71,7 +71,7 @@ def test_tables_and_card(demo, tmp_path):
     dataset, raw = demo
     write_json(raw / "manifest.json", {"demo.csv": {"origin": "here"}})
     dest = tmp_path / "demo"
-    prepare_dataset("demo", dataset, raw, dest)
+    prepare_data("demo", dataset, raw, dest)
     assert sorted(path.name for path in dest.iterdir()) == [
         "counts.json",
         "test.parquet",
@@ -102,7 +102,7 @@ def test_tables_and_card(demo, tmp_path):
 def test_the_same_input_gives_the_same_files(demo, tmp_path):
     dataset, raw = demo
     for folder in ("a", "b"):
-        prepare_dataset("demo", dataset, raw, tmp_path / folder)
+        prepare_data("demo", dataset, raw, tmp_path / folder)
     for file in ("train.parquet", "test.parquet", "counts.json"):
         assert sha256_of(tmp_path / "a" / file) == sha256_of(tmp_path / "b" / file)
 
@@ -114,7 +114,7 @@ def test_a_text_that_normalisation_empties_is_an_error(demo, tmp_path):
     with pytest.raises(
         UserError, match=r"text demo-00062 .* is empty after normalisation 'bengali'"
     ):
-        prepare_dataset("demo", dataset, raw, tmp_path / "demo")
+        prepare_data("demo", dataset, raw, tmp_path / "demo")
     assert not (tmp_path / "demo" / "counts.json").exists()
 
 
@@ -168,7 +168,7 @@ def test_published_counts_of_ubmec(tmp_path):
     raw = mirrored("ubmec")
     expected = "8f0cdd9d6c250ca982379ec7a390684d39db214520144031a4fd5d612041b180"
     assert sha256_of(raw / UBMEC_FILE) == expected
-    prepare_dataset("ubmec", UBMEC, raw, tmp_path)
+    prepare_data("ubmec", UBMEC, raw, tmp_path)
     card = read_json(tmp_path / "counts.json")
     assert card["raw"]["rows"] == 13_436
     assert card["raw"]["rows"] - card["raw"]["exact_duplicates"] == 13_072
@@ -193,7 +193,7 @@ def test_published_counts_of_ubmec(tmp_path):
 
 def test_clean_split_of_ubmec_leaks_nothing(tmp_path):
     raw = mirrored("ubmec")
-    prepare_dataset("ubmec", UBMEC | {"split": UBMEC["split"] | {"method": "clean"}}, raw, tmp_path)
+    prepare_data("ubmec", UBMEC | {"split": UBMEC["split"] | {"method": "clean"}}, raw, tmp_path)
     card = read_json(tmp_path / "counts.json")
     assert card["texts"] == {"train": 8088, "validation": 899, "test": 3852}
     assert not any(card["leakage"]["letters_only"].values())
@@ -212,7 +212,7 @@ def test_tables_and_card_of_several_labels(tmp_path):
         "split": {"method": "paper", "test_size": 0.3, "validation_size": 0.2, "seed": 1},
         "normalise": "none",
     }
-    prepare_dataset("demo", dataset, tmp_path, tmp_path / "demo")
+    prepare_data("demo", dataset, tmp_path, tmp_path / "demo")
     card = read_json(tmp_path / "demo" / "counts.json")
     train = pq.read_table(tmp_path / "demo" / "train.parquet")
     assert str(train.schema.field("label").type) == "list<element: int64>"
@@ -232,7 +232,7 @@ def test_published_counts_of_goemotions(tmp_path):
     for name in ("goemotions", "goemotions-ekman"):
         for file in CATALOGUE[name]["source"]["files"]:
             assert sha256_of(raw / file["name"]) == file["sha256"]
-        prepare_dataset(name, CATALOGUE[name], raw, tmp_path / name)
+        prepare_data(name, CATALOGUE[name], raw, tmp_path / name)
         card = read_json(tmp_path / name / "counts.json")
         assert card["texts"] == {"train": 43_410, "validation": 5_426, "test": 5_427}
     grouped = raw / "ekman"
@@ -252,12 +252,12 @@ def test_published_counts_of_emotion(tmp_path):
     raw = mirrored("emotion")
     prefixes = {"train": "3ab03d94", "val": "34faaa31", "test": "60f53169"}
     assert {part: sha256_of(raw / f"{part}.txt")[:8] for part in prefixes} == prefixes
-    prepare_dataset("emotion", EMOTION, raw, tmp_path / "given")
+    prepare_data("emotion", EMOTION, raw, tmp_path / "given")
     card = read_json(tmp_path / "given" / "counts.json")
     assert card["texts"] == {"train": 16_000, "validation": 2_000, "test": 2_000}
     assert card["leakage"]["exact"]["test_in_train"] == 11
     assert card["raw"]["given_splits"]["train"]["contradicting_texts"] == 30
-    prepare_dataset("emotion", EMOTION | {"split": {"method": "clean"}}, raw, tmp_path / "clean")
+    prepare_data("emotion", EMOTION | {"split": {"method": "clean"}}, raw, tmp_path / "clean")
     clean = read_json(tmp_path / "clean" / "counts.json")
     assert clean["texts"] == {"train": 15_921, "validation": 1_988, "test": 1_986}
     assert not any(clean["leakage"]["letters_only"].values())
@@ -281,6 +281,6 @@ def test_what_was_read_otherwise_than_it_may_be_meant_is_told_and_kept(demo, tmp
     )
     for columns, notes in (({}, [note]), ({"sheet": "May"}, [])):
         told = []
-        prepare_dataset("demo", {**dataset, "columns": columns}, raw, tmp_path / "out", told.append)
+        prepare_data("demo", {**dataset, "columns": columns}, raw, tmp_path / "out", told.append)
         assert told == [f"data set 'demo': {note}" for note in notes]
         assert read_json(tmp_path / "out" / "counts.json")["notes"] == notes

@@ -17,10 +17,9 @@ from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
-from emopress.measure.deciding import Judge
+from emopress.measure.judge import judge
 from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict
-from emopress.measure.statistics import write_statistics
 from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
@@ -176,19 +175,20 @@ def test_predictions_hold_lists(made, sets):
 def test_statistics(made, sets, tmp_path):
     files, data = sets
     out = tmp_path / "statistics.json"
-    write_statistics(
-        {(name, 0): folder / "predictions.parquet" for name, folder in made.items()},
+    judge(
+        bundles=[(name, 0) for name in made],
+        predictions=[folder / "predictions.parquet" for folder in made.values()],
         **{name: files[name] for name in ("train", "validation", "test")},
-        cut={(name, 0): folder / "cut.json" for name, folder in made.items()},
+        cut=[folder / "cut.json" for folder in made.values()],
         labels=data["labels"],
         teachers={"kd": "tiny", "tiny": None, "linear": None},
         linears=["linear"],
         reference="tiny",
-        judge=Judge("multi", "jaccard"),
+        judge_by=("multi", "jaccard"),
         resamples=1000,
-        flips=5,
-        out=out,
-        flips_out=tmp_path / "flips.csv",
+        most_flips=5,
+        statistics=out,
+        flips=tmp_path / "flips.csv",
     )
     found = read_json(out)["variants"]
     scores = read_scores(made["kd"] / "predictions.parquet", data["labels"])["test"]

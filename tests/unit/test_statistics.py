@@ -8,10 +8,9 @@ from two_models import compare
 
 from emopress.artifact import read_json, write_json
 from emopress.errors import UserError
-from emopress.measure.deciding import Judge
+from emopress.measure.judge import judge
 from emopress.measure.paired import holm
 from emopress.measure.predictions import read_predictions
-from emopress.measure.statistics import write_statistics
 
 LABELS = ["joy", "fear", "anger"]
 TRUTH = np.arange(90) % 3
@@ -75,10 +74,11 @@ def files(tmp_path):
 
 @pytest.fixture
 def write(tmp_path, files):
-    def run(**changes):
+    def run(files=files, **changes):
         arguments = {
-            "predictions": files,
-            "cut": dict.fromkeys(files, tmp_path / "cut.json"),
+            "bundles": list(files),
+            "predictions": list(files.values()),
+            "cut": [tmp_path / "cut.json" for _ in files],
             "train": tmp_path / "train.parquet",
             "validation": tmp_path / "validation.parquet",
             "test": tmp_path / "test.parquet",
@@ -86,14 +86,14 @@ def write(tmp_path, files):
             "teachers": TEACHERS,
             "linears": ["svm-word", "svm"],
             "reference": "big",
-            "judge": Judge("single", "accuracy"),
+            "judge_by": ("single", "accuracy"),
             "resamples": 1000,
-            "flips": 5,
-            "out": tmp_path / "statistics.json",
-            "flips_out": tmp_path / "flips.csv",
+            "most_flips": 5,
+            "statistics": tmp_path / "statistics.json",
+            "flips": tmp_path / "flips.csv",
             **changes,
         }
-        write_statistics(arguments.pop("predictions"), **arguments)
+        judge(**arguments)
         return read_json(tmp_path / "statistics.json"), pandas.read_csv(tmp_path / "flips.csv")
 
     return run
@@ -236,7 +236,7 @@ def test_flips(write, files):
 def test_one_seed_and_no_linear_model(write, files):
     alone = {(v, s): path for (v, s), path in files.items() if s == 0 and v.startswith("big")}
     found, _ = write(
-        predictions=alone,
+        files=alone,
         teachers={"big": None, "big+int8": "big"},
         linears=[],
         reference=None,
@@ -259,7 +259,7 @@ def test_a_variants_numbers_do_not_depend_on_the_others(write, files):
     whole, _ = write()
     few = {key: path for key, path in files.items() if key[0].startswith("big")}
     teachers = {"big": None, "big+int8": "big"}
-    found, _ = write(predictions=few, teachers=teachers, linears=[])
+    found, _ = write(files=few, teachers=teachers, linears=[])
     for variant in few:
         for name in ("accuracy", "macro_f1", "noise"):
             assert found["variants"][variant[0]][name] == whole["variants"][variant[0]][name]
@@ -303,7 +303,7 @@ def test_missing_seed_and_missing_partner(write, files):
     with pytest.raises(UserError, match="svm was not evaluated with seed 1"):
         write()
     with pytest.raises(UserError, match="no predictions"):
-        write(predictions={})
+        write(files={})
 
 
 def test_predictions_by_split_and_noise(files):

@@ -87,7 +87,7 @@ rule prepare_data:
 rule describe_data:
     input:
         counts="results/data/{dataset}/counts.json",
-        code=code_of("emopress.data.prepare:describe_dataset"),
+        code=code_of("emopress.data.prepare:describe_data"),
     output:
         out=report(
             "results/data/{dataset}/card.json",
@@ -107,7 +107,7 @@ rule describe_data:
         runtime=30,
     params:
         context=context_of,
-        maker="emopress.data.prepare:describe_dataset",
+        maker="emopress.data.prepare:describe_data",
         cached=False,
         described=lambda wildcards: fetching.described(data_entry(wildcards)),
     message:

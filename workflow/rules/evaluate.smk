@@ -135,7 +135,7 @@ rule judge:
         train="results/data/{dataset}/train.parquet",
         validation="results/data/{dataset}/validation.parquet",
         test="results/data/{dataset}/test.parquet",
-        code=code_of("judge.py"),
+        code=code_of("emopress.measure.judge:judge"),
     output:
         statistics="results/statistics/{dataset}.json",
         flips=report(
@@ -155,6 +155,8 @@ rule judge:
         runtime=120,
     params:
         context=context_of,
+        maker="emopress.measure.judge:judge",
+        cached=False,
         bundles=evaluated,
         labels=lambda wildcards: STUDY.datasets[wildcards.dataset]["labels"],
         teachers=lambda wildcards: {
@@ -162,11 +164,12 @@ rule judge:
             for variant in sorted(STUDY.variants[wildcards.dataset])
         },
         linears=lambda wildcards: STUDY.linears(wildcards.dataset),
-        yardstick=lambda wildcards: STUDY.yardstick(wildcards.dataset),
-        judge=lambda wildcards: judge_params(wildcards.dataset),
-        settings=STUDY.statistics.plain(),
+        reference=lambda wildcards: STUDY.yardstick(wildcards.dataset),
+        judge_by=lambda wildcards: judge_params(wildcards.dataset),
+        resamples=STUDY.statistics.resamples,
+        most_flips=STUDY.statistics.flips,
         lstms=lambda wildcards: STUDY.lstms(wildcards.dataset),
     message:
         "{wildcards.dataset}: intervals, paired tests, calibration, progress in {log}"
     script:
-        "../scripts/judge.py"
+        "../scripts/make.py"

@@ -9,9 +9,9 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
     from emopress.jobs.job import job, warn
 
     def make() -> None:
-        from emopress.data.prepare import prepare_dataset
+        from emopress.data.prepare import prepare_data
 
-        prepare_dataset(
+        prepare_data(
             snakemake.wildcards.dataset,
             dict(snakemake.params.dataset),
             Path(snakemake.input.manifest).parent,

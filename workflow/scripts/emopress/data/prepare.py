@@ -15,7 +15,7 @@ from emopress.errors import UserError
 from emopress.runtime.normalise import normalise_text
 
 
-def prepare_dataset(
+def prepare_data(
     name: str,
     dataset: dict[str, Any],
     raw: Path,
@@ -55,7 +55,7 @@ def prepare_dataset(
     write_json(dest / "counts.json", card)
 
 
-def describe_dataset(counts: Path, described: dict[str, Any], out: Path) -> None:
+def describe_data(counts: Path, described: dict[str, Any], out: Path) -> None:
     """Write the data card `out`: `counts.json` with title, licence and citation put in.
 
     They come later than the counts, so that a corrected citation retrains nothing.

@@ -1,25 +1,19 @@
-"""Writes results/statistics/<dataset>.json: how good every variant is, how sure that is, and against whom."""
+"""How good every variant of a data set is, how sure that is, and how it compares with others."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emopress.artifact import write_json
-from emopress.errors import UserError
 from emopress.measure import paired
 from emopress.measure.calibration_error import calibration_error, reliability_bins
 from emopress.measure.deciding import Judge, Metric
-from emopress.measure.evaluated import Evaluated, read_all
+from emopress.measure.evaluated import Evaluated
 from emopress.measure.exact import FEW_IN_CELL, Bounds, bounds_of, proportion, score_bounds
-from emopress.measure.flips import confident_flips, write_flips
 from emopress.measure.intervals import Scored
-from emopress.measure.questions import pairs_of, questions
-from emopress.measure.sampled import Sampled, sampled
+from emopress.measure.sampled import Sampled
 from emopress.measure.scoring import alike, observed, resampled_shares, right
 from emopress.measure.sets import SET_SCORES
-from emopress.measure.text_facts import text_facts
 
 Against = dict[str, str | None]  # variant, or kind of comparison -> whom it is compared with
 
@@ -150,7 +144,7 @@ def robustness(
     return rows
 
 
-def statistics(
+def statistics_of(
     evaluated: Evaluated,
     scores: Sampled,
     compared: Mapping[str, Against],
@@ -181,68 +175,3 @@ def statistics(
     }
     paired.corrected(paired.distinct_pairs(table))
     return table
-
-
-def write_statistics(
-    predictions: dict[tuple[str, int], Path],
-    *,
-    cut: Mapping[tuple[str, int], Path],
-    train: Path,
-    validation: Path,
-    test: Path,
-    labels: list[str],
-    teachers: Against,
-    linears: list[str],
-    reference: str | None,
-    judge: Judge,
-    resamples: int,
-    flips: int,
-    out: Path,
-    flips_out: Path,
-    lstms: Sequence[Mapping[str, Any]] = (),
-) -> None:
-    """Write `out` and, of every variant, the `flips` most confident ones to `flips_out`.
-
-    `predictions`: (variant, seed) -> file; every variant has every seed; `cut` the same for the files of
-    `measure.cut`. train, validation and test are the splits. `teachers`: variant -> the
-    variant that it was made from or taught by, None for none. `reference`: whom all are compared with
-    too, None for nobody. `judge`: what decides. `linears`: the uncompressed linear models, of which the
-    best on validation is the baseline. Whoever a variant is compared with must be among the predictions. `lstms`: the
-    LSTM variants as `questions.pairs_of` takes them; of both kinds, they are compared (`questions`).
-    UserError names files that do not fit together.
-    """
-    evaluated = read_all(predictions, test, labels, judge.metric)
-    for other in [*teachers.values(), reference, *linears]:
-        if other is not None and other not in evaluated.variants:
-            raise UserError(
-                f"statistics: {other}, which others are compared with, was not evaluated"
-            )
-    linear = baseline(evaluated, linears)
-    scores, pairs = sampled(evaluated, resamples), pairs_of(lstms)
-    compared: dict[str, Against] = {
-        name: {"teacher": teachers.get(name), "linear": linear, "reference": reference}
-        for name in evaluated.variants
-    }
-    table = statistics(evaluated, scores, compared, judge=judge, resamples=resamples)
-    frames = [
-        confident_flips(evaluated, name, against["teacher"], limit=flips)
-        for name, against in compared.items()
-        if against["teacher"] is not None and against["teacher"] != name
-    ]
-    write_flips(frames, flips_out)
-    write_json(
-        out,
-        {
-            "task": judge.task,
-            "judge_by": judge.key,
-            "resamples": resamples,
-            "n_test": len(evaluated.texts),
-            "n_validation": evaluated.n_validation,
-            "linear": linear,
-            "reference": reference,
-            "noise": evaluated.noise,
-            "variants": table,
-            "texts": text_facts(evaluated, train=train, validation=validation, cut=cut),
-            **({"questions": questions(pairs, scores)} if pairs else {}),
-        },
-    )
