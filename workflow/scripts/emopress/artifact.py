@@ -1,4 +1,4 @@
-"""Atomic writing, reading, hashing and manifests of the files and folders that rules hand to each other."""
+"""Atomic writing, reading, hashing and manifests of the files and folders that rules pass to each other."""
 
 import hashlib
 import json
@@ -73,7 +73,7 @@ def replaced_folder(path: Path | str) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path | str) -> None:
-    """Remove what killed jobs left beside `path` of replaced_file and replaced_folder.
+    """Remove what replaced_file and replaced_folder of killed jobs left beside `path`.
 
     A folder that was moved aside when the job died is put back first. Nobody else may be writing `path`.
     """
@@ -93,7 +93,7 @@ def remove_leftovers(path: Path | str) -> None:
 
 
 def remove_folder(path: Path | str) -> None:
-    """Remove a folder, if it is there. A job that is killed meanwhile leaves all of it or, under its name, nothing."""
+    """Remove a folder, if it exists. A job that is killed meanwhile leaves all of it or, under its name, nothing."""
     path = Path(path)
     if path.is_dir():
         aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))

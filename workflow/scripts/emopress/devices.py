@@ -1,4 +1,4 @@
-"""Which device torch computes on, and in which precision. Torch is imported when it is asked."""
+"""Which device torch computes on, and in which precision. Torch is imported on use."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def pick_device(name: str) -> "torch.device":
-    """Return the device for `auto`, `cpu` or `cuda`: of several processes that train together, each its own."""
+    """Return the device for `auto`, `cpu` or `cuda`; each of several processes that train together gets its own."""
     import torch
 
     if name == "cuda" and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""The exceptions that are shown to a user as a single readable line, without a traceback; words for such lines."""
+"""The exceptions that are shown to a user in one readable line, without a traceback; words for such lines."""
 
 import difflib
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def unknown(what: str, word: object, known: Iterable[str]) -> str:
-    """Return in a line that there is no such `what`, and which there are."""
+    """Return one line: no `what` has this name, and which names there are."""
     allowed = list(known)
     hint = did_you_mean(word, allowed)
     listed = ", ".join(allowed) or "none"

@@ -1,4 +1,4 @@
-"""Reads .csv and .tsv files: every row that is there, or one line that says where a quotation mark went wrong."""
+"""Reads .csv and .tsv files: every row, or one error line that says where a quotation mark is wrong."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +82,7 @@ def lines_within(row: Sequence[str | None]) -> Iterator[str]:
 
 
 def other_form(text: str, columns: Sequence[str | int], form: Form) -> str:
-    """Return how to read a file so that its first line has the expected columns; '' if nothing helps."""
+    """Return the settings with which the first line of a file has the expected columns; '' if there are none."""
     lines = re.split(r"\r\n|\n|\r", text, maxsplit=2)
     for delimiter in dict.fromkeys((form.delimiter, *CANDIDATES)):
         cells, *more = (line.split(delimiter) for line in lines[:2])

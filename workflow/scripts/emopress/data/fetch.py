@@ -139,7 +139,7 @@ def _download(
 
 
 def _load_hub(owner: Owner, entry: dict[str, Any], hub: dict[str, Any], attempts: int) -> Any:
-    """Return the hub data set's splits; whatever the hub's libraries raise becomes one line."""
+    """Return the splits of a hub data set; any error of the hub's libraries becomes one line."""
     import datasets
 
     try:
@@ -164,7 +164,7 @@ def _write_rows(
     separator: str,
     target: Path,
 ) -> None:
-    """Write one split of a hub data set as the file that was first published."""
+    """Write one split of a hub data set as the file that was published first."""
     file, split, expected = entry["name"], entry.get("split"), entry.get("sha256")
     if expected is None:
         raise UserError(f"{owner.title}: '{file}' is from the hub but has no sha256; add it")

@@ -1,4 +1,4 @@
-"""The formats that data files are read in, which one a file's ending means, and what a user may set for a file."""
+"""The formats of data files: which one a file's ending means, and what a user may set for a file."""
 
 import json
 import re
@@ -21,8 +21,8 @@ Option = Callable[[str, str], str]  # says in a message how a user gives a key i
 def ending_of(file: Mapping[str, Any]) -> str:
     """Return the ending, in lower case, that says how a file of the config's `source.files` is to be read.
 
-    It is the file's own: that of its `path`, or of its `url`; of its `name` where these end in nothing
-    known, as addresses may. The name is what it is kept as, and need not end in anything.
+    That is the ending of its `path` or `url`, or of its `name` where these have no known ending. A `name` is what the
+    file is stored as, and needs no ending.
     """
     places = [file.get("path", ""), urlsplit(file.get("url", "")).path, file["name"]]
     endings = [PurePosixPath(place).suffix.lower() for place in places if place]
@@ -45,7 +45,7 @@ def refusal(ending: str) -> str | None:
 
 
 def is_delimiter(text: str) -> bool:
-    """Return whether a text can stand between cells: one character, neither a mark that quotes nor a line end."""
+    """Return whether a text can separate cells: one character, neither a quotation mark nor a line end."""
     return text == TAB or (len(text) == 1 and text not in '"\r\n')
 
 
@@ -55,7 +55,7 @@ def endings_of(key: str) -> tuple[str, ...]:
 
 
 def in_config(key: str, value: str) -> str:
-    """Return a key of a data set's columns as a config has it; of `numbered`, with a number as `value`."""
+    """Return a key of a data set's columns as written in a config; `numbered` with a number as `value`."""
     if key == "numbered":
         return f"columns.numbered: {{{value}: ...}}"
     plain = re.fullmatch("[a-z]+", value)
@@ -63,7 +63,7 @@ def in_config(key: str, value: str) -> str:
 
 
 def on_command_line(key: str, value: str) -> str:
-    """Return the same as an option that one types."""
+    """Return the same as a command-line option."""
     if key == "numbered":
         return f"--numbered LABEL={value} ..."
     return f"--{key} {shlex.quote(TAB if value == chr(9) else value)}"
@@ -92,8 +92,8 @@ def form_of(
 ) -> Form:
     """Return the form of a file with this ending, where `keys` (those of KEYS) say no other.
 
-    A `.tsv` file is parted by tabs, a `.csv` file by commas. What tabs part is read without quoting,
-    unless the file is known to be `quoted`; all else as CSV.
+    The cells of a `.tsv` file are separated by tabs, those of a `.csv` file by commas. With tabs a file is read without
+    quoting, unless it is known to be `quoted`; with any other delimiter as CSV.
     """
     delimiter = keys.get("delimiter") or ("\t" if ending == ".tsv" else ",")
     delimiter = "\t" if delimiter == TAB else delimiter
@@ -106,7 +106,7 @@ def form_of(
 def file_form(dataset: Mapping[str, Any], file: Mapping[str, Any]) -> Form:
     """Return the form of one of a data set's files: as its entry says, else as `columns` say.
 
-    The rows of a hub's data set are written by `fetch.py`, with quotation marks where CSV needs them.
+    Rows of a data set from the hub are written by `fetch.py`, with quotation marks where CSV needs them.
     """
     settings = {**(dataset.get("columns") or {}), **file}
     from_hub = "hub" in dataset["source"] and not {"path", "url"} & set(file)

@@ -1,4 +1,4 @@
-"""Downloads checkpoints and tokenizers from the hub, and says what it refuses, lacks or does not answer."""
+"""Downloads checkpoints and tokenizers from the hub, and explains its errors in one line."""
 
 import re
 from pathlib import Path

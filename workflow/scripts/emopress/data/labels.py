@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d\d?)?")
 def file_labels(dataset: dict[str, Any]) -> list[str]:
     """Return the labels that a data set's files hold, before they are grouped.
 
-    Where numbers stand for them, in the order of these.
+    If numbers stand for labels, in the order of the numbers.
     """
     columns, groups = dataset.get("columns") or {}, dataset.get("groups") or {}
     grouped = [name for label in dataset["labels"] for name in groups.get(label, [])]
@@ -136,7 +136,7 @@ class LabelCells:
         return list(dict.fromkeys(names))
 
     def _check_parted(self, part: Any, place: str) -> None:
-        """Raise UserError for a part of a cell that another separator would make labels of."""
+        """Raise UserError for a part of a cell that another separator would split into labels."""
         if not isinstance(part, str) or self._is_label(part):
             return
         for separator in SEPARATORS:
@@ -173,12 +173,12 @@ def _listed_numbers(by_number: Iterable[Decimal]) -> str:
 
 
 def written(number: Decimal) -> str:
-    """Return a number as one writes it: 1, not 1.0."""
+    """Return a number as usually written: 1, not 1.0."""
     return f"{number.to_integral_value() if number == number.to_integral_value() else number:f}"
 
 
 def checked_label(cell: Any, labels: list[str], place: str, option: Option = in_config) -> str:
-    """Return the one of `labels` that a cell is, as a text or as the same number; UserError for any other."""
+    """Return the label that a cell names, as text or as the same number; UserError if there is none."""
     allowed = f"allowed: {', '.join(labels)}"
     if is_empty(cell):
         raise UserError(f"{place}: empty label; {allowed}")

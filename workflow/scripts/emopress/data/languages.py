@@ -1,4 +1,4 @@
-"""Language tags (BCP 47): whether a text is one, the language's name, and how its texts are normalised."""
+"""Language tags (BCP 47): their form, the language's name, and how its texts are normalised by default."""
 
 import re
 
@@ -85,5 +85,5 @@ def hub_language(tag: str) -> str | None:
 
 
 def usual_normalisation(tag: str) -> str:
-    """Return how texts of a language are normalised where the config does not say (`data.normalise.METHODS`)."""
+    """Return how texts of a language are normalised by default (`data.normalise.METHODS`)."""
     return "bengali" if primary_language(tag) == "bn" else "none"

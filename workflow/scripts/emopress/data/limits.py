@@ -1,4 +1,4 @@
-"""How large the files of a data set may be, so that a hostile one ends in a line and not in a full memory."""
+"""How large the files of a data set may be, so that a hostile one ends in an error line, not in a full memory."""
 
 import re
 import zipfile
@@ -14,7 +14,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_zip(archive: zipfile.ZipFile, path: Path, members: list[str] | None = None) -> None:
-    """Raise UserError for a zip that is a bomb, by the sizes that it states; Python unpacks no more than those.
+    """Raise UserError for a zip bomb, by the sizes that the archive states; Python unpacks no more than those.
 
     Of the files `members`, or of all: together no more than MAX_UNPACKED (not asked of `members`, which
     are read line by line), and none of a megabyte that is MAX_RATIO times larger than it is packed.

@@ -1,7 +1,7 @@
-"""Hashes of local files, as parameters of the jobs that read them.
+"""Hashes of local files, as params of the jobs that read them.
 
-Snakemake looks at a file's time, and a file that is put back to an older version with its time (cp -p,
-rsync -a, tar, git-lfs) is no newer than what was made of the newer one. Its content says so.
+Snakemake looks at a file's time, and a file that is put back to an older version with its time (cp -p, rsync -a, tar,
+git-lfs) is not newer than what was made from the newer version. Its content shows the change.
 """
 
 import json
@@ -21,7 +21,7 @@ _hashes: dict[tuple[Path, tuple[int, ...]], str] = {}  # of this process
 
 
 def local_sha256(path: Path | str) -> str:
-    """Return the SHA-256 of a file, 64 lower-case hex digits; of a large one from an earlier call if it can be.
+    """Return the SHA-256 of a file, 64 lower-case hex digits; for a large file from an earlier call if possible.
 
     Small files are read once in each process. The hash of a large one is kept in `KNOWN`, below the
     working folder, and holds while size, inode, and the times of the last change of content and of
@@ -60,7 +60,7 @@ def _of_large(path: Path, identity: tuple[int, ...]) -> str:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Return what a JSON file says that is written anew where it says nothing: {} if it is absent or damaged."""
+    """Return the mapping in a JSON file that can be written again: {} if it is absent or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Folders of published checkpoints and tokenizers on this machine: where they lie, and which files are taken."""
+"""Folders of published checkpoints and tokenizers on this machine: where they are, and which files are copied."""
 
 import fnmatch
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def mirror_hint(kind: str, name: str) -> str:
 
 
 def mirror_places(kind: str, name: str, mirrors: Sequence[Path]) -> list[Path]:
-    """Return the folders that a mirrored model or tokenizer is looked for in, in this order."""
+    """Return the folders that are searched for a mirrored model or tokenizer, in order."""
     folders = ["models"] if kind == "model" else ["tokenizers", "models"]
     return [mirror / folder / name for mirror in mirrors for folder in folders]
 

@@ -1,4 +1,4 @@
-"""Fetches pretrained checkpoints and tokenizers from a mirror or the hub, and records what came."""
+"""Fetches pretrained checkpoints and tokenizers from a mirror or the hub, and records what was fetched."""
 
 import fcntl
 import os
@@ -54,8 +54,8 @@ def mirrored_files(
 ) -> dict[str, str]:
     """Return the files, name -> SHA-256, that a mirror has of the model or tokenizer (`kind`) `name`.
 
-    Those that a fetch into `dest` takes, or took where no mirror has them now, but for weights whose
-    hash the config has `stated`. Empty of what comes, or came, from the hub.
+    These are the files that a fetch into `dest` takes, or took if no mirror has them now, except for weights whose hash
+    the config has `stated`. Empty for what comes, or came, from the hub.
     """
     known = expected_hashes(stated) if stated else {}
     record = read_mapping(dest / RECORD)
@@ -71,9 +71,9 @@ def mirrored_files(
 def check_source(
     kind: str, name: str, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path
 ) -> None:
-    """Raise UserError, before anything runs, where a fetch into `dest` has nowhere to fetch from.
+    """Raise UserError, before anything runs, if a fetch into `dest` has no place to fetch from.
 
-    That is a mirror without the folder, or neither a mirror nor a hub. What was fetched already may go.
+    That is a mirror without the folder, or neither a mirror nor a hub. What has been fetched already may be gone there.
     """
     if (dest / RECORD).is_file():
         return
@@ -123,7 +123,7 @@ def _fetch(
 
 @contextmanager
 def _alone_at(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder: of two jobs that copy it, the second one finds the files of the first."""
+    """Hold a lock on a folder, so that of two jobs that copy it the second one sees the files of the first."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # a file system without locks: at worst both copy
@@ -152,7 +152,7 @@ def _copy_once(source: Path, target: Path, *, others: Path) -> None:
 
 
 def _on_the_hub(kind: str, name: str, source: dict[str, Any]) -> tuple[str, str]:
-    """Return repository and revision of a source; UserError if it is on no hub."""
+    """Return repository and revision of a source; UserError if it has none."""
     repo, revision = source.get("repo"), source.get("revision")
     if not repo or not revision:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Looks at the files of a fetched checkpoint without loading it: whole, of a known architecture, and fitting."""
+"""Checks the files of a fetched checkpoint without loading it: complete, of a known architecture, and consistent."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ def _check_shards(kind: str, name: str, folder: Path, origin: str) -> None:
 
 
 def expected_hashes(stated: str | dict[str, str]) -> dict[str, str]:
-    """Return file -> SHA-256 of the weights, of what the config states."""
+    """Return file -> SHA-256 of the weights as stated in the config."""
     return stated if isinstance(stated, dict) else {WEIGHTS: stated}
 
 
@@ -82,9 +82,8 @@ def check_hashes(
 def check_checkpoint(folder: Path, what: str) -> None:
     """Raise UserError, whose line begins with `what`, for weights, config or tokenizer that cannot be used.
 
-    Every *.safetensors file must be as long as its header says; config.json must name an architecture
-    that emopress has code for, which its repository's own code is not; the tokenizer must have no
-    entry that the embeddings have no row for.
+    Every *.safetensors file must be as long as its header says; config.json must name an architecture that emopress has
+    code for (code in the repository is never run); the embeddings must have a row for every entry of the tokenizer.
     """
     config = _mapping(folder / "config.json", what)
     kind = config.get("model_type")
@@ -151,7 +150,7 @@ def _check_weights(path: Path, what: str) -> None:
 
 
 def _entries(folder: Path, what: str) -> int:
-    """Return the largest id of tokenizer.json and one, 0 without that file."""
+    """Return the largest id of tokenizer.json plus one, 0 without that file."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         return 0

@@ -21,16 +21,14 @@ def read_rows(
 ) -> pd.DataFrame:
     """Return the rows of every file of data set `name` that lies in folder `raw`, in file order.
 
-    Columns: `id` (unique: name and row, and the split between them if the files are the splits),
-    `row` (1-based row or line of the file; a header counts), `text` (str, unchanged), `label` (str;
-    with `multilabel` a tuple of them, in the order of the classes), `given_split` (train,
-    validation, test or None) and `numeric` (the text cell held a number, which became text). The
-    file's own ending decides the format (`formats.file_form`): `.xlsx`, `.csv`, `.tsv` and `.parquet`
-    have a header with the columns of `dataset["columns"]`, unless these are numbers: then the first
-    row is a row like any other. A `.txt` line is `text;label`, split at its last semicolon. Rows
-    without any value are passed over. Anything else that is not a text with labels of the data set is
-    a UserError naming file, row, column and what is allowed. `warn` is called with a line for what may have
-    been meant otherwise.
+    Columns: `id` (unique: name and row, and the split between them if the files are the splits), `row` (1-based row or
+    line of the file; a header counts), `text` (str, unchanged), `label` (str; with `multilabel` a tuple of them, in the
+    order of the classes), `given_split` (train, validation, test or None) and `numeric` (the text cell held a number,
+    which became text). The file's own ending decides the format (`formats.file_form`): `.xlsx`, `.csv`, `.tsv` and
+    `.parquet` have a header with the columns of `dataset["columns"]`, unless these are numbers: then the first row is a
+    row like any other. A `.txt` line is `text;label`, split at its last semicolon. Rows without any value are skipped.
+    Anything else that is not a text with labels of the data set is a UserError naming file, row, column and what is
+    allowed. `warn` is called with a line for content that may be meant differently than it is read.
     """
     cells = LabelCells(dataset)
     text_column = (dataset.get("columns") or {}).get("text", "text")

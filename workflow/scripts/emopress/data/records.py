@@ -33,10 +33,10 @@ def records(
 ) -> Iterator[Record]:
     """Yield each row of a file and its cells in `columns`; UserError for what cannot be read.
 
-    `columns`: that of the texts, then those of the labels, whose cells `read` reads. `warn` is called with a
-    line for what may have been meant otherwise. A `.txt` file has a text and a label, whatever the
-    columns are called. Rows without any value are passed over; `keep_empty`: not those of a .csv or
-    .tsv that have delimiters or quotation marks.
+    `columns`: that of the texts, then those of the labels, whose cells `read` reads. `warn` is called with a line for
+    content that may be meant differently than it is read. A `.txt` file has a text and a label, whatever the columns
+    are called. Rows without any value are skipped; with `keep_empty`, not those of a .csv or .tsv file that have
+    delimiters or quotation marks.
     """
     if why := refusal(form.ending):
         raise UserError(f"{path}: {why}")
@@ -82,7 +82,7 @@ def _delimited_rows(
     *,
     keep_empty: bool,
 ) -> Iterator[Row]:
-    """Yield the rows of a .csv or .tsv file, its header first; none swallowed others."""
+    """Yield the rows of a .csv or .tsv file, its header first, after checking that no row has swallowed others."""
     text = _text_of(path)
     header = not isinstance(columns[0], int)
     rows = delimited_rows(text, path, form, header=header, keep_empty=keep_empty, warn=warn)
@@ -180,7 +180,7 @@ def _text_of(path: Path) -> str:
 
 
 def checked_text(cell: Any, place: str) -> str:
-    """Return a cell's text, a number's as one writes it; UserError for an empty cell."""
+    """Return the text of a cell, numbers as usually written; UserError for an empty cell."""
     if isinstance(cell, float) and not math.isfinite(cell):
         cell = None if math.isnan(cell) else str(cell)
     if isinstance(cell, float) and cell.is_integer():

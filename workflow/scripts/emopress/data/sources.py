@@ -1,4 +1,4 @@
-"""Where files (a data set's, word vectors) come from, and the message where they are not there."""
+"""Where files (of a data set, word vectors) come from, and the messages for missing ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from emopress.errors import UserError
 
 
 class Owner(NamedTuple):
-    """Whose the files are: what messages call it, and the folder of a mirror that they lie in."""
+    """The data set or model that files belong to: its name in messages, and the folder of the files in a mirror."""
 
     title: str
     folder: str
@@ -26,7 +26,7 @@ def data_set(name: str) -> Owner:
 def is_pinned(source: dict[str, Any]) -> bool:
     """Return whether a hash fixes the content of every file of a source.
 
-    It is given in the source, or, for a file of this repository, it is that of an input of the job.
+    The hash is given in the source or, for a file of this repository, known from an input of the job.
     """
     return all("sha256" in file or "path" in file for file in source["files"])
 
@@ -36,9 +36,9 @@ def with_hashes(
 ) -> dict[str, Any]:
     """Return a source whose local files have the `sha256` that they have now, where the config gives none.
 
-    Local are those with a `path` below `root`, and those that a mirror alone has; where no mirror has
-    one now, it is what was fetched into `dest`. A file with a `path` that is not what the config says
-    gets the hash `found`, so that it is fetched again, and refused.
+    Local files are those with a `path` below `root`, and those that only a mirror has; if no mirror has one now, what
+    was fetched into `dest` counts. A file with a `path` that differs from the config gets the hash `found`, so that it
+    is fetched again, and refused.
     """
     fetched = read_mapping(dest / "manifest.json")
     files = []
@@ -59,9 +59,9 @@ def with_hashes(
 def check_places(
     owner: Owner, source: dict[str, Any], *, mirrors: Sequence[Path], dest: Path
 ) -> None:
-    """Raise UserError, before anything runs, for a file that a fetch into `dest` finds in no place.
+    """Raise UserError, before anything runs, for a file that a fetch into `dest` cannot get anywhere.
 
-    Those of this repository are inputs of the job; what was fetched already may go.
+    Files of this repository are inputs of the job; what has been fetched already may be gone there.
     """
     fetched = read_mapping(dest / "manifest.json")
     for entry in source["files"]:
@@ -75,7 +75,7 @@ def check_places(
 
 
 def origins(mirrors: Sequence[Path]) -> dict[str, Any]:
-    """Return what decides, beside the source, which origins the manifest of `fetch_files` names."""
+    """Return what else, beside the source, decides the origins in the manifest of `fetch_files`."""
     return {"mirrored": bool(mirrors)}
 
 

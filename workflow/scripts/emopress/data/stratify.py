@@ -1,4 +1,4 @@
-"""Cuts texts with any number of labels in two, so that both parts have each label in the same share."""
+"""Cuts texts with any number of labels in two parts that have each label in the same share."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Reads one sheet of an .xlsx workbook, and says which where there are several."""
+"""Reads one sheet of an .xlsx workbook, and reports which if there are several."""
 
 import re
 import zipfile
@@ -141,5 +141,5 @@ def _is_entity(error: Exception) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error, or else its kind."""
+    """Return the first line of an error, or its kind if it has no text."""
     return str(error).strip().split("\n")[0] or type(error).__name__

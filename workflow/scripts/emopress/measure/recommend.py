@@ -62,24 +62,27 @@ def recommend(
 ) -> list[dict[str, Any]]:
     """Return one recommendation per budget, in their order, for one data set.
 
-    `rows`: the summary's, indexed by variant; `budgets`: name -> limits and `prefer`, as in the
-    config; `reference`: the variant that losses are measured from, unless one of the linear `baselines` is
-    better on validation: then that is `baseline`, which they are measured from. A recommendation holds
-    `budget`, `judge_by`, `limits`, `prefer`, `reference`, `baseline`, `candidates` and `meeting` (how many there
-    were, how many meet every limit), `met`, `variant` and `misses` (limit -> by how much it is broken, in
-    its unit), `runner_up` and `runner_up_misses`, `tied` (where the lowest latency is preferred, the
-    variants that timing cannot tell from the fastest, if several), and `same_family`: where the chosen variant is of
-    another family than the reference, the best of the reference's that meets every limit, measured from
-    the reference. Size and
-    latency belong to the files and the machine, so they are those that the report prints. `variant`
-    is None where nothing may be recommended at all. UserError where a loss is limited and the
-    reference is unknown.
+    `rows`: those of the summary, indexed by variant; `budgets`: name -> limits and `prefer`, as in the config.
+    Losses are measured from `reference` or, if one of the linear `baselines` is better on validation, from that
+    one, the `baseline`. UserError if a loss is limited and there is no reference.
+
+    A recommendation holds
+
+    - `budget`, `judge_by`, `limits`, `prefer`, `reference`, `baseline`;
+    - `candidates` and `meeting`: how many there are, and how many meet every limit;
+    - `variant` (None if nothing may be recommended), `met`, and `misses` (limit -> excess, in its unit);
+    - `runner_up` and `runner_up_misses`;
+    - `tied`: if the lowest latency is preferred, the variants that timing cannot tell from the fastest, if several;
+    - `same_family`: if the chosen variant is of another family than the reference, the best variant of the
+      reference's family that meets every limit, measured from the reference.
+
+    Size and latency are those that the report prints, since they depend on the files and the machine only.
     """
     if reference is not None and reference not in rows.index:
         raise UserError(f"budgets: the reference {reference!r} is not among the variants")
     for name, budget in budgets.items():
         for key in LOSSES.keys() & budget.keys() if reference is None else ():
-            raise UserError(f"budgets.{name}: {key} needs a reference to lose from")
+            raise UserError(f"budgets.{name}: {key} needs a reference to measure the loss from")
     baseline = stronger(rows, reference, baselines)
     trials, families = candidates(rows, baseline or reference), rows["family"].to_dict()
     family_trials = [
@@ -101,7 +104,7 @@ def _recommendation(
     budget: Mapping[str, Any],
     spread: float,
 ) -> dict[str, Any]:
-    """Return the recommendation among `trials`; `own` are those of the reference's family, measured from it."""
+    """Return the recommendation among `trials`; `family_trials` are of the reference's family, measured from it."""
     limits = {key: limit for key, limit in budget.items() if key != "prefer"}
     prefer = budget.get("prefer", PREFER)
     ranked = ranking(trials, budget=limits, prefer=prefer, spread=spread)
