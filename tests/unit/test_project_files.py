@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,14 @@ def test_every_file_and_make_target_that_a_document_names_exists(document):
     tests = set(re.findall(r"`(test_\w+\.py)`", text))
     assert tests <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     assert set(re.findall(r"(?:^(?:# )?|`)make ([a-z-]+)", text, flags=re.MULTILINE)) <= TARGETS
+
+
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if name.endswith(".md")])
+def test_what_a_document_imports_exists(document):
+    text = (ROOT / document).read_text("utf-8")
+    for module, names in re.findall(r"^from (emopress\S*) import (.+)$", text, flags=re.MULTILINE):
+        for name in names.split(", "):
+            assert hasattr(import_module(module), name), f"{module}.{name}"
 
 
 def test_documents_name_files_and_targets_at_all():
