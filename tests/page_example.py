@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from emopress.report.page.data import page_data
+from emopress.report.page.embedded import page_data
 from emopress.report.words import markup as t
 from emopress.report.words.markup import Markdown
 

@@ -79,8 +79,8 @@ def damage(study):
     An output that is wholly missing is none: snakemake removes what it will make again, and may be
     killed before that.
     """
+    from emopress.jobs.damage import verify
     from emopress.jobs.ledger import record_of
-    from emopress.jobs.verify import verify
 
     if not study.results.is_dir():
         return []

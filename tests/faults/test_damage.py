@@ -10,8 +10,8 @@ import pytest
 from faultstudy import ROOT
 
 from emopress.errors import UserError
+from emopress.jobs.damage import verify
 from emopress.jobs.ledger import guarded, record_of
-from emopress.jobs.verify import verify
 
 TRIALS = 60
 BUNDLE = "few/linear/seed0/bundle/model.npz"

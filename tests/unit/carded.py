@@ -37,7 +37,7 @@ def write_predictions(path, labels):
 
 def write_data_card(path, demo, dataset="demo-en", **changes):
     """Write the data card of the English demo corpus, under another name and with `changes`."""
-    from emopress.data.card import data_card
+    from emopress.data.counts import data_card
 
     frame = demo["en"].frame
     splits = {"train": frame[:900], "validation": frame[900:1050], "test": frame[1050:]}

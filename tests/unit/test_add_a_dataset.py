@@ -10,7 +10,7 @@ import yaml
 
 from emopress.data.split import make_splits
 from emopress.errors import UserError
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "add-a-dataset.md").read_text("utf-8")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from emopress.artifact import read_json, sha256_of, write_json
-from emopress.data.card import data_card, leakage
+from emopress.data.counts import data_card, leakage
 from emopress.data.prepare import prepare_data
 from emopress.data.read import read_rows
 from emopress.data.split import SPLITS, make_splits

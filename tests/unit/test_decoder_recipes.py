@@ -8,7 +8,7 @@ import yaml
 from emopress.errors import UserError
 from emopress.recipe import is_large, problems, recorded, root
 from emopress.study.layers import merged, without_nulls
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 
 ROOT = Path(__file__).parents[2]
 INIT = {"architecture": "mistral", "layers": 1, "width": 16, "heads": 2, "ffn": 16}

@@ -24,7 +24,7 @@ from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.teacher_logits import teacher_logits
-from emopress.report.tables import passes as findings
+from emopress.report.tables import pass_results as findings
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
 from emopress.runtime.lexicon import Lexicon, words_of

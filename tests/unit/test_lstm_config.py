@@ -6,7 +6,7 @@ import pytest
 
 from emopress import recipe
 from emopress.errors import UserError
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 
 ROOT = Path(__file__).parents[2]
 TOKENIZER = {"train": "wordpiece", "vocab_size": 300}

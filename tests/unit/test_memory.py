@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from emopress.errors import UserError
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 from emopress.study.memory_plan import (
     check_checkpoints,
     find_shape,

@@ -15,7 +15,7 @@ from emopress.report.figures.looks import IN_THE_DARK, SHAPES, SORTS, SURFACES
 from emopress.report.page import page as page_module
 from emopress.report.page.charts import config, look_of, specs
 from emopress.report.page.columns import COLUMNS, columns_of, noise_keys
-from emopress.report.page.data import page_data, shown_answers
+from emopress.report.page.embedded import page_data, shown_answers
 from emopress.report.page.html import html_of, inline_html_of, plain_text
 from emopress.report.page.page import MAX_BYTES, TEMPLATES, write_page
 from emopress.report.words.contrasts import comparison_sentences

@@ -10,8 +10,8 @@ from resealed import alone, reseal
 from emopress.artifact import PROVENANCE, read_json, sha256_of, write_json
 from emopress.cli import main
 from emopress.errors import UserError
+from emopress.jobs.damage import verify
 from emopress.jobs.ledger import table_of
-from emopress.jobs.verify import verify
 from emopress.measure.search import copy_bundle
 from emopress.runtime.bundle import RUNTIME_KEYS, read_bundle
 from emopress.runtime.load import load

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from emopress.errors import UserError
-from emopress.report.tables.published import WITHIN, compared, position, printed, published_table
+from emopress.report.tables.published_rows import WITHIN, compared, position, printed
+from emopress.report.tables.published_table import published_table
 from emopress.study.checks import published_errors
 from emopress.study.layers import merged
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 from emopress.study.published import FIGURES, PUBLISHED, load_published
 
 ROOT = Path(__file__).parents[2]

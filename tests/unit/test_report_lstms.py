@@ -7,7 +7,7 @@ import pytest
 from emopress.report.figures.bits import bits_figure, cross_entropy_figure, series
 from emopress.report.figures.draw import drawing_of
 from emopress.report.tables.lstms import choice, cost_table, levels_table, section
-from emopress.report.words.lstms import RULES, answers, compared, lost
+from emopress.report.words.lstm_answers import RULES, answers, compared, lost
 from emopress.report.words.verdicts import (
     GONE,
     NO,

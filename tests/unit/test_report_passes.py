@@ -12,7 +12,7 @@ from emopress.report.figures.draw import drawing_of
 from emopress.report.figures.fitting import width
 from emopress.report.figures.looks import SORTS, looks_of
 from emopress.report.tables import scores as sections
-from emopress.report.tables.passes import facts, findings_table, searches_table
+from emopress.report.tables.pass_results import facts, findings_table, searches_table
 from emopress.report.tables.ranges import bars, ranges_table
 from emopress.report.tables.speed import other_engines_table
 

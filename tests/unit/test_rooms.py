@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,24 @@ def test_the_map_in_the_docs_has_every_room_with_its_sentence():
         if room != LIBRARY
     }
     assert rows == {name: (text or "").splitlines()[0] for name, text in sentences.items()}
+
+
+# Whoever looks for what a user writes looks in entries/, for a command in cli/: there a module has the user's word.
+USERS_WORDS = ("entries", "cli")
+# What several rooms may call alike, since it is the same for each family or runtime.
+ALIKE = {
+    "train": "the training of each family without a transformer",
+    "model": "the network of each family that is not published",
+    "export": "from each family's checkpoint to its bundle",
+    "quantize": "of each family's bundle",
+    "openvino": "the pass, and the runtime that its bundles name",
+}
+
+
+def test_no_two_rooms_have_a_module_of_one_name():
+    rooms = defaultdict(list)
+    for path in LIBRARY.rglob("*.py"):
+        room = path.parent.relative_to(LIBRARY).as_posix()
+        if path.stem not in ("__init__", "__main__") and room not in USERS_WORDS:
+            rooms[path.stem].append(room)
+    assert {name for name, places in rooms.items() if len(places) > 1} == set(ALIKE)

@@ -9,7 +9,7 @@ from emopress import recipe
 from emopress.errors import UserError
 from emopress.measure.deciding import Judge
 from emopress.study.layers import merged, without_nulls
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 from emopress.study.reserved import DATASETS, LABELS
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from command_line import snakemake
 from emopress.errors import UserError
 from emopress.study.command_line import command_error, typed_command
 from emopress.study.config_file import file_errors, unreadable
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 
 ROOT = Path(__file__).parents[2]
 PROFILES = {name: ROOT / "profiles" / name / "config.yaml" for name in ("default", "slurm")}

@@ -15,7 +15,7 @@ def main(snakemake) -> None:  # type: ignore[no-untyped-def]
         from emopress.report.environment import command_of, environment
         from emopress.report.figures.names import SPEC
         from emopress.report.markdown import write_markdown
-        from emopress.report.page.data import page_data
+        from emopress.report.page.embedded import page_data
         from emopress.report.page.page import write_page
         from emopress.report.view import report_view
         from emopress.study.published import load_published

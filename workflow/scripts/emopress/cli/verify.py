@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List what is damaged; return 1 if anything is and was not removed."""
-    from emopress.jobs.verify import remove, verify
+    from emopress.jobs.damage import remove, verify
 
     results: Path = arguments.results
     verdict = verify(results)

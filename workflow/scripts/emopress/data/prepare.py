@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from emopress.artifact import read_json, replaced_file, sha256_of, write_json
-from emopress.data.card import data_card
+from emopress.data.counts import data_card
 from emopress.data.read import read_rows
 from emopress.data.split import SPLITS, label_counts, make_splits
 from emopress.errors import UserError
@@ -28,7 +28,7 @@ def prepare_data(
     the position in `dataset["labels"]`; with `multilabel` a list of them, ascending), in file
     order. Normalisation follows the split, so that the published counts hold; a text that it leaves
     empty is a UserError, and so is a label without any text in train. The card is that of
-    `card.data_card`, with `files` (size_bytes and sha256 of each table), `source` (the manifest of
+    `counts.data_card`, with `files` (size_bytes and sha256 of each table), `source` (the manifest of
     folder `raw`, or null if there is none) and `notes`: the lines about what may have been meant
     otherwise in the files, each of which `warn` is called with too.
     """

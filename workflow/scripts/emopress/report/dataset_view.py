@@ -18,8 +18,8 @@ from emopress.report.tables import lstms
 from emopress.report.tables.budgets import recommendation_table
 from emopress.report.tables.data_card import card_view
 from emopress.report.tables.differences import tests_tables
-from emopress.report.tables.passes import findings_table, searches_table
-from emopress.report.tables.published import published_table
+from emopress.report.tables.pass_results import findings_table, searches_table
+from emopress.report.tables.published_table import published_table
 from emopress.report.tables.ranges import ranges_table
 from emopress.report.tables.scores import class_table, main_table, noise_table, set_table
 from emopress.report.tables.speed import engine_table, other_engines_table, running_table

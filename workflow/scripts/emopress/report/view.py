@@ -10,7 +10,7 @@ from emopress.measure.deciding import judge_of
 from emopress.measure.results import check_details, checked_summary
 from emopress.report.dataset_view import Config, Results, dataset_view
 from emopress.report.environment import flags_phrase, int8_phrase, versions_phrase
-from emopress.report.tables.study import (
+from emopress.report.tables.settings import (
     datasets_table,
     jobs_table,
     models_table,

@@ -10,7 +10,7 @@ from typing import Any
 from emopress.errors import UserError
 from emopress.study.command_line import repeated_flag
 from emopress.study.config_file import file_errors, unreadable
-from emopress.study.load import load_study
+from emopress.study.load_study import load_study
 from emopress.study.memory_plan import (
     check_checkpoints,
     free_gpu_bytes,

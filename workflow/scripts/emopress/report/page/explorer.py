@@ -10,7 +10,7 @@ from emopress.errors import UserError
 from emopress.measure.deciding import Judge
 from emopress.measure.details import label_decisions, passes_of, recipe_of
 from emopress.report.page.html import plain_text
-from emopress.report.tables.passes import facts
+from emopress.report.tables.pass_results import facts
 from emopress.report.words import markup as t
 from emopress.report.words.contrasts import comparison_sentences
 

@@ -16,7 +16,7 @@ from emopress.errors import UserError
 from emopress.report.figures.looks import DARK
 from emopress.report.figures.names import TRADE_OFF
 from emopress.report.page import charts
-from emopress.report.page.data import shown_answers
+from emopress.report.page.embedded import shown_answers
 from emopress.report.page.html import heading_of, html_of, inline_html_of
 
 TEMPLATES = Path(__file__).parents[4] / "report" / "page"

@@ -5,7 +5,7 @@ from statistics import mean
 from typing import Any
 
 from emopress.report.words import markup as t
-from emopress.report.words.lstms import PAPER, RULES, SCORE, answers, level_of
+from emopress.report.words.lstm_answers import PAPER, RULES, SCORE, answers, level_of
 from emopress.report.words.markup import Markdown
 from emopress.report.words.verdicts import FIRST, SECOND, Contrast, listed
 
