@@ -45,6 +45,7 @@ from emopress.train.tokenizer import (  # noqa: E402
     wordpiece,
 )
 from emopress.train.transformer import build_transformer, count_parameters  # noqa: E402
+from plain_entries import transformer  # noqa: E402
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 BERT_BASE = {"architecture": "bert", "layers": 12, "width": 768, "heads": 12, "ffn": 3072}
@@ -66,7 +67,7 @@ def checkpoint(folder: Path, init: dict[str, Any], words: list[str]) -> Path:
     vocabulary = {word: index for index, word in enumerate([*SPECIAL_TOKENS, *words])}
     tokenizer = wordpiece(vocabulary, lowercase=False)
     model = build_transformer(
-        {"init": {**init, "dropout": 0.1}},
+        transformer(init),
         labels=LABELS,
         vocab_size=embedding_rows(tokenizer),
         max_length=128,

@@ -1,7 +1,7 @@
 """Entries of a config as rules hand them to jobs: plain values with a name and all defaults."""
 
-from emopress.entries.step import typed_step
-from emopress.entries.study import model_entry, pass_entry
+from emopress.entries.step import model_step, typed_step
+from emopress.entries.study import model_entry, pass_entry, student_entry
 from emopress.families import FAMILIES
 from emopress.passes import PASSES
 
@@ -26,3 +26,22 @@ def plain_entry(sort, /, name="a-name", **keys):
 def entry_step(sort, /, name="a-name", **keys):
     """Return such an entry as a maker gets it that asks for a typed step."""
     return typed_step(plain_entry(sort, name, **keys))
+
+
+def transformer(init=None, **keys):
+    """Return what a transformer of this architecture is built of; without one, of a published checkpoint."""
+    words = {"train": "words", "vocab_size": 100}
+    source = {"init": init, "tokenizer": words} if init else {"hub": "a/b"}
+    return student_entry({"family": "transformer", **source, **keys})
+
+
+def built(step):
+    """Return a model, or a distillation with its `student_model`, as the maker of that family gets it.
+
+    How the student would be trained by itself is left out, as rules do.
+    """
+    student = step.get("student_model")
+    if student:
+        student = {key: value for key, value in student.items() if key != "train"}
+        step = {**step, "student_model": student}
+    return model_step(step)

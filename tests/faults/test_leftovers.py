@@ -17,6 +17,7 @@ from emopress.jobs.code import STAMPS
 from emopress.jobs.job import error_line
 from emopress.jobs.ledger import guarded, only_maker, recorded
 from emopress.train.run import TrainingRun
+from plain_entries import built
 
 CHECKPOINT = "results/few/tiny/seed0/checkpoint/checkpoint.json"
 context = multiprocessing.get_context("fork")
@@ -200,7 +201,7 @@ def test_a_damaged_unfinished_training_is_not_resumed(name, few, filled, trainin
 
     vectors = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
     step = filled("dense", vectors=vectors, layers=[8], train=training(epochs=3, batch_size=16))
-    given = {"step": step, "data": few.data, "seed": 0, "device": "cpu", "vectors": None}
+    given = {"step": built(step), "data": few.data, "seed": 0, "device": "cpu", "vectors": None}
     given |= {"train": few.train, "validation": few.validation}
     given |= {"run": TrainingRun(Path("state"), code="tests"), "out": Path("out")}
     record = Trainer._record

@@ -48,13 +48,15 @@ import json, sys
 from pathlib import Path
 from emopress.dense.train import train_dense
 from emopress.jobs.ledger import STATE, guarded
+from emopress.jobs.processes import call
 from emopress.train.run import TrainingRun
 given = json.loads(sys.argv[1])
 given |= {name: Path(given[name]) for name in ("train", "validation")}
 with guarded([], ["results/few/dense/seed0/checkpoint/checkpoint.json"]):
     out = Path("results/few/dense/seed0/checkpoint")
     run = TrainingRun(out.with_name(STATE), code="tests")
-    train_dense(vectors=None, seed=0, device="cpu", run=run, out=out, **given)
+    given |= {"vectors": None, "seed": 0, "device": "cpu", "run": run, "out": out}
+    call(train_dense, given)
 """
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HUNGRY = """

@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from emopress.entries.step import typed_step
-from plain_entries import entry_step
+from plain_entries import built, entry_step, transformer
 
 STEP = {"name": "tiny", "family": "transformer"}
 
@@ -28,7 +28,7 @@ def write_checkpoint(folder, architecture, corpus):
     tokenizer = train_wordpiece(texts, vocab_size=800, lowercase=True)
     init = {"architecture": architecture, "layers": 2, "width": 64, "heads": 2, "ffn": 128}
     model = build_transformer(
-        {"init": {**init, "dropout": 0.1}},
+        transformer(init),
         labels=corpus.labels,
         vocab_size=tokenizer.get_vocab_size(),
         max_length=corpus.data["max_length"],
@@ -103,10 +103,12 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     teacher_logits(bundles["bert"], few.train, root / "logits.safetensors", threads=1)
     checkpoints["distilled"] = root / "distilled" / "checkpoint"
     finetune(
-        step={
-            **filled("distill", kind="distill", student="micro", train=training(epochs=1)),
-            "student_model": student,
-        },
+        step=built(
+            {
+                **filled("distill", kind="distill", student="micro", train=training(epochs=1)),
+                "student_model": student,
+            }
+        ),
         data=few.data,
         pretrained=None,
         pretrained_tokenizer=None,
@@ -154,7 +156,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     checkpoints["dense"] = root / "dense" / "checkpoint"
     vectors = {"source": "subword", "dimension": 8, "buckets": 100, "min_count": 2}
     train_dense(
-        step=filled("dense", family="dense", vectors=vectors, train=training(epochs=1)),
+        step=built(filled("dense", family="dense", vectors=vectors, train=training(epochs=1))),
         data=corpus.data,
         vectors=None,
         run=TrainingRun(root / "state", code="tests"),

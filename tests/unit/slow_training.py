@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from emopress.artifact import write_json
+from emopress.entries.training import Training
 from emopress.jobs import processes
 from emopress.train import ranks
 from emopress.train.batches import Encoded
@@ -94,7 +95,7 @@ def train_slowly(*, told: Path, **arguments) -> None:
         time.sleep(3600)  # it is killed meanwhile
 
     Trainer._record = slowly
-    finetune(**arguments)
+    processes.call(finetune, arguments)
 
 
 class Mean(torch.nn.Module):
@@ -117,7 +118,7 @@ def diverge(*, settings: dict, device: str, run: TrainingRun) -> None:
         return cross_entropy(output.logits, texts.labels[indices])
 
     facts = {"seed": 0, "identity": "none", "device": torch.device(device), "run": run}
-    Trainer(Mean(), objective, settings, **facts).fit(texts, texts, 3)
+    Trainer(Mean(), objective, Training(**settings), **facts).fit(texts, texts, 3)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from emopress.train.optimizer import checkpoint_gradients
 from emopress.train.run import TrainingRun
 from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import build_transformer, count_parameters, load_transformer
+from plain_entries import transformer
 
 PROJECTIONS = [
     *(f"self_attn.{name}_proj" for name in "qkvo"),
@@ -106,7 +107,7 @@ def test_shape_by_hand(architecture):
     """Fewer heads for keys and values, and heads of a width of their own (Gemma 2B has both)."""
     init = {"architecture": architecture, "layers": 3, "width": 16, "heads": 4, "ffn": 24}
     model = build_transformer(
-        {"init": {**init, "kv_heads": 2, "head_size": 8, "dropout": 0.0}},
+        transformer({**init, "kv_heads": 2, "head_size": 8, "dropout": 0.0}),
         labels=["a", "b", "c"],
         vocab_size=50,
         max_length=20,
@@ -133,8 +134,8 @@ def test_logits_do_not_depend_on_padding(checkpoints, texts, architecture):
 
 def test_the_last_token_decides():
     model = build_transformer(
-        {
-            "init": {
+        transformer(
+            {
                 "architecture": "mistral",
                 "layers": 1,
                 "width": 16,
@@ -142,7 +143,7 @@ def test_the_last_token_decides():
                 "ffn": 16,
                 "dropout": 0.0,
             }
-        },
+        ),
         labels=["a", "b"],
         vocab_size=20,
         max_length=16,

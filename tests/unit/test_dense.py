@@ -35,6 +35,7 @@ from emopress.train.logits import teacher_facts
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.splits import Split, read_split
+from plain_entries import built
 
 SUBWORD = {"source": "subword", "dimension": 12, "buckets": 300, "min_count": 2}
 TRAIN = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
@@ -58,7 +59,7 @@ def trained(tmp_path_factory, demo, filled, training):
         step = {**SHAPES[name], **changes, "train": training(**TRAIN)}
         step = filled("dense", family="dense", **step)
         train_dense(
-            step=step,
+            step=built(step),
             data=corpus.data,
             seed=0,
             device="cpu",
@@ -235,7 +236,7 @@ def job(few, filled, training, tmp_path):
 
     def run(name, seed=0):
         train_dense(
-            step=step,
+            step=built(step),
             data=few.data,
             seed=seed,
             device="cpu",
@@ -303,11 +304,16 @@ def glove_step(filled, training, **changes):
     return filled("dense", family="dense", vectors=vectors, train=train)
 
 
+def vectors_of(step, texts, **options):
+    model = built(step).model
+    return first_vectors(model.entry.vectors, texts, name=model.name, **options)
+
+
 @pytest.mark.parametrize("missing", ["random", "drop"])
 def test_words_that_the_file_lacks(glove, demo, filled, training, missing):
     step = glove_step(filled, training, missing=missing)
     texts = read_split(demo["en"].train).texts
-    found = first_vectors(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
+    found = vectors_of(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
     assert found.words == (glove.kept if missing == "drop" else glove.words)
     lines = (glove.folder / "tiny.4d.txt").read_text("utf-8").splitlines()
     for line in lines:
@@ -327,7 +333,7 @@ def test_how_many_words_have_a_vector_is_said(filled, training, tmp_path, caplog
     caplog.set_level("INFO")
     (tmp_path / "tiny.4d.txt").write_text("Joy 1 2 3 4\njoy 1 1 1 1\nSun 5 6 7 8\n", "utf-8")
     step = glove_step(filled, training)
-    found = first_vectors(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt").findings
+    found = vectors_of(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt").findings
     told = {key: value for key, value in found.items() if key != "vectors_sha256"}
     assert told == {
         "words": 2,
@@ -342,7 +348,7 @@ def test_how_many_words_have_a_vector_is_said(filled, training, tmp_path, caplog
     shown = findings.facts([found])
     assert "share of words with a vector in the file: 100 %" in shown
     assert "words that the file spells differently: 1" in shown
-    first_vectors(step, ["joy is not here"], seed=0, file=tmp_path / "tiny.4d.txt")
+    vectors_of(step, ["joy is not here"], seed=0, file=tmp_path / "tiny.4d.txt")
     assert caplog.records[-1].levelname == "WARNING" and "1 of 4 words" in caplog.text
 
 
@@ -352,7 +358,7 @@ def test_a_file_without_any_of_the_words_is_one_line(filled, training, tmp_path,
     (tmp_path / "tiny.4d.txt").write_text("/c/en/joy 1 2 3 4\n/c/en/sun 5 6 7 8\n", "utf-8")
     step = glove_step(filled, training, missing=missing)
     with pytest.raises(UserError) as caught:
-        first_vectors(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt")
+        vectors_of(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt")
     assert str(caught.value) == (
         "models.a-name.vectors: tiny.4d.txt has none of the 2 words of the training texts ('joy', 'sun'); its "
         "own begin with '/c/en/joy', '/c/en/sun': take vectors of the texts' language and spelling"
@@ -365,7 +371,7 @@ def test_the_data_set_decides_how_words_are_spelt(filled, training, tmp_path):
     step = glove_step(filled, training)
     texts = [normalise_text("আমি বা\u09dcি", "bengali")]
     by_method = {
-        method: first_vectors(
+        method: vectors_of(
             step, texts, seed=0, file=tmp_path / "tiny.4d.txt", normalise=method
         ).findings["words_in_the_file"]
         for method in ("none", "bengali")
@@ -375,7 +381,7 @@ def test_the_data_set_decides_how_words_are_spelt(filled, training, tmp_path):
 
 def train_on(glove, few, step, out):
     train_dense(
-        step=step,
+        step=built(step),
         data=few.data,
         seed=0,
         device="cpu",
@@ -396,7 +402,7 @@ def test_vectors_of_a_file_are_trained_on_or_kept(
     step = glove_step(filled, training, trained=trained_on)
     bundle = train_on(glove, few, step, tmp_path / "checkpoint")
     texts = read_split(few.train).texts
-    first = first_vectors(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
+    first = vectors_of(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
     words, (vectors, *_) = read_model(bundle.folder / "model.npz")
     assert words == first.words
     assert np.array_equal(vectors.matrix, first.table.numpy()) is not trained_on
@@ -415,13 +421,13 @@ def test_no_word_left_is_one_line(demo, filled, training):
     vectors = {"source": "random", "dimension": 4, "min_count": 100000}
     step = filled("dense", name="strict", family="dense", vectors=vectors, train=training())
     with pytest.raises(UserError, match=r"models\.strict\.vectors: no word .*\(min_count 100000\)"):
-        first_vectors(step, read_split(demo["en"].train).texts, seed=0, file=None)
+        vectors_of(step, read_split(demo["en"].train).texts, seed=0, file=None)
 
 
 def test_subwords_alone_can_do(demo, filled, training):
     vectors = {**SUBWORD, "min_count": 100000}
     step = filled("dense", family="dense", vectors=vectors, train=training())
-    found = first_vectors(step, read_split(demo["en"].train).texts, seed=0, file=None)
+    found = vectors_of(step, read_split(demo["en"].train).texts, seed=0, file=None)
     assert found.words == [] and found.table.shape == (300, 12)
 
 
@@ -481,7 +487,7 @@ def test_a_text_of_validation_without_a_known_word_can_be_trained_on(
     frame.to_parquet(tmp_path / "split.parquet")
     vectors = {"source": "random", "dimension": 4, "min_count": 2}
     train_dense(
-        step=filled("dense", family="dense", vectors=vectors, train=training(epochs=1)),
+        step=built(filled("dense", family="dense", vectors=vectors, train=training(epochs=1))),
         data=demo["en"].data,
         seed=0,
         device="cpu",
@@ -522,7 +528,7 @@ def distilled(demo, filled, training, teacher, tmp_path):
         settings = training(**{**TRAIN, **changes})
         step = filled("distill", name="kd", kind="distill", student="small", alpha=alpha)
         train_dense(
-            step={**step, "train": settings, "student_model": student},
+            step=built({**step, "train": settings, "student_model": student}),
             data=corpus.data,
             seed=0,
             device="cpu",

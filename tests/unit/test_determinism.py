@@ -10,6 +10,7 @@ from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.train.finetune import finetune
 from emopress.train.run import TrainingRun
+from plain_entries import built
 
 SHAPE = {"architecture": "distilbert", "layers": 1, "width": 32, "heads": 2, "ffn": 64}
 
@@ -17,12 +18,13 @@ SHAPE = {"architecture": "distilbert", "layers": 1, "width": 32, "heads": 2, "ff
 def transformer(out, few, training, seed):
     entry = {
         "name": "micro",
+        "family": "transformer",
         "init": {**SHAPE, "dropout": 0.1},
         "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
         "train": training(epochs=1, learning_rate=0.001),
     }
     finetune(
-        step=entry,
+        step=built(entry),
         data=few.data,
         seed=seed,
         device="cpu",

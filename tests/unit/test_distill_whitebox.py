@@ -15,6 +15,7 @@ from emopress.compress import distill_whitebox as whitebox
 from emopress.compress.anatomy import layer_pairs, renumbered, student_of_layers
 from emopress.compress.distill_whitebox import distill_whitebox
 from emopress.compress.inner_losses import UNDROPPED, WhiteBoxStudent, white_box_objective
+from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.load import load
@@ -26,6 +27,7 @@ from emopress.train.run import TrainingRun
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import load_transformer, replace_module
+from plain_entries import built
 
 TEACHERS = ("bert", "distilbert", "electra")
 ALL_LOSSES = {"hidden_weight": 1.0, "attention_weight": 0.5, "cosine_weight": 0.25}
@@ -158,16 +160,20 @@ def filled_step(filled, training, student_model=None, **changes):
     return {**step, "student_model": student_model} if student_model else step
 
 
+def distill_entry(filled, training, **changes):
+    return typed_step(filled_step(filled, training, **changes)).entry
+
+
 def test_a_copy_of_the_teacher_has_nothing_to_learn_inside(artifacts, encoded, filled, training):
     """Each loss inside the network is 0 with identity projections, and not of a changed copy."""
     teacher = load_transformer(artifacts.checkpoints["bert"], attention=UNDROPPED)
     inputs = encoded.batch(range(8), CPU)
     for weight in ALL_LOSSES:
-        step = filled_step(filled, training, layers=[0, 1], **{weight: 1.0})
+        entry = distill_entry(filled, training, layers=[0, 1], **{weight: 1.0})
         student = student_of_layers(teacher, [0, 1], name="kd")
-        learner = WhiteBoxStudent(student, [(0, 0), (1, 1)], 64, step)
+        learner = WhiteBoxStudent(student, [(0, 0), (1, 1)], 64, entry)
         objective = white_box_objective(
-            lambda *_: torch.zeros(()), learner, teacher, [(0, 0), (1, 1)], step, bf16=False
+            lambda *_: torch.zeros(()), learner, teacher, [(0, 0), (1, 1)], entry, bf16=False
         )
         output = student.eval()(**inputs, **learner.outputs)
         assert objective(output, inputs, list(range(8)), 0.0).item() == pytest.approx(0, abs=1e-6)
@@ -180,15 +186,14 @@ def test_a_copy_of_the_teacher_has_nothing_to_learn_inside(artifacts, encoded, f
 def test_total_loss_is_the_weighted_sum_and_a_mean_over_pairs(artifacts, encoded, filled, training):
     teacher = load_transformer(artifacts.checkpoints["bert"], attention=UNDROPPED)
     pairs = [(0, 0), (0, 1)]
-    base = filled_step(filled, training, layers=[0])
     student = student_of_layers(teacher, [0], name="kd").eval()
     inputs = encoded.batch(range(8), CPU)
 
     def total(pairs, **weights):
-        step = {**base, **weights}
-        learner = WhiteBoxStudent(student, pairs, 64, step)
+        entry = distill_entry(filled, training, layers=[0], **weights)
+        learner = WhiteBoxStudent(student, pairs, 64, entry)
         objective = white_box_objective(
-            lambda *_: torch.tensor(3.0), learner, teacher, pairs, step, bf16=False
+            lambda *_: torch.tensor(3.0), learner, teacher, pairs, entry, bf16=False
         )
         with torch.no_grad():
             return objective(student(**inputs, **learner.outputs), inputs, [], 0.0).item()
@@ -211,7 +216,7 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
 
     def run(out, name="bert", *, teachers=(), seed=0, state=None, **changes):
         distill_whitebox(
-            step=filled_step(filled, training, **changes),
+            step=typed_step(filled_step(filled, training, **changes)),
             data=few.data,
             seed=seed,
             device="cpu",
@@ -405,7 +410,9 @@ def test_further_teachers_and_the_schedule_reach_black_box_students(
 ):
     def student(out, *teachers, **changes):
         finetune(
-            step=filled_step(filled, training, student="small", student_model=SMALL, **changes),
+            step=built(
+                filled_step(filled, training, student="small", student_model=SMALL, **changes)
+            ),
             data=few.data,
             seed=0,
             device="cpu",

@@ -81,7 +81,7 @@ def based(published, few):
         entry = {"name": "large", "family": "transformer", "hub": "a/b", "runtime": "transformers"}
         size = {"architecture": kind, **SIZE, "head_size": 16}
         write_base(
-            entry={**entry, "size": size, **changes},
+            step=typed_step({**entry, "train": {"epochs": 0}, "size": size, **changes}),
             data=data or few.data,
             seed=2,
             train=few.train,
@@ -452,8 +452,9 @@ def test_a_random_one_goes_the_same_way(few, run, tmp_path):
         "dropout": 0.0,
     }
     entry = {"name": "large", "family": "transformer", "runtime": "transformers", "init": init}
+    tokenizer = {"train": "wordpiece", "vocab_size": 300, "lowercase": True}
     write_base(
-        entry={**entry, "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True}},
+        step=typed_step({**entry, "train": {"epochs": 0}, "tokenizer": tokenizer}),
         data=few.data,
         seed=0,
         train=few.train,

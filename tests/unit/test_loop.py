@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from emopress.entries.training import Training
 from emopress.errors import UserError
 from emopress.train import loop
 from emopress.train.batches import Encoded
@@ -54,7 +55,7 @@ def trainer(tmp_path, settings, model=None, objective=objective, identity="five"
     return Trainer(
         model or Tiny(),
         objective,
-        settings,
+        Training(**settings),
         seed=5,
         identity=identity,
         device=CPU,

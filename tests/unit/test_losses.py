@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from emopress.entries.training import Training
 from emopress.train.losses import (
     attention_loss,
     average_log_probabilities,
@@ -22,6 +23,7 @@ from emopress.train.losses import (
     soft_loss,
 )
 from emopress.train.objectives import distillation_objective, label_objective
+from plain_entries import typed_entry
 
 LN4, LN16 = math.log(4), math.log(16)
 LOGITS = torch.tensor([[LN4, 0.0], [LN4, 0.0]])
@@ -186,19 +188,15 @@ def test_temperature_moves_linearly(progress, expected):
 
 def test_objective_follows_the_schedule_and_picks_its_texts():
     # half way from 3 to 1 is 2, and text 1 of the only teacher says (0.8, 0.2) there
-    distill = {
-        "temperature": 3.0,
-        "temperature_end": 1.0,
-        "alpha": 1.0,
-        "hard_loss": "cross_entropy",
-        "train": {"class_weights": False},
-    }
+    distill = typed_entry("distill", student="s", temperature=3.0, temperature_end=1.0, alpha=1.0)
     one, all_of_it = (
         torch.tensor([[9.0, 0.0], [LN16, 0.0]]),
         SimpleNamespace(logits=torch.zeros(1, 2)),
     )
     for teacher in (one, one[None], torch.stack([one, one])):
-        objective = distillation_objective(LABELS, teacher, distill, torch.device("cpu"))
+        objective = distillation_objective(
+            LABELS, teacher, distill, distill.train, torch.device("cpu")
+        )
         assert objective(all_of_it, {}, [1], 0.5).item() == near(4 * KL)
 
 
@@ -324,7 +322,7 @@ def test_large_logits_of_sets(value):
 
 def test_objective_of_sets():
     labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
-    settings = {"class_weights": True}
+    settings = Training(class_weights=True)
     objective = label_objective(labels, settings, 2, torch.device("cpu"))
     output = SimpleNamespace(logits=torch.zeros(2, 2))
     # weights 1 / 2 and 2 / 1; texts 0 and 2, every logit 0: ln 2 times 0.5, 1 and 0.5, 2

@@ -28,6 +28,7 @@ from emopress.runtime.load import load
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.splits import read_split
+from plain_entries import built
 
 KINDS = (DISCRIMINATIVE, GENERATIVE)
 IDS = np.array([[2, 7, 5, 9, 3], [2, 8, 3, 0, 0], [2, 3, 0, 0, 0]])
@@ -202,7 +203,7 @@ def trained(tmp_path_factory, demo, steps):
 
 def run(step, corpus, folder, *, seed=0, name="checkpoint", **more):
     train_lstm(
-        step=step,
+        step=built(step),
         data=corpus.data,
         seed=seed,
         device="cpu",

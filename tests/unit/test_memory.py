@@ -31,6 +31,7 @@ from emopress.train.memory import (
 )
 from emopress.train.sizes import Shape, check_size, shape_of_config, shape_of_entry
 from emopress.train.transformer import build_transformer, count_parameters
+from plain_entries import transformer
 
 ROOT = Path(__file__).parents[2]
 MISTRAL = Shape("mistral", 32, 4096, 32, 8, 128, 14336, 32000)
@@ -57,7 +58,7 @@ def test_parameters_are_those_of_the_model(architecture):
     entry = {"init": {**init, "dropout": 0.1}}
     with torch.device("meta"):
         model = build_transformer(
-            entry,
+            transformer(entry["init"]),
             labels=["a", "b", "c"],
             vocab_size=5000,
             max_length=10,
@@ -337,8 +338,8 @@ def test_free_memory_of_the_first_gpu(tmp_path, monkeypatch):
 
 def test_counted_parameters_of_a_tiny_model():
     model = build_transformer(
-        {
-            "init": {
+        transformer(
+            {
                 "architecture": "mistral",
                 "layers": 1,
                 "width": 8,
@@ -346,7 +347,7 @@ def test_counted_parameters_of_a_tiny_model():
                 "ffn": 8,
                 "dropout": 0,
             }
-        },
+        ),
         labels=["a", "b"],
         vocab_size=20,
         max_length=8,

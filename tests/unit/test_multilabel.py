@@ -29,6 +29,7 @@ from emopress.train.finetune import finetune
 from emopress.train.run import TrainingRun
 from emopress.train.sample import strata
 from emopress.train.thresholds import thresholds_for
+from plain_entries import built
 
 ENTRY = {
     "init": {
@@ -59,7 +60,7 @@ def made(tmp_path_factory, sets, filled, training):
     entry = {**ENTRY, "train": settings}
     more = {"device": "cpu", "pretrained": None, "pretrained_tokenizer": None}
     finetune(
-        step={"name": "tiny", **entry},
+        step=built({"name": "tiny", **entry}),
         run=TrainingRun(root / "state", code="tests"),
         out=folders["tiny"] / "checkpoint",
         **more,
@@ -68,10 +69,12 @@ def made(tmp_path_factory, sets, filled, training):
     export_transformer(folders["tiny"] / "checkpoint", folders["tiny"] / "bundle")
     teacher_logits(folders["tiny"] / "bundle", files["train"], root / "logits", threads=1)
     finetune(
-        step={
-            **filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
-            "student_model": entry,
-        },
+        step=built(
+            {
+                **filled("distill", kind="distill", student="tiny", train=training(epochs=1)),
+                "student_model": {"name": "tiny", **entry},
+            }
+        ),
         teacher=folders["tiny"] / "bundle",
         teacher_logits=[root / "logits"],
         run=TrainingRun(root / "state", code="tests"),

@@ -20,6 +20,7 @@ from emopress.errors import UserError
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
 from emopress.train.run import TrainingRun
+from plain_entries import built
 
 MISSING = [name for name in ("openvino", "nncf") if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(
@@ -122,12 +123,13 @@ def test_a_trained_model_keeps_its_labels_in_int8(demo, training, tmp_path):
     shape = {"architecture": "bert", "layers": 2, "width": 64, "heads": 2, "ffn": 128}
     entry = {
         "name": "micro",
+        "family": "transformer",
         "init": {**shape, "dropout": 0.1},
         "tokenizer": {"train": "wordpiece", "vocab_size": 800, "lowercase": True},
         "train": training(epochs=6, learning_rate=2e-3),
     }
     finetune(
-        step=entry,
+        step=built(entry),
         data=demo["en"].data,
         seed=0,
         device="cpu",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from command_line import STUCK_S
+from plain_entries import built
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "plain_onnxruntime.py"
 
@@ -70,7 +71,7 @@ def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tm
         train=training(epochs=1),
     )
     finetune(
-        step={"name": "tiny", **entry},
+        step=built({"name": "tiny", **entry}),
         data=data,
         seed=0,
         device="cpu",

@@ -13,15 +13,14 @@ from emopress.errors import UserError
 from emopress.train.head import head_of, stated_labels
 from emopress.train.published_classifier import check_linked
 from emopress.train.transformer import build_transformer
+from plain_entries import transformer
 
 LABELS = ["joy", "fear", "love"]
 SHAPE = {"layers": 1, "width": 8, "heads": 2, "ffn": 16, "dropout": 0.1}
-AS_IS = {"train": {"epochs": 0}}
-TRAINED = {"train": {"epochs": 3}}
 
 
 def config_of(architecture):
-    entry = {"init": {"architecture": architecture, **SHAPE}}
+    entry = transformer({"architecture": architecture, **SHAPE})
     with torch.device("meta"):
         model = build_transformer(
             entry, labels=LABELS, vocab_size=20, max_length=16, pad=0, pretrained=None
@@ -49,9 +48,10 @@ def write(folder, config, tensors, **changes):
     return folder
 
 
-def loaded(folder, entry=AS_IS, labels=LABELS):
+def loaded(folder, labels=LABELS, *, as_is=True, given=None):
     options = {"vocab_size": 20, "max_length": 16, "pad": 0, "pretrained": folder}
-    return build_transformer(entry, labels=labels, **options).eval()
+    entry = transformer(labels=given) if given else transformer()
+    return build_transformer(entry, labels=labels, as_is=as_is, **options).eval()
 
 
 def body(model):
@@ -125,16 +125,16 @@ def small_bert():
     return base.config.to_dict(), dict(base.state_dict())
 
 
-@pytest.mark.parametrize("entry", [AS_IS, TRAINED])
+@pytest.mark.parametrize("as_is", [True, False])
 @pytest.mark.parametrize("what", MISFITS)
-def test_weights_that_do_not_fit(tmp_path, what, entry):
+def test_weights_that_do_not_fit(tmp_path, what, as_is):
     change, message = MISFITS[what]
     config, tensors = small_bert()
     change(config, tensors)
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(UserError) as caught:
-        loaded(tmp_path, entry)
+        loaded(tmp_path, as_is=as_is)
     assert str(caught.value) == message.replace("{path}", str(tmp_path))
 
 
@@ -166,7 +166,7 @@ def test_a_head_of_a_class_of_its_own_is_not_dropped_where_nothing_is_trained(tm
     with pytest.raises(UserError, match=r"surplus 1: fc\.weight$"):
         loaded(folder)
     with caplog.at_level(logging.INFO):
-        assert same_body(loaded(folder, TRAINED), base)
+        assert same_body(loaded(folder, as_is=False), base)
     assert "pretrained: not used (UNEXPECTED): fc.weight" in caplog.messages
 
 
@@ -180,7 +180,7 @@ def test_half_a_head_is_not_used(tmp_path):
         UserError, match=r"missing 2: pre_classifier\.bias, pre_classifier\.weight$"
     ):
         loaded(folder)
-    assert torch.equal(loaded(folder, TRAINED).classifier.weight, theirs.classifier.weight)
+    assert torch.equal(loaded(folder, as_is=False).classifier.weight, theirs.classifier.weight)
 
 
 @pytest.mark.parametrize("classes", [["SomeClassOfTheirOwn"], None, ["BertModel"]])
@@ -199,8 +199,8 @@ def test_labels_in_another_order_are_brought_into_ours(tmp_path, architecture, c
         label2id={name: row for row, name in enumerate(names)},
     )
     ids = torch.randint(1, 20, (4, 9), generator=torch.manual_seed(0))
-    for entry in (AS_IS, TRAINED):
-        ours = loaded(folder, entry)
+    for as_is in (True, False):
+        ours = loaded(folder, as_is=as_is)
         assert list(ours.config.id2label.values()) == LABELS
         with torch.no_grad():
             there, here = (model(input_ids=ids).logits for model in (theirs, ours))
@@ -229,7 +229,7 @@ def test_a_head_whose_first_layer_is_missing_is_not_used_untrained(
     assert str(caught.value) == (
         f"{folder}: the weights do not fit config.json; missing 2: {lacking}.bias, {lacking}.weight"
     )
-    assert same_body(loaded(folder, TRAINED), theirs)
+    assert same_body(loaded(folder, as_is=False), theirs)
 
 
 @pytest.mark.parametrize("what", CLASSIFIERS)
@@ -249,7 +249,7 @@ def test_a_classifier_of_other_labels_is_used_only_with_a_new_head(tmp_path, wha
     with pytest.raises(UserError) as caught:
         loaded(folder)
     assert str(caught.value) == message.replace("{path}", str(folder))
-    head = loaded(folder, TRAINED).classifier.weight
+    head = loaded(folder, as_is=False).classifier.weight
     assert head.shape == (3, 8)
     assert not any(torch.equal(row, old) for row in head for old in tensors["classifier.weight"])
 
@@ -259,10 +259,10 @@ def test_names_that_the_config_gives_to_a_head(tmp_path):
 
     theirs = published("bert", AutoModelForSequenceClassification)
     folder = write(tmp_path / "m", theirs.config, theirs.state_dict(), id2label=None, label2id=None)
-    head = loaded(folder, {**AS_IS, "labels": ["love", "joy", "fear"]}).classifier.weight
+    head = loaded(folder, given=["love", "joy", "fear"]).classifier.weight
     assert torch.equal(head, theirs.classifier.weight[[1, 2, 0]])
     with pytest.raises(UserError, match="`labels` of the model names 2, its weights have 3 rows"):
-        loaded(folder, {**AS_IS, "labels": ["love", "joy"]})
+        loaded(folder, given=["love", "joy"])
 
 
 UNNAMED = {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
@@ -335,7 +335,7 @@ def test_linked_weights_are_checked_by_their_headers(tmp_path, architecture):
 
     def check(tensors, labels=LABELS, **changes):
         folder = write(tmp_path / "m", language.config, tensors, **changes)
-        return check_linked(folder, config, entry=AS_IS, labels=labels)
+        return check_linked(folder, config, given=None, labels=labels)
 
     whole = {n: v for n, v in language.state_dict().items() if n != "lm_head.weight"}
     assert check(whole) is None

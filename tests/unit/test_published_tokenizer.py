@@ -12,6 +12,7 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
 from transformers import AutoTokenizer
 
+from emopress.entries.tokenizer import Tokenizer as TokenizerEntry
 from emopress.errors import UserError
 from emopress.train.published_tokenizer import read_tokenizer
 from emopress.train.tokenizer import (
@@ -22,6 +23,7 @@ from emopress.train.tokenizer import (
     train_words,
     wordpiece,
 )
+from plain_entries import transformer
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzACEFGHTéÉকখগশসি"
 WORDS = [
@@ -72,7 +74,7 @@ def test_a_vocabulary_file_is_read_as_transformers_reads_it(tmp_path, kind, besi
     if SETTINGS[settings]:
         files["tokenizer_config"] = SETTINGS[settings]
     folder = write(tmp_path / "m", **files)
-    ours, theirs = read_tokenizer(folder, {}), AutoTokenizer.from_pretrained(folder)
+    ours, theirs = read_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
     for text in TEXTS:
         assert ours.encode(text).ids == theirs(text)["input_ids"]
     assert ours.truncation is None and ours.padding is None
@@ -80,7 +82,7 @@ def test_a_vocabulary_file_is_read_as_transformers_reads_it(tmp_path, kind, besi
 
 def test_an_uncased_vocabulary_with_nothing_beside_it(tmp_path):
     """As google/bert_uncased_L-* are published: BERT's default is lower case, and accents go with it."""
-    tokenizer = read_tokenizer(write(tmp_path, config=BERT), {})
+    tokenizer = read_tokenizer(write(tmp_path, config=BERT))
     assert tokenizer.encode("The Café").tokens == ["[CLS]", "the", "cafe", "[SEP]"]
 
 
@@ -89,26 +91,30 @@ def test_an_uncased_vocabulary_with_nothing_beside_it(tmp_path):
 def test_the_config_goes_before_the_files(tmp_path, says, wanted):
     files = {} if says is None else {"tokenizer_config": {"do_lower_case": says}}
     folder = write(tmp_path, config=BERT, **files)
-    tokens = read_tokenizer(folder, {"lowercase": wanted}).encode("The Café").tokens[1:-1]
+    tokens = (
+        read_tokenizer(folder, TokenizerEntry(lowercase=wanted)).encode("The Café").tokens[1:-1]
+    )
     assert tokens == (["the", "cafe"] if wanted else ["The", "Café"])
-    kept = read_tokenizer(folder, {"lowercase": wanted, "strip_accents": False})
+    kept = read_tokenizer(folder, TokenizerEntry(lowercase=wanted, strip_accents=False))
     assert kept.encode("Café").tokens[1:-1] == (["café"] if wanted else ["Café"])
 
 
 def test_a_lone_vocabulary_is_of_bert_and_keeps_capitals(tmp_path):
     """transformers knows no class for it: the folder of a tokenizer alone, as bangla-bert-base in a mirror."""
     folder = write(tmp_path)
-    assert read_tokenizer(folder, {}).encode("The খুশি").tokens[1:-1] == ["The", "খুশি"]
-    assert read_tokenizer(folder, {"lowercase": True}).encode("The").tokens[1:-1] == ["the"]
+    assert read_tokenizer(folder).encode("The খুশি").tokens[1:-1] == ["The", "খুশি"]
+    assert read_tokenizer(folder, TokenizerEntry(lowercase=True)).encode("The").tokens[1:-1] == [
+        "the"
+    ]
     write(tmp_path, tokenizer_config={"do_lower_case": True})
-    assert read_tokenizer(folder, {}).encode("The").tokens[1:-1] == ["the"]
+    assert read_tokenizer(folder).encode("The").tokens[1:-1] == ["the"]
 
 
 def test_line_ends_of_windows_and_a_word_twice(tmp_path):
     folder = write(tmp_path, ["a", "b", "a", "c"], config=BERT)
     path = folder / "vocab.txt"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    tokenizer = read_tokenizer(folder, {})
+    tokenizer = read_tokenizer(folder)
     assert embedding_rows(tokenizer) == 9
     ids = AutoTokenizer.from_pretrained(folder)("a b c")["input_ids"]
     assert tokenizer.encode("a b c").ids == ids and max(ids) == 8
@@ -125,7 +131,7 @@ def test_a_tokenizer_file_that_transformers_reads_otherwise(tmp_path):
     folder = write(tmp_path, config=BERT)
     cased().save(str(folder / "tokenizer.json"))
     with pytest.raises(UserError) as caught:
-        read_tokenizer(folder, {})
+        read_tokenizer(folder)
     line = str(caught.value)
     assert line.startswith(f"{folder}: tokenizer.json and transformers ") and "\n" not in line
     assert (
@@ -137,12 +143,14 @@ def test_a_tokenizer_file_that_transformers_reads_otherwise(tmp_path):
         ({"as_stored": True}, cased()),
         ({"as_stored": False}, theirs.backend_tokenizer),
     ):
-        found = read_tokenizer(folder, spec)
+        found = read_tokenizer(folder, TokenizerEntry(**spec))
         assert [found.encode(t).ids for t in TEXTS] == [same.encode(t).ids for t in TEXTS]
-    (settled,) = [read_tokenizer(folder, {"lowercase": False})]  # with which the two agree
+    (settled,) = [
+        read_tokenizer(folder, TokenizerEntry(lowercase=False))
+    ]  # with which the two agree
     assert settled.encode("The Café").tokens[1:-1] == ["The", "Café"]
     (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
-    assert read_tokenizer(folder, {}).encode("The Café").tokens[1:-1] == ["The", "Café"]
+    assert read_tokenizer(folder).encode("The Café").tokens[1:-1] == ["The", "Café"]
 
 
 def test_a_class_that_fails_on_the_file(tmp_path):
@@ -150,8 +158,8 @@ def test_a_class_that_fails_on_the_file(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gemma"}))
     cased().save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(UserError, match=r"\| Exception: Unk token .<unk>. not found in the voc"):
-        read_tokenizer(tmp_path, {})
-    assert read_tokenizer(tmp_path, {"as_stored": True}).to_str() == cased().to_str()
+        read_tokenizer(tmp_path)
+    assert read_tokenizer(tmp_path, TokenizerEntry(as_stored=True)).to_str() == cased().to_str()
 
 
 def test_training_texts_are_compared_too(tmp_path):
@@ -159,9 +167,9 @@ def test_training_texts_are_compared_too(tmp_path):
     folder = write(tmp_path, config=BERT, tokenizer_config={"do_lower_case": False})
     cased().save(str(folder / "tokenizer.json"))
     (folder / "added_tokens.json").write_text(json.dumps({"<new>": len(WORDS) + 5}))
-    assert read_tokenizer(folder, {}, ["joy"])
+    assert read_tokenizer(folder, None, ["joy"])
     with pytest.raises(UserError, match="cut 'a <new> joy' differently"):
-        read_tokenizer(folder, {}, ["joy", "a <new> joy"])
+        read_tokenizer(folder, None, ["joy", "a <new> joy"])
 
 
 REFUSED = {
@@ -221,7 +229,7 @@ def test_what_cannot_be_read(tmp_path, what):
     elif vocabulary:
         (folder / "vocab.txt").write_text(vocabulary)
     with pytest.raises(UserError, match=message) as caught:
-        read_tokenizer(folder, spec)
+        read_tokenizer(folder, TokenizerEntry(**spec))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
 
 
@@ -301,5 +309,5 @@ def test_transformers_reads_ours_in_a_fresh_process(tmp_path, python, demo):
         names = SPECIAL_TOKENS if made in ("WordPiece", "words") else ROBERTA
         roles = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
         assert found["special"] == dict(zip(roles, names, strict=True))
-        again = model_tokenizer({}, folder, texts, language="bn")  # ours, in a mirror
+        again = model_tokenizer(transformer(), folder, texts, language="bn")  # ours, in a mirror
         assert again.to_str() == Tokenizer.from_file(str(folder / "tokenizer.json")).to_str()

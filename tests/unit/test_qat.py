@@ -24,6 +24,7 @@ from emopress.compress.derive import Child
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.compress.qat import FakeQuantization, input_groups, qat
 from emopress.entries.step import typed_step
+from emopress.entries.training import Training
 from emopress.errors import UserError
 from emopress.jobs import code as closure
 from emopress.jobs.context import Context
@@ -278,7 +279,7 @@ def test_training_lowers_the_loss_through_the_rounding_and_moves_the_ranges(
     case = prepared(ranges=ranges, per_channel=False)
     case.fake.begin(case.data.train, list(range(20)), CPU)
     before, first = case.loss(), case.fake.ranges()
-    settings = training(epochs=3, batch_size=8, learning_rate=0.001)
+    settings = Training(**training(epochs=3, batch_size=8, learning_rate=0.001))
     objective = label_objective(case.data.train.labels, settings, len(few.labels), CPU)
     trainer = Trainer(
         case.model,

@@ -18,6 +18,7 @@ from emopress.train.tokenizer import (
     train_wordpiece,
     train_words,
 )
+from plain_entries import transformer
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,13 +127,13 @@ def test_tokenizer_that_strips_vowel_signs_is_refused_for_bengali(tmp_path, kind
     with pytest.raises(
         UserError, match="strips Bengali vowel signs, and others alike; use one that does not, have"
     ):
-        model_tokenizer({}, tmp_path, [], language="bn")
-    assert model_tokenizer({}, tmp_path, [], language="en")
+        model_tokenizer(transformer(), tmp_path, [], language="bn")
+    assert model_tokenizer(transformer(), tmp_path, [], language="en")
 
 
 def test_tokenizer_that_keeps_them_is_taken(tmp_path):
     trained(lowercase=True).save(str(tmp_path / "tokenizer.json"))
-    assert model_tokenizer({}, tmp_path, [], language="bn")
+    assert model_tokenizer(transformer(), tmp_path, [], language="bn")
 
 
 def test_a_tokenizer_of_another_language_is_refused(tmp_path, caplog):
@@ -143,23 +144,29 @@ def test_a_tokenizer_of_another_language_is_refused(tmp_path, caplog):
     chinese = ["今天真開心", "氣死我了"]
     message = r": 100% of the training texts' characters are unknown to it; take a tokenizer that was made"
     with pytest.raises(UserError, match=message):
-        model_tokenizer({}, tmp_path, chinese, language="en")
-    assert model_tokenizer({}, tmp_path, BENGALI, language="en") and not caplog.records
-    assert model_tokenizer({}, tmp_path, [*BENGALI, *chinese], language="en")
+        model_tokenizer(transformer(), tmp_path, chinese, language="en")
+    assert model_tokenizer(transformer(), tmp_path, BENGALI, language="en") and not caplog.records
+    assert model_tokenizer(transformer(), tmp_path, [*BENGALI, *chinese], language="en")
     shares = re.findall(r"(\d+)% of the training texts' characters", caplog.text)
     assert len(shares) == 1 and 5 < int(shares[0]) < 50
 
 
+def trains_its_tokenizer(*, lowercase):
+    init = {"architecture": "bert", "layers": 1, "width": 8, "heads": 2, "ffn": 8}
+    tokenizer = {"train": "wordpiece", "vocab_size": 100, "lowercase": lowercase}
+    return transformer(init, tokenizer=tokenizer)
+
+
 def test_words_without_white_space_that_are_too_long_for_a_tokenizer():
     """WordPiece takes no word of more than 100 characters; such a text is one token, and lost."""
-    entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": False}}
+    entry = trains_its_tokenizer(lowercase=False)
     thai = ["วันนี้มีความสุขมาก" * 10, "โกรธมากเลยนะ" * 12, "วันนี้มีความสุขมาก"]
     with pytest.raises(UserError, match=r"^tokenizer: 9\d% of the training texts' characters are"):
         model_tokenizer(entry, None, thai, language="bn")
 
 
 def test_model_entry_trains_its_tokenizer():
-    entry = {"tokenizer": {"train": "wordpiece", "vocab_size": 90, "lowercase": True}}
+    entry = trains_its_tokenizer(lowercase=True)
     tokenizer = model_tokenizer(entry, None, ["Joy joy JOY"] * 3, language="bn")
     assert tokenizer.token_to_id("joy") is not None
 

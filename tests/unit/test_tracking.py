@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from emopress.entries.training import Training
 from emopress.errors import UserError
 from emopress.jobs.tracking import RUNS, open_run
 from emopress.jobs.watching import LogWatch
@@ -77,7 +78,7 @@ def trained(training, folder, kind):
     rng = np.random.default_rng(0)
     ids = [rng.integers(1, 9, 5).tolist() for _ in range(24)]
     data = Encoded(ids, torch.tensor([row[0] % 3 for row in ids]), 0)
-    settings = training(epochs=2, batch_size=8)
+    settings = Training(**training(epochs=2, batch_size=8))
     model = Words()
     trainer = Trainer(
         model,

@@ -6,15 +6,16 @@ from torch import nn
 
 from emopress.errors import UserError
 from emopress.train.transformer import ARCHITECTURES, build_transformer, count_parameters
+from plain_entries import transformer
 
 LABELS = ["sadness", "joy", "love"]
 SHAPE = {"layers": 2, "width": 16, "heads": 2, "ffn": 32, "dropout": 0.1}
 
 
 def build(architecture="bert", *, pretrained=None, vocab_size=50, max_length=24, **shape):
-    entry = {} if pretrained else {"init": {"architecture": architecture, **SHAPE, **shape}}
+    init = None if pretrained else {"architecture": architecture, **SHAPE, **shape}
     return build_transformer(
-        entry,
+        transformer(init),
         labels=LABELS,
         vocab_size=vocab_size,
         max_length=max_length,
@@ -52,8 +53,8 @@ def test_size_of_the_papers_student(heads):
     """DistilBERT with 3 layers of 384 and mBERT's vocabulary: 52 M parameters, on no memory."""
     with torch.device("meta"):
         model = build_transformer(
-            {
-                "init": {
+            transformer(
+                {
                     "architecture": "distilbert",
                     "layers": 3,
                     "width": 384,
@@ -61,7 +62,7 @@ def test_size_of_the_papers_student(heads):
                     "ffn": 1536,
                     "dropout": 0.1,
                 }
-            },
+            ),
             labels=list("abcdef"),
             vocab_size=119_547,
             max_length=128,
@@ -103,7 +104,12 @@ def test_from_a_checkpoint(published):
 
 def test_a_new_head_replaces_one_of_another_size(published):
     model = build_transformer(
-        {}, labels=list("abcde"), vocab_size=50, max_length=24, pad=0, pretrained=published
+        transformer(),
+        labels=list("abcde"),
+        vocab_size=50,
+        max_length=24,
+        pad=0,
+        pretrained=published,
     )
     assert model.classifier.weight.shape == (5, 16)
     assert not torch.isnan(model.classifier.weight).any()

@@ -67,20 +67,18 @@ class Child:
         without, the labels alone. `after_step` runs after every optimizer step.
         """
         labels, teachers = texts.train.labels, list[str]()
-        plain = settings.plain()
         if distill:
             if teacher_logits is None:
                 raise ValueError("training with distillation needs the parent's logits")
             logits = torch.from_numpy(read_logits(teacher_logits, ids=texts.train_ids))
-            soft = {"hard_loss": "cross_entropy", **distill.plain(), "train": plain}
-            objective = distillation_objective(labels, logits, soft, device)
+            objective = distillation_objective(labels, logits, distill, settings, device)
             teachers.append(sha256_of(teacher_logits))
         else:
-            objective = label_objective(labels, plain, len(self.parent.labels), device)
+            objective = label_objective(labels, settings, len(self.parent.labels), device)
         recipe, origin = self.facts["recipe"], self.facts["parent"]
         return train_model(
             model,
-            Lesson(objective, plain, recipe, origin, teachers=tuple(teachers)),
+            Lesson(objective, settings, recipe, origin, teachers=tuple(teachers)),
             texts,
             self.parent.data,
             seed=self.seed,

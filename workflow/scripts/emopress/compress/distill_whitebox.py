@@ -1,7 +1,7 @@
 """Distillation from a teacher's network: its hidden states and attention beside its logits, or its layers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
@@ -27,11 +27,15 @@ from emopress.train.source import model_source
 from emopress.train.splits import read_split
 from emopress.train.transformer import build_transformer, count_parameters, load_transformer
 
+if TYPE_CHECKING:
+    from emopress.entries.step import Distillation
+    from emopress.entries.transformer import TransformerStudent
+
 
 def require_same_tokens(
-    student: Tokenizer, teacher: Tokenizer, train: Path, max_length: int, step: dict[str, Any]
+    student: Tokenizer, teacher: Tokenizer, train: Path, max_length: int, names: tuple[str, str]
 ) -> None:
-    """Raise UserError if the tokenizers give other ids for a training text."""
+    """Raise UserError if the tokenizers give other ids for a training text; `names`: the pass's, the student's."""
     split = read_split(train)
     encodings = []
     for tokenizer in (student, teacher):
@@ -41,7 +45,7 @@ def require_same_tokens(
     for name, ours, theirs in zip(split.ids, *encodings, strict=True):
         if ours.ids != theirs.ids:
             raise UserError(
-                f"pass {step['name']!r}: student {step['student']!r} and its teacher cut text {name} "
+                f"pass {names[0]!r}: student {names[1]!r} and its teacher cut text {name} "
                 "into different tokens, whose hidden states and attention cannot be compared; give "
                 "the student its teacher's tokenizer, or use layers instead of student"
             )
@@ -49,7 +53,7 @@ def require_same_tokens(
 
 def distill_whitebox(
     *,
-    step: dict[str, Any],
+    step: "Distillation[TransformerStudent]",
     data: dict[str, Any],
     seed: int,
     device: str,
@@ -62,61 +66,62 @@ def distill_whitebox(
     pretrained: Path | None = None,
     pretrained_tokenizer: Path | None = None,
 ) -> None:
-    """Distil the checkpoint folder `teacher` as config entry `step` says, and write the student to `out`.
+    """Distil the checkpoint folder `teacher` as `step` says, and write the student to `out`.
 
-    The student is `step["student_model"]`, or made of `step["layers"]` of the teacher.
+    The student is `step.student`, or made of the teacher's layers `step.entry.layers`.
     `teacher_logits` holds the teacher's own first, then those of further teachers, averaged. Loss:
     alpha soft + (1 - alpha) hard + hidden_weight hidden + attention_weight attention +
     cosine_weight cosine. The teacher's network runs only if one of the three weights is above 0.
     `data` holds DATA_KEYS; `run` is the job's training run.
     """
-    entry = step.get("student_model")
+    entry, built = step.entry, step.student
     parent, where = read_checkpoint(teacher), pick_device(device)
     network: Any = load_transformer(teacher)
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     torch.manual_seed(seed)
     student: Any
-    if entry is None:
-        student = student_of_layers(network, step["layers"], name=step["name"])
+    if built is None:
+        student = student_of_layers(network, entry.layers or [], name=step.name)
         base, licences = parent.manifest["base"], []
     else:
         source = model_source(
-            entry,
+            built.entry,
             data=data,
             train=train,
             pretrained=pretrained,
             pretrained_tokenizer=pretrained_tokenizer,
         )
         student, base, licences = (
-            build_transformer(entry, **source.sizes),
+            build_transformer(built.entry, **source.sizes),
             source.base,
             source.licences,
         )
-        require_same_tokens(source.tokenizer, tokenizer, train, data["max_length"], step)
+        names = step.name, built.name
+        require_same_tokens(source.tokenizer, tokenizer, train, data["max_length"], names)
         tokenizer = source.tokenizer
     texts = encode_data(train, validation, tokenizer, data)
     logits = read_teachers(teacher_logits, ids=texts.train_ids)
-    objective = distillation_objective(texts.train.labels, logits, step, where)
-    outputs, pairs, learner = inner_outputs(step), [], student
+    objective = distillation_objective(texts.train.labels, logits, entry, entry.train, where)
+    outputs, pairs, learner = inner_outputs(entry), [], student
     if outputs:
         pairs = layer_pairs(
-            step["layer_map"],
+            entry.layer_map,
             student=student.config.num_hidden_layers,
             teacher=network.config.num_hidden_layers,
-            name=step["name"],
+            name=step.name,
         )
         if "output_attentions" in outputs:
             student.set_attn_implementation(UNDROPPED)
             network.set_attn_implementation(UNDROPPED)
-        learner = WhiteBoxStudent(student, pairs, network.config.hidden_size, step)
-        bf16 = uses_bf16(step["train"]["precision"], where)
+        learner = WhiteBoxStudent(student, pairs, network.config.hidden_size, entry)
+        bf16 = uses_bf16(entry.train.precision, where)
         objective = white_box_objective(
-            objective, learner, network.to(where), pairs, step, bf16=bf16
+            objective, learner, network.to(where), pairs, entry, bf16=bf16
         )
     learnt = Lesson(
         objective,
-        step["train"],
-        [*parent.manifest["recipe"], step],
+        entry.train,
+        [*parent.manifest["recipe"], step.recorded],
         parent_facts(teacher / MANIFEST),
         (
             *parent.manifest["licences"],
@@ -133,21 +138,21 @@ def distill_whitebox(
         seed=seed,
         device=where,
         run=run,
-        entry=entry,
+        entry=built.recorded if built else None,
         base=base,
         tokenizer=tokenizer.to_str(),
     )
     measured = {
-        "student_layers": list(step["layers"]) if entry is None else step["student"],
+        "student_layers": built.name if built else entry.layers,
         "layer_map": [list(pair) for pair in pairs],
         "params": count_parameters(student)[0],
     }
-    inherited = parent.manifest.get("findings", {}) if entry is None else {}
+    inherited = parent.manifest.get("findings", {}) if built is None else {}
     facts = {
         **transformer_facts(student),
         **data,
         "recipe": learnt.recipe,
-        "findings": with_findings(inherited, step["name"], measured),
+        "findings": with_findings(inherited, step.name, measured),
         "seed": seed,
         "parent": learnt.parent,
         "base": base,

@@ -1,7 +1,8 @@
 """The losses inside the network of white-box distillation: on hidden states and on attention, layer by layer."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +13,23 @@ from transformers.masking_utils import eager_mask
 from emopress.train.loop import Objective
 from emopress.train.losses import attention_loss, cosine_loss, hidden_loss
 
+if TYPE_CHECKING:
+    from emopress.entries.distill import Distill
+
 HIDDEN_STATES, ATTENTIONS = "hidden_states", "attentions"
-# The weight of a loss in a pass -> the part of a network's output that it compares, and the loss:
-# (student, teacher, mask) -> scalar. A new loss is a line here.
-INNER_LOSSES = {
-    "hidden_weight": (HIDDEN_STATES, hidden_loss),
-    "cosine_weight": (HIDDEN_STATES, cosine_loss),
-    "attention_weight": (ATTENTIONS, attention_loss),
-}
 UNDROPPED = "emopress-undropped"
+# (student, teacher, mask) -> scalar
+InnerLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def inner_losses(distill: "Distill") -> list[tuple[float, str, InnerLoss]]:
+    """Return the losses that a distillation weighs: their weights, what of a network's output they compare."""
+    losses: list[tuple[float, str, InnerLoss]] = [  # a new loss is a line here
+        (distill.hidden_weight, HIDDEN_STATES, hidden_loss),
+        (distill.cosine_weight, HIDDEN_STATES, cosine_loss),
+        (distill.attention_weight, ATTENTIONS, attention_loss),
+    ]
+    return [(weight, part, loss) for weight, part, loss in losses if weight > 0]
 
 
 def undropped_attention(
@@ -53,16 +62,16 @@ AttentionMaskInterface.register(UNDROPPED, eager_mask)
 class WhiteBoxStudent(nn.Module):
     """A student with one projection per layer pair, to the teacher's width, learned with it.
 
-    While training its output holds the hidden states and attentions that `step`'s weights ask for.
+    While training its output holds the hidden states and attentions that the weights of `distill` ask for.
     A projection between equal widths begins as the identity.
     """
 
     def __init__(
-        self, student: nn.Module, pairs: list[tuple[int, int]], width: int, step: dict[str, Any]
+        self, student: nn.Module, pairs: list[tuple[int, int]], width: int, distill: "Distill"
     ) -> None:
         super().__init__()
         self.student = student
-        self.outputs = inner_outputs(step)
+        self.outputs = inner_outputs(distill)
         narrow: int = student.config.hidden_size  # type: ignore[union-attr,assignment]
         count = len(pairs) if self.outputs.get("output_hidden_states") else 0
         self.projections = nn.ModuleList(nn.Linear(narrow, width) for _ in range(count))
@@ -76,9 +85,9 @@ class WhiteBoxStudent(nn.Module):
         return self.student(**inputs, **(self.outputs if self.training else {}))
 
 
-def inner_outputs(step: dict[str, Any]) -> dict[str, bool]:
-    """Return the options that make a forward pass give what the weights of `step` need beside logits."""
-    return {f"output_{part}": True for key, (part, _) in INNER_LOSSES.items() if step[key] > 0}
+def inner_outputs(distill: "Distill") -> dict[str, bool]:
+    """Return the options that make a forward pass give what the weights of `distill` need beside logits."""
+    return {f"output_{part}": True for _, part, _ in inner_losses(distill)}
 
 
 def white_box_objective(
@@ -86,7 +95,7 @@ def white_box_objective(
     learner: WhiteBoxStudent,
     teacher: nn.Module,
     pairs: list[tuple[int, int]],
-    step: dict[str, Any],
+    distill: "Distill",
     *,
     bf16: bool,
 ) -> Objective:
@@ -95,11 +104,7 @@ def white_box_objective(
     Each of these is a mean over the layer pairs, so that its weight means the same for a student
     of any depth. The teacher runs in evaluation mode on the student's own inputs.
     """
-    losses = [
-        (step[key] / len(pairs), part, loss)
-        for key, (part, loss) in INNER_LOSSES.items()
-        if step[key] > 0
-    ]
+    losses = [(weight / len(pairs), part, loss) for weight, part, loss in inner_losses(distill)]
 
     def objective(
         output: Any, inputs: dict[str, Tensor], indices: list[int], progress: float

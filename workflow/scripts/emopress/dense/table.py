@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from emopress.artifact import sha256_of
 from emopress.dense.vectors import FIRST_WORDS, MANY_WORDS, FileVectors, read_vectors
 from emopress.errors import UserError
 from emopress.runtime.lexicon import words_of
+
+if TYPE_CHECKING:
+    from emopress.entries.dense import Glove, Random, Subword
 
 SPREAD = 0.1  # standard deviation of a random vector's numbers; GloVe's have 0.4
 
@@ -39,47 +42,47 @@ def frequent_words(texts: Iterable[str], *, min_count: int, max_words: int) -> l
 
 
 def first_vectors(
-    step: dict[str, Any],
+    entry: "Glove | Subword | Random",
     texts: list[str],
     *,
+    name: str,
     seed: int,
     file: Path | None,
     normalise: str = "none",
 ) -> Vectors:
     """Return the vectors before training, of the words of the training texts and of the buckets.
 
-    `file`: the fetched file of vectors, for source glove; `normalise`: the method that the texts went
-    through. Words that the file lacks get random vectors or none, as `vectors.missing` says. UserError
-    if no word is left, or the file has none of them.
+    `name`: the model's; `file`: the fetched file of vectors, for source glove; `normalise`: the method
+    that the texts went through. Words that the file lacks get random vectors or none, as `missing` says.
+    UserError if no word is left, or the file has none of them.
     """
-    entry = step["vectors"]
-    words = frequent_words(texts, min_count=entry["min_count"], max_words=entry["max_words"])
+    words = frequent_words(texts, min_count=entry.min_count, max_words=entry.max_words)
     findings: dict[str, Any] = {}
     known: dict[str, np.ndarray] = {}
-    if file is not None:
+    if entry.source == "glove" and file is not None:
         file_vectors = read_vectors(
             file,
             words,
-            dimension=entry["dimension"],
+            dimension=entry.dimension,
             normalise=normalise,
-            member=entry.get("member"),
+            member=entry.member,
         )
         known, findings = (
             file_vectors.vectors,
-            matched(file_vectors, words, f"models.{step['name']}", file.name),
+            matched(file_vectors, words, f"models.{name}", file.name),
         )
         findings["vectors_sha256"] = sha256_of(file)
-        if entry["missing"] == "drop":
+        if entry.missing == "drop":
             words = [word for word in words if word in known]
-    buckets = entry.get("buckets", 0)
+    buckets = entry.buckets if entry.source == "subword" else 0
     if not words and not buckets:
         raise UserError(
-            f"models.{step['name']}.vectors: no word of the training texts has a vector "
-            f"(min_count {entry['min_count']}); lower min_count, or take source: subword, as for texts whose "
+            f"models.{name}.vectors: no word of the training texts has a vector "
+            f"(min_count {entry.min_count}); lower min_count, or take source: subword, as for texts whose "
             "words no white space parts"
         )
     rng = np.random.default_rng([seed, len(words), buckets])
-    table = rng.normal(0, SPREAD, (len(words) + buckets, entry["dimension"])).astype(np.float32)
+    table = rng.normal(0, SPREAD, (len(words) + buckets, entry.dimension)).astype(np.float32)
     for row, word in enumerate(words):
         if word in known:
             table[row] = known[word]

@@ -1,7 +1,7 @@
 """Trains a dense classifier, its vectors and its layers, on the labels or on its teachers' logits."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save_file
@@ -11,12 +11,16 @@ from emopress.checkpoint import WEIGHTS, library_versions
 from emopress.dense.model import DenseModel
 from emopress.dense.table import first_vectors
 from emopress.devices import pick_device
-from emopress.runtime.lexicon import FLATTEN, Lexicon
+from emopress.runtime.lexicon import Lexicon
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, Texts, label_tensor
 from emopress.train.lesson import checkpoint_folder, lesson, train_model
 from emopress.train.run import TrainingRun
 from emopress.train.splits import Split, data_hash, read_split
+
+if TYPE_CHECKING:
+    from emopress.entries.dense import DenseStudent
+    from emopress.entries.step import ModelStep
 
 WORDS = "words.json"
 
@@ -53,22 +57,21 @@ class Entries:
         return self._numbers[rows]
 
 
-def longest_text(step: dict[str, Any], data: dict[str, Any]) -> int:
+def longest_text(entry: "DenseStudent", data: dict[str, Any]) -> int:
     """Return how many words of a text the model reads at most."""
     limit = int(data["max_length"])
-    return min(limit, int(step["max_tokens"])) if step["pooling"] == FLATTEN else limit
+    return min(limit, entry.max_tokens) if entry.max_tokens else limit
 
 
-def vectors_file(folder: Path, step: dict[str, Any]) -> Path:
-    """Return the fetched file of vectors in `folder`, checked against its manifest."""
-    name = step["vectors"]["file"]
+def vectors_file(folder: Path, name: str) -> Path:
+    """Return the fetched file of vectors `name` in `folder`, checked against its manifest."""
     check_files(folder, {name: read_json(folder / "manifest.json")[name]})
     return folder / name
 
 
 def train_dense(
     *,
-    step: dict[str, Any],
+    step: "ModelStep[DenseStudent]",
     data: dict[str, Any],
     seed: int,
     device: str,
@@ -80,19 +83,28 @@ def train_dense(
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> None:
-    """Train a dense model and write it as a checkpoint to `out`.
+    """Train the dense model of `step` and write it as a checkpoint to `out`.
 
-    `step` is its config entry; or the distillation pass that trains its `student_model` on
-    `teacher_logits` (those of `teacher`, a bundle folder, first, then those of further teachers,
-    averaged). `vectors` is the folder of the fetched file that the model's entry names; `data` holds
-    DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the same weights.
+    A distillation needs `teacher_logits` (those of `teacher`, a bundle folder, first, then those of
+    further teachers, averaged). `vectors` is the folder of the fetched file that the model's entry names;
+    `data` holds DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the
+    same weights.
     """
-    entry = step.get("student_model", step)
+    entry = step.model.entry
+    source, classes, max_length = entry.vectors, len(data["labels"]), longest_text(entry, data)
     fit, held_out = read_split(train), read_split(validation)
-    file = vectors_file(vectors, entry) if vectors else None
-    first = first_vectors(entry, fit.texts, seed=seed, file=file, normalise=data["normalise"])
-    source, classes, max_length = entry["vectors"], len(data["labels"]), longest_text(entry, data)
-    buckets, ngrams = source.get("buckets", 0), source.get("ngrams", [])
+    glove = source if source.source == "glove" else None
+    file = vectors_file(vectors, glove.file) if glove and vectors else None
+    first = first_vectors(
+        source,
+        fit.texts,
+        name=step.model.name,
+        seed=seed,
+        file=file,
+        normalise=data["normalise"],
+    )
+    subword = source if source.source == "subword" else None
+    buckets, ngrams = (subword.buckets, subword.ngrams) if subword else (0, [])
     lexicon = Lexicon(first.words, buckets=buckets, ngrams=ngrams)
     entries = Entries(lexicon, first.words, max_length=max_length, classes=classes)
     texts = Texts(
@@ -102,18 +114,16 @@ def train_dense(
     model = DenseModel(
         first.table,
         entries.pieces,
-        layers=entry["layers"],
+        layers=entry.layers,
         classes=classes,
-        dropout=entry["dropout"],
-        word_dropout=entry["word_dropout"],
-        pooling=entry["pooling"],
+        dropout=entry.dropout,
+        word_dropout=entry.word_dropout,
+        pooling=entry.pooling,
         max_length=max_length,
-        trained_vectors=source.get("trained", True),
+        trained_vectors=glove.trained if glove else True,
     )
     where = pick_device(device)
-    learnt = lesson(
-        entry, step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
-    )
+    learnt = lesson(step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits)
     trainer = train_model(
         model,
         learnt,
@@ -122,7 +132,7 @@ def train_dense(
         seed=seed,
         device=where,
         run=run,
-        entry=entry,
+        entry=step.model.recorded,
         first=first.findings,
         words=first.words,
         # The rows that stand for each text, which the lexicon decides.
@@ -133,17 +143,15 @@ def train_dense(
         "family": "dense",
         **data,
         "max_length": max_length,
-        "pooling": entry["pooling"],
+        "pooling": entry.pooling,
         "buckets": buckets,
         "ngrams": ngrams,
         "recipe": learnt.recipe,
-        "findings": {step["name"]: first.findings},
+        "findings": {step.name: first.findings},
         "seed": seed,
         "parent": learnt.parent,
         "base": None,
-        "licences": sorted(
-            {*learnt.licences, *([source["licence"]] if "licence" in source else [])}
-        ),
+        "licences": sorted({*learnt.licences, *([glove.licence] if glove else [])}),
         "data_sha256": texts.sha256,
         "params": sum(value.numel() for value in weights.values()),
         "nonzero_params": sum(int(value.count_nonzero()) for value in weights.values()),

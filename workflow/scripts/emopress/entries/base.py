@@ -43,6 +43,7 @@ class Entry(BaseModel):
     )
     ONE_OF: ClassVar[tuple[str, ...]] = ()  # keys of which exactly one must be given
     NEEDS: ClassVar[Mapping[str, str]] = {}  # key -> the key that must be given with it
+    OWN_LAST: ClassVar[bool] = False  # whether its own keys are listed after those that it inherits
 
     def misfits(self) -> Iterator[Fault]:
         """Yield what is wrong between the keys of an entry whose values are valid."""
@@ -61,7 +62,7 @@ class Entry(BaseModel):
 
         def rank(key: str) -> tuple[int, bool]:
             tells = key in FIRST and get_origin(cls.model_fields[key].annotation) is Literal
-            return FIRST.index(key) if tells else len(FIRST), key not in own
+            return FIRST.index(key) if tells else len(FIRST), (key in own) == cls.OWN_LAST
 
         return sorted(cls.model_fields, key=rank)
 

@@ -78,8 +78,8 @@ class Random(Words):
 Vectors = Annotated[Glove | Subword | Random, Field(discriminator="source")]
 
 
-class Dense(Entry):
-    """Word vectors and dense ReLU layers; needs only numpy at run time."""
+class DenseStudent(Entry):
+    """A dense model as a distillation builds it: its own training settings play no part."""
 
     family: Literal["dense"]
     vectors: Vectors
@@ -96,14 +96,24 @@ class Dense(Entry):
     word_dropout: Share = 0.3
     """Share of a training text's words that are left out at random in each step; keeps a model from memorising a small
     corpus."""
+
+    def misfits(self) -> Iterator[Fault]:
+        """Yield keys that do not go with the pooling."""
+        if self.pooling == "flatten" and self.max_tokens is None:
+            yield "", "pooling: flatten needs max_tokens"
+        if self.pooling != "flatten" and self.max_tokens is not None:
+            yield "", "'max_tokens' changes nothing without pooling: flatten"
+
+
+class Dense(DenseStudent):
+    """Word vectors and dense ReLU layers; needs only numpy at run time."""
+
+    OWN_LAST = True
     train: SmallTraining
     """Training settings. epochs and learning_rate are required: such models need more of both than a transformer."""
 
     def misfits(self) -> Iterator[Fault]:
         """Yield keys that do not go with the pooling or the family."""
-        if self.pooling == "flatten" and self.max_tokens is None:
-            yield "", "pooling: flatten needs max_tokens"
-        if self.pooling != "flatten" and self.max_tokens is not None:
-            yield "", "'max_tokens' changes nothing without pooling: flatten"
+        yield from super().misfits()
         if self.train.gradient_checkpointing:
             yield "train", "gradient_checkpointing is for transformers"

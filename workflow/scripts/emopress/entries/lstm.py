@@ -10,8 +10,8 @@ from emopress.entries.tokenizer import Tokenizer
 from emopress.entries.training import SmallTraining
 
 
-class Lstm(Entry):
-    """Word vectors and one LSTM layer, from left to right; trained from scratch, runs in ONNX Runtime."""
+class LstmStudent(Entry):
+    """An LSTM as a distillation builds it: its own training settings play no part."""
 
     family: Literal["lstm"]
     kind: Literal["discriminative", "generative"]
@@ -31,19 +31,29 @@ class Lstm(Entry):
     refused for languages that have them."""
     tokenizer: Tokenizer
     """Its tokenizer: exactly one of train, model, hub and from_mirror."""
-    train: SmallTraining
-    """Training settings. epochs and learning_rate are required: an LSTM needs more of both than a transformer (0.002 to
-    0.005)."""
 
     def misfits(self) -> Iterator[Fault]:
-        """Yield keys that do not go with the kind, the tokenizer or the family."""
+        """Yield keys that do not go with the kind or the tokenizer."""
         yield from self.tokenizer.misfits_beside(pretrained=False)
         generative = self.kind == "generative"
         if generative and self.label_width is None:
             yield "", "kind: generative needs label_width"
         if not generative and self.label_width is not None:
             yield "", "'label_width' changes nothing without kind: generative"
-        if generative and self.train.class_weights:
+
+
+class Lstm(LstmStudent):
+    """Word vectors and one LSTM layer, from left to right; trained from scratch, runs in ONNX Runtime."""
+
+    OWN_LAST = True
+    train: SmallTraining
+    """Training settings. epochs and learning_rate are required: an LSTM needs more of both than a transformer (0.002 to
+    0.005)."""
+
+    def misfits(self) -> Iterator[Fault]:
+        """Yield keys that do not go with the kind, the tokenizer or the family."""
+        yield from super().misfits()
+        if self.kind == "generative" and self.train.class_weights:
             why = "for kind: discriminative; a generative model learns the texts of each label"
             yield "train.class_weights", why
         if self.train.gradient_checkpointing:

@@ -10,18 +10,19 @@ from emopress.entries.base import Distinct, Entry, FreeText, Name, Text, by_type
 from emopress.entries.budget import Budget, Search
 from emopress.entries.convert import OpenVino, Pack
 from emopress.entries.data import DataSet
-from emopress.entries.dense import Dense
+from emopress.entries.dense import Dense, DenseStudent
 from emopress.entries.distill import Distill
 from emopress.entries.linear import Linear
 from emopress.entries.low_rank import LowRank
-from emopress.entries.lstm import Lstm
+from emopress.entries.lstm import Lstm, LstmStudent
 from emopress.entries.prune import Prune
 from emopress.entries.qat import Qat
 from emopress.entries.quantize import Quantization
-from emopress.entries.transformer import Transformer
+from emopress.entries.transformer import Transformer, TransformerStudent
 from emopress.entries.trim import Trim
 
 Model = Annotated[Transformer | Linear | Dense | Lstm, Field(discriminator="family")]
+Student = Annotated[TransformerStudent | DenseStudent | LstmStudent, Field(discriminator="family")]
 Pass = Annotated[
     Trim | Distill | Prune | LowRank | Adapt | Qat | Quantization | OpenVino | Pack | Search,
     Field(discriminator="kind"),
@@ -167,14 +168,24 @@ class Config(Entry):
 
 
 MODEL: TypeAdapter[Model] = TypeAdapter(Model, config=ConfigDict(defer_build=True))
+STUDENT: TypeAdapter[Student] = TypeAdapter(Student, config=ConfigDict(defer_build=True))
 PASS: TypeAdapter[Pass] = TypeAdapter(Pass, config=ConfigDict(defer_build=True))
 
 
 def model_entry(given: Mapping[str, Any]) -> Model:
     """Return the typed entry of a model that is given as plain values, its name aside."""
-    return MODEL.validate_python({key: value for key, value in given.items() if key != "name"})
+    return MODEL.validate_python(_nameless(given))
+
+
+def student_entry(given: Mapping[str, Any]) -> Student:
+    """Return the typed entry of a distillation's student, which is given as plain values, its name aside."""
+    return STUDENT.validate_python(_nameless(given))
 
 
 def pass_entry(given: Mapping[str, Any]) -> Pass:
     """Return the typed entry of a pass that is given as plain values, its name aside."""
-    return PASS.validate_python({key: value for key, value in given.items() if key != "name"})
+    return PASS.validate_python(_nameless(given))
+
+
+def _nameless(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key != "name"}

@@ -59,6 +59,8 @@ class SoftTargets(Entry):
     """Temperature that softens the logits of both models."""
     alpha: float = Field(0.7, ge=0, le=1)
     """Weight of the soft loss; the loss on the labels has 1 - alpha."""
+    temperature_end: ClassVar[None] = None  # as of a distillation that leaves these out
+    hard_loss: ClassVar[Literal["cross_entropy"]] = "cross_entropy"
 
 
 class Recovering(Entry):

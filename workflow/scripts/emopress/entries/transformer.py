@@ -86,8 +86,8 @@ Hashes = Annotated[
 ]
 
 
-class Transformer(Entry):
-    """A BERT, DistilBERT or ELECTRA encoder, or a Gemma, Mistral or Llama decoder, with a classification head."""
+class TransformerStudent(Entry):
+    """A transformer as a distillation builds it: its own fine-tuning settings play no part."""
 
     ONE_OF = ("hub", "init", "from_mirror")
     family: Literal["transformer"]
@@ -122,8 +122,6 @@ class Transformer(Entry):
     tokenizer: Tokenizer | None = None
     """Tokenizer of a model trained from scratch: exactly one of train, model, hub and from_mirror. A pretrained
     checkpoint has its own; only lowercase, strip_accents and as_stored can be set for it."""
-    train: Training = Field(default_factory=Training)
-    """Fine-tuning settings."""
 
     def misfits(self) -> Iterator[Fault]:
         """Yield keys that do not go with a model from scratch, its tokenizer, or the runtime transformers."""
@@ -139,8 +137,20 @@ class Transformer(Entry):
             shape = self.init or self.size
             if shape and shape.architecture not in DECODERS:
                 yield "runtime", f"transformers is for {', '.join(DECODERS)}"
-            if self.train.epochs:
-                yield (
-                    "runtime",
-                    "transformers needs train: {epochs: 0}; its weights stay, adapters are trained",
-                )
+
+
+class Transformer(TransformerStudent):
+    """A BERT, DistilBERT or ELECTRA encoder, or a Gemma, Mistral or Llama decoder, with a classification head."""
+
+    OWN_LAST = True
+    train: Training = Field(default_factory=Training)
+    """Fine-tuning settings."""
+
+    def misfits(self) -> Iterator[Fault]:
+        """Yield what does not fit in what is built, and a runtime whose weights are not trained."""
+        yield from super().misfits()
+        if self.runtime == "transformers" and self.train.epochs:
+            yield (
+                "runtime",
+                "transformers needs train: {epochs: 0}; its weights stay, adapters are trained",
+            )

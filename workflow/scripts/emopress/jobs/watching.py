@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from emopress.entries.training import Training
 from emopress.jobs.code import code_hash
 from emopress.jobs.context import Context
 from emopress.jobs.ledger import STATE
@@ -51,7 +52,7 @@ class LogWatch:
 
     @contextmanager
     def __call__(
-        self, folder: Path, settings: Mapping[str, Any], identity: str, steps: int, done: int
+        self, folder: Path, settings: Training, identity: str, steps: int, done: int
     ) -> Iterator[Watcher]:
         """Watch a run of `steps` optimizer steps, `done` of which an earlier process has taken."""
         bar = tqdm(
@@ -66,11 +67,12 @@ class LogWatch:
             ncols=110,
         )
         name = "/".join(folder.absolute().parts[-4:-1])  # data set/variant/seed
+        plain = settings.plain()
         with (
-            tracked(self.tracking, name, settings, study=self.study, identity=identity) as tracker,
+            tracked(self.tracking, name, plain, study=self.study, identity=identity) as tracker,
             bar,
         ):
-            yield LogWatcher(bar, tracker, settings["epochs"])
+            yield LogWatcher(bar, tracker, settings.epochs)
 
 
 def training_run(out: Path, stamp: Path | str, context: Context) -> TrainingRun:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,10 @@ from emopress.train.run import TrainingRun
 from emopress.train.source import read_pretrained
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, save_tokenizer
+
+if TYPE_CHECKING:
+    from emopress.entries.lstm import LstmStudent
+    from emopress.entries.step import ModelStep
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,24 @@ def log_shares(labels: Tensor, names: Sequence[str]) -> Tensor:
     return (counts.double() / counts.sum()).log()
 
 
-def new_lstm(
-    entry: dict[str, Any], *, rows: int, labels: Sequence[str], train: Tensor
-) -> LstmModel:
+def new_lstm(entry: "LstmStudent", *, rows: int, labels: Sequence[str], train: Tensor) -> LstmModel:
     """Return the model of a config entry before its training; `train` are the training labels."""
-    shape = {"rows": rows, **{key: entry[key] for key in ("width", "state", "dropout")}}
-    if entry["kind"] == GENERATIVE:
-        log_prior = log_shares(train, labels)
-        return Generative(log_prior=log_prior, label_width=entry["label_width"], **shape)
-    return Discriminative(classes=len(labels), **shape)
+    width, state, dropout = entry.width, entry.state, entry.dropout
+    if entry.kind == GENERATIVE and entry.label_width:
+        return Generative(
+            rows=rows,
+            width=width,
+            state=state,
+            label_width=entry.label_width,
+            dropout=dropout,
+            log_prior=log_shares(train, labels),
+        )
+    return Discriminative(rows=rows, width=width, state=state, dropout=dropout, classes=len(labels))
 
 
 def train_lstm(
     *,
-    step: dict[str, Any],
+    step: "ModelStep[LstmStudent]",
     data: dict[str, Any],
     seed: int,
     device: str,
@@ -78,12 +86,12 @@ def train_lstm(
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> None:
-    """Train the LSTM of config entry `step`, or its `student_model`, and write it as a checkpoint to `out`.
+    """Train the LSTM of `step` and write it as a checkpoint to `out`.
 
     `pretrained_tokenizer` is the folder that its tokenizer was fetched into, unless it is trained
     here. The other arguments are those of `finetune`; a student is discriminative.
     """
-    entry = step.get("student_model", step)
+    entry = step.model.entry
     torch.manual_seed(seed)
     source = read_pretrained(pretrained_tokenizer) if pretrained_tokenizer else None
     tokenizer = model_tokenizer(
@@ -92,12 +100,12 @@ def train_lstm(
     texts, where = encode_data(train, validation, tokenizer, data), pick_device(device)
     rows, labels = embedding_rows(tokenizer), texts.train.labels
     model = new_lstm(entry, rows=rows, labels=data["labels"], train=labels)
-    if entry["kind"] == GENERATIVE:
+    if entry.kind == GENERATIVE:
         texts = replace(texts, train=TextsUnderLabels(texts.train.ids, labels, texts.train.pad_id))
-        learnt = Lesson(likelihood_objective(), entry["train"], [step])
+        learnt = Lesson(likelihood_objective(), step.train, [step.recorded])
     else:
         learnt = lesson(
-            entry, step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
+            step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
         )
     trainer = train_model(
         model,
@@ -107,7 +115,7 @@ def train_lstm(
         seed=seed,
         device=where,
         run=run,
-        entry=entry,
+        entry=step.model.recorded,
         source=source,
         tokenizer=tokenizer.to_str(),
     )

@@ -1,7 +1,7 @@
 """Trains a transformer classifier on a data set: fine-tuning, or distillation from a teacher's logits."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
@@ -15,6 +15,10 @@ from emopress.train.run import TrainingRun
 from emopress.train.source import model_source
 from emopress.train.tokenizer import save_tokenizer
 from emopress.train.transformer import build_transformer, count_parameters
+
+if TYPE_CHECKING:
+    from emopress.entries.step import ModelStep
+    from emopress.entries.transformer import TransformerStudent
 
 
 def transformer_facts(model: nn.Module) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def save_transformer(
 
 def finetune(
     *,
-    step: dict[str, Any],
+    step: "ModelStep[TransformerStudent]",
     data: dict[str, Any],
     seed: int,
     device: str,
@@ -52,19 +56,19 @@ def finetune(
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> None:
-    """Train the transformer of config entry `step` and write it as a checkpoint to `out`.
+    """Train the transformer of `step` and write it as a checkpoint to `out`.
 
-    With `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of further
-    teachers, averaged) `step` is the distillation pass, whose `student_model` is trained. `data`
-    holds DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the
-    same weights. A model whose runtime is transformers is written as `large.write_base` does, untrained.
+    A distillation needs `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of
+    further teachers, averaged). `data` holds DATA_KEYS; `run` is the job's training run. The same seed,
+    threads and machine give the same weights. A model whose runtime is transformers is written as
+    `large.write_base` does, untrained.
     """
-    entry = step.get("student_model", step)
-    if entry.get("runtime") == "transformers":
+    entry = step.model.entry
+    if entry.runtime == "transformers":
         from emopress.train.large import write_base
 
         write_base(
-            entry=entry,
+            step=step.model,
             data=data,
             seed=seed,
             train=train,
@@ -82,11 +86,10 @@ def finetune(
         pretrained=pretrained,
         pretrained_tokenizer=pretrained_tokenizer,
     )
-    model, where = build_transformer(entry, **source.sizes), pick_device(device)
+    as_is = step.distill is None and step.train.epochs == 0
+    model, where = build_transformer(entry, as_is=as_is, **source.sizes), pick_device(device)
     texts = encode_data(train, validation, source.tokenizer, data)
-    learnt = lesson(
-        entry, step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
-    )
+    learnt = lesson(step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits)
     trainer = train_model(
         model,
         learnt,
@@ -95,7 +98,7 @@ def finetune(
         seed=seed,
         device=where,
         run=run,
-        entry=entry,
+        entry=step.model.recorded,
         base=source.base,
         tokenizer=source.tokenizer.to_str(),
     )

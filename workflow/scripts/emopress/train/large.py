@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save_file
@@ -24,6 +24,10 @@ from emopress.train.source import model_source
 from emopress.train.splits import data_hash
 from emopress.train.tokenizer import save_tokenizer
 from emopress.train.transformer import build_transformer, classifier_config
+
+if TYPE_CHECKING:
+    from emopress.entries.step import Step
+    from emopress.entries.transformer import TransformerStudent
 
 # A published language model's output layer, and the head, which is counted apart.
 UNUSED = ("lm_head.", "score.")
@@ -69,7 +73,7 @@ def large_facts() -> dict[str, Any]:
 
 def write_base(
     *,
-    entry: dict[str, Any],
+    step: "Step[TransformerStudent]",
     data: dict[str, Any],
     seed: int,
     train: Path,
@@ -86,6 +90,7 @@ def write_base(
     no decoder that there is code for, or as `check_linked`.
     """
     torch.manual_seed(seed)
+    entry = step.entry
     source = model_source(
         entry,
         data=data,
@@ -96,20 +101,20 @@ def write_base(
     config = classifier_config(entry, **source.sizes)
     if config.model_type not in DECODERS:
         raise UserError(
-            f"model '{entry['name']}': a {config.model_type} checkpoint; "
+            f"model '{step.name}': a {config.model_type} checkpoint; "
             f"runtime: transformers is for {', '.join(DECODERS)}"
         )
     config.dtype = "bfloat16"
     head = torch.randn(len(data["labels"]), config.hidden_size) * config.initializer_range
     if pretrained:
-        layer = check_linked(pretrained, config, entry=entry, labels=data["labels"])
+        layer = check_linked(pretrained, config, given=entry.labels, labels=data["labels"])
         head = head if layer is None else layer
     facts = {
         **large_facts(),
         **data,
         # Nothing is trained yet, so nothing can be tuned.
         **({"thresholds": [0.5] * len(data["labels"])} if task_of(data) == MULTI else {}),
-        "recipe": [entry],
+        "recipe": [step.recorded],
         "seed": seed,
         "parent": None,
         "base": source.base,
@@ -121,7 +126,7 @@ def write_base(
             for path in weight_files(pretrained):
                 linked_or_copied(path, folder / path.name)
         else:
-            model: Any = build_transformer(entry, **source.sizes)
+            model: Any = build_transformer(entry, as_is=True, **source.sizes)
             model.to(torch.bfloat16).save_pretrained(folder)
         config.save_pretrained(folder)
         save_file({"score.weight": head}, folder / HEAD)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,11 @@ from emopress.train.objectives import distillation_objective, label_objective
 from emopress.train.run import TrainingRun
 from emopress.train.thresholds import tuned_for
 
+if TYPE_CHECKING:
+    from emopress.entries.base import Entry
+    from emopress.entries.step import ModelStep
+    from emopress.entries.training import Training
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -27,7 +32,7 @@ class Lesson:
     """
 
     objective: Objective
-    settings: dict[str, Any]
+    settings: "Training"
     recipe: list[dict[str, Any]]
     parent: dict[str, str] | None = None
     licences: tuple[str, ...] = ()
@@ -40,8 +45,7 @@ def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
 
 
 def lesson(
-    entry: dict[str, Any],
-    step: dict[str, Any],
+    step: "ModelStep[Entry]",
     texts: Texts,
     data: dict[str, Any],
     *,
@@ -49,22 +53,23 @@ def lesson(
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
 ) -> Lesson:
-    """Return what the model of config entry `entry` learns from.
+    """Return what the model of `step` learns from: the labels, or if it is a distillation the teachers too.
 
-    With `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of further
-    teachers, averaged) that is the distillation pass `step`; without, the labels, and `step` is the
-    model itself.
+    `teacher` is the teacher's bundle folder; `teacher_logits` are its own first, then those of further
+    teachers, averaged.
     """
-    labels = texts.train.labels
+    labels, settings = texts.train.labels, step.train
+    if step.distill is None:
+        objective = label_objective(labels, settings, len(data["labels"]), device)
+        return Lesson(objective, settings, [step.recorded])
     if teacher is None or not teacher_logits:
-        objective = label_objective(labels, entry["train"], len(data["labels"]), device)
-        return Lesson(objective, entry["train"], [step])
+        raise ValueError("a distillation needs its teacher and the logits")
     logits = read_teachers(teacher_logits, ids=texts.train_ids)
     teachers = [teacher_facts(path) for path in teacher_logits]
     return Lesson(
-        distillation_objective(labels, logits, step, device),
-        step["train"],
-        [*teachers[0]["recipe"], step],
+        distillation_objective(labels, logits, step.distill, settings, device),
+        settings,
+        [*teachers[0]["recipe"], step.recorded],
         parent_facts(teacher / BUNDLE),
         tuple(name for facts in teachers for name in facts["licences"]),
         tuple(map(sha256_of, teacher_logits)),
@@ -88,7 +93,7 @@ def train_model(
     `data` holds DATA_KEYS; `facts` are all else that the result depends on.
     """
     identity = run.identity(
-        settings=lesson.settings,
+        settings=lesson.settings.plain(),
         recipe=lesson.recipe,
         parent=lesson.parent,
         teachers=lesson.teachers,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from emopress.train.ranks import Ranks
 from emopress.train.run import TrainingRun, Unwatched, Watcher
 from emopress.train.state import Progress, read_progress, save_progress
 from emopress.train.thresholds import MACRO_F1, thresholds_for, tuned
+
+if TYPE_CHECKING:
+    from emopress.entries.training import Training
 
 # (the model's output, its inputs, the texts' indices, share of the steps done) -> loss
 Objective = Callable[[Any, dict[str, Tensor], list[int], float], Tensor]
@@ -50,7 +53,7 @@ class Trainer:
         self,
         model: torch.nn.Module,
         objective: Objective,
-        settings: dict[str, Any],
+        settings: "Training",
         *,
         seed: int,
         identity: str,
@@ -62,8 +65,8 @@ class Trainer:
         self.model, self.objective, self.settings = model.to(device), objective, settings
         self.seed, self.identity = seed, identity
         self.device, self.run, self.after_step = device, run, after_step
-        self.bf16, self.ranks = uses_bf16(settings["precision"], device), Ranks.here()
-        if settings["gradient_checkpointing"]:
+        self.bf16, self.ranks = uses_bf16(settings.precision, device), Ranks.here()
+        if settings.gradient_checkpointing:
             checkpoint_gradients(model)
         self.optimizer = adamw(model, settings)
         self.history: list[dict[str, float]] = []
@@ -83,15 +86,15 @@ class Trainer:
         """
         settings, first = self.settings, self.ranks.first
         lengths = [len(ids) for ids in train.ids]
-        batches = math.ceil(len(lengths) / settings["batch_size"])
-        steps = math.ceil(batches / settings["accumulate"])
-        total = steps * settings["epochs"]
-        self.scheduler = rise_and_fall(self.optimizer, settings["warmup"], total)
+        batches = math.ceil(len(lengths) / settings.batch_size)
+        steps = math.ceil(batches / settings.accumulate)
+        total = steps * settings.epochs
+        self.scheduler = rise_and_fall(self.optimizer, settings.warmup, total)
         self._resume()
         self.ranks.start_alike(self.model, len(self.history))
         facts = (self.run.folder, settings, self.identity, total, steps * len(self.history))
         with self.run.watch(*facts) if first else nullcontext(Unwatched()) as watcher:
-            for epoch in range(len(self.history) + 1, settings["epochs"] + 1):
+            for epoch in range(len(self.history) + 1, settings.epochs + 1):
                 if self._out_of_patience():
                     break
                 loss = self._epoch(epoch, train, lengths, classes, total, watcher)
@@ -153,11 +156,11 @@ class Trainer:
         settings = self.settings
         torch.manual_seed(self.ranks.seed(self.seed * 100_003 + epoch))
         rng = np.random.default_rng([self.seed, epoch])
-        batches = bucketed_batches(lengths, settings["batch_size"], rng)
+        batches = bucketed_batches(lengths, settings.batch_size, rng)
         self.model.train()
         losses: list[float] = []
-        for start in range(0, len(batches), settings["accumulate"]):
-            group = batches[start : start + settings["accumulate"]]
+        for start in range(0, len(batches), settings.accumulate):
+            group = batches[start : start + settings.accumulate]
             texts = sum(len(indices) for indices in group)
             step_loss = 0.0
             for indices in group:
@@ -168,9 +171,7 @@ class Trainer:
                 step_loss += loss.item()
             self._demand_finite("loss", step_loss, epoch, len(losses) + 1)
             self.ranks.sum_gradients(self.model.parameters())
-            norm = torch.nn.utils.clip_grad_norm_(
-                self.model.parameters(), settings["max_grad_norm"]
-            )
+            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_grad_norm)
             self._demand_finite("gradient's norm", norm.item(), epoch, len(losses) + 1)
             self.optimizer.step()
             self.scheduler.step()
@@ -197,7 +198,7 @@ class Trainer:
         return max((row["validation_macro_f1"] for row in self.history), default=None)
 
     def _out_of_patience(self) -> bool:
-        return len(self.history) - self.best_epoch >= self.settings["patience"]
+        return len(self.history) - self.best_epoch >= self.settings.patience
 
     def _record(self, epoch: int, loss: float, score: float) -> None:
         better = all(score > row["validation_macro_f1"] for row in self.history)

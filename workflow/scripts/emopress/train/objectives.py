@@ -1,6 +1,6 @@
 """What a training run minimises: the loss on the labels, or that of distilling from a teacher's logits."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,10 @@ from emopress.train.losses import (
     scheduled_temperature,
 )
 
+if TYPE_CHECKING:
+    from emopress.entries.distill import Distill
+    from emopress.entries.training import SoftTargets, Training
+
 
 def label_weights(labels: Tensor, classes: int) -> Tensor:
     """Return what balances the labels [C]: by class, or where texts have sets of them by label."""
@@ -21,13 +25,13 @@ def label_weights(labels: Tensor, classes: int) -> Tensor:
 
 
 def label_objective(
-    labels: Tensor, settings: dict[str, Any], classes: int, device: torch.device
+    labels: Tensor, settings: "Training", classes: int, device: torch.device
 ) -> Objective:
     """Return the objective of fine-tuning: cross-entropy on the labels, binary for sets of them.
 
     labels: [N] class indices, or [N, C] of 0 and 1.
     """
-    weights = label_weights(labels, classes).to(device) if settings["class_weights"] else None
+    weights = label_weights(labels, classes).to(device) if settings.class_weights else None
 
     def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
         logits = output.logits.float()
@@ -37,7 +41,11 @@ def label_objective(
 
 
 def distillation_objective(
-    labels: Tensor, teacher: Tensor, distill: dict[str, Any], device: torch.device
+    labels: Tensor,
+    teacher: Tensor,
+    distill: "Distill | SoftTargets",
+    settings: "Training",
+    device: torch.device,
 ) -> Objective:
     """Return the objective of response-based distillation from `teacher` logits.
 
@@ -45,8 +53,9 @@ def distillation_objective(
     `label_objective`, sets of which are distilled through a sigmoid per label. With `temperature_end` in
     `distill` the temperature moves there while training.
     """
-    weighted = distill["train"]["class_weights"]
-    weights = label_weights(labels, teacher.shape[-1]).to(device) if weighted else None
+    weights = None
+    if settings.class_weights:
+        weights = label_weights(labels, teacher.shape[-1]).to(device)
 
     def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
         return distillation_loss(
@@ -54,10 +63,10 @@ def distillation_objective(
             teacher[..., indices, :].to(device),
             labels[indices].to(device),
             temperature=scheduled_temperature(
-                distill["temperature"], distill.get("temperature_end"), progress
+                distill.temperature, distill.temperature_end, progress
             ),
-            alpha=distill["alpha"],
-            kind=distill["hard_loss"],
+            alpha=distill.alpha,
+            kind=distill.hard_loss,
             weights=weights,
         )
 

@@ -1,24 +1,27 @@
 """AdamW, a learning rate that rises and falls, and gradient checkpointing."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from emopress.errors import UserError
 
+if TYPE_CHECKING:
+    from emopress.entries.training import Training
 
-def adamw(model: torch.nn.Module, settings: dict[str, Any]) -> torch.optim.AdamW:
+
+def adamw(model: torch.nn.Module, settings: "Training") -> torch.optim.AdamW:
     """Return AdamW for the trainable tensors of `model`; weight decay is for matrices, not for biases and norms."""
     trained = [p for p in model.parameters() if p.requires_grad]
     decay = [p for p in trained if p.ndim > 1]
     plain = [p for p in trained if p.ndim <= 1]
     return torch.optim.AdamW(
         [
-            {"params": decay, "weight_decay": settings["weight_decay"]},
+            {"params": decay, "weight_decay": settings.weight_decay},
             {"params": plain, "weight_decay": 0.0},
         ],
-        lr=settings["learning_rate"],
+        lr=settings.learning_rate,
         fused=True,
     )
 

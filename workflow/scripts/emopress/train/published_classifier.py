@@ -35,13 +35,17 @@ OUTPUT = {
 
 
 def _decide_head(
-    folder: Path, shapes: Mapping[str, Any], entry: Mapping[str, Any], labels: list[str], kind: str
-) -> tuple[Head, bool]:
-    """Return what becomes of the output layer, and whether the model is used untrained."""
+    folder: Path,
+    shapes: Mapping[str, Any],
+    kind: str,
+    *,
+    given: list[str] | None,
+    labels: list[str],
+    as_is: bool,
+) -> Head:
+    """Return what becomes of the output layer of an architecture; the others as of `load_classifier`."""
     rows = shapes.get(f"{OUTPUT[kind]}.weight")
-    as_is = entry.get("train", {}).get("epochs") == 0
     config = read_json(folder / "config.json")
-    given = entry.get("labels")
     if given and (not rows or rows[0] != len(given)):
         has = f"{rows[0]} rows" if rows else "no output layer"
         raise UserError(
@@ -56,24 +60,25 @@ def _decide_head(
         logging.info(
             "pretrained: the rows of the output layer are put into the order of the labels"
         )
-    return head, as_is
+    return head
 
 
 def load_classifier(
-    folder: Path, config: Any, *, entry: Mapping[str, Any], labels: list[str]
+    folder: Path, config: Any, *, given: list[str] | None, labels: list[str], as_is: bool
 ) -> nn.Module:
     """Return the classifier of `config` in fp32 with the weights of a published checkpoint's `folder`.
 
-    Its output layer is the checkpoint's where that has the data set's labels, its rows in their order;
-    else a new one. UserError, in one line, if the weights do not fit; or, with train.epochs 0, if the
-    checkpoint is a classifier of other labels.
+    Its output layer is the checkpoint's where that has the data set's `labels`, its rows in their order;
+    else a new one. `given` are the checkpoint's labels where its entry names them. UserError, in one line,
+    if the weights do not fit; or, if it is used `as_is` (train.epochs 0), if the checkpoint is a classifier
+    of other labels.
     """
     empty = _empty(folder, config)
     weights = renamed(read_weights(folder), empty, folder)
     check_numbers(folder, weights)
     output = OUTPUT[config.model_type]
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    head, as_is = _decide_head(folder, shapes, entry, labels, config.model_type)
+    head = _decide_head(folder, shapes, config.model_type, given=given, labels=labels, as_is=as_is)
     for name in (f"{output}.weight", f"{output}.bias"):
         if name in weights:
             value = weights.pop(name)
@@ -133,13 +138,13 @@ def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
 
 
 def check_linked(
-    folder: Path, config: Any, *, entry: Mapping[str, Any], labels: list[str]
+    folder: Path, config: Any, *, given: list[str] | None, labels: list[str]
 ) -> Tensor | None:
     """Check the weights of `folder` against `config` without loading them; return the output layer to use.
 
-    For decoders whose files are linked, not written again. Returned is the layer's weight [labels, width]
-    in fp32 where the checkpoint has it for the data set's labels, else None. UserError as in
-    `load_classifier`, and for names that only renaming would make fit.
+    For decoders whose files are linked, not written again, and whose weights are never trained. Returned is
+    the layer's weight [labels, width] in fp32 where the checkpoint has it for the data set's labels, else
+    None. UserError as in `load_classifier`, and for names that only renaming would make fit.
     """
     model = _empty(folder, config)
     shapes, base = stored_shapes(folder), f"{model.base_model_prefix}."
@@ -147,7 +152,7 @@ def check_linked(
     stored = {base + n if n.startswith(parts) else n: shape for n, shape in shapes.items()}
     expected = {name: tuple(value.shape) for name, value in model.named_parameters()}
     output = f"{OUTPUT[config.model_type]}.weight"
-    head, as_is = _decide_head(folder, stored, entry, labels, config.model_type)
+    head = _decide_head(folder, stored, config.model_type, given=given, labels=labels, as_is=True)
     layer = None
     if head.order is not None:
         layer = read_tensor(folder, output).float()[head.order]
@@ -164,7 +169,7 @@ def check_linked(
             for name in sorted(set(expected) & set(stored))
             if stored[name] != expected[name]
         ],
-        as_is=as_is,
+        as_is=True,
         head=head,
     )
     return layer

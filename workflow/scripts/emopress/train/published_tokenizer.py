@@ -1,10 +1,10 @@
 """Reads a published tokenizer, so that texts get the tokens that transformers' AutoTokenizer gives them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
@@ -12,6 +12,9 @@ from tokenizers.normalizers import BertNormalizer
 from emopress.artifact import read_json
 from emopress.errors import UserError, kind_and_text
 from emopress.train.vowel_signs import VOWEL_SIGNS
+
+if TYPE_CHECKING:
+    from emopress.entries.tokenizer import Tokenizer as TokenizerEntry
 
 FILE, VOCABULARY, SETTINGS = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
 # What a class of transformers and a tokenizer.json are compared on, in addition to the training texts.
@@ -21,20 +24,21 @@ PROBES = (
 )  # fmt: skip
 COMPARED_TEXTS = 1000
 SPECIAL = ("pad", "unk", "cls", "sep", "mask")
-OVERRIDES = ("lowercase", "strip_accents")  # of a BERT normaliser
 
 
-def read_tokenizer(folder: Path, spec: Mapping[str, Any], texts: Sequence[str] = ()) -> Tokenizer:
+def read_tokenizer(
+    folder: Path, spec: "TokenizerEntry | None" = None, texts: Sequence[str] = ()
+) -> Tokenizer:
     """Return the tokenizer of a published folder, without padding and truncation.
 
-    It is the one that AutoTokenizer makes of the folder's files, OVERRIDES of the config entry `spec` put
-    in. Where there is a tokenizer.json, AutoTokenizer may build another tokenizer than that file says, by the
-    defaults of `tokenizer_class`: then both must give PROBES and the first of `texts` the same tokens, unless
-    `spec["as_stored"]` says which one holds (true: the file). A vocab.txt with no config.json and no
-    tokenizer_class, of which AutoTokenizer knows nothing, is BERT's; it keeps capitals unless do_lower_case
-    or `lowercase` says otherwise. UserError of one line for what cannot be read.
+    It is the one that AutoTokenizer makes of the folder's files, `lowercase` and `strip_accents` of the config
+    entry `spec` put in. Where there is a tokenizer.json, AutoTokenizer may build another tokenizer than
+    that file says, by the defaults of `tokenizer_class`: then both must give PROBES and the first of `texts`
+    the same tokens, unless `spec.as_stored` says which one holds (true: the file). A vocab.txt with no
+    config.json and no tokenizer_class, of which AutoTokenizer knows nothing, is BERT's; it keeps capitals
+    unless do_lower_case or `lowercase` says otherwise. UserError of one line for what cannot be read.
     """
-    as_stored = spec.get("as_stored")
+    as_stored = spec.as_stored if spec else None
     stored = _stored(folder)
     if stored is None and not (folder / VOCABULARY).is_file():
         raise UserError(f"{folder}: holds neither {FILE} nor {VOCABULARY}")
@@ -120,11 +124,12 @@ def _check_vocabulary(folder: Path, loaded: Any, backend: Tokenizer) -> None:
         raise UserError(f"{path}: no entry {', '.join(absent)}; not a BERT vocabulary")
 
 
-def _changed(tokenizer: Tokenizer, spec: Mapping[str, Any], folder: Path) -> Tokenizer:
+def _changed(tokenizer: Tokenizer, spec: "TokenizerEntry | None", folder: Path) -> Tokenizer:
     """Return the tokenizer with what the config says in the place of its normaliser's settings."""
-    overrides = {key: spec[key] for key in OVERRIDES if key in spec}
-    if not overrides:
+    if spec is None or (spec.lowercase is None and spec.strip_accents is None):
         return tokenizer
+    given = {"lowercase": spec.lowercase, "strip_accents": spec.strip_accents}
+    overrides = {key: value for key, value in given.items() if value is not None}
     normalizer = json.loads(tokenizer.to_str())["normalizer"] or {}
     if normalizer.get("type") != "BertNormalizer":
         kind = normalizer.get("type", "none")

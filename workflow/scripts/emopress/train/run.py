@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from emopress.entries.training import Training
 
 
 class Watcher(Protocol):
@@ -31,11 +34,11 @@ class Unwatched:
 
 # (the run's folder, its settings, its identity, optimizer steps in all, steps of an earlier process) -> its
 # watcher, from the first step to the last
-Watch = Callable[[Path, Mapping[str, Any], str, int, int], AbstractContextManager[Watcher]]
+Watch = Callable[[Path, "Training", str, int, int], AbstractContextManager[Watcher]]
 
 
 def unwatched(
-    folder: Path, settings: Mapping[str, Any], identity: str, steps: int, done: int
+    folder: Path, settings: "Training", identity: str, steps: int, done: int
 ) -> AbstractContextManager[Watcher]:
     """Return a watcher that does nothing."""
     return nullcontext(Unwatched())

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
 from emopress.artifact import check_files, read_json
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import embedding_rows, model_tokenizer, pad_id
+
+if TYPE_CHECKING:
+    from emopress.entries.transformer import TransformerStudent
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def read_pretrained(folder: Path) -> dict[str, Any]:
 
 
 def model_source(
-    entry: dict[str, Any],
+    entry: "TransformerStudent",
     *,
     data: dict[str, Any],
     train: Path,

@@ -4,7 +4,7 @@ import logging
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import WordPiece as WordPieceDecoder
@@ -18,6 +18,10 @@ from emopress.artifact import write_json
 from emopress.errors import UserError
 from emopress.train.published_tokenizer import read_tokenizer
 from emopress.train.vowel_signs import VOWEL_SIGNS, has_vowel_signs
+
+if TYPE_CHECKING:
+    from emopress.entries.lstm import LstmStudent
+    from emopress.entries.transformer import TransformerStudent
 
 # What fills up a batch. A decoder's tokenizer often has no padding token of its own: the one that ends
 # a text serves, which classification adds to none.
@@ -173,7 +177,11 @@ def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
 
 
 def model_tokenizer(
-    entry: dict[str, Any], pretrained: Path | None, texts: list[str], *, language: str
+    entry: "TransformerStudent | LstmStudent",
+    pretrained: Path | None,
+    texts: list[str],
+    *,
+    language: str,
 ) -> Tokenizer:
     """Return the tokenizer of a model entry of the config.
 
@@ -182,22 +190,21 @@ def model_tokenizer(
     where `language` is written with them, unless the entry says `strips_vowel_signs`, and for one that
     does not know most of the texts.
     """
-    spec = entry.get("tokenizer", {})
-    if "train" in spec:
-        train = TRAINED[spec["train"]]
-        result = train(texts, vocab_size=spec["vocab_size"], lowercase=spec["lowercase"])
+    spec = entry.tokenizer
+    if spec and spec.train and spec.vocab_size:
+        train, lowercase = TRAINED[spec.train], bool(spec.lowercase)
+        result = train(texts, vocab_size=spec.vocab_size, lowercase=lowercase)
     elif pretrained is None:
         raise ValueError("a tokenizer that is not trained needs its folder")
     else:
         result = read_tokenizer(pretrained, spec, texts)
-    allowed = entry.get("strips_vowel_signs", False)
-    if has_vowel_signs(language) and not allowed and strips_vowel_signs(result):
+    if has_vowel_signs(language) and not entry.strips_vowel_signs and strips_vowel_signs(result):
         raise UserError(
             f"{pretrained}: this tokenizer strips Bengali vowel signs, and others alike; use one that does not, "
             "have them kept with tokenizer: {strip_accents: false}, or accept it with strips_vowel_signs: true"
         )
     # Of whole words any number may be unknown; that is what their vocabulary's size decides.
-    unknown = 0.0 if spec.get("train") == "words" else unknown_share(result, texts[:LOOKED_AT])
+    unknown = 0.0 if spec and spec.train == "words" else unknown_share(result, texts[:LOOKED_AT])
     where, finding = (
         pretrained or "tokenizer",
         f"{unknown:.0%} of the training texts' characters are unknown to it",

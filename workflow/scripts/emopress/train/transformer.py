@@ -1,7 +1,7 @@
 """Builds transformer classifiers, encoders and decoders: from an architecture, or from a published checkpoint."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file
@@ -11,33 +11,35 @@ from emopress.checkpoint import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
 from emopress.train.published_classifier import load_classifier, usable_config
 
+if TYPE_CHECKING:
+    from emopress.entries.transformer import Init, TransformerStudent
 
-def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad: int) -> Any:
+
+def _scratch_config(init: "Init", vocab_size: int, max_length: int, pad: int) -> Any:
     from transformers import AutoConfig
 
-    kind, width, heads, dropout = (
-        init[key] for key in ("architecture", "width", "heads", "dropout")
-    )
+    kind, width, heads = init.architecture, init.width, init.heads
+    dropout = init.dropout or 0  # as configs and config.json spell it
     settings: dict[str, Any] = {
         "vocab_size": vocab_size,
         "max_position_embeddings": max_length,
         "pad_token_id": pad,
-        "num_hidden_layers": init["layers"],
+        "num_hidden_layers": init.layers,
         "hidden_size": width,
         "num_attention_heads": heads,
     }
     if kind in DECODERS:
         settings |= {
-            "num_key_value_heads": init.get("kv_heads", heads),
-            "head_dim": init.get("head_size", width // heads),
-            "intermediate_size": init["ffn"],
+            "num_key_value_heads": init.kv_heads or heads,
+            "head_dim": init.head_size or width // heads,
+            "intermediate_size": init.ffn,
             "attention_dropout": dropout,
         }
     elif kind == "distilbert":
-        settings |= {"hidden_dim": init["ffn"], "dropout": dropout}
+        settings |= {"hidden_dim": init.ffn, "dropout": dropout}
         settings |= {"attention_dropout": dropout, "seq_classif_dropout": dropout}
     else:
-        settings |= {"intermediate_size": init["ffn"]}
+        settings |= {"intermediate_size": init.ffn}
         settings |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     if kind == "electra":
         settings["embedding_size"] = width
@@ -45,22 +47,28 @@ def _scratch_config(init: dict[str, Any], vocab_size: int, max_length: int, pad:
 
 
 def build_transformer(
-    entry: dict[str, Any], *, labels: list[str], pretrained: Path | None, **sizes: int
+    entry: "TransformerStudent",
+    *,
+    labels: list[str],
+    pretrained: Path | None,
+    as_is: bool = False,
+    **sizes: int,
 ) -> nn.Module:
     """Return a classifier with one logit per label for a transformer entry of the config.
 
-    `sizes` are those of `classifier_config`, and so are the errors; or as `load_classifier`.
+    `as_is`: it is used untrained. `sizes` are those of `classifier_config`, and so are the errors; or
+    as `load_classifier`.
     """
     from transformers import AutoModelForSequenceClassification
 
     config = classifier_config(entry, labels=labels, pretrained=pretrained, **sizes)
     if pretrained is None:
         return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
-    return load_classifier(pretrained, config, entry=entry, labels=labels)
+    return load_classifier(pretrained, config, given=entry.labels, labels=labels, as_is=as_is)
 
 
 def classifier_config(
-    entry: dict[str, Any],
+    entry: "TransformerStudent",
     *,
     labels: list[str],
     vocab_size: int,
@@ -74,8 +82,8 @@ def classifier_config(
     UserError if the checkpoint in `pretrained` is of an architecture that emopress does not know, has
     fewer embedding rows than the tokenizer has entries, or fewer positions than `max_length`.
     """
-    if "init" in entry:
-        config = _scratch_config(entry["init"], vocab_size, max_length, pad)
+    if entry.init:
+        config = _scratch_config(entry.init, vocab_size, max_length, pad)
     elif pretrained is None:
         raise ValueError("an entry without init needs its fetched checkpoint")
     else:
