@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emopress.entries.training import Training
 from emopress.errors import UserError
 from emopress.train.run import TrainingRun
-from plain_entries import entry_step, plain_entry
+from plain_entries import built, entry_step, plain_entry
 
 LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts" / "emopress"
 TOLD = (
@@ -51,58 +52,60 @@ def stopped(train, /, **arguments):
     return str(raised.value)
 
 
-@pytest.fixture
-def filled():
-    """As in other tests, but for the settings of training, which may be such as no config allows."""
-
-    def fill(sort, /, **keys):
-        settings = {key: keys.pop(key) for key in ("train", "recover") if key in keys}
-        allowed = {key: {"epochs": 1, "learning_rate": 0.1} for key in settings}
-        return plain_entry(sort, **keys, **allowed) | settings
-
-    return fill
+def diverging(**changes):
+    """Return settings that no config allows: no weight is finite in fp32 after a step or two with them."""
+    usual = {"epochs": 2, "batch_size": 16, "precision": "fp32", "warmup": 0.0}
+    return Training(**usual).model_copy(update={"learning_rate": 3e38, **changes})
 
 
-@pytest.fixture
-def diverging(training):
-    # Finite in fp32, but no weight is after a step or two with it.
-    return training(epochs=2, batch_size=16, learning_rate=3e38, warmup=0.0)
+def model_step_of(sort, /, train, **keys):
+    """Return the step of a model that is trained so."""
+    step = built(plain_entry(sort, **keys, train={"epochs": 1, "learning_rate": 0.1}))
+    return replace(step, train=train)
+
+
+def pass_step_of(sort, /, key="train", **keys):
+    """Return the step of a pass that trains so that it diverges; `key` holds its settings."""
+    step = entry_step(sort, **keys, **{key: {"epochs": 1, "learning_rate": 0.1}})
+    return replace(step, entry=step.entry.model_copy(update={key: diverging()}))
 
 
 @pytest.mark.parametrize("taught", [False, True])
-def test_dense(common, filled, few, diverging, tmp_path, taught):
+def test_dense(common, few, tmp_path, taught):
     from emopress.dense.train import train_dense
 
-    step = filled("dense", vectors=VECTORS, layers=[8], train=diverging)
-    entry = filled("dense", vectors=VECTORS, layers=[8], train=diverging)
-    more = lesson_of(few, tmp_path, diverging, entry, filled) if taught else {"step": step}
+    step = model_step_of("dense", vectors=VECTORS, layers=[8], train=diverging())
+    more = lesson_of(few, tmp_path, step.model.recorded) if taught else {"step": step}
     stopped(train_dense, vectors=None, **common, **more)
 
 
 @pytest.mark.parametrize("kind", ["discriminative", "generative"])
-def test_lstm(common, filled, diverging, kind):
+def test_lstm(common, kind):
     from emopress.lstm.train import train_lstm
 
     more = {"label_width": 4} if kind == "generative" else {}
-    step = filled("lstm", kind=kind, width=8, state=8, tokenizer=TOKENIZER, train=diverging, **more)
+    shape = {"width": 8, "state": 8, "tokenizer": TOKENIZER}
+    step = model_step_of("lstm", kind=kind, **shape, train=diverging(), **more)
     stopped(train_lstm, step=step, pretrained_tokenizer=None, **common)
 
 
-def test_transformer(common, filled, diverging):
+def test_transformer(common):
     from emopress.train.finetune import finetune
 
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
-    step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=diverging)
+    step = model_step_of("transformer", init=SHAPE, tokenizer=tokenizer, train=diverging())
     stopped(finetune, step=step, pretrained=None, pretrained_tokenizer=None, **common)
 
 
 @pytest.fixture
-def parent(common, filled, training, tmp_path):
+def parent(common, training, tmp_path):
     """A tiny trained transformer, for passes that train on."""
     from emopress.train.finetune import finetune
 
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
-    step = filled("transformer", init=SHAPE, tokenizer=tokenizer, train=training(epochs=1))
+    step = built(
+        plain_entry("transformer", init=SHAPE, tokenizer=tokenizer, train=training(epochs=1))
+    )
     where = {
         "run": TrainingRun(tmp_path / "parent-state", code="tests"),
         "out": tmp_path / "parent",
@@ -113,33 +116,23 @@ def parent(common, filled, training, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["qat", "prune", "structured", "adapter"])
-def test_passes_that_train(parent, common, filled, diverging, kind):
+def test_passes_that_train(parent, common, kind):
     from emopress.compress.adapt import adapt
     from emopress.compress.prune_magnitude import prune_magnitude
     from emopress.compress.prune_structured import prune_structured
     from emopress.compress.qat import qat
 
-    pruning = entry_step("magnitude", amount=0.5, recover={})
     step, train = {
-        "qat": (filled("qat", kind="qat", train=diverging), qat),
-        "prune": (
-            replace(pruning, recorded=pruning.recorded | {"recover": diverging}),
-            prune_magnitude,
-        ),
-        "structured": (
-            filled("structured", kind="prune", method="structured", ffn=0.5, recover=diverging),
-            prune_structured,
-        ),
-        "adapter": (
-            filled("adapt", kind="adapt", method="lora", rank=2, train=diverging),
-            adapt,
-        ),
+        "qat": (pass_step_of("qat"), qat),
+        "prune": (pass_step_of("magnitude", "recover", amount=0.5), prune_magnitude),
+        "structured": (pass_step_of("structured", "recover", ffn=0.5), prune_structured),
+        "adapter": (pass_step_of("adapt", method="lora", rank=2), adapt),
     }[kind]
     given = {name: value for name, value in common.items() if name != "data"}
     stopped(train, parent=parent, step=step, **given)
 
 
-def lesson_of(few, tmp_path, train, entry, filled):
+def lesson_of(few, tmp_path, student):
     """Return the arguments of a distillation from a teacher that only exists as logits."""
     import pandas
     from safetensors.numpy import save_file
@@ -154,13 +147,14 @@ def lesson_of(few, tmp_path, train, entry, filled):
     manifest = {"runtime": "linear", "analyzer": "word", "ngrams": [1, 1], "files": {}}
     manifest |= {"labels": few.labels, "normalise": "none", "recipe": []}
     (tmp_path / "bundle.json").write_text(json.dumps(manifest))
-    step = {**filled("distill", student="a-name", train=train), "student_model": entry}
+    step = built({**plain_entry("distill", student="a-name"), "student_model": student})
+    step = replace(step, train=diverging())
     return {"step": step, "teacher": tmp_path, "teacher_logits": [logits]}
 
 
-def test_what_only_the_last_step_spoils_is_seen_too(common, filled, training):
+def test_what_only_the_last_step_spoils_is_seen_too(common):
     from emopress.dense.train import train_dense
 
-    whole = training(epochs=1, batch_size=10**6, learning_rate=3e38, warmup=0.0)
-    step = filled("dense", vectors=VECTORS, layers=[8], train=whole)
+    whole = diverging(epochs=1, batch_size=10**6)
+    step = model_step_of("dense", vectors=VECTORS, layers=[8], train=whole)
     assert "validation logits" in stopped(train_dense, step=step, vectors=None, **common)

@@ -118,7 +118,7 @@ def diverge(*, settings: dict, device: str, run: TrainingRun) -> None:
         return cross_entropy(output.logits, texts.labels[indices])
 
     facts = {"seed": 0, "identity": "none", "device": torch.device(device), "run": run}
-    Trainer(Mean(), objective, Training(**settings), **facts).fit(texts, texts, 3)
+    Trainer(Mean(), objective, Training.model_construct(**settings), **facts).fit(texts, texts, 3)
 
 
 if __name__ == "__main__":

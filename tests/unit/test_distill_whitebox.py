@@ -236,6 +236,7 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
 
 SMALL = {
     "name": "small",
+    "family": "transformer",
     "init": {
         "architecture": "distilbert",
         "layers": 1,

@@ -32,6 +32,7 @@ from emopress.train.thresholds import thresholds_for
 from plain_entries import built
 
 ENTRY = {
+    "family": "transformer",
     "init": {
         "architecture": "bert",
         "layers": 1,

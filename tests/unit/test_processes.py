@@ -78,6 +78,7 @@ def arguments(few, training, tmp_path_factory):
     )
     entry = {
         "name": "micro",
+        "family": "transformer",
         "init": init,
         "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
         "train": settings,
