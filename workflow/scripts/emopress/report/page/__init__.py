@@ -1,1 +1,1 @@
-"""The interactive report: one HTML file that opens from disk and asks the network for nothing."""
+"""The interactive report: one HTML file that opens from disk and needs no network."""
