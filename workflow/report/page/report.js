@@ -72,7 +72,7 @@
         variant: one.variant, x: unit(state.x, value(one, state.x)), y: 100 * y,
         low: 100 * (one.ends[state.y][0] ?? y), high: 100 * (one.ends[state.y][1] ?? y),
         fill: hollow ? "#FFFFFF" : look.light, stroke: hollow ? look.light : "#FFFFFF", bar: look.light,
-        path: look.path, faint: !seen.has(one.variant), label: one.badges.join(" · "), align: side(xs[i]), told: told(one),
+        path: look.path, faint: !seen.has(one.variant), label: one.badges.join(" · "), align: side(xs[i]), description: described(one),
       };
     });
     const named = points.filter((point) => point.label).sort((a, b) => a.x - b.x); // of names side by side the next stands higher
@@ -87,7 +87,7 @@
     $("pareto").setAttribute("aria-label", `${gain.title} against ${page.choices[state.x].toLowerCase()}, ${state.set.title}: ${points.length} variants. Arrow keys move, Enter selects.`);
     return draw("pareto", spec, { points, front }, "No variant has these numbers.");
   }
-  const told = (one) => `${one.variant}: ${[...state.set.gains.map((gain) => gain.column), "size_bytes", "latency_ms_p50"].map((key) => `${state.set.columns[place(key)].label} ${text(one, key)[0]}`).join(", ")}`;
+  const described = (one) => `${one.variant}: ${[...state.set.gains.map((gain) => gain.column), "size_bytes", "latency_ms_p50"].map((key) => `${state.set.columns[place(key)].label} ${text(one, key)[0]}`).join(", ")}`;
 
   // ---- the tooltip, by pointer and by keyboard; the nearest mark counts
   const marks = () => [...$("pareto").querySelectorAll(".mark-symbol path")].filter((node) => node.__data__?.datum?.variant)
@@ -102,7 +102,7 @@
     }
     return best;
   }
-  function tell(mark) {
+  function showTip(mark) {
     const tip = $("tip");
     tip.hidden = !mark;
     if (!mark) return;
@@ -123,16 +123,16 @@
   function watchPareto() {
     const host = $("pareto");
     let at = "";
-    const to = (mark) => { at = mark ? mark.variant : at; tell(mark); };
+    const to = (mark) => { at = mark ? mark.variant : at; showTip(mark); };
     host.addEventListener("pointermove", (event) => to(nearest(event)));
-    host.addEventListener("pointerleave", () => tell(null));
+    host.addEventListener("pointerleave", () => showTip(null));
     host.addEventListener("click", (event) => { const mark = nearest(event); to(mark); if (mark) pick(mark.variant); });
-    host.addEventListener("blur", () => tell(null));
+    host.addEventListener("blur", () => showTip(null));
     host.addEventListener("focus", () => { if (host.matches(":focus-visible")) to(marks().find((mark) => mark.variant === (at || state.variant)) || null); });
     host.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       const list = marks().filter((mark) => !mark.faint).sort((a, b) => centre(a.box)[0] - centre(b.box)[0]);
-      if (event.key === "Escape") tell(null);
+      if (event.key === "Escape") showTip(null);
       else if (event.key === "Enter" && at) pick(at);
       else if (step && list.length) {
         const now = list.findIndex((mark) => mark.variant === at);
@@ -140,7 +140,7 @@
         event.preventDefault();
       }
     });
-    addEventListener("scroll", () => tell(null), { passive: true });
+    addEventListener("scroll", () => showTip(null), { passive: true });
   }
 
   // ---- the table
@@ -241,7 +241,7 @@
     for (const kind of kinds) {
       const points = names.flatMap((variant, slot) => LINES[kind](state.set.variants[variant]).map(([x, y, low, high, n]) => {
         const look = page.lines[slot % page.lines.length];
-        return { variant, x, y, low, high, colour: look.light, dash: look.dash, faint: n < state.set.few, n: before && n < state.set.few ? `n = ${n}` : "", told: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
+        return { variant, x, y, low, high, colour: look.light, dash: look.dash, faint: n < state.set.few, n: before && n < state.set.few ? `n = ${n}` : "", description: `${variant}: ${+x.toPrecision(3)}, ${+y.toPrecision(4)}${n ? `, n = ${n}` : ""}` };
       }));
       const none = { noise: "Not measured for these variants.", reliability: "Not measured for these variants." }[kind] || "None of these variants was trained in epochs.";
       const spec = kind === "noise" ? page.specs.noise[state.set.gains[0].key] : page.specs[kind];

@@ -72,7 +72,7 @@ class Config:
 def dataset_view(
     name: str, table: pd.DataFrame, results: Results, config: Config, training: bool
 ) -> dict[str, Any]:
-    """Return what the templates print about a data set; `training`: it has a figure of the training.
+    """Return what the templates print about a data set; `training`: it has a figure of training curves.
 
     On a demo corpus each table says so. UserError, naming file and key, for incomplete results.
     """

@@ -28,8 +28,8 @@ INT8 = {
 def command_of(config_files: Sequence[str], cores: int | str, *, mirror: bool = False) -> str:
     """Return the command that repeats the study, as typed in the project's folder.
 
-    `mirror` says that files came from a mirror folder, which the command shows as DIR: its path is
-    nobody else's business. The `--` ends options that would take `report` for one more value.
+    `mirror`: files came from a mirror folder, which the command shows as DIR, since its path is private. The `--` ends
+    options that would take `report` for one more value.
     """
     files = [] if list(config_files) == [DEFAULT_CONFIG] else list(config_files)
     options = ["--configfile", *map(shlex.quote, files)] if files else []

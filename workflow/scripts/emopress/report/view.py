@@ -47,7 +47,7 @@ def report_view(
     """Return what the templates of both reports print; figures are linked as figures/<name>.svg.
 
     `environment` holds ENVIRONMENT_KEYS; `rulegraph` is Mermaid source; `benchmarks` is what the jobs took
-    (`results.read_benchmarks`); `training_figures` names the data sets that have a figure of the training.
+    (`results.read_benchmarks`); `training_figures` names the data sets with a figure of training curves.
     UserError names the file or argument and the key that are missing.
     """
     study, datasets = config.study, config.datasets

@@ -32,15 +32,15 @@ def baseline_figure(table: pd.DataFrame, *, title: str) -> Spec:
         entries=[{"words": metric.name, "box": colour} for metric, colour in metrics],
         ratio=False,
         each=len(metrics),
-        empty="No model stands in this study without a pass.",
+        empty="No model is in this study without a pass.",
     )
 
 
 def speedup_figure(table: pd.DataFrame, *, title: str) -> Spec:
     """Return each variant's speedup over its reference, and over PyTorch where that was timed.
 
-    Variants stand below the model that their recipes start from, the fastest first. A speedup that
-    is within the timing's own spread is pale with a dashed edge.
+    Variants are listed below the model that their recipes start from, the fastest first. A speedup within the error of
+    the timing is pale with a dashed edge.
     """
 
     def bar(row: pd.Series) -> Row:
@@ -58,7 +58,7 @@ def speedup_figure(table: pd.DataFrame, *, title: str) -> Spec:
         words = "pale, in brackets: over the reference in PyTorch"
         entries.append({"words": words, "box": PALE})
     if any("edge" in one for one in bars):
-        words = "dashed, grey: within the timing's own spread, no speedup shown"
+        words = "dashed, grey: within the error of the timing, no speedup shown"
         entries.append({"words": words, "box": WHITE, "edge": BLUE})
     return bar_page(
         groups,

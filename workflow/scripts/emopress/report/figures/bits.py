@@ -34,8 +34,8 @@ Point = tuple[int | str, str]  # bits, variant
 def bits_figure(statistics: Mapping[str, Any], *, title: str) -> Spec:
     """Return macro F1 with its 95 % interval against bits, one line per kind, rounding and balance of texts.
 
-    `statistics`: the data set's statistics file. Of passes that differ in the number of calibration texts
-    alone, the one with most is drawn; class-unconditional samples are hollow marks.
+    `statistics`: the data set's statistics file. Of passes that differ only in the number of calibration texts, the one
+    with most texts is drawn; class-unconditional samples have hollow marks.
     """
     questions = statistics.get("questions")
     if questions is None:

@@ -99,8 +99,8 @@ def pareto_figure(
 def highlighted(table: pd.DataFrame, limit: int) -> list[str]:
     """Return at most `limit` variants in the table's order: models without passes, then the front.
 
-    The front is that of what decides against size. Where it is longer than the room, it is thinned
-    evenly along the sizes; its best and its smallest variant stay.
+    The front is that of the metric that decides against size. If it does not fit, it is thinned evenly along the sizes;
+    its best and its smallest variant stay.
     """
     names = [str(name) for name in table.index]
     roots = [name for name in names if "+" not in name][:limit]

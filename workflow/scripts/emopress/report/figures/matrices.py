@@ -32,9 +32,9 @@ def summed_confusion(seeds: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
 def matrices(details: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return what is drawn of a data set: by heading the counts [C, C] and the texts of each row [C].
 
-    Where texts have any number of labels (the details then tell which stand together) a row counts
-    the texts that have the label, not its sum, and TRUE_LABELS comes first: the true labels
-    themselves, so that a model's mistakes can be told from labels that do stand together.
+    If texts have any number of labels (the details then say which occur together), a row counts the texts that have the
+    label, not its sum, and TRUE_LABELS comes first: the true labels themselves, so that mistakes can be distinguished
+    from labels that do occur together.
     """
     drawn: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for variant in recipe_order(list(details)):

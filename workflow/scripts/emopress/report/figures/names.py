@@ -1,7 +1,7 @@
 """Which figures a data set gets and how their files are called; imports nothing heavy."""
 
 SPEC = ".vl.json"  # how the file with a figure's Vega-Lite spec ends
-TRADE_OFF = "trade-off"  # drawn by a rule of its own, for the data sets that have it
+TRADE_OFF = "trade-off"  # drawn by a separate rule, for the data sets that have it
 
 
 def figure_files(

@@ -22,8 +22,8 @@ def reliability_figure(
 ) -> Spec:
     """Return accuracy against confidence per bin for the models without passes and the size front.
 
-    `statistics`: the data set's statistics file. A bar's height is the share of right answers in
-    its bin, a dot stands at the bin's mean confidence; the strip below the axis holds the texts.
+    `statistics`: the data set's statistics file. A bar's height is the share of right answers in its bin, a dot is at
+    the bin's mean confidence; the strip below the axis shows the texts.
     """
     names = [n for n in highlighted(table, limit) if statistics["variants"][n]["reliability"]]
     note = (

@@ -94,7 +94,7 @@ def techniques_figure(
 def best_of_each(table: pd.DataFrame, sorts: Mapping[str, str]) -> dict[str, str]:
     """Return technique (the words of its look) -> its variant that is best on validation by what decides.
 
-    Equals are told apart by size, the smaller first.
+    Of equals the smaller one is chosen.
     """
     looks = looks_of([sorts[str(name)] for name in table.index])
     score = judge_of(table).metric.validation
@@ -111,18 +111,21 @@ def best_of_each(table: pd.DataFrame, sorts: Mapping[str, str]) -> dict[str, str
     return best
 
 
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
 def chosen_measures(table: pd.DataFrame) -> list[Measure]:
     """Return the six columns: of those a reader needs, the first six that were measured."""
-    score = lambda value: f"{100 * value:.1f}"  # noqa: E731
     judge = judge_of(table)
     scores = dict.fromkeys([*judge.reported, judge.accuracy])
     candidates = [
-        *(Measure(metric.column, metric.name, score, ratio=False) for metric in scores),
+        *(Measure(metric.column, metric.name, _percent, ratio=False) for metric in scores),
         Measure("compression", "times smaller", times, ratio=True),
         Measure("speedup", "times faster", times, ratio=True),
         Measure("peak_memory_bytes", "memory", _megabytes, ratio=True, less=True),
-        Measure("agreement", "agreement", score, ratio=False),
-        Measure("ece", "ECE", score, ratio=False, less=True),
+        Measure("agreement", "agreement", _percent, ratio=False),
+        Measure("ece", "ECE", _percent, ratio=False, less=True),
         Measure("bits_per_weight", "bits / weight", lambda v: f"{v:.1f}", ratio=True, less=True),
     ]
     noisy = f"{judge.metric.column}_noise_"
@@ -133,7 +136,7 @@ def chosen_measures(table: pd.DataFrame) -> list[Measure]:
     }
     if shares:
         share = min(shares, key=lambda share: (abs(share - NOISE), share))
-        candidates.insert(2, Measure(shares[share], f"{share:g} % noise", score, ratio=False))
+        candidates.insert(2, Measure(shares[share], f"{share:g} % noise", _percent, ratio=False))
 
     def gaps(measure: Measure) -> int:
         return int(table[measure.column].isna().sum()) if measure.column in table else len(table)

@@ -18,7 +18,7 @@ NOTE = (
     "Means over {seeds} seeds, bars: one standard deviation. Best trade-off: models within one standard error of "
     "the best on validation; a ring marks the smallest."
 )
-ONE_SEED = "One seed: nothing tells what another would change, so no best trade-off is marked."
+ONE_SEED = "One seed: it is not known what another would change, so no best trade-off is marked."
 
 
 def trade_off_figure(trials: Mapping[str, Trials], metric: Metric, *, title: str) -> Spec:

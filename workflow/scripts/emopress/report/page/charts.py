@@ -77,7 +77,7 @@ def config() -> Spec:
 def pareto_spec(axis_title: str, metric: Metric) -> Spec:
     """Return the scatter of a metric against a cost, with what is picked, filtered and labelled.
 
-    Data: `points` (those of `scatter`, and faint, label, align, lift, told) and `front` (x, y,
+    Data: `points` (those of `scatter`, and faint, label, align, lift, description) and `front` (x, y,
     order). Parameter: `picked`, the variant that stands out.
     """
     y = _axis("y", f"{metric.title} on test, %", tickCount=6, domain=False, ticks=False)
@@ -94,7 +94,7 @@ def pareto_spec(axis_title: str, metric: Metric) -> Spec:
     points["encoding"] |= {
         "size": {"condition": {"test": PICKED, "value": 340}, "value": 130},
         "opacity": dim,
-        "description": {"field": "told", "type": "nominal"},
+        "description": {"field": "description", "type": "nominal"},
     }
     labels: Spec = {
         "transform": [{"filter": "datum.label"}],
@@ -121,9 +121,9 @@ def pareto_spec(axis_title: str, metric: Metric) -> Spec:
 
 
 def _lines_spec(description: str, x: Spec, y_title: str, *, band: bool = False) -> Spec:
-    """Return lines of `points` (variant, x, y, colour, dash, told), with bands from low to high."""
+    """Return lines of `points` (variant, x, y, colour, dash, description), with bands from low to high."""
     spec = lines(x, _axis("y", y_title, tickCount=6, domain=False, ticks=False), band=band)
-    spec["layer"][-1]["encoding"]["description"] = {"field": "told", "type": "nominal"}
+    spec["layer"][-1]["encoding"]["description"] = {"field": "description", "type": "nominal"}
     return {**_frame(description), "data": {"name": "points"}, **spec}
 
 

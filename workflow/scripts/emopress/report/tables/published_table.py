@@ -152,7 +152,7 @@ def _about_costs(entries: Sequence[Mapping[str, Any]]) -> str:
     if _any(entries, "speedup"):
         text += (
             "; a speedup in brackets is not shown by the timing; over PyTorch means relative to the same reference in "
-            "PyTorch fp32. Published compression and speedup are relative to the row's own teacher"
+            "PyTorch fp32. Published compression and speedup are relative to the teacher of that row"
         )
     if _any(entries, "latency_ms"):
         text += ". Latencies were measured on different machines and cannot be compared"

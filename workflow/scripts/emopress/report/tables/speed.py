@@ -16,7 +16,7 @@ ENGINES = {"pytorch": "PyTorch fp32 eager", "openvino-reference": "OpenVINO fp32
 
 
 def speedup(row: pd.Series, column: str = "speedup") -> Markdown:
-    """Write a speedup, in brackets where timing cannot tell it from none."""
+    """Write a speedup, in brackets if it is within the error of the timing."""
     ratio = t.ratio(row[column])
     return ratio if speedup_claimed(row, column) else Markdown(f"({ratio})")
 
