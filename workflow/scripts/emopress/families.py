@@ -5,7 +5,8 @@ To add a family: its room, its entry type in `emopress.entries`, its row here, i
 
 from dataclasses import dataclass, replace
 
-from emopress.passes import PASSES, TRAINING, Cost, Job, Look, Pass
+from emopress.passes import PASSES, TRAINING
+from emopress.rows import Cost, Job, Look, Pass
 
 ON_SEVERAL_GPUS = Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_gpus=True)
 
@@ -26,90 +27,67 @@ class Family:
 
 def _distill(rule: str, train: Job, threads: int) -> Job:
     """Return the job that distils into a model: as it is trained, with the logits of teachers."""
-    return Job(
-        rule=rule,
-        maker=train.maker,
+    return replace(
+        train,
         doing="distil",
         cost=replace(train.cost, threads=threads),
         takes=(*train.takes, "teacher_logits"),
+        cached=False,
+        rule_name=rule,
     )
 
 
 FINETUNE = Job(
-    rule="finetune",
-    maker="emopress.train.finetune:finetune",
-    doing="fine-tune",
-    cost=ON_SEVERAL_GPUS,
+    "emopress.train.finetune:finetune",
+    "fine-tune",
+    ON_SEVERAL_GPUS,
     takes=(*TRAINING, "data", "pretrained"),
     cached=True,
 )
 TRAIN_DENSE = Job(
-    rule="train_dense",
-    maker="emopress.dense.train:train_dense",
-    doing="train",
-    cost=Cost(mem_mb=4000, runtime=240, gpu=True),
+    "emopress.dense.train:train_dense",
+    "train",
+    Cost(mem_mb=4000, runtime=240, gpu=True),
     takes=(*TRAINING, "data", "vectors"),
     cached=True,
 )
 TRAIN_LSTM = Job(
-    rule="train_lstm",
-    maker="emopress.lstm.train:train_lstm",
-    doing="train",
-    cost=Cost(mem_mb=4000, runtime=720, gpu=True),
+    "emopress.lstm.train:train_lstm",
+    "train",
+    Cost(mem_mb=4000, runtime=720, gpu=True),
     takes=(*TRAINING, "data", "pretrained"),
     cached=True,
 )
 FAMILIES = {
     "transformer": Family(
         train=FINETUNE,
-        export=Job(
-            rule="export",
-            maker="emopress.bundle.export:export",
-            doing="export",
-            cost=Cost(mem_mb=6000, runtime=60),
-        ),
+        export=Job("emopress.bundle.export:export", "export", Cost(mem_mb=6000, runtime=60)),
         distill=_distill("distill", FINETUNE, threads=2),
         look=Look("#000000", "o", "none: transformer"),
     ),
     "linear": Family(
         train=Job(
-            rule="train_linear",
-            maker="emopress.linear.train:train_linear",
-            doing="train",
-            cost=Cost(mem_mb=4000, runtime=60),
+            "emopress.linear.train:train_linear",
+            "train",
+            Cost(mem_mb=4000, runtime=60),
             takes=("train", "validation", "data"),
             cached=True,
         ),
-        export=Job(
-            rule="export_linear",
-            maker="emopress.linear.export:export_linear",
-            doing="export",
-            cost=Cost(mem_mb=1000, runtime=30),
-        ),
+        export=Job("emopress.linear.export:export_linear", "export", Cost(mem_mb=1000, runtime=30)),
         distill=None,
         look=Look("#999999", "s", "none: linear model"),
         runtime="linear",
     ),
     "dense": Family(
         train=TRAIN_DENSE,
-        export=Job(
-            rule="export_dense",
-            maker="emopress.dense.export:export_dense",
-            doing="export",
-            cost=Cost(mem_mb=1000, runtime=30),
-        ),
+        export=Job("emopress.dense.export:export_dense", "export", Cost(mem_mb=1000, runtime=30)),
         distill=_distill("distill_dense", TRAIN_DENSE, threads=1),
         look=Look("#8A8A8A", "h", "none: word vectors, dense layers"),
         runtime="dense",
     ),
     "lstm": Family(
         train=TRAIN_LSTM,
-        export=Job(
-            rule="export_lstm",
-            maker="emopress.lstm.export:export_lstm",
-            doing="export",
-            cost=Cost(mem_mb=2000, runtime=30),
-        ),
+        export=Job("emopress.lstm.export:export_lstm", "export", Cost(mem_mb=2000, runtime=30)),
         distill=_distill("distill_lstm", TRAIN_LSTM, threads=2),
         look=Look("#6B6B6B", "8", "none: LSTM"),
     ),

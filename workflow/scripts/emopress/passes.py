@@ -5,65 +5,7 @@ The key of a row is a pass's kind and method ("prune magnitude"). To add a pass:
 makes no model again.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a job takes: main memory and minutes, threads, and whether it trains on a GPU (or on several at once)."""
-
-    mem_mb: int
-    runtime: int
-    threads: int = 1
-    gpu: bool = False
-    several_gpus: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """A rule: the function that makes its output ("module:function"), the verb of its message, its cost.
-
-    `takes` is what the maker takes beside its `step` (and `seed`, `threads` and `out`, which it has anyway): names
-    of splits; `teacher_logits`; `pretrained` (what a model starts from, checkpoint or tokenizer or both); `vectors`;
-    `data` (what a model knows of its data set); `device`. `cached`: the shared cache keeps what it makes.
-    `environment`: its conda environment, a file of envs/.
-    """
-
-    rule: str
-    maker: str
-    doing: str
-    cost: Cost
-    takes: tuple[str, ...] = ()
-    cached: bool = False
-    environment: str = "emopress"
-
-
-@dataclass(frozen=True)
-class Look:
-    """How figures draw a sort: its colour, its marker and its words in the legend."""
-
-    colour: str
-    marker: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Pass:
-    """A sort of pass: what it may be applied to, what it leaves, and how it is made, drawn and described."""
-
-    reads: str  # checkpoint, fp32 bundle, or onnx bundle (fp32 or quantized)
-    leaves: str  # checkpoint, quantized bundle or final bundle
-    job: Job | None  # None: the job is that of the student's family (`emopress.families`)
-    look: Look
-    does: str  # one sentence without its subject, for reports and cards
-    families: tuple[str, ...] = ("transformer",)
-    not_after: tuple[str, ...] = ()  # sorts whose work it would undo or cannot read
-    why_not: str = ""
-    needs: str = ""  # a sort that must have come before
-    decoders: bool = True  # whether it knows the layers of decoders too
-    large: bool = False  # whether it takes models with runtime: transformers
-    export: Job | None = None  # of what it leaves, where that is not its family's
-
+from emopress.rows import Cost, Job, Look, Pass
 
 TRAINS_ZEROS_AWAY = "its training would fill the zeros up again; prune by magnitude after it"
 TRAINING = ("train", "validation", "device")
@@ -80,43 +22,24 @@ INT4 = Look("#7F2704", "X", "quantize, 4 bit")
 HALF = Look("#F5A15B", "s", "quantize, 16 bit")
 
 DISTILL_WHITEBOX = Job(
-    rule="distill_whitebox",
-    maker="emopress.compress.distill_whitebox:distill_whitebox",
-    doing="distil",
-    cost=TRAINS,
+    "emopress.compress.distill_whitebox:distill_whitebox",
+    "distil",
+    TRAINS,
     takes=(*RECOVERY, "data", "pretrained"),
 )
 ADAPT = Job(
-    rule="adapt",
-    maker="emopress.compress.adapt:adapt",
-    doing="train adapters on",
-    cost=Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_gpus=True),
+    "emopress.compress.adapt:adapt",
+    "train adapters on",
+    Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_gpus=True),
     takes=TRAINING,
 )
-QUANTIZE = Job(
-    rule="quantize",
-    maker="emopress.bundle.quantize:quantize",
-    doing="quantize",
-    cost=REWRITES,
-    takes=("train",),
-)
-QUANTIZE_BLOCKS = Job(
-    rule="quantize_blocks",
-    maker="emopress.bundle.quantize_blocks:quantize_blocks",
-    doing="quantize",
-    cost=REWRITES,
-)
-QUANTIZE_HALF = Job(
-    rule="quantize_half",
-    maker="emopress.bundle.quantize_half:quantize_half",
-    doing="store in 16 bits",
-    cost=REWRITES,
-)
+QUANTIZE = Job("emopress.bundle.quantize:quantize", "quantize", REWRITES, takes=("train",))
+QUANTIZE_BLOCKS = Job("emopress.bundle.quantize_blocks:quantize_blocks", "quantize", REWRITES)
+QUANTIZE_HALF = Job("emopress.bundle.quantize_half:quantize_half", "store in 16 bits", REWRITES)
 QUANTIZE_LSTM = Job(
-    rule="quantize_lstm",
-    maker="emopress.lstm.quantize:quantize_lstm",
-    doing="quantize",
-    cost=Cost(mem_mb=3000, runtime=240),
+    "emopress.lstm.quantize:quantize_lstm",
+    "quantize",
+    Cost(mem_mb=3000, runtime=240),
     takes=("train",),
 )
 
@@ -125,10 +48,9 @@ PASSES = {
         reads="checkpoint",
         leaves="checkpoint",
         job=Job(
-            rule="trim",
-            maker="emopress.compress.trim:trim",
-            doing="trim the vocabulary of",
-            cost=REWRITES,
+            "emopress.compress.trim:trim",
+            "trim the vocabulary of",
+            REWRITES,
             takes=("train", "test"),  # test: to count its unknown words, no more
         ),
         look=Look("#0072B2", "<", "trim vocabulary"),
@@ -167,11 +89,7 @@ PASSES = {
         reads="checkpoint",
         leaves="checkpoint",
         job=Job(
-            rule="prune_magnitude",
-            maker="emopress.compress.prune_magnitude:prune_magnitude",
-            doing="prune",
-            cost=TRAINS,
-            takes=RECOVERY,
+            "emopress.compress.prune_magnitude:prune_magnitude", "prune", TRAINS, takes=RECOVERY
         ),
         look=Look("#009E73", "D", "prune, magnitude"),
         does="sets the smallest weights of the linear layers to zero",
@@ -180,11 +98,7 @@ PASSES = {
         reads="checkpoint",
         leaves="checkpoint",
         job=Job(
-            rule="prune_structured",
-            maker="emopress.compress.prune_structured:prune_structured",
-            doing="cut",
-            cost=TRAINS,
-            takes=RECOVERY,
+            "emopress.compress.prune_structured:prune_structured", "cut", TRAINS, takes=RECOVERY
         ),
         look=Look("#009E73", "P", "prune, structured"),
         does="cuts whole attention heads, feed-forward neurons or layers out",
@@ -195,13 +109,7 @@ PASSES = {
     "low-rank": Pass(
         reads="checkpoint",
         leaves="checkpoint",
-        job=Job(
-            rule="low_rank",
-            maker="emopress.compress.low_rank:low_rank",
-            doing="factor",
-            cost=TRAINS,
-            takes=RECOVERY,
-        ),
+        job=Job("emopress.compress.low_rank:low_rank", "factor", TRAINS, takes=RECOVERY),
         look=Look("#009E73", "p", "low-rank"),
         does="replaces each linear layer by two thin ones (truncated SVD)",
         not_after=("prune magnitude", "low-rank"),
@@ -232,23 +140,14 @@ PASSES = {
         reads="checkpoint",
         leaves="quantized bundle",
         job=Job(
-            rule="qat",
-            maker="emopress.compress.qat:qat",
-            doing="quantization-aware training of",
-            cost=TRAINS,
-            takes=RECOVERY,
+            "emopress.compress.qat:qat", "quantization-aware training of", TRAINS, takes=RECOVERY
         ),
         look=Look("#882255", "o", "qat"),
         does="trains with weights and activations rounded, then stores them so",
         not_after=("prune magnitude",),
         why_not=TRAINS_ZEROS_AWAY,
         decoders=False,
-        export=Job(
-            rule="convert_qat",
-            maker="emopress.bundle.convert_qat:convert_qat",
-            doing="convert to integers",
-            cost=REWRITES,
-        ),
+        export=Job("emopress.bundle.convert_qat:convert_qat", "convert to integers", REWRITES),
     ),
     "quantize static": Pass(
         reads="fp32 bundle",
@@ -299,10 +198,7 @@ PASSES = {
         reads="fp32 bundle",
         leaves="final bundle",
         job=Job(
-            rule="quantize_linear",
-            maker="emopress.linear.quantize:quantize_linear",
-            doing="quantize",
-            cost=Cost(mem_mb=1000, runtime=30),
+            "emopress.linear.quantize:quantize_linear", "quantize", Cost(mem_mb=1000, runtime=30)
         ),
         look=INT8,
         does="stores the weights of the linear model in int8",
@@ -312,10 +208,9 @@ PASSES = {
         reads="fp32 bundle",
         leaves="final bundle",
         job=Job(
-            rule="quantize_dense",
-            maker="emopress.dense.quantize:quantize_dense",
-            doing="quantize",
-            cost=Cost(mem_mb=2000, runtime=60),
+            "emopress.dense.quantize:quantize_dense",
+            "quantize",
+            Cost(mem_mb=2000, runtime=60),
             takes=("validation",),
         ),
         look=Look("#B8651B", "d", "quantize, 2 to 8 bit"),
@@ -342,10 +237,9 @@ PASSES = {
         reads="fp32 bundle",
         leaves="final bundle",
         job=Job(
-            rule="openvino",
-            maker="emopress.bundle.openvino:openvino",
-            doing="convert for OpenVINO",
-            cost=Cost(mem_mb=6000, runtime=120),
+            "emopress.bundle.openvino:openvino",
+            "convert for OpenVINO",
+            Cost(mem_mb=6000, runtime=120),
             takes=("train",),
             environment="openvino",
         ),
@@ -355,12 +249,7 @@ PASSES = {
     "pack": Pass(
         reads="onnx bundle",
         leaves="final bundle",
-        job=Job(
-            rule="pack",
-            maker="emopress.bundle.pack:pack",
-            doing="pack",
-            cost=Cost(mem_mb=4000, runtime=60),
-        ),
+        job=Job("emopress.bundle.pack:pack", "pack", Cost(mem_mb=4000, runtime=60)),
         look=Look("#004D38", "d", "pack"),
         does="stores the zeros of pruned weights as one bit each",
         needs="prune magnitude",
@@ -369,10 +258,9 @@ PASSES = {
         reads="fp32 bundle",
         leaves="final bundle",
         job=Job(
-            rule="search",
-            maker="emopress.measure.search:search",
-            doing="search",
-            cost=Cost(mem_mb=6000, runtime=240),
+            "emopress.measure.search:search",
+            "search",
+            Cost(mem_mb=6000, runtime=240),
             takes=("validation",),  # and all candidates; its rule is written out
         ),
         look=Look("#E8C400", "*", "search"),

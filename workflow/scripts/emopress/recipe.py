@@ -11,7 +11,8 @@ from typing import Any
 from emopress.checkpoint import DECODERS
 from emopress.errors import unknown
 from emopress.families import FAMILIES
-from emopress.passes import PASSES, Job
+from emopress.passes import PASSES
+from emopress.rows import Job
 
 Entries = Mapping[str, Mapping[str, Any]]
 

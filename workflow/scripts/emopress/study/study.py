@@ -8,7 +8,8 @@ from emopress import recipe
 from emopress.checkpoint import DATA_KEYS
 from emopress.entries.study import Evaluate, Statistics, Timing
 from emopress.measure.deciding import DECIDING, Judge
-from emopress.passes import PASSES, Job
+from emopress.passes import PASSES
+from emopress.rows import Job
 from emopress.tasks import task_facts
 
 

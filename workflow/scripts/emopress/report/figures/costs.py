@@ -11,7 +11,6 @@ import pandas as pd
 from emopress.errors import UserError
 from emopress.measure.deciding import judge_of
 from emopress.measure.pareto import front_steps, pareto_front
-from emopress.passes import Look
 from emopress.report.figures.looks import MUTED, SHAPES, WHITE, Spec, looks_of, path_of
 from emopress.report.figures.parts import WIDTH, dots, filled, key, page, rows
 from emopress.report.figures.scatter import (
@@ -24,6 +23,7 @@ from emopress.report.figures.scatter import (
     front,
     labels,
 )
+from emopress.rows import Look
 
 COSTS = {
     "size": ("size_bytes", 1e-6, "Size of the shipped files, MB (log scale)"),

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from emopress.families import FAMILIES
-from emopress.passes import PASSES, Look
+from emopress.passes import PASSES
+from emopress.rows import Look
 
 Spec = dict[str, Any]
 

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from typing import Any
 
 from emopress.measure.deciding import METRICS, Metric
-from emopress.passes import Look
 from emopress.report.figures import looks
 from emopress.report.figures.costs import COSTS
 from emopress.report.figures.curves import lines
@@ -12,6 +11,7 @@ from emopress.report.figures.looks import DASHES, LINES, Spec, in_the_dark, line
 from emopress.report.figures.parts import at
 from emopress.report.figures.reliability import diagonal
 from emopress.report.figures.scatter import front, scatter
+from emopress.rows import Look
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans Bengali', sans-serif"
 # of 1, 2, 3, ... 10, 20, 30, ... those that begin with 1, 2 or 5
