@@ -328,16 +328,16 @@ def test_a_bundle_nearby_is_named(artifacts, tmp_path, monkeypatch, capsys, give
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("linear", {"labels": None}, "bundle.json: damaged ('labels' is no list)"),
-        ("linear", {"files": []}, "bundle.json: damaged ('files' is no dict)"),
-        ("linear", {"ngrams": None}, "bundle.json: damaged ('ngrams' is no list)"),
-        ("bert", {"max_length": "32"}, "bundle.json: damaged ('max_length' is no int)"),
+        ("linear", {"labels": None}, "bundle.json: damaged ('labels' is not of type list)"),
+        ("linear", {"files": []}, "bundle.json: damaged ('files' is not of type dict)"),
+        ("linear", {"ngrams": None}, "bundle.json: damaged ('ngrams' is not of type list)"),
+        ("bert", {"max_length": "32"}, "bundle.json: damaged ('max_length' is not of type int)"),
         (
             "linear",
             {"format": 3},
             "format 3, this emopress reads 2 and older; a newer emopress made",
         ),
-        ("linear", {"files": {"model.npz": "0"}}, "damaged ('files' is no table of hashes)"),
+        ("linear", {"files": {"model.npz": "0"}}, "damaged ('files' is not a table of hashes)"),
         ("linear", {"runtime": "llama"}, "unknown runtime 'llama'"),
         ("linear", {"normalise": "latin"}, "unknown method 'latin'"),
     ],

@@ -511,7 +511,7 @@ def test_a_manifest_without_its_keys_is_damaged(bundles, tmp_path):
     folder = shutil.copytree(bundles["base"], tmp_path / "bundle")
     facts = read_json(folder / "bundle.json")
     write_json(folder / "bundle.json", {k: v for k, v in facts.items() if k != "pad_id"})
-    with pytest.raises(UserError, match="damaged \\('pad_id' is no int\\)"):
+    with pytest.raises(UserError, match="damaged \\('pad_id' is not of type int\\)"):
         load(folder)
 
 

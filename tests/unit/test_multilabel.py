@@ -226,7 +226,7 @@ def test_command_line(made, capfdbinary):
 def test_a_manifest_without_thresholds_is_refused(made, tmp_path):
     manifest = read_json(made["linear"] / "bundle" / "bundle.json")
     for changed, message in (
-        ({**manifest, "thresholds": [0.5]}, "'thresholds' has not one number per label"),
+        ({**manifest, "thresholds": [0.5]}, "'thresholds' does not have one number per label"),
         ({**manifest, "task": "pairs"}, "unknown task 'pairs'"),
     ):
         write_json(tmp_path / "bundle.json", changed)

@@ -95,7 +95,7 @@ FAMILIES = {
 
 
 def pass_jobs() -> list[tuple[Job, Pass]]:
-    """Return every job that makes passes, once, with a row that it makes.
+    """Return every job that makes passes once, with one of its rows.
 
     Rows that share a job differ in what their sort does, not in what it reads and leaves.
     """

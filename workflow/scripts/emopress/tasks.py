@@ -1,4 +1,4 @@
-"""What a task is: `single`, one label per text, or `multi`, any number of them. Nothing else asks twice.
+"""What a task is: `single`, one label per text, or `multi`, any number of them.
 
 The labels of N texts are class indices [N] for `single` and a table of bools [N, C] for `multi`, true
 ones as well as predicted ones. A manifest says `"task": "multi"`, and nothing for `single`.

@@ -1,4 +1,4 @@
-"""What the passes on a checkpoint have in common: its parent is read, the child recovers by training and is written."""
+"""What passes on a checkpoint have in common: read the parent, recover by training, write the child."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Child:
-    """The checkpoint that the pass `step` makes of the one in the folder `parent`.
+    """The checkpoint that the pass `step` makes from the one in the folder `parent`.
 
     `model` is the parent's to begin with; the pass changes or replaces it.
     """

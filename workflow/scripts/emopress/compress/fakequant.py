@@ -180,13 +180,13 @@ class ActivationRange(nn.Module):
         self.bounds.copy_(self.seen / self._unit())
 
     def range(self) -> tuple[Tensor, Tensor]:
-        """Return (lower, upper); a narrowest width is kept, and gradients pass that by."""
+        """Return (lower, upper), not narrower than a least width, which gradients ignore."""
         lower, upper = self.bounds.float() * self._unit()
         least = lower.clamp(max=0) + NARROWEST * self.width
         return lower, upper + (least - upper).clamp(min=0).detach()
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return the rounded `x`; `real` [B, T] says which tokens are no padding."""
+        """Return the rounded `x`; `real` [B, T] says which tokens are not padding."""
         if self.calibrating:
             self.seen.copy_(_widened(self.seen, x))
             return x

@@ -45,7 +45,7 @@ def evenly_spaced(count: int, keep: int) -> list[int]:
 
 
 def kept(count: int, share: float) -> int:
-    """Return how many of `count` stay when the share `share` goes: all but round(share * count), one at least."""
+    """Return how many of `count` stay when `share` of them is cut: all but round(share * count), at least one."""
     return max(1, count - round(share * count))
 
 
@@ -101,7 +101,7 @@ def magnitude_scores(model: nn.Module) -> Scores:
 
 
 def position_scores(model: nn.Module) -> Scores:
-    """Score by position: the first are the best (which layers stay is for `evenly_spaced` to say)."""
+    """Score by position: the first are the best (`evenly_spaced` decides which layers stay)."""
     layers = layers_of(model)
     queries = [len(model.get_parameter(f"{layer.query}.weight")) for layer in layers]
     neurons = [len(model.get_parameter(f"{layer.ffn_in}.weight")) for layer in layers]
@@ -152,7 +152,7 @@ def taylor_scores(model: Any, sample: Encoded, device: torch.device) -> Scores:
 
 @contextmanager
 def _inputs_of(model: nn.Module, names: list[str]) -> Iterator[dict[str, Tensor]]:
-    """Collect what the modules called `names` are given while the context lasts."""
+    """Collect the inputs of the modules called `names` during the block."""
     seen: dict[str, Tensor] = {}
 
     def remember(name: str) -> Any:

@@ -160,7 +160,7 @@ def _renumbered(processor: Any, number: Callable[[int], int]) -> Any:
 
 
 def _framing_ids(spec: Spec) -> set[int]:
-    """Return the ids that the post-processor and the padding settings give out."""
+    """Return the ids that the post-processor and the padding settings add."""
     ids: set[int] = {spec["padding"]["pad_id"]} if spec.get("padding") else set()
 
     def note(index: int) -> int:

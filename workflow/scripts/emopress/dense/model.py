@@ -11,7 +11,7 @@ from emopress.runtime.lexicon import AVERAGE
 
 
 class Output(NamedTuple):
-    """What the training loop reads of a model."""
+    """The output of a model, as the training loop reads it."""
 
     logits: Tensor
 

@@ -116,7 +116,7 @@ def search_layers(
 
 
 class Same:
-    """A layer that equals itself alone, and so can be a key: its arrays have no equality of a layer."""
+    """A layer that is compared by identity, so that it can be a key: arrays are not compared as a whole."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer

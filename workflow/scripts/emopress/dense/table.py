@@ -1,4 +1,4 @@
-"""The table of vectors before training: those that a file has of the training texts' words, and random ones."""
+"""The table of vectors before training: from a file, for the words of the training texts, or random."""
 
 import logging
 from collections import Counter
@@ -97,14 +97,14 @@ def matched(file_vectors: FileVectors, words: list[str], where: str, file: str) 
         more = ", ..." if len(words) > FIRST_WORDS else ""
         raise UserError(
             f"{where}.vectors: {file} has none of the {len(words)} words of the training texts "
-            f"({', '.join(map(repr, words[:FIRST_WORDS]))}{more}); its own begin with {begins}: "
+            f"({', '.join(map(repr, words[:FIRST_WORDS]))}{more}); the file begins with {begins}: "
             "take vectors of the texts' language and spelling"
         )
     share = len(known) / len(words) if words else 0.0
     logging.log(
         logging.INFO if share >= MANY_WORDS else logging.WARNING,
         "%s.vectors: %d of %d words of the training texts (%.1f %%) have a vector in %s, %d of them in another "
-        "spelling; %d more lines have the same words, and were passed over",
+        "spelling; %d more lines have the same words, and were skipped",
         where,
         len(known),
         len(words),

@@ -45,7 +45,7 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 
 
 class FileVectors(NamedTuple):
-    """What a file has of some words.
+    """The vectors that a file has for some words.
 
     vectors: word -> float32 [dimension]; respelled: how many of these words the file has in another
     spelling only; passed_over: lines that come out as one of the words too, and did not count;
@@ -77,12 +77,11 @@ def read_vectors(
 ) -> FileVectors:
     """Return the vectors of those of `words` that a text file has.
 
-    A line is a word and `dimension` numbers, parted by single spaces (Pennington, Socher, Manning
-    2014, "GloVe"); a byte order mark and a first line of two whole numbers (word2vec's and fastText's
-    count and dimension) are skipped; words with spaces in them are passed over. A word that the file
-    does not have as it is gets the vector of the first line with its `spelling`, `normalise` being the
-    method of the texts. Of lines with the same word the first counts. With `member` the text file
-    lies in the zip file `path`. UserError names the file and the line that is not like this.
+    A line is a word and `dimension` numbers, parted by single spaces (Pennington, Socher, Manning 2014, "GloVe"); a
+    byte order mark and a first line of two whole numbers (word2vec's and fastText's count and dimension) are skipped;
+    words with spaces in them are ignored. A word that the file does not have as it is gets the vector of the first line
+    with its `spelling`, `normalise` being the method of the texts. Of lines with the same word the first counts. With
+    `member` the text file lies in the zip file `path`. UserError names the file and the line that is not like this.
     """
     spellings = {word: spelling(word, normalise) for word in words}
     exact: dict[str, tuple[int, np.ndarray]] = {}  # with the line's number

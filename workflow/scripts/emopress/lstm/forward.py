@@ -59,7 +59,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Trace:
-    """What the layers read of some texts, original or quantized, one row a position that counts.
+    """The inputs of the layers for some texts, original or quantized, one row per position that counts.
 
     inputs [M, E + L], previous [M, H] (the state before the position), and `read` by the output layer:
     generative [M, H], the states; discriminative [texts, H], their means.
@@ -137,7 +137,7 @@ def batches(
 
 
 def trace(network: Network, ids: np.ndarray, mask: np.ndarray, labels: np.ndarray) -> Trace:
-    """Return what the layers of a network read of texts: ids and mask [N, T], labels [N].
+    """Return the inputs of the layers of a network for texts: ids and mask [N, T], labels [N].
 
     A generative network reads a text under its own label, and its last token only as what is predicted.
     """

@@ -14,7 +14,7 @@ SPREAD = 0.1  # standard deviation of the numbers of a new word vector
 
 
 class Output(NamedTuple):
-    """What the training loop and the objectives read of a model.
+    """The output of a model, as the training loop and the objectives read it.
 
     logits [B, C], none where the true labels were given; token_log_probabilities of a generative
     model, 0 where padded: [B, C, T - 1], with the true labels [B, T - 1] of these alone.

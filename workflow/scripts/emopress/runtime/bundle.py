@@ -1,4 +1,4 @@
-"""Reads what a bundle says of itself, and checks its files; `emopress.runtime.load` opens it for prediction."""
+"""Reads the manifest of a bundle, and checks its files; `emopress.runtime.load` opens it for prediction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def _no_bundle(folder: Path) -> str:
 
 
 def _nearby(folder: Path) -> Iterator[Path]:
-    """Yield bundles that may be meant by a folder which is none, or by a variant's name."""
+    """Yield bundles that may be meant where a folder is not a bundle, or a variant's name is given."""
     yield from (
         p for p in (folder / "bundle", folder.parent / "bundle") if (p / MANIFEST).is_file()
     )
@@ -132,11 +132,11 @@ def _check_manifest(path: Path, manifest: Any) -> None:
     for key, kind in (KEYS | RUNTIME_KEYS.get(runtime, {})).items():
         if not isinstance(manifest.get(key), kind):
             raise UserError(
-                f"{path}: damaged ('{key}' is no {kind.__name__}); copy or make the bundle again"
+                f"{path}: damaged ('{key}' is not of type {kind.__name__}); copy or make the bundle again"
             )
     if not is_table(manifest["files"]):
         raise UserError(
-            f"{path}: damaged ('files' is no table of hashes); copy or make the bundle again"
+            f"{path}: damaged ('files' is not a table of hashes); copy or make the bundle again"
         )
     task, thresholds = task_of(manifest), manifest.get("thresholds")
     if task not in (SINGLE, MULTI):
@@ -145,6 +145,6 @@ def _check_manifest(path: Path, manifest: Any) -> None:
         not isinstance(thresholds, list) or len(thresholds) != len(manifest["labels"])
     ):
         raise UserError(
-            f"{path}: damaged ('thresholds' has not one number per label); "
+            f"{path}: damaged ('thresholds' does not have one number per label); "
             "copy or make the bundle again"
         )

@@ -15,7 +15,7 @@ Normaliser = Callable[[str], str]
 
 
 def labels_and_normaliser(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every runtime takes of a bundle's manifest: the labels, and what normalises its texts."""
+    """Return what every runtime reads from a bundle's manifest: the labels, and the function that normalises texts."""
     normalise = partial(normalise_text, method=manifest["normalise"])
     return {"labels": manifest["labels"], "normalise": normalise}
 

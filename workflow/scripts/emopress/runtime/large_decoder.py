@@ -57,7 +57,7 @@ def load_decoder(folder: Path, *, dtype: Any, device: Any, four_bits: bool = Fal
 
     options = {"quantization_config": nf4_config()} if four_bits else {}
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # of what is missing the lines below tell
+    logging.set_verbosity_error()  # missing tensors are reported below
     try:
         loaded: Any = AutoModelForSequenceClassification.from_pretrained(
             folder,

@@ -11,7 +11,7 @@ FINE_TUNE = "fine-tune it (train.epochs)"
 
 @dataclass(frozen=True)
 class Head:
-    """What becomes of a checkpoint's output layer.
+    """What happens to the output layer of a checkpoint.
 
     `order`: for each label of the data set the row that it has in the file; None if the layer is to be
     new, and `why` says the reason, in words that go on after the folder's name.
@@ -88,6 +88,6 @@ def _plain(name: str) -> str:
 
 
 def shown(names: Sequence[str], most: int = 12) -> str:
-    """Return names in one line, of many the first."""
+    """Return names in one line, of many only the first."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""A training run from start to end: what a model learns from, learning it, and the checkpoint that comes of it."""
+"""A training run from start to end: what a model learns from, the training, and the resulting checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -132,7 +132,7 @@ class Trainer:
         return float(np.mean(tuned(probabilities(logits, MULTI), labels > 0)[1]))
 
     def facts(self) -> dict[str, Any]:
-        """Return what the same seed's result still depends on: device, processes, their threads, precision."""
+        """Return what the result depends on beside the seed: device, processes, their threads, precision."""
         return {
             "device": self.device.type,
             "processes": self.ranks.world,
@@ -141,7 +141,7 @@ class Trainer:
         }
 
     def forget(self) -> None:
-        """Remove what waited in the run's folder: the trained model is safe."""
+        """Remove the saved progress, once the trained model has been written."""
         remove_folder(self.run.folder)
 
     def _epoch(

@@ -1,4 +1,4 @@
-"""Builds classifiers with the weights of published checkpoints, and settles what becomes of their output layers.
+"""Builds classifiers with the weights of published checkpoints, and decides what happens to their output layers.
 
 transformers draws random numbers for every tensor that a file lacks or has in another shape, drops those
 that it has no place for, and says so in a warning. Here only the output layer, poolers and the heads of
@@ -117,7 +117,7 @@ def _empty(folder: Path, config: Any) -> Any:
 
 
 def _from_weights(kind: Any, config: Any, weights: dict[str, Tensor]) -> Any:
-    """Return the model with these weights and what transformers has to say, which `check_fit` reads."""
+    """Return the model with these weights, and the loading report of transformers for `check_fit`."""
     from transformers.utils import logging as chatter
 
     verbosity = chatter.get_verbosity()

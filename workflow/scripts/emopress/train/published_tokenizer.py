@@ -125,7 +125,7 @@ def _check_vocabulary(folder: Path, loaded: Any, backend: Tokenizer) -> None:
 
 
 def _changed(tokenizer: Tokenizer, spec: "TokenizerEntry | None", folder: Path) -> Tokenizer:
-    """Return the tokenizer with what the config says in the place of its normaliser's settings."""
+    """Return the tokenizer with the normaliser settings that the config overrides."""
     if spec is None or (spec.lowercase is None and spec.strip_accents is None):
         return tokenizer
     given = {"lowercase": spec.lowercase, "strip_accents": spec.strip_accents}

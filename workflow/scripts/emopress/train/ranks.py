@@ -1,7 +1,7 @@
 """The processes that train one model together, a GPU each: what each has to do, and what they exchange.
 
-`emopress.jobs.processes` starts them. The gradients are summed here and not by DistributedDataParallel,
-which waits for ever where a process has no text of a batch, and for trainable tensors that a batch does not use.
+`emopress.jobs.processes` starts them. The gradients are summed here and not by DistributedDataParallel, which waits
+forever where a process has no text of a batch, and for trainable tensors that a batch does not use.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ class Ranks:
 
     @classmethod
     def here(cls) -> "Ranks":
-        """Return the process group's, if this process is in one."""
+        """Return the ranks of the process group that this process is in, if any."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls()
         return cls(distributed.get_rank(), distributed.get_world_size())

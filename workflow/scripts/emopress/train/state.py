@@ -1,4 +1,4 @@
-"""The folder in which an unfinished training run waits: weights, best weights, optimizer and progress."""
+"""The folder that keeps an unfinished training run: weights, best weights, optimizer and progress."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ class Progress:
 
 
 def _seal(identity: Any, files: dict[str, Any]) -> str:
-    """Return the SHA-256 of a manifest's content, so that a damaged one is not taken for another run's."""
+    """Return the SHA-256 of a manifest's content, so that a damaged one is not mistaken for that of another run."""
     return hashlib.sha256(json.dumps([identity, files], sort_keys=True).encode()).hexdigest()
 
 

@@ -148,7 +148,7 @@ def _alphabet(tokenizer: Tokenizer, texts: list[str], room: int) -> tuple[list[s
 
 
 def embedding_rows(tokenizer: Tokenizer) -> int:
-    """Return the rows an embedding table needs: the largest id and one.
+    """Return the rows that an embedding table needs: the largest id plus one.
 
     More than there are entries where a vocabulary file repeats a word, as published ones do.
     """

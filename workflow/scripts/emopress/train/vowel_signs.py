@@ -1,4 +1,4 @@
-"""Which languages are written with marks that a tokenizer must not take for accents."""
+"""Which languages are written with marks that a tokenizer must not treat as accents."""
 
 VOWEL_SIGNS = "কি কু কৃ ক্ষ"  # lose their marks where a tokenizer strips accents
 # Languages and scripts whose vowels, or voiced syllables, are marks beside a letter, which NFD sets apart from it.
