@@ -360,8 +360,8 @@ def test_a_file_without_any_of_the_words_is_one_line(filled, training, tmp_path,
     with pytest.raises(UserError) as caught:
         vectors_of(step, ["joy sun"], seed=0, file=tmp_path / "tiny.4d.txt")
     assert str(caught.value) == (
-        "models.a-name.vectors: tiny.4d.txt has none of the 2 words of the training texts ('joy', 'sun'); its "
-        "own begin with '/c/en/joy', '/c/en/sun': take vectors of the texts' language and spelling"
+        "models.a-name.vectors: tiny.4d.txt has none of the 2 words of the training texts ('joy', 'sun'); the file "
+        "begins with '/c/en/joy', '/c/en/sun': take vectors of the texts' language and spelling"
     )
 
 
