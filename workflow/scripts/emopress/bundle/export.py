@@ -5,13 +5,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
 import torch
 from tokenizers import Tokenizer
 
 from emopress.artifact import linked_or_copied, replaced_folder
+from emopress.bundle.export_check import check_export
 from emopress.bundle.manifest import exported
 from emopress.bundle.nodes import read_weights_themselves
 from emopress.checkpoint import ADAPTER, HEAD, read_checkpoint, runs_in_transformers
@@ -75,7 +74,7 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
         written = onnx.load(folder / "model.onnx")
         if read_weights_themselves(written):
             onnx.save(written, folder / "model.onnx")
-        _check_export(graph, folder / "model.onnx", config.vocab_size)
+        check_export(folder / "model.onnx", graph, config.vocab_size)
         copy_tokenizer(checkpoint, folder)
         exported(
             folder,
@@ -85,22 +84,6 @@ def export_transformer(checkpoint: Path, out: Path) -> None:
             pad_id=padding,
             weight_bits=32,
         )
-
-
-def _check_export(model: torch.nn.Module, path: Path, vocab_size: int) -> None:
-    """Raise UserError unless the graph gives PyTorch's logits on a batch of another shape."""
-
-    ids = torch.randint(0, vocab_size, (3, 5), generator=torch.manual_seed(1))
-    mask = torch.tensor([[1] * 5, [1] * 3 + [0] * 2, [1] * 5])
-    with torch.inference_mode():
-        expected = model(ids, mask).numpy()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    logits = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
-    gap = float(np.abs(logits - expected).max())
-    if not gap < 1e-3:
-        raise UserError(f"{path}: exported logits differ from PyTorch's by {gap:.2g}")
 
 
 def export_decoder(checkpoint: Path, out: Path) -> None:
