@@ -55,10 +55,10 @@ def test_parameters_are_those_of_the_model(architecture):
     init = {"architecture": architecture, "layers": 3, "width": 64, "heads": 4, "ffn": 160}
     if architecture in ("gemma", "mistral", "llama"):
         init |= {"kv_heads": 2, "head_size": 24}
-    entry = {"init": {**init, "dropout": 0.1}}
+    entry = transformer(init)
     with torch.device("meta"):
         model = build_transformer(
-            transformer(entry["init"]),
+            entry,
             labels=["a", "b", "c"],
             vocab_size=5000,
             max_length=10,
@@ -181,9 +181,9 @@ def test_a_wrong_size_is_told():
         "hidden_dim": 3072,
         "vocab_size": 30522,
     }
-    check_size({"name": "m", "size": {**size, "vocabulary": 30522}}, config)
+    check_size("m", transformer(size={**size, "vocabulary": 30522}), config)
     with pytest.raises(UserError, match=r"model 'm': size says .*28996.* config.json .*30522"):
-        check_size({"name": "m", "size": {**size, "vocabulary": 28996}}, config)
+        check_size("m", transformer(size={**size, "vocabulary": 28996}), config)
 
 
 @pytest.fixture(scope="module")

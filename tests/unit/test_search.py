@@ -17,6 +17,7 @@ from emopress.measure.predict import predict
 from emopress.measure.search import Candidate, copy_bundle, search, verdict
 from emopress.runtime.bundle import read_bundle
 from emopress.runtime.load import load
+from plain_entries import entry_step
 
 TIMING = {"rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4, "cold_starts": 3}
 NAMES = {  # trial -> a bundle of the unit tests' artifacts
@@ -130,7 +131,7 @@ def test_what_timing_cannot_tell_from_the_fastest_goes_by_score_then_size():
 
 
 @pytest.fixture
-def searched(tmp_path, artifacts, demo, few, filled):
+def searched(tmp_path, artifacts, demo, few):
     """Return a function that searches among three bundles made of BERT; files to spoil beside it."""
     predictions = {}
     for variant, name in {"bert": "bert", **NAMES}.items():
@@ -152,8 +153,7 @@ def searched(tmp_path, artifacts, demo, few, filled):
             parent_predictions=predictions["bert"],
             candidates=[Candidate(v, bundles[n], predictions[v]) for v, n in NAMES.items()],
             validation=few.validation,
-            step=filled("search", kind="search", passes=["static", "dynamic", "mag50"], **entry)
-            | {"name": "auto"},
+            step=entry_step("search", "auto", passes=["static", "dynamic", "mag50"], **entry),
             labels=few.labels,
             judge=ACCURACY,
             timing=TIMING,

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas
 
@@ -19,6 +19,10 @@ from emopress.measure.metrics import Scores, score_of, scores
 from emopress.measure.predictions import checked_parts
 from emopress.measure.timing import time_bundles
 from emopress.runtime.bundle import Bundle, read_bundle
+
+if TYPE_CHECKING:
+    from emopress.entries.budget import Search
+    from emopress.entries.step import Step
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def search(
     parent_predictions: Path,
     candidates: list[Candidate],
     validation: Path,
-    step: dict[str, Any],
+    step: "Step[Search]",
     labels: list[str],
     judge: Judge,
     timing: dict[str, Any],
@@ -48,7 +52,7 @@ def search(
 
     Scores are those of the validation rows of the predictions, latency is measured here, in
     interleaved rounds on validation texts with `threads` threads; nothing of the test split is read.
-    `judge`: what decides. Where no candidate meets `step["budget"]` the nearest miss is kept, and manifest,
+    `judge`: what decides. Where no candidate meets the budget the nearest miss is kept, and manifest,
     trials and log say what it misses by how much. UserError if predictions are not of the validation
     texts, or if a candidate is simulated, since it has neither the size nor the latency that it would be
     chosen for.
@@ -80,8 +84,12 @@ def search(
             candidates, bundles, by_candidate, clock["rows"], strict=True
         )
     ]
-    budget, spread = step["budget"], clock["spread"][str(threads)]
-    choice = choose(tried, budget=budget, prefer=step["prefer"], spread=spread)
+    budget, prefer, spread = (
+        step.entry.budget.plain(),
+        step.entry.prefer,
+        clock["spread"][str(threads)],
+    )
+    choice = choose(tried, budget=budget, prefer=prefer, spread=spread)
     rows: list[dict[str, Any]] = [
         {
             "variant": trial.variant,
@@ -96,7 +104,7 @@ def search(
     ]
     logging.info("search: trials on validation\n%s", pandas.DataFrame(rows).to_string(index=False))
     chosen = tried[choice.index]
-    logging.info(verdict(step["name"], chosen.variant, choice, budget, judge))
+    logging.info(verdict(step.name, chosen.variant, choice, budget, judge))
     findings = {
         "chosen": chosen.variant,
         "met": choice.met,
@@ -107,7 +115,7 @@ def search(
     content = {
         "parent": base_facts(parent, base),
         "budget": budget,
-        "prefer": step["prefer"],
+        "prefer": prefer,
         "judge_by": judge.key,
         "spread": spread,
         **findings,
@@ -115,7 +123,7 @@ def search(
         "rows": rows,
     }
     write_json(trials, content)
-    copy_bundle(candidates[choice.index].bundle, step, findings=findings, out=out)
+    copy_bundle(candidates[choice.index].bundle, step.recorded, findings=findings, out=out)
 
 
 def validation_scores(path: Path, labels: list[str], ids: list[Any]) -> Scores:

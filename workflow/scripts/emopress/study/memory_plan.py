@@ -10,6 +10,8 @@ from typing import Any
 
 from emopress import recipe
 from emopress.checkpoint import DECODERS
+from emopress.entries.study import model_entry
+from emopress.entries.transformer import Transformer
 from emopress.errors import UserError
 from emopress.study.study import Study
 from emopress.train.memory import (
@@ -72,7 +74,10 @@ def find_config(name: str, study: Study, results: Path) -> dict[str, Any] | None
 def find_shape(name: str, study: Study, results: Path) -> Shape | None:
     """Return the shape of a model: what its entry states, else its config.json, if that is here."""
     entry = study.models[name]
-    stated = shape_of_entry(entry, _vocabulary(entry, study))
+    typed = model_entry(entry)
+    if not isinstance(typed, Transformer):
+        return None
+    stated = shape_of_entry(typed, _vocabulary(entry, study))
     config = None if stated or "init" in entry else find_config(name, study, results)
     return shape_of_config(config) if config else stated
 
@@ -85,8 +90,9 @@ def check_checkpoints(study: Study, results: Path) -> None:
     for name in built_models(study):
         entry = models[name]
         config = None if "init" in entry else find_config(name, study, results)
-        if config and "size" in entry:
-            check_size({"name": name, **entry}, config)
+        typed = model_entry(study.models[name])
+        if config and isinstance(typed, Transformer) and typed.size:
+            check_size(name, typed, config)
         elif config and config.get("model_type") in DECODERS:
             entry["size"] = {"architecture": config["model_type"]}
     lines = [

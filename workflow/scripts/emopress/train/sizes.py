@@ -6,10 +6,13 @@ reads that: a corrected figure reruns none.)
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emopress.checkpoint import DECODERS
 from emopress.errors import UserError
+
+if TYPE_CHECKING:
+    from emopress.entries.transformer import Init, Size, TransformerStudent
 
 EVALUATION_BATCH = 128  # texts that are predicted at once while training is judged
 
@@ -47,24 +50,27 @@ class Shape:
         return {**layers, "gate_proj": (self.width, self.ffn)} if self.decoder else layers
 
 
-def shape_of_entry(entry: Mapping[str, Any], vocabulary: int = 0) -> Shape | None:
+def shape_of_entry(entry: "TransformerStudent", vocabulary: int = 0) -> Shape | None:
     """Return the shape that a model entry states by `init` or `size`; None if it has neither.
 
     An `init` has no vocabulary of its own: it is `vocabulary`, else what its tokenizer may have.
     """
-    stated = entry.get("init") or entry.get("size")
-    if not stated:
-        return None
-    rows = stated.get("vocabulary") or vocabulary or entry["tokenizer"].get("vocab_size", 0)
+    if entry.size:
+        return _shape(entry.size, entry.size.vocabulary)
+    trained = entry.tokenizer.vocab_size if entry.tokenizer else None
+    return _shape(entry.init, vocabulary or trained or 0) if entry.init else None
+
+
+def _shape(stated: "Init | Size", vocabulary: int) -> Shape:
     return Shape(
-        architecture=stated["architecture"],
-        layers=stated["layers"],
-        width=stated["width"],
-        heads=stated["heads"],
-        kv_heads=stated.get("kv_heads", stated["heads"]),
-        head_size=stated.get("head_size", stated["width"] // stated["heads"]),
-        ffn=stated["ffn"],
-        vocabulary=rows,
+        architecture=stated.architecture,
+        layers=stated.layers,
+        width=stated.width,
+        heads=stated.heads,
+        kv_heads=stated.kv_heads or stated.heads,
+        head_size=stated.head_size or stated.width // stated.heads,
+        ffn=stated.ffn,
+        vocabulary=vocabulary,
     )
 
 
@@ -87,10 +93,10 @@ def shape_of_config(config: Mapping[str, Any]) -> Shape:
     )
 
 
-def check_size(entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def check_size(name: str, entry: "TransformerStudent", config: Mapping[str, Any]) -> None:
     """Raise UserError unless a checkpoint's config.json has the shape that the entry's `size` states."""
     stated, actual = shape_of_entry(entry), shape_of_config(config)
     if stated != actual:
         raise UserError(
-            f"model '{entry['name']}': size says {stated}, the checkpoint's config.json {actual}"
+            f"model '{name}': size says {stated}, the checkpoint's config.json {actual}"
         )
