@@ -127,7 +127,7 @@ def test_a_larger_rank_is_nearer_to_the_dense_model(artifacts, filled):
     for rank in (2, 16, 31):
         model = load_transformer(artifacts.checkpoints["bert"])
         factor_model(
-            model, typed_step(filled("low_rank", kind="low-rank", rank=rank)).entry, name="thin"
+            model, typed_step(filled("low_rank", kind="low-rank", rank=rank)).entry, step="thin"
         )
         with torch.no_grad():
             gaps.append(float((model(input_ids=ids).logits - dense(input_ids=ids).logits).norm()))
@@ -137,7 +137,7 @@ def test_a_larger_rank_is_nearer_to_the_dense_model(artifacts, filled):
 def test_only_layers_that_get_smaller_are_factored(artifacts, filled):
     model = load_transformer(artifacts.checkpoints["distilbert"])
     done = factor_model(
-        model, typed_step(filled("low_rank", kind="low-rank", rank=40)).entry, name="thin"
+        model, typed_step(filled("low_rank", kind="low-rank", rank=40)).entry, step="thin"
     )
     # rank 40: a 64 x 64 layer would grow from 4096 to 5120, a 128 x 64 one shrinks from 8192 to 7680
     assert [one is not None for one in done] == [False] * 4 + [True] * 2 + [False] * 4 + [True] * 2
@@ -160,7 +160,7 @@ def test_energy_picks_a_rank_for_each_layer(artifacts, filled):
             weight = model.get_parameter(f"{name}.weight").zero_()
             weight[range(len(singular)), range(len(singular))] = torch.tensor(singular)
     done = factor_model(
-        model, typed_step(filled("low_rank", kind="low-rank", energy=0.9)).entry, name="thin"
+        model, typed_step(filled("low_rank", kind="low-rank", energy=0.9)).entry, step="thin"
     )
     assert done[0] == (1, pytest.approx(0.9))
     assert done[1] == (4, pytest.approx(1.0))
