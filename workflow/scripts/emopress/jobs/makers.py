@@ -1,6 +1,5 @@
 """Calls the function that makes a job's output: inputs, outputs and params become arguments by their names."""
 
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import Parameter, signature
@@ -10,7 +9,7 @@ from typing import Any
 from emopress.jobs.cache import cached
 from emopress.jobs.job import job, training_processes
 from emopress.jobs.ledger import TABLES
-from emopress.jobs.processes import call, launched
+from emopress.jobs.processes import launched
 from emopress.jobs.watching import training_run
 
 ABOUT_THE_JOB = ("cached", "context", "maker")  # params that no maker takes
@@ -70,14 +69,7 @@ def make(snakemake: Any) -> None:
         def make_it() -> None:
             maker = maker_of(snakemake.params.maker)
             arguments = arguments_of(snakemake, signature(maker).parameters, threads)
-            if processes > 1:
-                launched(maker, arguments, processes=processes, threads=threads)
-                return
-            if "torch" in sys.modules:
-                from emopress.train.loop import set_threads
-
-                set_threads(threads)
-            call(maker, arguments)
+            launched(maker, arguments, processes=processes, threads=threads)
 
         if snakemake.params.cached:
             facts = {"processes": processes} if processes > 1 else None

@@ -66,9 +66,10 @@ def launched(
     error is in the output, and a RuntimeError here.
     """
     if processes <= 1:
-        from emopress.train.loop import set_threads
+        if "torch" in sys.modules:  # a maker that does not use it need not wait for its import
+            from emopress.train.loop import set_threads
 
-        set_threads(threads)
+            set_threads(threads)
         call(function, arguments)
         return
     maker = f"{function.__module__}:{function.__qualname__}"
