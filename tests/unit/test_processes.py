@@ -118,16 +118,16 @@ def killed(machine, arguments, tmp_path_factory):
         assert job.poll() is None and time.monotonic() < end, log.read_text("utf-8")
         time.sleep(0.1)
     started = psutil.Process(job.pid).children(recursive=True)
-    trainings = [one for one in started if "accelerate.commands.launch" not in one.cmdline()]
+    trainers = [one for one in started if "accelerate.commands.launch" not in one.cmdline()]
     job.send_signal(signal.SIGKILL)
     job.wait()
-    _, alive = psutil.wait_procs(trainings, timeout=GONE_S)
+    _, alive = psutil.wait_procs(trainers, timeout=GONE_S)
     _, launchers = psutil.wait_procs(started, timeout=GONE_S)
     for process in {*alive, *launchers}:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     return SimpleNamespace(
-        folder=folder, log=log, trainings=trainings, alive=alive, launchers=launchers
+        folder=folder, log=log, trainers=trainers, alive=alive, launchers=launchers
     )
 
 
@@ -156,8 +156,8 @@ def trained(killed, machine, arguments, tmp_path_factory):
 
 
 def test_no_process_outlives_its_job(killed):
-    """Kill -9 of the job alone: its trainings are gone long before their epoch is over, and the launcher."""
-    assert len(killed.trainings) == 2
+    """Kill -9 of the job alone: its trainers are gone long before their epoch is over, and the launcher."""
+    assert len(killed.trainers) == 2
     assert killed.alive == [] and killed.launchers == []
 
 
@@ -217,7 +217,7 @@ def test_what_the_first_process_says_holds(found):
     assert [told["threads"] for told in found] == [1, 1]  # of the job's two
 
 
-def test_trainings_side_by_side_do_not_meet(found):
+def test_trainers_side_by_side_do_not_meet(found):
     """They talk through a free port, and not through the launcher's usual one."""
     assert found[0]["port"] == found[1]["port"] != "29500"
 

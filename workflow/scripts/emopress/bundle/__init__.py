@@ -1,1 +1,1 @@
-"""Export of transformers to ONNX and quantization after training; the manifest of every bundle. Nothing here trains."""
+"""Export of transformers, changes to a bundle (quantization, packing, OpenVINO) and manifests. Nothing here trains."""

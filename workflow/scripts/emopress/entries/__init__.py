@@ -1,1 +1,1 @@
-"""What one entry of a config may say: pydantic models, by what a user configures. Data and words, no behaviour."""
+"""What one entry of a config may say: pydantic models that check and describe it. Nothing here acts on an entry."""

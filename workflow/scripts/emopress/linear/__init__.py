@@ -1,1 +1,1 @@
-"""Linear models on n-grams, the whole family but for prediction (see runtime): training, export, quantization."""
+"""Linear models on n-grams, the whole family except prediction (see runtime): training, export, quantization."""

@@ -1,1 +1,1 @@
-"""LSTM models, the whole family but for prediction (see runtime): training, export, quantization."""
+"""LSTM models, the whole family except prediction (see runtime): training, export, quantization."""

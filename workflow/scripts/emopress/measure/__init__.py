@@ -1,1 +1,1 @@
-"""Predictions, timing, statistics and the choice of a variant, from bundles on disk. Words are in report."""
+"""Predictions, timing, statistics and the choice of a variant, from bundles on disk. Text and figures are in report."""
