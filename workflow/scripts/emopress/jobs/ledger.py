@@ -84,15 +84,15 @@ def recorded(path: Path, results: Path = RESULTS) -> str | None:
     return words[0]
 
 
-def check_recorded(path: Path, results: Path = RESULTS) -> None:
+def check_recorded(path: Path) -> None:
     """Raise UserError if a file is not what was recorded of it. (One without a record passes.)"""
-    expected = recorded(path, results)
+    expected = recorded(path)
     if expected is None or not path.is_file():
         return
     actual = sha256_of(path)
     if actual != expected:
         raise UserError(
-            f"{path}: damaged (expected sha256 {expected}, found {actual}); `emopress verify {results}` "
+            f"{path}: damaged (expected sha256 {expected}, found {actual}); `emopress verify {RESULTS}` "
             "lists all damage, and with --remove deletes it, so that the next run makes it again"
         )
 

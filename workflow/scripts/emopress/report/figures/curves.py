@@ -58,9 +58,7 @@ def lines(x: Spec, y: Spec, *, band: bool = False) -> Spec:
     return {"encoding": {"x": x, "y": y}, "layer": layers}
 
 
-def noise_figure(
-    table: pd.DataFrame, statistics: Mapping[str, Any], *, title: str, limit: int = NAMED
-) -> Spec:
+def noise_figure(table: pd.DataFrame, statistics: Mapping[str, Any], *, title: str) -> Spec:
     """Return what decides (percent), of each variant, against the share of noise (percent of characters).
 
     `statistics`: the data set's statistics file. The models without passes and the variants of the
@@ -75,7 +73,7 @@ def noise_figure(
         for name in table.index
         if statistics["variants"][name]["noise"]
     }
-    names = [name for name in highlighted(table, limit) if name in points]
+    names = [name for name in highlighted(table, NAMED) if name in points]
     scores = [y for line in points.values() for _, y in line]
     grey = len(points) - len(names)
     note = f"Named: models without passes and the front of {metric.name} against size"

@@ -60,17 +60,15 @@ def shortened(text: str, length: int) -> str:
     return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
-def fitted(
-    text: str, room: float, size: float, *, bold: bool = False, least: float = LEAST
-) -> tuple[str, float]:
+def fitted(text: str, room: float, size: float, *, bold: bool = False) -> tuple[str, float]:
     """Return `text`, ready to draw, and a size at which it is no wider than `room` pixels.
 
-    It shrinks to the size `least`; what is too long even then loses letters in its middle.
+    It shrinks to the size LEAST; what is too long even then loses letters in its middle.
     """
     text = plain(text)
     natural = width(text, size, bold=bold)
     if natural > room:
-        size = max(min(least, size), size * room / natural)
+        size = max(min(LEAST, size), size * room / natural)
     kept = len(text)
     while kept > 3 and width(shortened(text, kept), size, bold=bold) > room + 0.01:
         kept -= 1

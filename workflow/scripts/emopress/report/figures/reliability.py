@@ -17,15 +17,13 @@ STRIP = 16  # percent of the axis, below it, for the share of texts
 FAINT = "#B9CFDF"
 
 
-def reliability_figure(
-    table: pd.DataFrame, statistics: Mapping[str, Any], *, title: str, limit: int = PANELS
-) -> Spec:
+def reliability_figure(table: pd.DataFrame, statistics: Mapping[str, Any], *, title: str) -> Spec:
     """Return accuracy against confidence per bin for the models without passes and the size front.
 
     `statistics`: the data set's statistics file. A bar's height is the share of right answers in its bin, a dot is at
     the bin's mean confidence; the strip below the axis shows the texts.
     """
-    names = [n for n in highlighted(table, limit) if statistics["variants"][n]["reliability"]]
+    names = [n for n in highlighted(table, PANELS) if statistics["variants"][n]["reliability"]]
     note = (
         "Bars: share of right answers per bin of confidence, on the diagonal where calibrated; "
         f"faint, with their number: bins of fewer than {FEW_IN_CELL} answers; grey, below: share of "
