@@ -197,7 +197,7 @@ MISTAKES = {
     "a value that is not allowed": (
         ("device",),
         "tpu",
-        "device: 'tpu' is not one of auto, cpu, cuda; did you mean 'cpu'?",
+        "device: 'tpu' is not one of auto, cpu, cuda",
     ),
     "several GPUs, and training on the CPU": (
         (),

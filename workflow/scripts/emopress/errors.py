@@ -32,8 +32,11 @@ def nearest(word: object, known: Iterable[str], least: float = 0.6) -> str | Non
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest of the `known` words, "" if none is near."""
-    near = nearest(word, known)
+    """Return "; did you mean 'x'?" for the nearest of the `known` words, "" if none is near.
+
+    Nearer than one letter of three: who writes `gpu` does not mean `cpu`.
+    """
+    near = nearest(word, known, least=0.7)
     return f"; did you mean {near!r}?" if near is not None else ""
 
 
