@@ -171,7 +171,8 @@ def test_a_job_that_the_kernel_kills_for_its_memory(copied):
     """There is no line from the job, which does not live to write one; the rerun is right."""
     forget(copied, "few")
     enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"'
-    with little_memory(270) as group:  # twice what Snakemake takes: the kernel kills the largest process
+    # Twice what Snakemake takes, for the kernel kills the largest process.
+    with little_memory(270) as group:
         told = copied.snakemake(DENSE, check=False, prefix=["sh", "-c", enter, str(group)])
         killed = re.search(r"^oom_kill (\d+)", (group / EVENTS).read_text(), flags=re.MULTILINE)
     assert int(killed[1]) >= 1 and told.returncode == 1, told.stdout
