@@ -19,6 +19,7 @@ from command_line import STUCK_S
 from emopress.artifact import check_files, file_table
 from emopress.jobs.ledger import STATE, check_recorded, guarded, table_of
 from emopress.train.run import TrainingRun
+from plain_entries import built
 
 KILLS = int(os.environ.get("EMOPRESS_JOB_KILLS", "5"))
 SEED = int(os.environ.get("EMOPRESS_SEED", "0"))
@@ -46,7 +47,7 @@ def dense(common, filled, training):
     from emopress.dense.train import train_dense
 
     train = training(epochs=8, batch_size=16, learning_rate=0.02, patience=8)
-    step = filled("dense", vectors=VECTORS, layers=[8], train=train)
+    step = built(filled("dense", vectors=VECTORS, layers=[8], train=train))
     return partial(train_dense, step=step, vectors=None, **common)
 
 
@@ -66,7 +67,7 @@ def transformer(common, filled, training):
     train = training(epochs=6, batch_size=16, learning_rate=0.002, patience=6)
     shape = {"architecture": "bert", "layers": 1, "width": 16, "heads": 2, "ffn": 32}
     tokenizer = {"train": "wordpiece", "vocab_size": 200, "lowercase": True}
-    step = filled("transformer", init=shape, tokenizer=tokenizer, train=train)
+    step = built(filled("transformer", init=shape, tokenizer=tokenizer, train=train))
     sources = {"pretrained": None, "pretrained_tokenizer": None}
     return partial(finetune, step=step, **sources, **common)
 
