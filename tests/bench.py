@@ -132,7 +132,7 @@ def parts(linear: Path) -> None:
     """Time a linear bundle on the demo corpus, and the resampling of one row of a large study."""
     sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
     from emopress.measure.intervals import resampled
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
 
     with open(ROOT / "data" / "demo" / "demo-en.csv", encoding="utf-8") as stream:
         texts = [row["text"] for row in csv.DictReader(stream)][:200]

@@ -39,7 +39,7 @@ from emopress.entries.step import typed_step  # noqa: E402
 from emopress.measure.machine import cpu_facts  # noqa: E402
 from emopress.measure.timing import chosen_texts  # noqa: E402
 from emopress.runtime import processor  # noqa: E402
-from emopress.runtime.load import load  # noqa: E402
+from emopress.runtime.bundle import load  # noqa: E402
 from emopress.study.layers import with_normalisation  # noqa: E402
 from emopress.train.tokenizer import SPECIAL_TOKENS, train_wordpiece  # noqa: E402
 

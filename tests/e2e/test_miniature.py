@@ -270,7 +270,7 @@ def test_flips_are_texts_on_which_variant_and_teacher_differ(project, study):
 def test_bundles_reload_in_a_fresh_process(project, study, python):
     code = """
 import json, sys, pandas
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 test = pandas.read_parquet(sys.argv[1])[:20]
 found = {v: load(f"{sys.argv[2]}/{v}/seed0/bundle").predict_proba(test["text"].tolist()).tolist()
          for v in sys.argv[3:]}

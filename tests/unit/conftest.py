@@ -183,7 +183,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
 def exact_unasked(monkeypatch):
     """Return a function: are a bundle's logits on this machine, whichever it is, those of exact products?"""
     from emopress.runtime import processor
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
 
     def same(bundle, texts):
         here = load(bundle).predict_logits(texts)
@@ -213,7 +213,7 @@ def texts(demo):
 @pytest.fixture(scope="session")
 def probabilities(artifacts, texts):
     """The probabilities that each bundle gives for `texts` in this process."""
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
 
     return {
         name: np.asarray(load(folder).predict_proba(texts))

@@ -3,7 +3,7 @@
 import shutil
 
 from emopress.artifact import PROVENANCE, short_hash, short_hashes, write_json
-from emopress.runtime.bundle import MANIFEST, prediction_keys, read_bundle
+from emopress.runtime.bundle_reader import MANIFEST, prediction_keys, read_bundle
 
 
 def reseal(folder, **changes):

@@ -317,7 +317,7 @@ def test_round_trip_through_a_bundle_in_a_fresh_process(trained, texts, python, 
 
     export_transformer(trained[method], tmp_path / "bundle")
     code = (
-        "import json, sys\nfrom emopress.runtime.load import load\n"
+        "import json, sys\nfrom emopress.runtime.bundle import load\n"
         "texts = json.loads(sys.argv[2])\n"
         "print(json.dumps(load(sys.argv[1]).predict_proba(texts).tolist()))\n"
         "assert 'torch' not in sys.modules"

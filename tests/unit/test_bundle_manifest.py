@@ -3,7 +3,7 @@
 from emopress.artifact import read_json, write_json
 from emopress.bundle.manifest import OWN, derived, exported
 from emopress.checkpoint import Checkpoint
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 
 CHECKPOINT = {
     "format": 1,

@@ -20,8 +20,8 @@ from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.predict import predict
 from emopress.measure.pytorch import PytorchClassifier
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.tokens import encoder_of
 
 ENCODERS = ["bert", "distilbert", "electra"]
@@ -31,7 +31,7 @@ OTHERS = ["pruned", "distilled", "pruned-static", *NUMPY]
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = {name: load(path).predict_proba(request["texts"]) for name, path in request["bundles"].items()}
 heavy = sorted({"torch", "transformers", "sklearn", "pandas", "datasets"} & set(sys.modules))

@@ -6,7 +6,7 @@ import pytest
 
 from emopress.bundle.calibration import calibration_feeds, in_own_order
 from emopress.entries.quantize import Calibration
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.train.sample import calibration_sample
 from emopress.train.splits import Split
 

@@ -19,7 +19,7 @@ from emopress.cli import main
 from emopress.data import licences
 from emopress.passes import PASSES
 from emopress.report.words.markup import escape
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 
 
 @pytest.fixture
@@ -345,7 +345,7 @@ def test_hostile_text_stays_text(shipped, card):
 
 def test_the_snippet_runs_and_agrees(artifacts, demo, tmp_path, card):
     """What the card prints as code gives what the bundle gives, in a process without torch."""
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
 
     for name, normalise in (("bert-dynamic", "none"), ("distilbert-static", "bengali")):
         folder = shutil.copytree(artifacts.bundles[name], tmp_path / name)

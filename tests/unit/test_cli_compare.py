@@ -15,8 +15,8 @@ from emopress.cli import main
 from emopress.cli.comparison import compared, page
 from emopress.cli.labelled import class_of
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import Bundle
 
 LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 

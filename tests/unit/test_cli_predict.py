@@ -20,7 +20,7 @@ from emopress.cli import main
 from emopress.cli.lines import Lines
 from emopress.cli.predict import json_line, probabilities, tsv_line
 from emopress.errors import UserError
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")}
@@ -394,7 +394,7 @@ def test_an_unforeseen_error_is_one_line_unless_asked(linear, monkeypatch, capsy
     def broken(*_, **__):
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("emopress.runtime.load.load", broken)
+    monkeypatch.setattr("emopress.runtime.bundle.load", broken)
     assert main(["predict", str(linear), "x"]) == 1
     assert capsys.readouterr().err == (
         "error: ZeroDivisionError: two lines (EMOPRESS_TRACEBACK=1 shows where)\n"

@@ -105,7 +105,7 @@ def test_what_arrives_is_the_bundle_and_its_card(tmp_path, artifacts, demo, push
 
 
 def test_what_arrived_predicts(bundle, tmp_path, push, hub, texts, probabilities):
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
 
     assert push(bundle, REPO, "--without-metrics", hub=hub).returncode == 0
     there = tmp_path / "downloaded"

@@ -15,7 +15,7 @@ from emopress.entries.step import typed_step
 from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.predict import predict
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 from emopress.tasks import label_array
 
 

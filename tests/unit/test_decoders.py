@@ -22,8 +22,8 @@ from emopress.compress.lora import (
 )
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
+from emopress.runtime.bundle import load
 from emopress.runtime.four_bits import Linear4bit
-from emopress.runtime.load import load
 from emopress.train.batches import encode, logits_of
 from emopress.train.optimizer import checkpoint_gradients
 from emopress.train.run import TrainingRun
@@ -238,7 +238,7 @@ def test_trained_merged_exported_and_loaded_afresh(
     assert found["max_merge_gap"] < 1e-3
     export_transformer(tmp_path / "checkpoint", tmp_path / "bundle")
     code = (
-        "import json, sys\nfrom emopress.runtime.load import load\n"
+        "import json, sys\nfrom emopress.runtime.bundle import load\n"
         "print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))\n"
         "assert 'torch' not in sys.modules"
     )

@@ -25,10 +25,10 @@ from emopress.linear.export import export_linear
 from emopress.linear.train import train_linear
 from emopress.measure.teacher_logits import teacher_logits
 from emopress.report.tables import pass_results as findings
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
 from emopress.runtime.lexicon import Lexicon, words_of
-from emopress.runtime.load import load
 from emopress.runtime.normalise import normalise_text
 from emopress.train.lesson import read_teachers
 from emopress.train.logits import teacher_facts

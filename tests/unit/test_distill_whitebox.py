@@ -18,7 +18,7 @@ from emopress.compress.inner_losses import UNDROPPED, WhiteBoxStudent, white_box
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.teacher_logits import teacher_logits
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 from emopress.train import loop
 from emopress.train.batches import encode, logits_of
 from emopress.train.finetune import finetune, save_transformer
@@ -304,7 +304,7 @@ def test_student_predicts_the_same_in_a_fresh_process(teach, tmp_path, texts, py
     export_transformer(folder, tmp_path / "bundle")
     expected = load(tmp_path / "bundle", threads=1).predict_proba(texts)
     code = (
-        "import json, sys; from pathlib import Path; from emopress.runtime.load import load; "
+        "import json, sys; from pathlib import Path; from emopress.runtime.bundle import load; "
         "texts = json.loads(sys.argv[2]); "
         "print(json.dumps(load(Path(sys.argv[1]), threads=1).predict_proba(texts).tolist()))"
     )

@@ -25,10 +25,10 @@ from emopress.data.pretrained import fetch_model
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime import large_decoder
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.four_bits import Linear4bit
 from emopress.runtime.large_decoder import load_adapters, load_decoder
-from emopress.runtime.load import load
 from emopress.train.large import count_weights, weight_bits, write_base
 from emopress.train.run import TrainingRun
 from emopress.train.tokenizer import save_tokenizer, train_wordpiece
@@ -386,7 +386,7 @@ def test_bundles_link_what_is_shipped(bundles, base, trained, name):
 @pytest.mark.parametrize("name", ["base", *METHODS])
 def test_what_is_shipped_alone_predicts_in_a_fresh_process(bundles, texts, python, tmp_path, name):
     code = (
-        "import json, sys\nfrom emopress.runtime.load import load\n"
+        "import json, sys\nfrom emopress.runtime.bundle import load\n"
         "print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))"
     )
     done = python(code, alone(bundles[name], tmp_path), json.dumps(texts))

@@ -15,8 +15,8 @@ from emopress.errors import UserError
 from emopress.linear.export import export_linear
 from emopress.linear.quantize import int8_per_class, quantize_linear
 from emopress.linear.train import fit_scale, negative_log_likelihood, train_linear
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.normalise import normalise_text
 
 KINDS = {"bn": ("char_wb", [2, 5], "none"), "en": ("word", [1, 2], "balanced")}

@@ -23,8 +23,8 @@ from emopress.lstm.model import model_of
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm
 from emopress.lstm.weights import LstmWeights, read_weights
 from emopress.measure.teacher_logits import teacher_logits
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
 from emopress.train.splits import read_split
@@ -241,7 +241,7 @@ def test_the_bundle_computes_what_was_trained(trained, texts, python, tmp_path, 
         logits = torch_model(**tensors).logits.numpy()
     assert np.abs(found - logits).max() < 1e-3
     code = (
-        "import sys, json, numpy as np; from emopress.runtime.load import load;"
+        "import sys, json, numpy as np; from emopress.runtime.bundle import load;"
         "texts = json.load(open(sys.argv[2]));"
         "np.save(sys.argv[3], load(sys.argv[1]).predict_logits(texts, batch_size=7));"
         "assert 'torch' not in sys.modules"

@@ -17,14 +17,14 @@ from emopress.lstm import forward, post_training
 from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.quantize import quantize_lstm
 from emopress.lstm.weights import read_weights
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.codes import read_codes, write_codes
-from emopress.runtime.load import load
 
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = load(request["bundle"]).predict_logits(request["texts"])
 heavy = sorted({"torch", "transformers", "onnx", "pandas", "scipy"} & set(sys.modules))

@@ -21,8 +21,8 @@ from emopress.measure.judge import judge
 from emopress.measure.metrics import read_scores
 from emopress.measure.predict import predict
 from emopress.measure.teacher_logits import teacher_logits
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.study.reserved import LABELS
 from emopress.tasks import label_array
 from emopress.train.finetune import finetune

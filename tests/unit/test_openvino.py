@@ -17,8 +17,8 @@ from resealed import alone, reseal
 from emopress.artifact import read_json
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.train.run import TrainingRun
 from plain_entries import built
 
@@ -33,7 +33,7 @@ ENCODERS = ["bert", "distilbert", "electra"]
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = load(request["bundle"]).predict_logits(request["texts"])
 heavy = sorted({"torch", "transformers", "onnx", "onnxruntime", "nncf", "pandas"} & set(sys.modules))

@@ -14,8 +14,8 @@ from emopress.bundle.pack import encode, pack
 from emopress.compress.prune_magnitude import prune_magnitude
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.packed import decode, read_packed
 from emopress.train.run import TrainingRun
 
@@ -23,7 +23,7 @@ STEP = {"name": "packed", "kind": "pack"}
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = load(request["bundle"]).predict_logits(request["texts"])
 heavy = sorted({"torch", "transformers", "onnx", "pandas"} & set(sys.modules))

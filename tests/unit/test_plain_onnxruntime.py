@@ -45,7 +45,7 @@ def predicted(bundle, text, folder):
 @pytest.mark.parametrize("place", [0, 7, -2, -1])  # two texts, odd letters, one that is cut
 def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, name, place):
     logits = ast.literal_eval(predicted(artifacts.bundles[name], texts[place], tmp_path))
-    from emopress.runtime.bundle import read_bundle
+    from emopress.runtime.bundle_reader import read_bundle
     from emopress.tasks import softmax
 
     assert list(logits) == read_bundle(artifacts.bundles[name]).facts["labels"]
@@ -56,8 +56,8 @@ def test_same_label_and_probability(artifacts, texts, probabilities, tmp_path, n
 def test_the_comment_on_sets_of_labels_is_true(sets, filled, training, texts, tmp_path):
     """The sigmoid of what is printed, against the thresholds of the manifest, gives emopress's labels."""
     from emopress.bundle.export import export_transformer
-    from emopress.runtime.bundle import read_bundle
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
+    from emopress.runtime.bundle_reader import read_bundle
     from emopress.tasks import decided, sigmoid
     from emopress.train.finetune import finetune
     from emopress.train.run import TrainingRun

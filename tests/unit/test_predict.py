@@ -9,8 +9,8 @@ from emopress.measure.metrics import read_scores
 from emopress.measure.noise import noise
 from emopress.measure.predict import predict
 from emopress.measure.predictions import read_predictions
+from emopress.runtime.bundle import load
 from emopress.runtime.classifier import Classifier
-from emopress.runtime.load import load
 
 SHARES = [0.05, 0.2]
 

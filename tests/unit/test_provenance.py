@@ -13,15 +13,15 @@ from emopress.errors import UserError
 from emopress.jobs.damage import verify
 from emopress.jobs.ledger import table_of
 from emopress.measure.search import copy_bundle
-from emopress.runtime.bundle import RUNTIME_KEYS, read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import RUNTIME_KEYS, read_bundle
 
 FAMILIES = ["bert", "bert-static", "pruned-static", "linear-int8", "dense-int3"]
 SHIPPED = {"format", "labels", "normalise", "runtime", "files", "provenance"}
 FRESH = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 texts = json.load(open(sys.argv[2], encoding="utf-8"))
 np.save(sys.argv[3], load(sys.argv[1]).predict_proba(texts))
 """

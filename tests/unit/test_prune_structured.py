@@ -39,8 +39,8 @@ from emopress.compress.prune_structured import (
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.measure.teacher_logits import teacher_logits
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.train.run import TrainingRun
 from emopress.train.transformer import count_parameters, load_transformer
 from plain_entries import entry_step
@@ -49,7 +49,7 @@ ARCHITECTURES = ("bert", "distilbert", "electra")
 CPU = torch.device("cpu")
 RELOAD = """
 import json, sys
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist()))
 """
 

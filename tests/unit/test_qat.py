@@ -30,8 +30,8 @@ from emopress.jobs import code as closure
 from emopress.jobs.context import Context
 from emopress.jobs.watching import training_run
 from emopress.measure.teacher_logits import teacher_logits
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.train.batches import encode_data, logits_of
 from emopress.train.loop import Trainer
 from emopress.train.objectives import label_objective
@@ -53,7 +53,7 @@ FRESH = """
 import sys
 import numpy as np
 from safetensors.numpy import load_file
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 classifier = load(sys.argv[1])
 reference = load_file(sys.argv[2])
 expected = reference.pop("logits")

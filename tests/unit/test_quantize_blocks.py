@@ -12,8 +12,8 @@ from emopress.bundle.block_writer import fitting_block, pack_nibbles, round_bloc
 from emopress.bundle.quantize_blocks import quantize_blocks, without_gemm, write_blocks
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 
 ENCODERS = ["bert", "distilbert", "electra"]
 STEPS = {
@@ -31,7 +31,7 @@ STEPS = {
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = {name: load(path).predict_proba(request["texts"]) for name, path in request["bundles"].items()}
 heavy = sorted({"torch", "transformers", "onnx", "pandas", "ml_dtypes"} & set(sys.modules))

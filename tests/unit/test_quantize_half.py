@@ -18,15 +18,15 @@ from emopress.bundle.quantize_half import (
 )
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 
 ENCODERS = ["bert", "distilbert", "electra"]
 METHODS = ["fp16", "bf16"]
 RELOAD = """
 import json, sys
 import numpy as np
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 request = json.load(open(sys.argv[1], encoding="utf-8"))
 found = {name: load(path).predict_proba(request["texts"]) for name, path in request["bundles"].items()}
 heavy = sorted({"torch", "transformers", "onnx", "pandas", "ml_dtypes"} & set(sys.modules))

@@ -15,8 +15,8 @@ from emopress.measure.choice import Choice, Trial, choose, misses, ranking, wors
 from emopress.measure.deciding import Judge
 from emopress.measure.predict import predict
 from emopress.measure.search import Candidate, copy_bundle, search, verdict
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from plain_entries import entry_step
 
 TIMING = {"rounds": 2, "texts": 3, "warmup": 1, "batch_size": 4, "cold_starts": 3}
@@ -260,7 +260,7 @@ def test_the_copy_predicts_the_same_in_a_fresh_process(searched, texts, python):
     out, trials = searched(prefer="score", budget={"max_accuracy_loss": 100})
     (chosen,) = (row["variant"] for row in trials["rows"] if row["chosen"])
     code = (
-        "import json, sys; from emopress.runtime.load import load; "
+        "import json, sys; from emopress.runtime.bundle import load; "
         "print(json.dumps(load(sys.argv[1]).predict_proba(json.loads(sys.argv[2])).tolist())); "
         "assert 'torch' not in sys.modules"
     )

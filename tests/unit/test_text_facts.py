@@ -10,7 +10,7 @@ from emopress.artifact import read_json, write_json
 from emopress.measure.cut import count_cut, shares_cut
 from emopress.measure.evaluated import Evaluated
 from emopress.measure.text_facts import leaked_scores, text_facts
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 
 LABELS = ["joy", "fear", "anger"]
 

@@ -386,8 +386,8 @@ def test_random_vocabularies_give_the_same_tokens(build):
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "electra"])
 def test_a_trimmed_checkpoint(architecture, artifacts, few, demo, tmp_path, python):
     from emopress.bundle.export import export_transformer
-    from emopress.runtime.bundle import read_bundle
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
+    from emopress.runtime.bundle_reader import read_bundle
 
     parent, out = artifacts.checkpoints[architecture], tmp_path / "checkpoint"
     trim(
@@ -429,7 +429,7 @@ def test_a_trimmed_checkpoint(architecture, artifacts, few, demo, tmp_path, pyth
     assert read_bundle(tmp_path / "bundle").size_bytes < read_bundle(parent_bundle).size_bytes
     expected = load(parent_bundle).predict_proba(texts)
     code = (
-        "import json, sys, pandas; from emopress.runtime.load import load;"
+        "import json, sys, pandas; from emopress.runtime.bundle import load;"
         "texts = pandas.read_parquet(sys.argv[2])['text'].tolist();"
         "print(json.dumps(load(sys.argv[1]).predict_proba(texts).tolist()))"
     )

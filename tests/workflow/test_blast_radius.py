@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from emopress.jobs import code as closure
-from emopress.runtime.load import RUNTIMES
+from emopress.runtime.bundle import RUNTIMES
 
 TRAIN = {"epochs": 1, "learning_rate": 0.01}
 LSTM = {"family": "lstm", "kind": "discriminative", "width": 8, "state": 8, "train": TRAIN}

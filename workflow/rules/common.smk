@@ -4,7 +4,7 @@ import re
 
 from emopress import recipe
 from emopress.jobs import code as closure
-from emopress.runtime.load import RUNTIMES as BUNDLE_RUNTIMES
+from emopress.runtime.bundle import RUNTIMES as BUNDLE_RUNTIMES
 from emopress.study.memory_plan import prediction_mb, training_mb
 from emopress.study.places import (
     bundle_of,

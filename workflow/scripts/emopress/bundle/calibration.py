@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.tokens import encoder_of
 from emopress.tasks import label_array
 from emopress.train.sample import calibration_rows

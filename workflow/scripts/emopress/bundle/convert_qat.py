@@ -22,7 +22,7 @@ from emopress.bundle.quantize_blocks import write_blocks
 from emopress.checkpoint import Checkpoint, read_checkpoint
 from emopress.compress.fakequant import RANGES, REFERENCE
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.onnxruntime import session_options
 
 LARGEST_ERROR = 0.02  # mean absolute difference of logits, as a share of their standard deviation

@@ -13,7 +13,7 @@ from emopress.checkpoint import (
     parent_facts,
     with_findings,
 )
-from emopress.runtime.bundle import FORMAT, MANIFEST, Bundle, prediction_keys
+from emopress.runtime.bundle_reader import FORMAT, MANIFEST, Bundle, prediction_keys
 
 TOKENIZER = "tokenizer.json"
 # What a manifest says of its artifact only; a child inherits all the rest.

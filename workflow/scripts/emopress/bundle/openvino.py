@@ -19,7 +19,7 @@ from emopress.bundle.calibration import calibration_feeds
 from emopress.bundle.manifest import derived
 from emopress.bundle.quantize_half import bfloat16, demand_fp16
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle, read_bundle
+from emopress.runtime.bundle_reader import Bundle, read_bundle
 from emopress.runtime.openvino import EXTRA, compile_model, import_openvino
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.packed import FILE
 from emopress.runtime.stored import NOWHERE, stored_apart
 

@@ -22,7 +22,7 @@ from emopress.bundle.manifest import derived
 from emopress.bundle.nodes import PRODUCTS, give_readers_copies, layer_of
 from emopress.bundle.qdq import quantized_inputs, write_qdq
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle, read_bundle
+from emopress.runtime.bundle_reader import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from emopress.entries.quantize import Dynamic, Static

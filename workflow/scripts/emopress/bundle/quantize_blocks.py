@@ -30,7 +30,7 @@ from emopress.bundle.block_writer import (
 )
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 
 if TYPE_CHECKING:
     from emopress.entries.quantize import Int4, Nf4

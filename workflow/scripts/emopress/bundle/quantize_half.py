@@ -19,7 +19,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.onnxruntime import session_options
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emopress.artifact import PROVENANCE, read_json
 from emopress.errors import UserError
-from emopress.runtime.bundle import MANIFEST, Bundle, read_bundle
+from emopress.runtime.bundle_reader import MANIFEST, Bundle, read_bundle
 from emopress.runtime.normalise import METHODS
 
 if (

@@ -103,7 +103,7 @@ for module in model.modules():  # CPUs with AVX512-BF16 would need widths that a
     module.support_avx512bf16_for_cpu = False
 ```
 {% else %}
-Its files are read by `load(folder).predict_proba(texts)` of `emopress.runtime.load`, not by plain ONNX Runtime.
+Its files are read by `load(folder).predict_proba(texts)` of `emopress.runtime.bundle`, not by plain ONNX Runtime.
 {% endif %}
 
 ## Labels

@@ -7,7 +7,7 @@ from typing import Any
 
 from emopress.artifact import PROVENANCE
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 
 README = "README.md"
 MAIN = "main"

@@ -22,7 +22,7 @@ from emopress.tasks import MULTI, task_of
 if TYPE_CHECKING:
     import numpy as np
 
-    from emopress.runtime.bundle import Bundle
+    from emopress.runtime.bundle_reader import Bundle
 
 DESCRIPTION = """\
 Predict the texts of FILE with two bundles and compare the results. FILE is .csv or .tsv (UTF-8, with a
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     from emopress.cli.comparison import compared, page
     from emopress.cli.labelled import Labelled, read_labelled, read_sets
     from emopress.measure.deciding import FEW_TEXTS
-    from emopress.runtime.bundle import read_bundle
+    from emopress.runtime.bundle_reader import read_bundle
 
     bundles = [read_bundle(path) for path in (arguments.bundle_a, arguments.bundle_b)]
     labels = common_labels(bundles)
@@ -167,7 +167,7 @@ def predicted(
     """
     import numpy as np
 
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
     from emopress.tasks import decided
 
     names = bundle.manifest["labels"]

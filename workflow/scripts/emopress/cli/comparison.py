@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from emopress.measure.intervals import Scored
-    from emopress.runtime.bundle import Bundle
+    from emopress.runtime.bundle_reader import Bundle
 
 
 def compared(

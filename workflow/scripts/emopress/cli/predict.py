@@ -75,7 +75,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line per text; UserError if there is no bundle."""
-    from emopress.runtime.load import load
+    from emopress.runtime.bundle import load
 
     classifier = load(arguments.bundle, threads=arguments.threads, device=arguments.device)
     line_of = partial(

@@ -13,7 +13,7 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.affine import quantization_facts, quantize, weight_range
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.dense import (
     MODEL,
     VECTORS,

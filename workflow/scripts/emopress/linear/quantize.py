@@ -7,7 +7,7 @@ import numpy as np
 
 from emopress.artifact import replaced_folder
 from emopress.bundle.manifest import derived
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 
 if TYPE_CHECKING:
     from emopress.entries.quantize import WeightOnly

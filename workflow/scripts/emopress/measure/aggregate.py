@@ -11,7 +11,7 @@ from emopress.artifact import read_json, replaced_file, write_json
 from emopress.errors import UserError
 from emopress.measure.deciding import MACRO_F1, METRICS
 from emopress.measure.metrics import Scores, read_scores, score_of
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 
 NONE: Mapping[Path, dict[str, Any]] = {}
 VALIDATED = {metric.column: metric.validation for metric in METRICS.values()}

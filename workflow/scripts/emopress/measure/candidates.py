@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emopress.measure.cold_start import open_classifier
-from emopress.runtime.bundle import read_bundle
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.classifier import Classifier
 from emopress.runtime.openvino import installed, reads_onnx
 

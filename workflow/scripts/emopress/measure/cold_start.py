@@ -9,8 +9,8 @@ program that uses the bundle does, and nothing of the study.
 import sys
 from pathlib import Path
 
+from emopress.runtime.bundle import load
 from emopress.runtime.classifier import Classifier
-from emopress.runtime.load import load
 
 
 def open_classifier(folder: Path, runtime: str, *, threads: int, verify: bool = True) -> Classifier:

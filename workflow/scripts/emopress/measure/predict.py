@@ -12,7 +12,7 @@ from emopress.artifact import replaced_file, write_json
 from emopress.errors import UserError
 from emopress.measure.cut import count_cut
 from emopress.measure.prediction_columns import PREDICTED
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
 from emopress.tasks import MULTI, decided, probabilities
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def predict(
     there are any; `cross_entropy`, of a generative bundle, is where the distribution of
     its tokens' cross-entropy goes; `cut` is where it is written how many texts of `train` and of the
     splits are longer than what the model reads (`measure.cut`). The bundle is loaded from disk as a user
-    would load it, for `device` (see `emopress.runtime.load.load`). A batch holds texts of one split and
+    would load it, for `device` (see `emopress.runtime.bundle.load`). A batch holds texts of one split and
     one share of noise only: the prediction of a clean text, which in dynamic int8 may depend on its
     batch, is the same with and without noise. UserError if the bundle's labels are not `labels` in this order.
     """

@@ -18,7 +18,7 @@ from emopress.measure.deciding import Judge
 from emopress.measure.metrics import Scores, score_of, scores
 from emopress.measure.predictions import checked_parts
 from emopress.measure.timing import time_bundles
-from emopress.runtime.bundle import Bundle, read_bundle
+from emopress.runtime.bundle_reader import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from emopress.entries.budget import Search

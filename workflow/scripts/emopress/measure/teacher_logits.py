@@ -6,8 +6,8 @@ from pathlib import Path
 from safetensors.numpy import save_file
 
 from emopress.artifact import replaced_file
-from emopress.runtime.bundle import read_bundle
-from emopress.runtime.load import load
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
 from emopress.train.logits import ids_hash
 from emopress.train.splits import read_split
 
@@ -19,7 +19,7 @@ def teacher_logits(
 ) -> None:
     """Write the bundle's logits [N, C] fp32 for the training texts, in their order, and what students record of it.
 
-    `device` is that of `emopress.runtime.load.load`.
+    `device` is that of `emopress.runtime.bundle.load`.
     """
     split = read_split(train)
     logits = load(bundle, threads=threads, device=device).predict_logits(

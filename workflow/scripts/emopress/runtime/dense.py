@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser, labels_and_normaliser
 from emopress.runtime.codes import dequantize, pack, unpack
 from emopress.runtime.lexicon import AVERAGE, Lexicon

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser, labels_and_normaliser
 from emopress.runtime.ngrams import analyzer
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from emopress.runtime import processor
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Normaliser, labels_and_normaliser
 from emopress.runtime.stored import read_stored
 from emopress.runtime.tokens import Encoder, TokenClassifier, encoder_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.bundle import Bundle, read_bundle
+from emopress.runtime.bundle_reader import Bundle, read_bundle
 from emopress.runtime.classifier import Normaliser, labels_and_normaliser
 from emopress.runtime.stored import stored_apart
 from emopress.runtime.tokens import Encoder, TokenClassifier, encoder_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from emopress.checkpoint import ADAPTER
 from emopress.devices import pick_device, uses_bf16
-from emopress.runtime.bundle import Bundle
+from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Normaliser, labels_and_normaliser
 from emopress.runtime.large_decoder import check_packages, load_adapters, load_decoder
 from emopress.runtime.tokens import Encoder, TokenClassifier, encoder_of
