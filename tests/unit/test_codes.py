@@ -7,7 +7,7 @@ import pytest
 
 from emopress.errors import UserError
 from emopress.runtime.codes import dequantize, pack, unpack
-from emopress.runtime.dense import OUTPUT, VECTORS, Layer, read_model, write_model
+from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer, read_model, write_model
 
 RNG = np.random.default_rng(0)
 
@@ -53,7 +53,7 @@ def test_a_file_gives_its_layers_back(tmp_path, bits):
     words = ["bad", "good", "খারাপ"]
     given = layers(bits)
     write_model(tmp_path / "model.npz", words, given)
-    found_words, found = read_model(tmp_path / "model.npz")
+    found_words, found = read_model(tmp_path / "model.npz", "dense")
     assert found_words == words
     for one, other in zip(given, found, strict=True):
         assert np.array_equal(one.matrix, other.matrix)
@@ -98,7 +98,7 @@ def damaged(name):
 def test_what_is_no_dense_model_is_one_line(tmp_path, name):
     np.savez(tmp_path / "model.npz", **damaged(name))
     with pytest.raises(UserError, match=r"model\.npz: not a dense model of emopress \(") as caught:
-        read_model(tmp_path / "model.npz")
+        read_model(tmp_path / "model.npz", "dense")
     assert "\n" not in str(caught.value)
 
 
@@ -107,4 +107,4 @@ def test_a_cut_off_file_is_one_line(tmp_path):
     whole = (tmp_path / "model.npz").read_bytes()
     (tmp_path / "model.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="not a dense model"):
-        read_model(tmp_path / "model.npz")
+        read_model(tmp_path / "model.npz", "dense")

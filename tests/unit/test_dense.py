@@ -27,7 +27,8 @@ from emopress.measure.teacher_logits import teacher_logits
 from emopress.report.tables import pass_results as findings
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle
-from emopress.runtime.dense import VECTORS, Layer, pooled, read_model
+from emopress.runtime.dense import pooled
+from emopress.runtime.layers_file import VECTORS, Layer, read_model
 from emopress.runtime.lexicon import Lexicon, words_of
 from emopress.runtime.normalise import normalise_text
 from emopress.train.lesson import read_teachers
@@ -147,8 +148,8 @@ def test_eight_bits_change_little_and_two_are_smaller(trained, filled, tmp_path,
 def test_codes_are_packed_and_stand_for_the_rounded_weights(trained, filled, tmp_path, bits):
     model = trained("average")
     _, facts = quantized(model, filled, tmp_path / "q", bits=bits, symmetric=False, percentile=99.5)
-    _, before = read_model(model.folder / "bundle" / "model.npz")
-    _, after = read_model(tmp_path / "q" / "model.npz")
+    _, before = read_model(model.folder / "bundle" / "model.npz", "dense")
+    _, after = read_model(tmp_path / "q" / "model.npz", "dense")
     findings = facts["findings"]["q"]["quantized_layers"]
     with np.load(tmp_path / "q" / "model.npz") as arrays:
         for old, new in zip(before, after, strict=True):
@@ -403,7 +404,7 @@ def test_vectors_of_a_file_are_trained_on_or_kept(
     bundle = train_on(glove, few, step, tmp_path / "checkpoint")
     texts = read_split(few.train).texts
     first = vectors_of(step, texts, seed=0, file=glove.folder / "tiny.4d.txt")
-    words, (vectors, *_) = read_model(bundle.folder / "model.npz")
+    words, (vectors, *_) = read_model(bundle.folder / "model.npz", "dense")
     assert words == first.words
     assert np.array_equal(vectors.matrix, first.table.numpy()) is not trained_on
     assert bundle.facts["licences"] == ["PDDL-1.0"]

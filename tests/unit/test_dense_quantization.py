@@ -7,7 +7,7 @@ from emopress.bundle.affine import next_half, quantization_facts, quantize, weig
 from emopress.dense.quantize import Loss, coded, divergence, search_layers
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
-from emopress.runtime.dense import OUTPUT, VECTORS, Layer
+from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer
 
 WEIGHTS = np.array([-4.0, -1.0, 0.0, 1.0, 2.0], dtype=np.float32)
 MANY = np.random.default_rng(0).normal(0.1, 1, (100, 50)).astype(np.float32)

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from emopress.artifact import read_json, replaced_folder
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import WEIGHTS, read_checkpoint
-from emopress.runtime.dense import MODEL, OUTPUT, VECTORS, Layer, write_model
+from emopress.runtime.layers_file import MODEL, OUTPUT, VECTORS, Layer, write_model
 from emopress.runtime.lexicon import Lexicon
 
 

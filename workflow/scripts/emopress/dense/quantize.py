@@ -14,16 +14,8 @@ from emopress.bundle.affine import quantization_facts, quantize, weight_range
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
 from emopress.runtime.bundle_reader import read_bundle
-from emopress.runtime.dense import (
-    MODEL,
-    VECTORS,
-    DenseClassifier,
-    Layer,
-    forward,
-    pooled,
-    read_model,
-    write_model,
-)
+from emopress.runtime.dense import DenseClassifier, forward, pooled
+from emopress.runtime.layers_file import MODEL, VECTORS, Layer, read_model, write_model
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities, task_of
 
 if TYPE_CHECKING:
@@ -182,7 +174,7 @@ def quantize_dense(*, parent: Path, step: "Step[Affine]", validation: Path, out:
     the file `validation`; else that file is not read.
     """
     source = read_bundle(parent)
-    words, full = read_model(parent / MODEL)
+    words, full = read_model(parent / MODEL, "dense")
     layers, findings = quantized_layers(full, parent, step, validation)
     with replaced_folder(out) as folder:
         write_model(folder / MODEL, words, layers)
