@@ -35,6 +35,7 @@ from emopress.train.lesson import read_teachers
 from emopress.train.logits import teacher_facts
 from emopress.train.loop import Trainer
 from emopress.train.run import TrainingRun
+from emopress.train.spans import joined_spans
 from emopress.train.splits import Split, read_split
 from plain_entries import built
 
@@ -525,7 +526,7 @@ def distilled(demo, filled, training, teacher, tmp_path):
     shape = {**SHAPES["average"], "train": training(**TRAIN)}
     student = filled("dense", name="small", family="dense", **shape)
 
-    def run(name, alpha=0.7, student=student, **changes):
+    def run(name, alpha=0.7, student=student, spans=None, spans_logits=None, **changes):
         settings = training(**{**TRAIN, **changes})
         step = filled("distill", name="kd", kind="distill", student="small", alpha=alpha)
         train_dense(
@@ -538,6 +539,8 @@ def distilled(demo, filled, training, teacher, tmp_path):
             vectors=None,
             teacher=teacher,
             teacher_logits=[logits],
+            spans=spans,
+            spans_logits=spans_logits,
             run=TrainingRun(tmp_path / "state", code="tests"),
             out=tmp_path / name,
         )
@@ -570,6 +573,39 @@ def test_what_a_student_is_told_shapes_it_and_nothing_else_does(distilled):
         )
     ]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_joined_spans_are_learnt_from_and_decide_no_words(distilled, demo, teacher, tmp_path):
+    spans, labels = tmp_path / "spans.parquet", tmp_path / "spans.safetensors"
+    joined_spans(train=demo["en"].train, texts=300, folds=3, seed=0, out=spans)
+    teacher_logits(teacher, spans, labels, threads=1)
+    without, with_spans, again = (
+        distilled(name, epochs=1, **more)
+        for name, more in (
+            ("without", {}),
+            ("with", {"spans": spans, "spans_logits": [labels]}),
+            ("again", {"spans": spans, "spans_logits": [labels]}),
+        )
+    )
+    words = [(made.folder / "words.json").read_bytes() for made in (without, with_spans)]
+    assert words[0] == words[1]
+    first, second, third = (
+        load_file(made.folder / "model.safetensors") for made in (without, with_spans, again)
+    )
+    assert all(torch.equal(second[name], third[name]) for name in second)
+    assert {name: value.shape for name, value in first.items()} == {
+        name: value.shape for name, value in second.items()
+    }
+    assert not torch.equal(first["output.weight"], second["output.weight"])
+
+
+def test_logits_of_other_spans_are_refused(distilled, demo, teacher, tmp_path):
+    for seed in (0, 1):
+        out = tmp_path / f"{seed}.parquet"
+        joined_spans(train=demo["en"].train, texts=20, folds=3, seed=seed, out=out)
+    teacher_logits(teacher, tmp_path / "1.parquet", tmp_path / "labels", threads=1)
+    with pytest.raises(UserError, match="teacher logits of other texts"):
+        distilled("kd", spans=tmp_path / "0.parquet", spans_logits=[tmp_path / "labels"])
 
 
 def test_logits_of_other_texts_are_refused(distilled, demo, tmp_path):

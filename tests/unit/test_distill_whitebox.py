@@ -24,6 +24,7 @@ from emopress.train.batches import encode, logits_of
 from emopress.train.finetune import finetune, save_transformer
 from emopress.train.losses import cosine_loss
 from emopress.train.run import TrainingRun
+from emopress.train.spans import joined_spans
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import pad_id
 from emopress.train.transformer import load_transformer, replace_module
@@ -214,7 +215,17 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
     for name, path in logits.items():
         teacher_logits(artifacts.bundles[name], few.train, path, threads=1)
 
-    def run(out, name="bert", *, teachers=(), seed=0, state=None, **changes):
+    def run(
+        out,
+        name="bert",
+        *,
+        teachers=(),
+        seed=0,
+        state=None,
+        spans=None,
+        spans_logits=None,
+        **changes,
+    ):
         distill_whitebox(
             step=typed_step(filled_step(filled, training, **changes)),
             data=few.data,
@@ -226,6 +237,8 @@ def teach(artifacts, few, filled, training, tmp_path_factory):
             pretrained_tokenizer=artifacts.checkpoints[name],
             teacher=artifacts.checkpoints[name],
             teacher_logits=[logits[each] for each in (name, *teachers)],
+            spans=spans,
+            spans_logits=spans_logits,
             run=TrainingRun(state or out.with_name(f"{out.name}-state"), code="tests"),
             out=out,
         )
@@ -289,6 +302,20 @@ def test_every_loss_at_once_on_a_narrower_student(teach, tmp_path, name):
     assert findings["student_layers"] == "small"
     assert findings["layer_map"] == [[0, 1]]
     assert load_transformer(folder).config.hidden_size == 32
+
+
+def test_joined_spans_have_the_losses_of_layers_too(artifacts, few, teach, tmp_path):
+    """With alpha: 0 the spans teach by the hidden states alone."""
+    spans, labels = tmp_path / "spans.parquet", tmp_path / "spans.safetensors"
+    joined_spans(train=few.train, texts=40, folds=3, seed=0, out=spans)
+    teacher_logits(artifacts.bundles["bert"], spans, labels, threads=1)
+    keys = {"layers": [1], "alpha": 0.0, "hidden_weight": 1.0}
+    without = teach.run(tmp_path / "without", **keys)
+    folders = [
+        teach.run(tmp_path / name, spans=spans, spans_logits=[labels], **keys)
+        for name in ("one", "two")
+    ]
+    assert weights_of(folders[0]) == weights_of(folders[1]) != weights_of(without)
 
 
 @pytest.mark.parametrize("name", TEACHERS)

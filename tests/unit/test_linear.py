@@ -18,6 +18,9 @@ from emopress.linear.train import fit_scale, negative_log_likelihood, train_line
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.normalise import normalise_text
+from emopress.tasks import label_array
+from emopress.train.ngram_features import chi_square
+from emopress.train.splits import read_split
 
 KINDS = {"bn": ("char_wb", [2, 5], "none"), "en": ("word", [1, 2], "balanced")}
 
@@ -194,3 +197,69 @@ def test_a_label_without_training_texts_is_named(tmp_path, demo, filled):
             validation=corpus.validation,
             out=tmp_path / "checkpoint",
         )
+
+
+def test_chi_square_by_hand():
+    """Of four texts, two of each label: observed and expected sums of a feature, (o - e)^2 / e added up."""
+    features = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 2.0, 0.0]])
+    found = chi_square(features, np.array([0, 0, 1, 1]))
+    assert found == pytest.approx([2 * (2 - 1) ** 2 / 1, 2 * (3 - 2) ** 2 / 2, 0])
+    sets = np.array([[True, False], [True, False], [False, True], [False, True]])
+    assert chi_square(features, sets) == pytest.approx(2 * found)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_model_of_chosen_ngrams_is_the_one_that_has_them_alone(
+    several, demo, sets, filled, tmp_path
+):
+    """The runtime, which knows nothing of a choice, gives scikit-learn's features of the kept n-grams."""
+    corpus = demo["en"]
+    files, data = (
+        sets if several else ({"train": corpus.train, "validation": corpus.validation}, corpus.data)
+    )
+    train = read_split(files["train"])
+    labels = label_array(train.labels, 6)
+    folders = {}
+    for features in (None, 300):
+        chosen = {"features": features} if features else {}
+        step = filled("linear", family="linear", **chosen)
+        train_linear(
+            step=typed_step(step),
+            data=data,
+            seed=0,
+            train=files["train"],
+            validation=files["validation"],
+            out=tmp_path / "checkpoint",
+        )
+        folders[features] = tmp_path / f"bundle-{features}"
+        export_linear(tmp_path / "checkpoint", folders[features])
+    few = load(folders[300])
+    every = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+    scores = chi_square(every.fit_transform(train.texts), labels)
+    best = np.sort(np.argsort(-scores, kind="stable")[:300])
+    grams = every.get_feature_names_out()[best].tolist()
+    assert list(few.vocabulary) == grams and len(load(folders[None]).vocabulary) > 1000
+    alone = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(2, 5), vocabulary=grams, sublinear_tf=True
+    ).fit(train.texts)
+    assert few.idf == pytest.approx(alone.idf_, rel=1e-6)
+    texts = train.texts[:20]
+    expected = alone.transform(texts) @ few.weights + few.bias
+    assert np.abs(few.predict_logits(texts) - expected).max() < 1e-4
+    sizes = [read_bundle(folder).size_bytes for folder in (folders[300], folders[None])]
+    assert sizes[0] < 0.3 * sizes[1]
+
+
+def test_more_ngrams_than_there_are_chooses_all(demo, filled, tmp_path):
+    corpus = demo["en"]
+    for name, chosen in (("all", {}), ("more", {"features": 1000000})):
+        train_linear(
+            step=typed_step(filled("linear", family="linear", **chosen)),
+            data=corpus.data,
+            seed=0,
+            train=corpus.train,
+            validation=corpus.validation,
+            out=tmp_path / name,
+        )
+    one, other = (np.load(tmp_path / name / "model.npz") for name in ("all", "more"))
+    assert all(np.array_equal(one[key], other[key]) for key in one)

@@ -362,6 +362,33 @@ def test_a_teacher_with_several_teachers_is_refused(config):
     )
 
 
+def test_joined_spans_take_a_linear_teacher_as_it_was_trained(config):
+    kd = {"kind": "distill", "student": "micro", "joined_spans": {}}
+    config["passes"]["kd-a"] = {**kd, "teachers": ["linear", "tiny+int8-static"]}
+    config["passes"]["kd-b"] = {**kd, "teachers": ["linear+int8-weights"]}
+    lines = refused(config)
+    assert (
+        "passes.kd-b.teachers: 'linear+int8-weights': joined_spans are labelled by linear models that are trained "
+        "for it, without any pass; name 'linear'" in lines
+    )
+    assert "kd-a" not in lines
+
+
+def test_joined_spans_without_their_loss_change_nothing(config):
+    kd = {"kind": "distill", "student": "micro", "alpha": 0, "joined_spans": {"texts": 9}}
+    config["passes"]["kd-a"] = kd
+    config["passes"]["kd-b"] = {"kind": "distill", "layers": [0], **kd, "hidden_weight": 1}
+    del config["passes"]["kd-b"]["student"]
+    lines = refused(config)
+    why = "'joined_spans' changes nothing with alpha: 0, since teachers alone label them"
+    assert f"passes.kd-a: {why}" in lines and "kd-b" not in lines
+
+
+def test_without_joined_spans_and_chosen_ngrams_steps_are_recorded_as_before_there_were_any(config):
+    study = load_study(config, ROOT)
+    assert "joined_spans" not in study.step("kd-micro") and "features" not in study.step("linear")
+
+
 def test_a_search_that_can_try_nothing_is_refused(config):
     budget = {"max_size_mb": 1}
     config["passes"]["seek"] = {"kind": "search", "passes": ["int8-weights"], "budget": budget}

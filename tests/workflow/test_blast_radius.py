@@ -34,7 +34,8 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
     "fetch_data fetch_vectors fetch_model fetch_tokenizer": "data",
     "prepare_data describe_data": "data runtime",  # normalisation
     "finetune distill": "train",
-    "train_linear": "linear runtime train",  # n-grams
+    "train_linear out_of_fold_logits": "linear runtime train",  # n-grams
+    "joined_spans": "train",
     "train_dense distill_dense": "data dense runtime train",  # zip files, words
     "train_lstm distill_lstm": "lstm train",
     "trim distill_whitebox prune_magnitude prune_structured low_rank qat": "compress train",
@@ -45,7 +46,7 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
     "quantize_dense export_dense": "bundle dense runtime",
     "quantize_lstm export_lstm": "bundle lstm runtime train",
     "convert_qat": "bundle compress runtime train",
-    "teacher_logits time aggregate": "measure runtime train",
+    "teacher_logits spans_logits time aggregate": "measure runtime train",
     "predict predict_generative": "measure runtime",
     "search": "bundle measure runtime train",
     "noise": "measure",

@@ -241,3 +241,23 @@ def test_timing_takes_all_cores(plan, miniature, snakemake):
     rules = {rule.name: rule for rule in plan(miniature, cores=4).rules}
     assert rules["time"].resources["_cores"].value == 4
     assert rules["finetune"].resources["_cores"].value == 2
+
+
+def test_joined_spans_are_made_once_and_labelled_by_every_teacher(plan, miniature):
+    kd = {"kind": "distill", "student": "micro", "teachers": ["linear", "tiny+int8-static"]}
+    spans = {"texts": 30, "folds": 3}
+    miniature["passes"]["kd-spans"] = {**kd, "joined_spans": spans}
+    miniature["passes"]["kd-dense"] = {**kd, "student": "dense", "joined_spans": spans}
+    miniature["passes"]["kd-layers"] = {"kind": "distill", "layers": [0], "joined_spans": spans}
+    made = plan(
+        miniature,
+        *(
+            f"results/demo-en/tiny+{name}/seed0/checkpoint/checkpoint.json"
+            for name in ("kd-spans", "kd-dense", "kd-layers")
+        ),
+    )
+    assert made.counts["joined_spans"] == made.counts["out_of_fold_logits"] == 1
+    asked = [wildcards for rule, wildcards in made.jobs if rule == "spans_logits"]
+    assert {one["variant"] for one in asked} == {"tiny", "tiny+int8-static"} and len(asked) == 2
+    logits = "results/demo-en/linear/seed0/logits/joined-spans.30-in-3.safetensors"
+    assert logits in made.made

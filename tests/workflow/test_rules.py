@@ -16,6 +16,7 @@ TARGETS = {"report", "bundles", "data"}
 SCRIPTS = ROOT / "workflow" / "scripts"
 # What the rules of the tables hand to makers beside `Job.takes`.
 OF_PASSES = {"step", "seed", "threads", "run", "out"}
+OF_SPANS = {"texts", "folds"}
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def rules(planned_rules):
 def jobs():
     """Return every job of the two tables, by the name of its rule."""
     of_families = [job for row in FAMILIES.values() for job in (row.train, row.export)]
+    of_families += [row.out_of_fold for row in FAMILIES.values() if row.out_of_fold]
     exports = [row.export for row in PASSES.values() if row.export]
     return {job.rule: job for job in [*of_families, *exports, *(job for job, _ in pass_jobs())]}
 
@@ -97,11 +99,11 @@ def test_a_maker_takes_what_its_row_hands_it(job):
     parameters = inspect.signature(maker_of(job.maker)).parameters
     if job.rule == "search":
         return
-    handed = {*job.takes} - {"pretrained"}
+    handed, labelling = {*job.takes} - {"pretrained"}, [r.out_of_fold for r in FAMILIES.values()]
     reads = {"parent", "teacher", "checkpoint"}
     assert handed <= set(parameters), job.rule
     for name, parameter in parameters.items():
-        known = name in handed | reads | OF_PASSES
+        known = name in handed | reads | OF_PASSES | (OF_SPANS if job in labelling else set())
         assert known or parameter.default is None, f"{job.maker}: nothing hands it {name}"
     assert job.maker.endswith(f":{job.rule}") or job.doing == "distil" or job.rule == "finetune"
 

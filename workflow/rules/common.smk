@@ -14,6 +14,8 @@ from emopress.study.places import (
     logits_of,
     predictions_of,
     pretrained_inputs,
+    spans_logits_of,
+    spans_of,
     timed,
     vectors_inputs,
 )

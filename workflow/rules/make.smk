@@ -8,13 +8,29 @@ from emopress.passes import PASSES
 
 
 def teacher_logits(wildcards):
-    """Return the logits that a pass distils from, as an input: its teacher's, and those of further teachers."""
+    """Return the logits that a pass distils from, as inputs: its teacher's, those of further teachers, joined spans."""
     step = STUDY.passes[wildcards.step]
     if step["kind"] != "distill" and "distill" not in step:
         return {}
     teachers = [legal_parent(wildcards), *step.get("teachers", [])]
     files = [logits_of(wildcards.dataset, name, wildcards.seed) for name in teachers]
-    return {"teacher_logits": files if step["kind"] == "distill" else files[0]}
+    if step["kind"] != "distill":
+        return {"teacher_logits": files[0]}
+    spans = step.get("joined_spans")
+    return {"teacher_logits": files} | (
+        taught_spans(wildcards, teachers, spans) if spans else {}
+    )
+
+
+def taught_spans(wildcards, teachers, spans):
+    """Return the joined spans of a distillation and its teachers' logits of them, as inputs."""
+    dataset, seed = wildcards.dataset, wildcards.seed
+    return {
+        "spans": spans_of(dataset, spans, seed),
+        "spans_logits": [
+            spans_logits_of(dataset, name, seed, spans) for name in teachers
+        ],
+    }
 
 
 def inputs_of(job, model, wildcards):
@@ -188,7 +204,7 @@ for job, variants in EXPORTS:
 rule teacher_logits:
     input:
         bundle=bundle_of("{dataset}", "{variant}", "{seed}"),
-        train="results/data/{dataset}/train.parquet",
+        texts="results/data/{dataset}/train.parquet",
         code=predicting_code_of("emopress.measure.teacher_logits:teacher_logits"),
     output:
         out=logits_of("{dataset}", "{variant}", "{seed}"),
@@ -216,6 +232,102 @@ rule teacher_logits:
         "{wildcards.dataset}: logits of teacher {wildcards.variant} (seed {wildcards.seed})"
     script:
         "../scripts/make.py"
+
+
+# Joined spans of the training texts, and teachers' logits of them.
+SPANS = {"texts": "{texts}", "folds": "{folds}"}
+
+
+rule joined_spans:
+    input:
+        train="results/data/{dataset}/train.parquet",
+        code=code_of("emopress.train.spans:joined_spans"),
+    output:
+        out=spans_of("{dataset}", SPANS, "{seed}"),
+    log:
+        "results/logs/joined_spans/{dataset}/{texts}-in-{folds}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/joined_spans/{dataset}/{texts}-in-{folds}.seed{seed}.tsv"
+    wildcard_constraints:
+        texts=r"\d+",
+        folds=r"\d+",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        context=context_of,
+        maker="emopress.train.spans:joined_spans",
+        cached=False,
+        texts=lambda wildcards: int(wildcards.texts),
+        folds=lambda wildcards: int(wildcards.folds),
+    message:
+        "{wildcards.dataset}: {wildcards.texts} joined spans of training texts (seed {wildcards.seed})"
+    script:
+        "../scripts/make.py"
+
+
+# Models whose family labels the spans of a fold by models of the other folds.
+OUT_OF_FOLD = [
+    n for f, row in FAMILIES.items() if row.out_of_fold for n in STUDY.model_names(f)
+]
+
+
+use rule teacher_logits as spans_logits with:
+    input:
+        bundle=bundle_of("{dataset}", "{variant}", "{seed}"),
+        texts=spans_of("{dataset}", SPANS, "{seed}"),
+        code=predicting_code_of("emopress.measure.teacher_logits:teacher_logits"),
+    output:
+        out=spans_logits_of("{dataset}", "{variant}", "{seed}", SPANS),
+    log:
+        "results/logs/spans_logits/{dataset}/{variant}.{texts}-in-{folds}.seed{seed}.log",
+    benchmark:
+        "results/benchmarks/spans_logits/{dataset}/{variant}.{texts}-in-{folds}.seed{seed}.tsv"
+    wildcard_constraints:
+        variant=rf"(?!({any_of(OUT_OF_FOLD)})/)[^/]+",
+        texts=r"\d+",
+        folds=r"\d+",
+    message:
+        "{wildcards.dataset}: logits of teacher {wildcards.variant} for joined spans (seed {wildcards.seed})"
+
+
+for family, row in FAMILIES.items():
+    job = row.out_of_fold
+    if job is None:
+        continue
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(partial(inputs_of, job, None)),
+            texts=spans_of("{dataset}", SPANS, "{seed}"),
+            code=code_of(job.maker),
+        output:
+            out=spans_logits_of("{dataset}", "{model}", "{seed}", SPANS),
+        log:
+            f"results/logs/{job.rule}/{{dataset}}/{{model}}.{{texts}}-in-{{folds}}.seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/{job.rule}/{{dataset}}/{{model}}.{{texts}}-in-{{folds}}.seed{{seed}}.tsv"
+        wildcard_constraints:
+            model=any_of(STUDY.model_names(family)),
+            texts=r"\d+",
+            folds=r"\d+",
+        conda:
+            f"../../envs/{job.environment}.yaml"
+        threads: job.cost.threads
+        resources:
+            **resources_of(job),
+        params:
+            **params_of(job),
+            step=lambda wildcards: STUDY.step(wildcards.model),
+            folds=lambda wildcards: int(wildcards.folds),
+        message:
+            message_of(job, "{wildcards.model}")
+        script:
+            "../scripts/make.py"
 
 
 def trials_of(wildcards):

@@ -15,7 +15,8 @@ ON_SEVERAL_GPUS = Cost(mem_mb=8000, runtime=1440, threads=2, gpu=True, several_g
 class Family:
     """A family of models, and the runtime that its exported bundles name.
 
-    `distill`: how another model is distilled into one of it, None if none can be.
+    `distill`: how another model is distilled into one of it, None if none can be. `out_of_fold`: how a teacher of it
+    labels joined spans of its training texts without having seen them; None where its bundle labels them.
     """
 
     train: Job
@@ -23,6 +24,7 @@ class Family:
     distill: Job | None
     look: Look
     runtime: str = "onnxruntime"
+    out_of_fold: Job | None = None
 
 
 def _distill(rule: str, train: Job, threads: int) -> Job:
@@ -77,6 +79,13 @@ FAMILIES = {
         distill=None,
         look=Look("#999999", "s", "none: linear model"),
         runtime="linear",
+        out_of_fold=Job(
+            "emopress.linear.out_of_fold:out_of_fold_logits",
+            "label joined spans with",
+            Cost(mem_mb=4000, runtime=240),
+            takes=("train", "validation", "data"),
+            cached=True,
+        ),
     ),
     "dense": Family(
         train=TRAIN_DENSE,

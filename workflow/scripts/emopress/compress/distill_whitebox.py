@@ -19,7 +19,7 @@ from emopress.devices import pick_device, uses_bf16
 from emopress.errors import UserError
 from emopress.train.batches import encode_data
 from emopress.train.finetune import save_transformer, transformer_facts
-from emopress.train.lesson import Lesson, checkpoint_folder, read_teachers, train_model
+from emopress.train.lesson import Lesson, checkpoint_folder, taught, train_model
 from emopress.train.logits import teacher_facts
 from emopress.train.objectives import distillation_objective
 from emopress.train.run import TrainingRun
@@ -65,13 +65,16 @@ def distill_whitebox(
     out: Path,
     pretrained: Path | None = None,
     pretrained_tokenizer: Path | None = None,
+    spans: Path | None = None,
+    spans_logits: list[Path] | None = None,
 ) -> None:
     """Distil the checkpoint folder `teacher` as `step` says, and write the student to `out`.
 
     The student is `step.student`, or made of the teacher's layers `step.entry.layers`.
     `teacher_logits` holds the teacher's own first, then those of further teachers, averaged. Loss:
     alpha soft + (1 - alpha) hard + hidden_weight hidden + attention_weight attention +
-    cosine_weight cosine. The teacher's network runs only if one of the three weights is above 0.
+    cosine_weight cosine. The teacher's network runs only if one of the three weights is above 0. The joined
+    spans `spans`, of which `spans_logits` are the same teachers' logits, have all of these but the hard loss.
     `data` holds DATA_KEYS; `run` is the job's training run.
     """
     entry, built = step.entry, step.student
@@ -99,8 +102,8 @@ def distill_whitebox(
         names = step.name, built.name
         require_same_tokens(source.tokenizer, tokenizer, train, data["max_length"], names)
         tokenizer = source.tokenizer
-    texts = encode_data(train, validation, tokenizer, data)
-    logits = read_teachers(teacher_logits, ids=texts.train_ids)
+    texts = encode_data(train, validation, tokenizer, data, spans)
+    logits = taught(texts, teacher_logits, spans_logits)
     objective = distillation_objective(texts.train.labels, logits, entry, entry.train, where)
     outputs, pairs, learner = inner_outputs(entry), [], student
     if outputs:
@@ -128,7 +131,7 @@ def distill_whitebox(
             *(name for path in teacher_logits for name in teacher_facts(path)["licences"]),
             *licences,
         ),
-        tuple(map(sha256_of, teacher_logits)),
+        tuple(map(sha256_of, [*teacher_logits, *(spans_logits or [])])),
     )
     trainer = train_model(
         learner,

@@ -16,7 +16,7 @@ from emopress.tasks import label_array
 from emopress.train.batches import Encoded, Texts, label_tensor
 from emopress.train.lesson import checkpoint_folder, lesson, train_model
 from emopress.train.run import TrainingRun
-from emopress.train.splits import Split, data_hash, read_split
+from emopress.train.splits import Split, data_hash, read_split, read_texts
 
 if TYPE_CHECKING:
     from emopress.entries.dense import DenseStudent
@@ -41,12 +41,14 @@ class Entries:
         self._numbers: dict[tuple[int, ...], int] = {}
 
     def encode(self, split: Split) -> Encoded:
+        """Return the entries of each text of a split, with its labels."""
+        labels = label_tensor(label_array(split.labels, self.classes))
+        return Encoded(self.cut(split.texts), labels, 0)
+
+    def cut(self, texts: list[str]) -> list[list[int]]:
         """Return the entries of each text; a text without any known word is one padding."""
-        ids = []
-        for text in split.texts:
-            cut = self.lexicon.cut(text, self.max_length)
-            ids.append([self._number(tuple(rows)) for rows in cut] or [0])
-        return Encoded(ids, label_tensor(label_array(split.labels, self.classes)), 0)
+        cuts = (self.lexicon.cut(text, self.max_length) for text in texts)
+        return [[self._number(tuple(rows)) for rows in cut] or [0] for cut in cuts]
 
     def _number(self, rows: tuple[int, ...]) -> int:
         if rows not in self._numbers:
@@ -82,11 +84,14 @@ def train_dense(
     vectors: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
+    spans: Path | None = None,
+    spans_logits: list[Path] | None = None,
 ) -> None:
     """Train the dense model of `step` and write it as a checkpoint to `out`.
 
     A distillation needs `teacher_logits` (those of `teacher`, a bundle folder, first, then those of
-    further teachers, averaged). `vectors` is the folder of the fetched file that the model's entry names;
+    further teachers, averaged); one with joined spans their file `spans` and the same teachers' logits of
+    them. `vectors` is the folder of the fetched file that the model's entry names;
     `data` holds DATA_KEYS; `run` is the job's training run. The same seed, threads and machine give the
     same weights.
     """
@@ -110,6 +115,9 @@ def train_dense(
     texts = Texts(
         entries.encode(fit), entries.encode(held_out), fit.ids, data_hash(train, validation)
     )
+    if spans:
+        ids, joined = read_texts(spans)
+        texts = texts.with_spans(ids, entries.cut(joined))
     torch.manual_seed(seed)
     model = DenseModel(
         first.table,
@@ -123,7 +131,15 @@ def train_dense(
         trained_vectors=glove.trained if glove else True,
     )
     where = pick_device(device)
-    learnt = lesson(step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits)
+    learnt = lesson(
+        step,
+        texts,
+        data,
+        device=where,
+        teacher=teacher,
+        teacher_logits=teacher_logits,
+        spans_logits=spans_logits,
+    )
     trainer = train_model(
         model,
         learnt,

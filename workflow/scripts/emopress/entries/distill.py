@@ -19,6 +19,16 @@ LayerMap = Annotated[
 Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
+class JoinedSpans(Entry):
+    """Texts joined of random spans of training texts, as further training texts of a distillation."""
+
+    texts: int = Field(20000, ge=1, le=10000000)
+    """Number of joined texts, the same in every epoch."""
+    folds: int = Field(5, ge=2, le=100)
+    """Parts of the training texts; both spans of a text come from one of them. A linear teacher knows its training
+    texts by heart, so the spans of a fold are labelled by its model of all other folds, trained for that."""
+
+
 class Distill(Entry):
     """Train a student on its teacher's outputs, and on its hidden states and attention where their weights are above
     0.
@@ -52,11 +62,18 @@ class Distill(Entry):
     layer_map: LayerMap = "uniform"
     """Which teacher layer each student layer learns from: uniform, last, or pairs [student, teacher] (0 is the first).
     """
+    joined_spans: JoinedSpans | None = None
+    """Further training texts that the teachers alone label (no hard loss): each is a random run of words of one
+    training text, then one of another. They help a small student most where the training texts are few or their labels
+    noisy; an epoch is longer by their number. Default: none."""
     train: Training = Field(default_factory=Training)
     """Training settings of the student."""
 
     @classmethod
     def idle(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
-        """Yield the layers' map where no layers are compared."""
-        if "layer_map" in given and not any(given.get(weight) for weight in WHITE_BOX):
+        """Yield joined spans without their only loss, and the layers' map where no layers are compared."""
+        inner = any(given.get(weight) for weight in WHITE_BOX)
+        if "joined_spans" in given and given.get("alpha") == 0 and not inner:
+            yield "joined_spans", "with alpha: 0, since teachers alone label them"
+        if "layer_map" in given and not inner:
             yield "layer_map", f"without one of {', '.join(WHITE_BOX)}"

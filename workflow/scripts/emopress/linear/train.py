@@ -1,19 +1,20 @@
 """Trains the linear baseline with scikit-learn and writes it as arrays, without pickle."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from emopress.artifact import replaced_folder
 from emopress.checkpoint import library_versions, write_manifest
 from emopress.errors import UserError
-from emopress.runtime.ngrams import analyzer
 from emopress.tasks import label_array, sigmoid
-from emopress.train.splits import data_hash, read_split
+from emopress.train.ngram_features import NgramFeatures, fit_ngrams
+from emopress.train.splits import Split, data_hash, read_split
 from emopress.train.thresholds import thresholds_for, tuned_for
 
 if TYPE_CHECKING:
@@ -76,6 +77,61 @@ def save_arrays(
     )
 
 
+@dataclass(frozen=True)
+class LinearModel:
+    """A trained linear model: its features, weights [V, C] and bias [C], and the scale that calibrates its margins."""
+
+    features: NgramFeatures
+    weights: np.ndarray
+    bias: np.ndarray
+    scale: float
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the logits [N, C] of texts that are normalised."""
+        margins: np.ndarray = self.features.of(texts) @ self.weights + self.bias
+        return margins * self.scale
+
+
+def require_all_labels(labels: np.ndarray, names: Sequence[str], where: str) -> None:
+    """Raise UserError unless every label is that of a text; labels: class indices [N] or bools [N, C]."""
+    present = set(labels.tolist()) if labels.ndim == 1 else set(np.flatnonzero(labels.any(axis=0)))
+    absent = [name for i, name in enumerate(names) if i not in present]
+    if absent:
+        raise UserError(f"{where} has the label {', '.join(absent)}")
+
+
+def fit_linear(
+    step: "Step[Linear]",
+    texts: Sequence[str],
+    labels: np.ndarray,
+    held_out: Split,
+    *,
+    names: Sequence[str],
+    seed: int,
+) -> LinearModel:
+    """Return the linear model `step` of some texts, calibrated on the texts `held_out`.
+
+    labels: class indices [N] of `names`, or bools [N, C].
+    """
+    entry = step.entry
+    features, found = fit_ngrams(
+        texts,
+        labels,
+        name=step.name,
+        kind=entry.analyzer,
+        ngrams=entry.ngrams,
+        min_count=entry.min_count,
+        max_features=entry.max_features,
+        features=entry.features,
+    )
+    weighting = None if entry.class_weight == "none" else entry.class_weight
+    settings = {"C": entry.C, "class_weight": weighting, "random_state": seed}
+    weights, bias = fit_svms(found, labels, settings)
+    margins = features.of(held_out.texts) @ weights + bias
+    scale = fit_scale(margins, label_array(held_out.labels, len(names)))
+    return LinearModel(features, weights, bias, scale)
+
+
 def train_linear(
     *,
     step: "Step[Linear]",
@@ -86,37 +142,19 @@ def train_linear(
     out: Path,
 ) -> None:
     """Train the linear model `step` and write it as a checkpoint to `out`."""
-    entry = step.entry
+    entry, names = step.entry, data["labels"]
     fit, held_out = read_split(train), read_split(validation)
-    labels, held_out_labels = (label_array(s.labels, len(data["labels"])) for s in (fit, held_out))
-    present = set(labels.tolist()) if labels.ndim == 1 else set(np.flatnonzero(labels.any(axis=0)))
-    absent = [name for i, name in enumerate(data["labels"]) if i not in present]
-    if absent:
-        raise UserError(f"{train}: no training text has the label {', '.join(absent)}")
-    vectorizer = TfidfVectorizer(
-        analyzer=analyzer(entry.analyzer, entry.ngrams),
-        min_df=entry.min_count,
-        max_features=entry.max_features,
-        sublinear_tf=True,
-    )
-    try:
-        features = vectorizer.fit_transform(fit.texts)
-    except ValueError as error:  # scikit-learn's only way to say that no n-gram is left
-        raise UserError(f"models.{step.name}: {error} (min_count {entry.min_count})") from None
-    weighting = None if entry.class_weight == "none" else entry.class_weight
-    settings = {"C": entry.C, "class_weight": weighting, "random_state": seed}
-    weights, bias = fit_svms(features, labels, settings)
-    margins = vectorizer.transform(held_out.texts) @ weights + bias
-    scale = fit_scale(margins, held_out_labels)
-    weights, bias = weights * scale, bias * scale
+    labels, held_out_labels = (label_array(s.labels, len(names)) for s in (fit, held_out))
+    require_all_labels(labels, names, f"{train}: no training text")
+    model = fit_linear(step, fit.texts, labels, held_out, names=names, seed=seed)
+    weights, bias = model.weights * model.scale, model.bias * model.scale
     thresholds = {}
     if labels.ndim == 2:
         thresholds["thresholds"] = thresholds_for(
-            tuned_for(data), sigmoid(margins * scale), held_out_labels
+            tuned_for(data), sigmoid(model.logits(held_out.texts)), held_out_labels
         )
-    grams = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
     with replaced_folder(out) as folder:
-        save_arrays(folder / "model.npz", grams, vectorizer.idf_, weights, bias)
+        save_arrays(folder / "model.npz", model.features.grams, model.features.idf, weights, bias)
         write_manifest(
             folder,
             {

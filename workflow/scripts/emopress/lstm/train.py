@@ -85,6 +85,8 @@ def train_lstm(
     pretrained_tokenizer: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
+    spans: Path | None = None,
+    spans_logits: list[Path] | None = None,
 ) -> None:
     """Train the LSTM of `step` and write it as a checkpoint to `out`.
 
@@ -97,7 +99,7 @@ def train_lstm(
     tokenizer = model_tokenizer(
         entry, pretrained_tokenizer, read_split(train).texts, language=data["language"]
     )
-    texts, where = encode_data(train, validation, tokenizer, data), pick_device(device)
+    texts, where = encode_data(train, validation, tokenizer, data, spans), pick_device(device)
     rows, labels = embedding_rows(tokenizer), texts.train.labels
     model = new_lstm(entry, rows=rows, labels=data["labels"], train=labels)
     if entry.kind == GENERATIVE:
@@ -105,7 +107,13 @@ def train_lstm(
         learnt = Lesson(likelihood_objective(), step.train, [step.recorded])
     else:
         learnt = lesson(
-            step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits
+            step,
+            texts,
+            data,
+            device=where,
+            teacher=teacher,
+            teacher_logits=teacher_logits,
+            spans_logits=spans_logits,
         )
     trainer = train_model(
         model,

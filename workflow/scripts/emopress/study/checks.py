@@ -7,6 +7,7 @@ from typing import Any
 
 from emopress import recipe
 from emopress.errors import unknown
+from emopress.families import FAMILIES
 from emopress.measure.deciding import ACCURACY, DECIDING, misfit
 from emopress.study.mistakes import SECTIONS
 from emopress.study.reading import Aside
@@ -97,12 +98,24 @@ def _pass_errors(
             if passes.get(step, {}).get("teachers") or passes.get(step, {}).get("kind") == "search":
                 why = "has several teachers or a search itself"
                 yield f"teachers: {teacher!r} {why} ({step}); that may go in circles"
+        if entry.get("joined_spans") and set(teacher.split("+")) <= {*models, *passes}:
+            yield from _out_of_fold_errors(teacher, models, passes)
     if entry["kind"] == "search":
         for name in entry["passes"]:
             if name not in names.known["passes"]:
                 yield f"passes: {unknown('pass', name, names.known['passes'])}"
             elif passes.get(name, {}).get("kind") == "search":
                 yield f"passes: {name!r} is a search"
+
+
+def _out_of_fold_errors(teacher: str, models: Entries, passes: Entries) -> Iterator[str]:
+    """Yield a line for a compressed teacher whose family trains its models again to label joined spans."""
+    family = models.get(recipe.root(teacher, passes), {}).get("family")
+    if family and FAMILIES[family].out_of_fold and teacher not in models:
+        yield (
+            f"teachers: {teacher!r}: joined_spans are labelled by {family} models that are trained for it, without "
+            f"any pass; name {recipe.parse(teacher).model!r}"
+        )
 
 
 def _variant_problems(

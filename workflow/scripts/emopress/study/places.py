@@ -1,5 +1,8 @@
 """Where the artifacts of a study are below results/, and which of them some jobs read."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from emopress.study.study import Study
 
 
@@ -35,6 +38,23 @@ def cross_entropy_of(dataset: str, variant: str, seed: int | str) -> str:
 def logits_of(dataset: str, variant: str, seed: int | str) -> str:
     """Return a teacher's logits for the training texts."""
     return _of(dataset, variant, seed, "logits/train.safetensors")
+
+
+def spans_of(dataset: str, settings: Mapping[str, Any], seed: int | str) -> str:
+    """Return the joined spans of a distillation, given its settings of them (`entries.distill.JoinedSpans`)."""
+    return f"results/data/{dataset}/joined-spans/{_in_folds(settings)}.seed{seed}.parquet"
+
+
+def spans_logits_of(
+    dataset: str, variant: str, seed: int | str, settings: Mapping[str, Any]
+) -> str:
+    """Return a teacher's logits for these joined spans."""
+    name = f"logits/joined-spans.{_in_folds(settings)}.safetensors"
+    return _of(dataset, variant, seed, name)
+
+
+def _in_folds(settings: Mapping[str, Any]) -> str:
+    return f"{settings['texts']}-in-{settings['folds']}"
 
 
 def pretrained_inputs(study: Study, model: str) -> dict[str, str]:

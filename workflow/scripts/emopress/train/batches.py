@@ -1,7 +1,7 @@
 """Encoded texts, their length-bucketed batches, and a model's logits for all of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emopress.tasks import label_array
 from emopress.train.sizes import EVALUATION_BATCH
-from emopress.train.splits import data_hash, read_split
+from emopress.train.splits import data_hash, read_split, read_texts
 from emopress.train.tokenizer import pad_id
 
 POOL = 50  # batches whose texts are sorted by length together
@@ -22,7 +22,8 @@ POOL = 50  # batches whose texts are sorted by length together
 class Encoded:
     """Token ids of some texts (ragged) with their labels; `pad_id` fills up a batch.
 
-    labels: class indices [N], or where texts have any number of them 0 and 1, [N, C].
+    labels: class indices [N], or where texts have any number of them 0 and 1, [N, C]. Further texts, after the N
+    labelled ones, have none (joined spans).
     """
 
     ids: list[list[int]]
@@ -63,16 +64,31 @@ def encode(
 
 @dataclass(frozen=True)
 class Texts:
-    """The encoded training and validation texts, the ids of the former, and the hash of their files."""
+    """The encoded training and validation texts, the ids of the former, and the hash of their files.
+
+    `spans_ids` are the ids of the joined spans, which come after the training texts in `train`.
+    """
 
     train: Encoded
     validation: Encoded
     train_ids: list[str]
     sha256: str
+    spans_ids: list[str] = field(default_factory=list)
+
+    def with_spans(self, ids: list[str], encoded: list[list[int]]) -> "Texts":
+        """Return these texts and joined spans, given their ids and their token ids."""
+        train = replace(self.train, ids=[*self.train.ids, *encoded])
+        return replace(self, train=train, spans_ids=ids)
 
 
-def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[str, Any]) -> Texts:
-    """Tokenize a data set's training and validation texts."""
+def encode_data(
+    train: Path,
+    validation: Path,
+    tokenizer: Tokenizer,
+    data: dict[str, Any],
+    spans: Path | None = None,
+) -> Texts:
+    """Tokenize a data set's training and validation texts, and the joined spans of a distillation."""
     splits = [read_split(path) for path in (train, validation)]
     encoded = [
         encode(
@@ -84,7 +100,11 @@ def encode_data(train: Path, validation: Path, tokenizer: Tokenizer, data: dict[
         )
         for split in splits
     ]
-    return Texts(encoded[0], encoded[1], splits[0].ids, data_hash(train, validation))
+    texts = Texts(encoded[0], encoded[1], splits[0].ids, data_hash(train, validation))
+    if spans is None:
+        return texts
+    ids, joined = read_texts(spans)
+    return texts.with_spans(ids, [one.ids for one in tokenizer.encode_batch(joined)])
 
 
 def bucketed_batches(

@@ -55,11 +55,14 @@ def finetune(
     pretrained_tokenizer: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
+    spans: Path | None = None,
+    spans_logits: list[Path] | None = None,
 ) -> None:
     """Train the transformer of `step` and write it as a checkpoint to `out`.
 
     A distillation needs `teacher` (its bundle folder) and `teacher_logits` (its own first, then those of
-    further teachers, averaged). `data` holds DATA_KEYS; `run` is the job's training run. The same seed,
+    further teachers, averaged); one with joined spans their file `spans` and the same teachers' logits of them.
+    `data` holds DATA_KEYS; `run` is the job's training run. The same seed,
     threads and machine give the same weights. A model whose runtime is transformers is written as
     `large.write_base` does, untrained.
     """
@@ -88,8 +91,16 @@ def finetune(
     )
     as_is = step.distill is None and step.train.epochs == 0
     model, where = build_transformer(entry, as_is=as_is, **source.sizes), pick_device(device)
-    texts = encode_data(train, validation, source.tokenizer, data)
-    learnt = lesson(step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits)
+    texts = encode_data(train, validation, source.tokenizer, data, spans)
+    learnt = lesson(
+        step,
+        texts,
+        data,
+        device=where,
+        teacher=teacher,
+        teacher_logits=teacher_logits,
+        spans_logits=spans_logits,
+    )
     trainer = train_model(
         model,
         learnt,

@@ -40,8 +40,16 @@ class Lesson:
 
 
 def read_teachers(paths: list[Path], *, ids: list[str]) -> Tensor:
-    """Return the cached logits [K, N, C] of K teachers for the training texts."""
+    """Return the cached logits [K, N, C] of K teachers for some texts."""
     return torch.stack([torch.from_numpy(read_logits(path, ids=ids)) for path in paths])
+
+
+def taught(texts: Texts, teacher_logits: list[Path], spans_logits: list[Path] | None) -> Tensor:
+    """Return the logits [K, N, C] of K teachers for all texts of `texts.train`, joined spans too."""
+    logits = read_teachers(teacher_logits, ids=texts.train_ids)
+    if not spans_logits:
+        return logits
+    return torch.cat([logits, read_teachers(spans_logits, ids=texts.spans_ids)], dim=1)
 
 
 def lesson(
@@ -52,11 +60,12 @@ def lesson(
     device: torch.device,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
+    spans_logits: list[Path] | None = None,
 ) -> Lesson:
     """Return what the model of `step` learns from: the labels, or if it is a distillation the teachers too.
 
     `teacher` is the teacher's bundle folder; `teacher_logits` are its own first, then those of further
-    teachers, averaged.
+    teachers, averaged; `spans_logits` are theirs for the joined spans, if `texts` have any.
     """
     labels, settings = texts.train.labels, step.train
     if step.distill is None:
@@ -64,7 +73,7 @@ def lesson(
         return Lesson(objective, settings, [step.recorded])
     if teacher is None or not teacher_logits:
         raise ValueError("a distillation needs its teacher and the logits")
-    logits = read_teachers(teacher_logits, ids=texts.train_ids)
+    logits = taught(texts, teacher_logits, spans_logits)
     teachers = [teacher_facts(path) for path in teacher_logits]
     return Lesson(
         distillation_objective(labels, logits, step.distill, settings, device),
@@ -72,7 +81,7 @@ def lesson(
         [*teachers[0]["recipe"], step.recorded],
         parent_facts(teacher / BUNDLE),
         tuple(name for facts in teachers for name in facts["licences"]),
-        tuple(map(sha256_of, teacher_logits)),
+        tuple(map(sha256_of, [*teacher_logits, *(spans_logits or [])])),
     )
 
 

@@ -1,4 +1,4 @@
-"""Teacher logits, as a student reads them; `emopress.measure.teacher_logits` predicts and writes them."""
+"""Teacher logits, as they are written and as a student reads them."""
 
 import hashlib
 import json
@@ -7,13 +7,29 @@ from typing import Any
 
 import numpy as np
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
+from emopress.artifact import replaced_file
 from emopress.errors import UserError
 
 
 def ids_hash(ids: list[str]) -> str:
     """Return a hash of the ids of texts, in their order."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+
+
+def save_logits(
+    path: Path,
+    logits: np.ndarray,
+    *,
+    ids: list[str],
+    recipe: list[dict[str, Any]],
+    licences: list[str],
+) -> None:
+    """Write a teacher's logits [N, C] for the texts `ids`, and what its students record of it."""
+    metadata = {"licences": json.dumps(licences), "recipe": json.dumps(recipe)}
+    with replaced_file(path) as temporary:
+        save_file({"logits": logits}, temporary, metadata={"ids_sha256": ids_hash(ids), **metadata})
 
 
 def teacher_facts(path: Path) -> dict[str, Any]:

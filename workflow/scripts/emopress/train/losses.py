@@ -83,15 +83,22 @@ def distillation_loss(
     alpha: float,
     kind: str,
     weights: Tensor | None,
+    labelled: list[int] | None = None,
 ) -> Tensor:
     """Return alpha * soft_loss + (1 - alpha) * hard_loss (Hinton et al. 2015).
 
-    With labels [N, C], any number per text, the soft loss is `binary_soft_loss`.
+    With labels [N, C], any number per text, the soft loss is `binary_soft_loss`. `labelled` are the M of the N texts
+    that have labels, [M] or [M, C]; None for all. The hard loss is theirs, times their share, so that a text's hard
+    loss weighs the same beside any number of texts without one.
     """
     softened = binary_soft_loss if labels.ndim == 2 else soft_loss
-    soft = softened(student, teacher, temperature=temperature)
-    hard = hard_loss(student, labels, kind=kind, weights=weights)
-    return alpha * soft + (1 - alpha) * hard
+    soft = alpha * softened(student, teacher, temperature=temperature)
+    if labelled is None:
+        return soft + (1 - alpha) * hard_loss(student, labels, kind=kind, weights=weights)
+    if not labelled:  # the mean over no text is not a number
+        return soft
+    hard = hard_loss(student[labelled], labels, kind=kind, weights=weights)
+    return soft + (1 - alpha) * hard * (len(labelled) / len(student))
 
 
 def scheduled_temperature(start: float, end: float | None, progress: float) -> float:

@@ -50,24 +50,28 @@ def distillation_objective(
     """Return the objective of response-based distillation from `teacher` logits.
 
     They are [N, C], or [K, N, C] of K teachers that are averaged; `labels` as in
-    `label_objective`, sets of which are distilled through a sigmoid per label. With `temperature_end` in
-    `distill` the temperature moves there while training.
+    `label_objective`, sets of which are distilled through a sigmoid per label. Where the labels are fewer, they
+    are those of the first texts, and the others have no hard loss. With `temperature_end` in `distill` the
+    temperature moves there while training.
     """
     weights = None
     if settings.class_weights:
         weights = label_weights(labels, teacher.shape[-1]).to(device)
+    all_labelled = len(labels) == teacher.shape[-2]
 
     def objective(output: Any, inputs: Any, indices: list[int], progress: float) -> Tensor:
+        labelled = [place for place, index in enumerate(indices) if index < len(labels)]
         return distillation_loss(
             output.logits.float(),
             teacher[..., indices, :].to(device),
-            labels[indices].to(device),
+            labels[[indices[place] for place in labelled]].to(device),
             temperature=scheduled_temperature(
                 distill.temperature, distill.temperature_end, progress
             ),
             alpha=distill.alpha,
             kind=distill.hard_loss,
             weights=weights,
+            labelled=None if all_labelled else labelled,
         )
 
     return objective

@@ -1,4 +1,4 @@
-"""The training and validation texts of a data set, read from its files."""
+"""The texts of a data set that models train and are judged on, read from its files."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,6 +23,12 @@ def read_split(path: Path | str) -> Split:
     """Read one of a data set's parquet files."""
     frame = pandas.read_parquet(path, columns=["id", "text", "label"])
     return Split(frame["id"].tolist(), frame["text"].tolist(), frame["label"].tolist())
+
+
+def read_texts(path: Path | str) -> tuple[list[str], list[str]]:
+    """Return the ids and texts of a split, or of joined spans, in file order."""
+    frame = pandas.read_parquet(path, columns=["id", "text"])
+    return frame["id"].tolist(), frame["text"].tolist()
 
 
 def data_hash(*paths: Path | str) -> str:
