@@ -1,8 +1,9 @@
 """Predicts with a bundle in plain ONNX Runtime, without emopress: python plain_onnxruntime.py BUNDLE TEXT
 
-For a bundle whose bundle.json says "runtime": "onnxruntime" and lists no packed.npz or codes.npz among
-its "files": weights that emopress alone decodes. Opening such a graph fails here. Embedding tables in int8
-or int4 are read by an operator of ONNX Runtime's own (GatherBlockQuantized), in 8 bits since 1.23.
+For a bundle whose bundle.json says "runtime": "onnxruntime" and lists no packed.npz (or codes.npz, of older
+ones) among its "files": weights that emopress alone decodes. Opening such a graph fails here. Embedding tables in int8
+or int4 are read by an operator of ONNX Runtime's own (GatherBlockQuantized), in 8 bits since 1.23. Where bundle.json
+says "texts_per_call": 1, as of LSTMs in few bits, give one text a call, as here: the graph has no attention_mask.
 """
 
 import json
@@ -27,7 +28,8 @@ session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options)
 # emopress.runtime.normalise.normalise_text(text, "bengali"), which is pure Python: a model that was
 # trained on one spelling of a letter does not know the others.
 tokens = tokenizer.encode(" ".join(text.split()))
-inputs = {"input_ids": array([tokens.ids]), "attention_mask": array([tokens.attention_mask])}
+given = {"input_ids": tokens.ids, "attention_mask": tokens.attention_mask}
+inputs = {wanted.name: array([given[wanted.name]]) for wanted in session.get_inputs()}
 # Logits; their softmax is the probabilities. Where bundle.json says "task": "multi" the sigmoid of each
 # is, and a text has the labels whose probability is their number in "thresholds" there, or more.
 print(dict(zip(facts["labels"], session.run(["logits"], inputs)[0][0].tolist(), strict=True)))

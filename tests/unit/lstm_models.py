@@ -1,6 +1,9 @@
 """Small LSTM classifiers with random weights, and texts for them: what the LSTM tests start from."""
 
+import tempfile
+
 import numpy as np
+import onnx
 import onnxruntime
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
@@ -9,7 +12,6 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from emopress.checkpoint import GENERATIVE, library_versions, write_manifest
-from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.weights import LstmWeights
 from emopress.runtime.onnxruntime import session_options
 
@@ -51,18 +53,24 @@ def sentences(texts, longest=9, seed=1):
     return rng.integers(4, ROWS, mask.shape) * mask, mask, np.arange(texts) % LABELS
 
 
-def session(model):
-    """Open the integer graph of a quantized model as the runtime does."""
-    graph, matrices = integer_graph(model)
-    options = session_options(1)
-    tensors = {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(found.codes)
-        for name, found in matrices.items()
-    }
-    options.add_external_initializers(list(tensors), list(tensors.values()))
+def session(graph):
+    """Open a graph as the runtime does."""
     return onnxruntime.InferenceSession(
-        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        graph.SerializeToString(), session_options(1), providers=["CPUExecutionProvider"]
     )
+
+
+def weights_in(graph):
+    """Return a graph's constants by name as they are once ONNX Runtime has loaded it, and the operators left."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = session_options(1)
+        options.optimized_model_filepath = f"{folder}/optimized.onnx"
+        onnxruntime.InferenceSession(
+            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        found = onnx.load(options.optimized_model_filepath).graph
+    constants = {t.name: onnx.numpy_helper.to_array(t) for t in found.initializer}
+    return constants, [node.op_type for node in found.node]
 
 
 def write_tokenizer(path):

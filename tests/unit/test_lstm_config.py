@@ -109,3 +109,29 @@ def test_a_generative_model_takes_one_label_per_text(config):
         f"'gen+kd': {expected}",
         f"'disc+kd': {expected}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"activation_percentile": 99},
+            "passes.few: 'activation_percentile' changes nothing without activation_bits",
+        ),
+        ({"activation_bits": 9}, "passes.few.activation_bits: 9"),
+    ],
+)
+def test_mistakes_in_a_quantization(config, changes, line):
+    config["passes"] = {"few": {"kind": "quantize", "method": "gpfq", "bits": 3, **changes}}
+    config["study"][0]["variants"] = ["disc", "disc+few"]
+    assert line in refused(config)
+
+
+def test_the_study_of_activations_fixes_their_ranges_in_every_variant():
+    """What config/lstm-calibration.yaml has always meant: as many bits of activations as of weights."""
+    import yaml
+
+    text = (ROOT / "config" / "lstm-calibration.yaml").read_text("utf-8")
+    passes = yaml.safe_load(text)["passes"].values()
+    assert len(passes) == 14
+    assert all(entry["activation_bits"] == entry["bits"] for entry in passes)

@@ -222,7 +222,7 @@ PASSES = {
         leaves="final bundle",
         job=QUANTIZE_LSTM,
         look=Look("#B8651B", "<", "quantize LSTM, to nearest"),
-        does="rounds weights and activations to integers of a few bits, to the nearest",
+        does="rounds weights to integers of a few bits, to the nearest",
         families=("lstm",),
     ),
     "quantize gpfq": Pass(
@@ -230,7 +230,7 @@ PASSES = {
         leaves="final bundle",
         job=QUANTIZE_LSTM,
         look=Look("#B8651B", ">", "quantize LSTM, path-following"),
-        does="rounds weights and activations to integers of a few bits by greedy path-following (GPFQ)",
+        does="rounds weights to integers of a few bits by greedy path-following (GPFQ)",
         families=("lstm",),
     ),
     "openvino": Pass(

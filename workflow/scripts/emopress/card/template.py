@@ -76,8 +76,9 @@ if not (cpu.exists() and {"avx512_vnni", "avx_vnni"} & set(cpu.read_text().split
     options.add_session_config_entry("session.x64quantprecision", "1")
 session = onnxruntime.InferenceSession("model.onnx", options)
 tokens = tokenizer.encode(text)
-inputs = {"input_ids": [tokens.ids], "attention_mask": [tokens.attention_mask]}
-logits = session.run(["logits"], {k: numpy.array(v, dtype=numpy.int64) for k, v in inputs.items()})[0][0]
+given = {"input_ids": tokens.ids, "attention_mask": tokens.attention_mask}
+inputs = {wanted.name: numpy.array([given[wanted.name]]) for wanted in session.get_inputs()}
+logits = session.run(["logits"], inputs)[0][0]
 {% if thresholds %}
 probabilities, facts = 1 / (1 + numpy.exp(-logits)), json.load(open("bundle.json", encoding="utf-8"))
 print([label for label, p, least in zip(facts["labels"], probabilities, facts["thresholds"]) if p >= least])

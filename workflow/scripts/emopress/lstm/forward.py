@@ -1,4 +1,4 @@
-"""Runs an LSTM classifier in numpy, in fp32 or in the integer arithmetic of its quantized graph.
+"""Runs an LSTM classifier in numpy, in fp32 or with the rounding of its quantized graph.
 
 What calibration needs, since it sees the inputs of every layer, and what the graphs are tested against.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emopress.checkpoint import GENERATIVE
-from emopress.lstm.integers import Activation, Columns
+from emopress.lstm.integers import Activation, Columns, Rounding
 from emopress.lstm.weights import LstmWeights
 
 
@@ -17,12 +17,12 @@ from emopress.lstm.weights import LstmWeights
 class Product:
     """Activations times a matrix; with `rounded` the activations are quantized first.
 
-    Of two quantized factors the product is one of integers, which float32 sums exactly up to inner
-    widths of 518 (255 * 127 * 518 < 2**24), and a scale per column.
+    Of two quantized factors with fixed ranges the product is one of integers, which float32 sums exactly up
+    to inner widths of 518 (255 * 127 * 518 < 2**24), and a scale per column.
     """
 
     matrix: np.ndarray | Columns
-    rounded: Activation | None = None
+    rounded: Rounding | None = None
 
     def seen(self, values: np.ndarray) -> np.ndarray:
         """Return the activations as the matrix reads them."""
@@ -30,8 +30,8 @@ class Product:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         if isinstance(self.matrix, Columns):
-            if self.rounded is None:
-                return values @ self.matrix.weights
+            if not isinstance(self.rounded, Activation):
+                return self.seen(values) @ self.matrix.weights
             whole = self.rounded.centred(values) @ self.matrix.centred
             return whole * (np.float32(self.rounded.scale) * self.matrix.scales)
         return self.seen(values) @ self.matrix
@@ -59,7 +59,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Trace:
-    """The inputs of the layers for some texts, original or quantized, one row per position that counts.
+    """What the matrices of a network read of some texts, rounded if it does so, one row per position that counts.
 
     inputs [M, E + L], previous [M, H] (the state before the position), and `read` by the output layer:
     generative [M, H], the states; discriminative [texts, H], their means.
@@ -90,11 +90,16 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return np.float32(0.5) * (np.tanh(np.float32(0.5) * values) + np.float32(1))
 
 
-def vectors_of(network: Network, ids: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Return what the LSTM reads of tokens [N, T], with labels [N] of generative texts: [N, T, E + L]."""
+def vectors_of(
+    network: Network, ids: np.ndarray, mask: np.ndarray, labels: np.ndarray | None
+) -> np.ndarray:
+    """Return what the LSTM reads of tokens [N, T], with labels [N] of generative texts: [N, T, E + L].
+
+    What `mask` [N, T] calls padding is 0 where there are no labels, and so in no text's range.
+    """
     words = network.words[ids]
     if labels is None or network.labels is None:
-        return words
+        return words * mask[:, :, None].astype(np.float32)
     label_vectors = np.broadcast_to(
         network.labels[labels][:, None], (*ids.shape, network.labels.shape[1])
     )
@@ -143,15 +148,15 @@ def trace(network: Network, ids: np.ndarray, mask: np.ndarray, labels: np.ndarra
     """
     inputs, previous, read = [], [], []
     for some_ids, some_mask, some_labels in batches(ids, mask, labels):
-        if network.generative:
+        generative, counted = network.generative, some_mask > 0
+        if generative:
             some_ids, counted = some_ids[:, :-1], some_mask[:, 1:] > 0
-        else:
-            counted = some_mask > 0
-        vectors = vectors_of(network, some_ids, some_labels if network.generative else None)
+        vectors = vectors_of(network, some_ids, counted, some_labels if generative else None)
         before, after = states_of(network, vectors)
-        inputs.append(vectors[counted])
-        previous.append(before[counted])
-        read.append(after[counted] if network.generative else mean_states(after, some_mask))
+        inputs.append(network.input.seen(vectors)[counted])
+        previous.append(network.recurrent.seen(before[counted]))
+        last = after[counted] if generative else mean_states(after, some_mask)
+        read.append(network.output.seen(last))
     return Trace(np.concatenate(inputs), np.concatenate(previous), np.concatenate(read))
 
 
@@ -162,7 +167,7 @@ def token_log_probabilities(network: Network, ids: np.ndarray, mask: np.ndarray)
     result = np.empty((texts, len(network.labels), length - 1), dtype=np.float32)
     targets = ids[:, 1:, None]
     for label in range(len(network.labels)):
-        vectors = vectors_of(network, ids[:, :-1], np.full(texts, label))
+        vectors = vectors_of(network, ids[:, :-1], mask[:, 1:], np.full(texts, label))
         _, states = states_of(network, vectors)
         scores = network.output(states) + network.output_bias
         top = scores.max(axis=2, keepdims=True)
@@ -175,5 +180,5 @@ def logits(network: Network, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the logits [N, C] of texts: ids and mask [N, T]."""
     if network.generative:
         return token_log_probabilities(network, ids, mask).sum(axis=2) + network.log_prior
-    _, states = states_of(network, vectors_of(network, ids, None))
+    _, states = states_of(network, vectors_of(network, ids, mask, None))
     return network.output(mean_states(states, mask)) + network.output_bias

@@ -8,10 +8,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
+from emopress.bundle.packed_nodes import unpacking
+
+FLOAT, UINT8, INT8 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8
+INT64, BOOL = TensorProto.INT64, TensorProto.BOOL
 OPSET, IR_VERSION = 17, 8  # the version is that of the opset; an engine may not know the newest
-INPUTS = ("input_ids", "attention_mask")
-Values = Mapping[str, Sequence[Any]]  # name of an fp32 output -> its shape
+MICROSOFT = "com.microsoft"  # operators of ONNX Runtime's own
+Values = Mapping[str, Sequence[Any]]  # name of an int64 input or an fp32 output -> its shape
+INPUTS: Values = {name: ("batch", "tokens") for name in ("input_ids", "attention_mask")}
 
 
 def onnx_gates(weight: np.ndarray) -> np.ndarray:
@@ -49,6 +53,14 @@ class Nodes:
         self.constants[name] = array.astype(np.float32) if array.dtype == np.float64 else array
         return name
 
+    def unpacked(
+        self, tensors: Mapping[str, np.ndarray], bits: int, *, zero_point: int = 0, to: int = UINT8
+    ) -> None:
+        """Add uint8 codes by name, which are stored in `bits` bits each; see `bundle.packed_nodes`."""
+        nodes, initializers = unpacking(tensors, bits, zero_point=zero_point, to=to)
+        self.nodes += nodes
+        self.constants |= {each.name: numpy_helper.to_array(each) for each in initializers}
+
     def initializers(self) -> list[onnx.TensorProto]:
         """Return the constants as tensors."""
         return [
@@ -56,19 +68,16 @@ class Nodes:
             for name, value in self.constants.items()
         ]
 
-    def model(
-        self, name: str, outputs: Values, external: Sequence[onnx.TensorProto] = ()
-    ) -> onnx.ModelProto:
-        """Return the model: input_ids and attention_mask [B, T] (int64) -> `outputs`.
-
-        `external` are initializers beside the constants, whose bytes the runtime supplies.
-        """
+    def model(self, name: str, outputs: Values, inputs: Values = INPUTS) -> onnx.ModelProto:
+        """Return the model `inputs` (int64) -> `outputs` (fp32)."""
         graph = helper.make_graph(
             self.nodes,
             name,
-            [value(each, INT64, "batch", "tokens") for each in INPUTS],
+            [value(each, INT64, *shape) for each, shape in inputs.items()],
             [value(each, FLOAT, *shape) for each, shape in outputs.items()],
-            [*self.initializers(), *external],
+            self.initializers(),
         )
+        domains = {node.domain for node in self.nodes}
         opsets = [helper.make_opsetid("", OPSET)]
+        opsets += [helper.make_opsetid(MICROSOFT, 1)] if MICROSOFT in domains else []
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)

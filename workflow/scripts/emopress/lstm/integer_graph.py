@@ -8,22 +8,18 @@ each next token inside it: of the products with the vocabulary only one position
 
 import numpy as np
 import onnx
-from onnx import TensorProto
 
-from emopress.lstm.graph_builder import FLOAT, INT64, UINT8, Values, onnx_gates, value
+from emopress.lstm.graph_builder import FLOAT, INT64, Values, onnx_gates, value
 from emopress.lstm.integer_nodes import IntegerNodes
 from emopress.lstm.integers import Columns
 from emopress.lstm.post_training import QuantizedLstm
-from emopress.runtime.stored import NOWHERE
 
 
-def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Columns]]:
-    """Return the graph and the matrices that it refers to by name but does not hold.
+def integer_graph(model: QuantizedLstm) -> onnx.ModelProto:
+    """Return the graph, which holds the matrices as codes packed at their bits.
 
     Inputs: input_ids and attention_mask int64 [N, T], padding on the right. Outputs: logits fp32 [N, C];
-    of a generative model token_log_probabilities [N, C, T - 1] too, 0 where padded. Matrices are
-    those of the model with their gates in the order of the graph, [d, n] as uint8 initializers with
-    external data, which the runtime supplies (`runtime/stored.py`).
+    of a generative model token_log_probabilities [N, C, T - 1] too, 0 where padded.
     """
     matrices = {name: _in_order(name, columns) for name, columns in model.matrices.items()}
     if model.network.generative:
@@ -32,9 +28,9 @@ def integer_graph(model: QuantizedLstm) -> tuple[onnx.ModelProto, dict[str, Colu
         matrices["input_weight.words"] = Columns(whole.codes[:split], whole.scales, whole.bits)
         matrices["input_weight.label"] = Columns(whole.codes[split:], whole.scales, whole.bits)
     graph = IntegerNodes(quantized=model, matrices=matrices)
+    graph.unpacked({name: m.codes for name, m in matrices.items()}, model.bits)
     outputs = _generative(graph) if model.network.generative else _discriminative(graph)
-    external = [_external(name, columns) for name, columns in matrices.items()]
-    return graph.model("lstm", outputs, external), matrices
+    return graph.model("lstm", outputs)
 
 
 def _in_order(name: str, columns: Columns) -> Columns:
@@ -42,14 +38,6 @@ def _in_order(name: str, columns: Columns) -> Columns:
     if name not in ("input_weight", "recurrent_weight"):
         return columns
     return Columns(onnx_gates(columns.codes), onnx_gates(columns.scales), columns.bits)
-
-
-def _external(name: str, columns: Columns) -> onnx.TensorProto:
-    """Return an initializer that names a matrix of codes whose bytes the runtime supplies."""
-    tensor = TensorProto(name=name, data_type=UINT8, dims=columns.codes.shape)
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=NOWHERE)
-    return tensor
 
 
 def _discriminative(graph: IntegerNodes) -> Values:

@@ -7,7 +7,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from emopress.lstm.graph_builder import FLOAT, UINT8, Nodes, onnx_gates, value
-from emopress.lstm.integers import Columns
+from emopress.lstm.integers import Activation, Columns
 from emopress.lstm.post_training import QuantizedLstm
 
 
@@ -33,13 +33,19 @@ class IntegerNodes(Nodes):
             constants=self.constants, quantized=self.quantized, matrices=self.matrices
         )
 
+    def activation(self, name: str) -> Activation:
+        """Return how activations are rounded: over a range that is fixed."""
+        how = self.quantized.activations[name]
+        assert isinstance(how, Activation)
+        return how
+
     def bias(self) -> str:
         """Append the bias of the gates."""
         return self.constant("bias", onnx_gates(self.quantized.network.bias))
 
     def rounded(self, values: str, activation: str, output: str) -> str:
         """Append the rounding of activations to their codes."""
-        how = self.quantized.activations[activation]
+        how = self.activation(activation)
         scale = self.constant(f"{activation}.scale", np.array(how.scale, dtype=np.float32))
         zero = self.constant(f"{activation}.zero_point", np.array(how.zero_point, dtype=np.uint8))
         if how.bits == 8:
@@ -50,7 +56,7 @@ class IntegerNodes(Nodes):
 
     def product(self, codes: str, activation: str, matrix: str, output: str) -> str:
         """Append codes of activations times a matrix, in fp32, scaled to the product of their values."""
-        how, columns = self.quantized.activations[activation], self.matrices[matrix]
+        how, columns = self.activation(activation), self.matrices[matrix]
         zero = self.constant(f"{matrix}.zero_point", np.array(columns.zero_point, dtype=np.uint8))
         factors = (codes, matrix, f"{activation}.zero_point", zero)
         whole = self.add("MatMulInteger", *factors, gives=f"{output}.whole")
@@ -99,7 +105,7 @@ class IntegerNodes(Nodes):
         """Append the codes and the cell before the first token, [R, H] each, for `rows` [1] texts."""
         width = self.constant("width", np.array([self.width]))
         shape = self.add("Concat", rows, width, gives="start.shape", axis=0)
-        zero_point = self.quantized.activations["state"].zero_point
+        zero_point = self.activation("state").zero_point
         starts: dict[str, np.ndarray] = {
             "start.codes": np.array([zero_point], dtype=np.uint8),
             "start.cell": np.zeros(1, dtype=np.float32),

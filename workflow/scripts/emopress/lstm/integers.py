@@ -2,14 +2,14 @@
 
 Weights: weight = scale * (code - zero_point), symmetric, with a scale per neuron (a column of the matrix), and
 in a table of vectors one per row.
-Activations: the same with one scale and a zero point for the whole tensor, asymmetric, fixed on calibration
-texts (Jacob et al. 2018, "Quantization and training of neural networks for efficient
-integer-arithmetic-only inference", section 2.1; Wu, Judd, Zhang, Isaev, Micikevicius 2020, "Integer
-quantization for deep learning inference", sections 3.2 and 3.3).
+Activations: the same with one scale and a zero point for a whole tensor, asymmetric, fixed on calibration texts
+(Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
+section 2.1; Wu, Judd, Zhang, Isaev, Micikevicius 2020, "Integer quantization for deep learning inference",
+sections 3.2 and 3.3), or found for every text when it is read (dynamic quantization).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -63,6 +63,42 @@ class Activation:
     def values(self, values: np.ndarray) -> np.ndarray:
         """Return some values as they are after rounding, float32."""
         return self.centred(values) * np.float32(self.scale)
+
+    def clipped_share(self, values: np.ndarray) -> float:
+        """Return the share of some values that lies beyond the range of the codes."""
+        low = (-self.zero_point - 0.5) * self.scale
+        high = (2**self.bits - 1 - self.zero_point + 0.5) * self.scale
+        return float(np.mean((values < low) | (values > high)))
+
+
+@dataclass(frozen=True)
+class RunTime:
+    """How activations are rounded to 8 bits over a range of their own: from their smallest to their largest, and 0.
+
+    What ONNX Runtime's DynamicQuantizeLSTM does when it is given one text: to all its vectors at once, and to the
+    state of each step.
+    """
+
+    bits: ClassVar[int] = 8
+
+    def values(self, values: np.ndarray) -> np.ndarray:
+        """Return some values [N, ...] as they are after rounding, float32; each of the N has a range of its own."""
+        axes, last = tuple(range(1, values.ndim)), np.float32(2**self.bits - 1)
+        low = np.minimum(values.min(axis=axes, keepdims=True), np.float32(0))
+        high = np.maximum(values.max(axis=axes, keepdims=True), np.float32(0))
+        scale = np.where(high > low, (high - low) / last, np.float32(1))
+        zero_point = np.clip(np.rint(-low / scale), 0, last)
+        rounded: np.ndarray = np.clip(np.rint(values / scale) + zero_point, 0, last) - zero_point
+        return rounded * scale
+
+    def clipped_share(self, values: np.ndarray) -> float:
+        """Return 0: every value lies in the range."""
+        return 0.0
+
+
+Rounding = Activation | RunTime
+# The state of an LSTM, sigmoid times tanh, lies between -1 and 1 whatever it reads.
+STATE = Activation(scale=1 / 127, zero_point=128, bits=8)
 
 
 def last_step(bits: int) -> int:
@@ -159,14 +195,11 @@ def weight_facts(before: np.ndarray, quantized: Columns, percentile: float) -> d
 
 
 def activation_facts(
-    before: np.ndarray, after: np.ndarray, rounding: Activation, percentile: float
+    before: np.ndarray, after: np.ndarray, rounding: Rounding, percentile: float
 ) -> dict[str, Any]:
     """Return what quantization did to activations [N, d]; clipped are original values beyond the codes' range.
 
-    `after` are those of the quantized network, so their error is that of all before them too.
+    `after` are those of the quantized network, rounded, so their error is that of all before them too.
     """
-    low = -rounding.zero_point * rounding.scale
-    high = (2**rounding.bits - 1 - rounding.zero_point) * rounding.scale
-    half = rounding.scale / 2
-    clipped = float(np.mean((before < low - half) | (before > high + half)))
+    clipped = rounding.clipped_share(before)
     return compared(before, after, bits=rounding.bits, percentile=percentile, clipped=clipped)

@@ -9,8 +9,10 @@ import numpy as np
 from emopress.checkpoint import GENERATIVE
 from emopress.lstm.forward import Network, Product, Trace, network_of, trace
 from emopress.lstm.integers import (
-    Activation,
+    STATE,
     Columns,
+    Rounding,
+    RunTime,
     activation_facts,
     activation_of,
     round_table,
@@ -26,11 +28,15 @@ LARGEST_SAMPLE = 100_000  # rows of activations that distributions are compared 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to quantize: `method` rtn or gpfq; percentiles as in `lstm.integers`, 100 is min-max."""
+    """How to quantize: `method` rtn or gpfq; percentiles as in `lstm.integers`, 100 is min-max.
+
+    With `activation_bits` all activations that are multiplied have ranges fixed on the calibration texts, and
+    those bits; None: they are rounded as `lstm.fused_graph` does.
+    """
 
     method: str
     bits: int
-    activation_bits: int
+    activation_bits: int | None
     percentile: float
     activation_percentile: float
 
@@ -39,13 +45,19 @@ class Settings:
 class QuantizedLstm:
     """A quantized classifier: its matrices and its roundings of activations by name, and the network of them.
 
-    Matrices have the names of LstmWeights. Activations: `input`, what the LSTM reads of tokens (and
-    label); `state`, the LSTM's states; of a discriminative model `mean_state` too.
+    Matrices have the names of LstmWeights. Activations, as far as they are rounded: `input`, what the LSTM reads of
+    tokens (and label); `state`, the LSTM's states; `mean_state`, their mean; `read_state`, the states as the output
+    layer alone reads them.
     """
 
     matrices: dict[str, Columns]
-    activations: dict[str, Activation]
+    activations: dict[str, Rounding]
     network: Network
+
+    @property
+    def bits(self) -> int:
+        """The bits of every weight."""
+        return self.matrices["embedding"].bits
 
 
 def quantized_network(
@@ -75,7 +87,9 @@ def quantized_network(
     original_trace = trace(original, ids, mask, labels)
     sampled = _sampled(original_trace, rng)
     activations = _activations(weights.kind, original_trace, settings)
-    read = "state" if weights.kind == GENERATIVE else "mean_state"
+    rounded = {
+        layer: activations.get(name) for layer, name in _read(weights.kind, settings).items()
+    }
 
     def chosen(
         matrix: np.ndarray, quantized_inputs: np.ndarray, original_inputs: np.ndarray
@@ -94,9 +108,9 @@ def quantized_network(
     quantized = replace(
         original,
         words=matrices["embedding"].weights,
-        input=Product(weights.input_weight, activations["input"]),
-        recurrent=Product(weights.recurrent_weight, activations["state"]),
-        output=Product(weights.output_weight, activations[read]),
+        input=Product(weights.input_weight, rounded["input"]),
+        recurrent=Product(weights.recurrent_weight, rounded["recurrent"]),
+        output=Product(weights.output_weight, rounded["output"]),
     )
     if weights.label_embedding is not None:
         matrices["label_embedding"] = _table(weights.label_embedding, settings)
@@ -107,7 +121,7 @@ def quantized_network(
         ("output_weight", "output", "read"),
     ):
         product: Product = getattr(quantized, layer)
-        seen = product.seen(getattr(trace(quantized, ids, mask, labels), of))
+        seen = getattr(trace(quantized, ids, mask, labels), of)
         matrices[name] = chosen(getattr(weights, name), seen, getattr(original_trace, of))
         done: dict[str, Any] = {layer: replace(product, matrix=matrices[name])}
         quantized = replace(quantized, **done)
@@ -137,17 +151,28 @@ def _sampled(before: Trace, rng: np.random.Generator) -> Sampled:
     return lambda values: values[kept] if len(values) == rows else values
 
 
-def _activations(kind: str, original_trace: Trace, settings: Settings) -> dict[str, Activation]:
+def _read(kind: str, settings: Settings) -> dict[str, str]:
+    """Return the name of the activations that each layer reads."""
+    output = "mean_state"
+    if kind == GENERATIVE:
+        output = "state" if settings.activation_bits else "read_state"
+    return {"input": "input", "recurrent": "state", "output": output}
+
+
+def _activations(kind: str, original_trace: Trace, settings: Settings) -> dict[str, Rounding]:
     """Return how activations are rounded: of all values, so that the order of the texts plays no part."""
+    bits, percentile = settings.activation_bits, settings.activation_percentile
+    if bits is None:
+        return (
+            {"read_state": STATE}
+            if kind == GENERATIVE
+            else {"input": RunTime(), "state": RunTime()}
+        )
     given = {"input": original_trace.inputs, "state": original_trace.previous}
     if kind != GENERATIVE:
         given["mean_state"] = original_trace.read
     return {
-        name: activation_of(
-            values,
-            bits=settings.activation_bits,
-            percentile=settings.activation_percentile,
-        )
+        name: activation_of(values, bits=bits, percentile=percentile)
         for name, values in given.items()
     }
 
@@ -165,10 +190,9 @@ def _facts_by_layer(
         name: weight_facts(getattr(weights, name), columns, settings.percentile)
         for name, columns in result.matrices.items()
     }
-    of = {"input": "inputs", "state": "previous", "mean_state": "read"}
+    of = {"input": "inputs", "state": "previous", "mean_state": "read", "read_state": "read"}
+    percentile = settings.activation_percentile if settings.activation_bits else 100
     for name, rounding in result.activations.items():
         before, after = sampled(getattr(original_trace, of[name])), sampled(getattr(seen, of[name]))
-        facts[f"{name} (activations)"] = activation_facts(
-            before, rounding.values(after), rounding, settings.activation_percentile
-        )
+        facts[f"{name} (activations)"] = activation_facts(before, after, rounding, percentile)
     return facts

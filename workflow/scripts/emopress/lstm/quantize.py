@@ -1,4 +1,4 @@
-"""Bundles of quantized LSTM classifiers: a checkpoint to packed codes and a graph that computes in integers."""
+"""Bundles of quantized LSTM classifiers: a checkpoint to a graph that holds its weights packed at their bits."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from emopress.bundle.manifest import exported
 from emopress.checkpoint import read_checkpoint, with_findings
 from emopress.errors import UserError
 from emopress.lstm import forward
+from emopress.lstm.fused_graph import fused_graph
 from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.post_training import QuantizedLstm, Settings, quantized_network
 from emopress.lstm.weights import LstmWeights, read_weights
-from emopress.runtime.codes import FILE, read_codes, write_codes
 from emopress.runtime.onnxruntime import session_options
 from emopress.runtime.tokens import Encoder
 from emopress.tasks import label_array
@@ -31,15 +31,16 @@ MODEL = "model.onnx"
 PACKAGES = ("onnx", "onnxruntime", "numpy", "scipy")
 LARGEST_GAP = 1e-3  # of a logit, in the median of texts
 CHECKED = 16  # calibration texts, and first tokens of each, that the graph is compared on
+RUN_TIME_BITS = 8  # of the activations of `fused_graph`
 FP32 = ("bias", "output_bias", "log_prior")  # what is not quantized
 
 
 def settings_of(entry: "Rtn | Gpfq") -> Settings:
-    """Return how a pass quantizes; activations take as many bits as weights unless it says otherwise."""
+    """Return how a pass quantizes."""
     return Settings(
         method=entry.method,
         bits=entry.bits,
-        activation_bits=entry.activation_bits or entry.bits,
+        activation_bits=entry.activation_bits,
         percentile=entry.percentile,
         activation_percentile=entry.activation_percentile,
     )
@@ -50,8 +51,8 @@ def quantize_lstm(
 ) -> None:
     """Quantize the LSTM checkpoint `parent` as the pass `step` says and write it as a bundle to `out`.
 
-    The calibration texts are drawn from the file `train` with `seed`. UserError if the logits of what was
-    written are not those of the quantized network.
+    With activation_bits the graph is `integer_graph`, else `fused_graph`. The calibration texts are drawn from the
+    file `train` with `seed`. UserError if the logits of what was written are not those of the quantized network.
     """
     source, weights = read_checkpoint(parent), read_weights(parent)
     encoder = checkpoint_encoder(parent, source.manifest["max_length"])
@@ -69,10 +70,11 @@ def quantize_lstm(
         settings_of(step.entry),
         seed=seed,
     )
-    graph, matrices = integer_graph(model)
+    exact = step.entry.activation_bits
+    graph = integer_graph(model) if exact else fused_graph(model)
+    alone = "attention_mask" not in {each.name for each in graph.graph.input}
     with replaced_folder(out) as folder:
         onnx.save(graph, folder / MODEL)
-        write_codes(folder / FILE, {n: (m.codes, m.bits) for n, m in matrices.items()})
         check_graph(folder, model, feed["input_ids"], feed["attention_mask"])
         copy_tokenizer(parent, folder)
         findings = {
@@ -92,11 +94,13 @@ def quantize_lstm(
             pad_id=encoder.pad_id,
             nonzero_params=nonzero_params(weights, model),
             weight_bits=step.entry.bits,
+            activation_bits=exact or RUN_TIME_BITS,
+            **({"texts_per_call": 1} if alone else {}),
         )
 
 
 def check_graph(folder: Path, model: QuantizedLstm, ids: np.ndarray, mask: np.ndarray) -> None:
-    """Raise UserError unless the files of `folder` give the network's logits on the start of some texts.
+    """Raise UserError unless the graph of `folder` gives the network's logits on the start of some texts.
 
     Of texts the median of their largest gaps counts: an activation that lies half way between two codes
     to the last bit may be rounded to either, which moves that one text, and a wrong graph moves all. The
@@ -104,17 +108,15 @@ def check_graph(folder: Path, model: QuantizedLstm, ids: np.ndarray, mask: np.nd
     """
     import onnxruntime
 
-    options = session_options(1)
-    codes = {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        for name, array in read_codes(folder / FILE).items()
-    }
-    options.add_external_initializers(list(codes), list(codes.values()))
     session = onnxruntime.InferenceSession(
-        str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+        str(folder / MODEL), session_options(1), providers=["CPUExecutionProvider"]
     )
     ids, mask = ids[:CHECKED, :CHECKED], mask[:CHECKED, :CHECKED]
-    logits = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+    if len(session.get_inputs()) == 1:
+        alone = [row[kept > 0][None] for row, kept in zip(ids, mask, strict=True)]
+        logits = np.concatenate([session.run(["logits"], {"input_ids": row})[0] for row in alone])
+    else:
+        logits = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
     gap = float(
         np.median(np.abs(np.asarray(logits) - forward.logits(model.network, ids, mask)).max(axis=1))
     )

@@ -27,7 +27,9 @@ RUNTIME_KEYS: dict[str, dict[str, type]] = {
     "linear": {"analyzer": str, "ngrams": list},
     "dense": {"pooling": str, "max_length": int, "buckets": int, "ngrams": list},
 }
-OPTIONAL_KEYS = ("task", "thresholds")
+# texts_per_call: an engine gives other logits, or none, for more in one call. activation_bits: none reads it, but
+# whoever uses the bundle shall know.
+OPTIONAL_KEYS = ("task", "thresholds", "texts_per_call", "activation_bits")
 
 
 def prediction_keys(runtime: str) -> list[str]:
@@ -137,6 +139,10 @@ def _check_manifest(path: Path, manifest: Any) -> None:
     if not is_table(manifest["files"]):
         raise UserError(
             f"{path}: damaged ('files' is not a table of hashes); copy or make the bundle again"
+        )
+    if manifest.get("texts_per_call", 1) != 1:
+        raise UserError(
+            f"{path}: unknown texts_per_call {manifest['texts_per_call']!r}; a newer emopress made it"
         )
     task, thresholds = task_of(manifest), manifest.get("thresholds")
     if task not in (SINGLE, MULTI):

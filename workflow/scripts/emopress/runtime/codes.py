@@ -1,12 +1,12 @@
 """Integer codes of 2 to 8 bits: packed without a gap on disk, turned back into weights in memory.
 
-`codes.npz` holds the codes of a graph's weights. It is a zip of uint8 arrays, no pickle:
+`codes.npz` holds the codes of a graph's weights, in LSTM bundles made before graphs held them themselves
+(`bundle.packed_nodes`). It is a zip of uint8 arrays, no pickle:
   index   JSON, a list of tensors {name, bits, shape}
   <name>  the codes of one tensor, packed (`pack`)
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,18 +46,8 @@ def dequantize(
     return (codes.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
 
-def write_codes(path: Path, tensors: Mapping[str, tuple[np.ndarray, int]]) -> None:
-    """Write uint8 codes by name, each with its bits; equal codes give equal files."""
-    index = [
-        {"name": name, "bits": bits, "shape": list(codes.shape)}
-        for name, (codes, bits) in tensors.items()
-    ]
-    packed = {name: pack(codes, bits) for name, (codes, bits) in tensors.items()}
-    np.savez(path, index=np.frombuffer(json.dumps(index).encode(), dtype=np.uint8), **packed)  # type: ignore[arg-type]
-
-
 def read_codes(path: Path) -> dict[str, np.ndarray]:
-    """Return the uint8 codes by name as `write_codes` was given them."""
+    """Return the uint8 codes by name."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             index = json.loads(arrays["index"].tobytes())

@@ -25,9 +25,10 @@ def session_options(threads: int) -> Any:
 
 
 class OnnxClassifier(TokenClassifier):
-    """A transformer in ONNX Runtime on the CPU.
+    """A transformer or an LSTM in ONNX Runtime on the CPU.
 
-    `weights` are the initializers that the graph refers to but does not hold (`runtime/stored.py`).
+    `weights` are the initializers that the graph refers to but does not hold (`runtime/stored.py`). With
+    `one_by_one` each text is a call of its own, without padding, whatever the batch.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class OnnxClassifier(TokenClassifier):
         normalise: Normaliser,
         threads: int,
         weights: Mapping[str, np.ndarray] | None = None,
+        one_by_one: bool = False,
     ) -> None:
         import onnxruntime
 
@@ -54,6 +56,7 @@ class OnnxClassifier(TokenClassifier):
         self.session = onnxruntime.InferenceSession(
             str(model), options, providers=["CPUExecutionProvider"]
         )
+        self.one_by_one = one_by_one
 
     @classmethod
     def of_bundle(cls, bundle: Bundle, *, threads: int, device: str) -> "OnnxClassifier":
@@ -64,11 +67,19 @@ class OnnxClassifier(TokenClassifier):
             **labels_and_normaliser(bundle.manifest),
             threads=threads,
             weights=read_stored(bundle.folder, bundle.manifest["files"]),
+            one_by_one=bundle.manifest.get("texts_per_call") == 1,
         )
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """Return logits [N, C] of one batch."""
+        if self.one_by_one:
+            return np.concatenate([self._logits_alone(text) for text in texts])
         return np.asarray(self.session.run(["logits"], self.encoder(texts))[0])
+
+    def _logits_alone(self, text: str) -> np.ndarray:
+        """Return logits [1, C] of a graph that reads one text and, since there is no padding, no mask."""
+        input_ids = self.encoder([text])["input_ids"]
+        return np.asarray(self.session.run(["logits"], {"input_ids": input_ids})[0])
 
     def token_scores(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return logits [N, C] of one batch of a generative model, and for each text [C, tokens - 1].
