@@ -1,5 +1,6 @@
 """Which trial of a search is chosen: the best that meets every budget, else the one that misses least."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -100,12 +101,13 @@ def _by_latency(trials: Sequence[Trial], spread: float) -> Iterator[list[Trial]]
     A group is measured from its fastest member: neighbours in a chain may be indistinguishable although its ends are
     not.
     """
-    rest = sorted(trials, key=lambda trial: trial.latency_ms)
-    while rest:
-        fastest = rest[0].latency_ms
-        group = [trial for trial in rest if trial.latency_ms <= fastest * (1 + spread)]
-        yield sorted(group, key=lambda trial: _order(trial, "score"))
-        rest = rest[len(group) :]
+    ordered = sorted(trials, key=lambda trial: trial.latency_ms)
+    start = 0
+    while start < len(ordered):
+        slowest = ordered[start].latency_ms * (1 + spread)
+        end = bisect_right(ordered, slowest, lo=start, key=lambda trial: trial.latency_ms)
+        yield sorted(ordered[start:end], key=lambda trial: _order(trial, "score"))
+        start = end
 
 
 def _order(trial: Trial, prefer: str) -> tuple[float | str, ...]:

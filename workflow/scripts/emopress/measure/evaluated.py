@@ -41,6 +41,11 @@ class Evaluated:
         """The true labels of the test texts, [N] class indices or bools [N, C]."""
         return label_array(self.texts["label"].tolist(), len(self.labels))
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each variant among the variants."""
+        return {variant: place for place, variant in enumerate(self.variants)}
+
     @property
     def few(self) -> bool:
         """Whether there are so few test texts that intervals are exact."""
@@ -48,7 +53,7 @@ class Evaluated:
 
     def place(self, variant: str) -> int:
         """Return a variant's place among the variants."""
-        return self.variants.index(variant)
+        return self.places[variant]
 
 
 def same_texts(part: Part, other: Part, path: Path, other_path: Path, split: str) -> None:

@@ -130,13 +130,13 @@ def robustness(
     for noise in evaluated.noise:
         drawn, scored = scores.drawn[noise], scores.observed[noise]
         for place, row in enumerate(rows):
-            point = {"noise": noise}
+            point, of_variant = {"noise": noise}, drawn.column(place)
             exact = score_bounds(
                 evaluated.truth, evaluated.predicted[noise][place], len(evaluated.labels)
             )
             for column in columns:
                 low, high = bounds_of(
-                    getattr(drawn, column)[:, place], exact[column], few=evaluated.few
+                    getattr(of_variant, column), exact[column], few=evaluated.few
                 )
                 mean = float(getattr(scored, column)[place].mean())
                 point |= {column: mean, f"{column}_low": low, f"{column}_high": high}

@@ -116,10 +116,10 @@ def _by_root(table: pd.DataFrame, column: str, bar: Callable[[pd.Series], Row]) 
             f"from {root}",
             [
                 {"name": str(name), **bar(row)}
-                for name, row in table[roots == root]
-                .sort_values(column, ascending=False, kind="stable")
-                .iterrows()
+                for name, row in group.sort_values(
+                    column, ascending=False, kind="stable"
+                ).iterrows()
             ],
         )
-        for root in dict.fromkeys(roots)
+        for root, group in table.groupby(roots, sort=False)
     ]

@@ -30,6 +30,7 @@ COSTS = {
     "latency": ("latency_ms_p50", 1.0, "Median time of one text, ms (log scale)"),
 }
 MAX_NAMES = 8  # above this number of variants the points are numbered and named below the plot
+MAX_NUMBERS = 60  # above this number the models without passes and the front are, and no others
 TALL = 400
 
 
@@ -71,7 +72,9 @@ def pareto_figure(
     steps = front_steps(xs, ys)
     corners = [*zip(*steps, strict=True), (frame.across[1], steps[1][-1])]
     numbered = len(names) > MAX_NAMES
-    words = [str(n) for n in range(1, len(names) + 1)] if numbered else names
+    listed = set(highlighted(table, MAX_NUMBERS) if len(names) > MAX_NUMBERS else names)
+    named = [place for place, name in enumerate(names) if name in listed]
+    words = [str(n) for n in range(1, len(named) + 1)] if numbered else names
     plot = framed(frame, points, (axis_title, f"{metric.title} on test, %"))
     bars, marks = plot["layer"]
     seeds = {**rows(single), **dots({}, size=22, opacity=0.45, strokeWidth=0)}
@@ -80,19 +83,22 @@ def pareto_figure(
         bars,
         *([seeds] if single else []),
         marks,
-        *labels(frame, points, words, optimal, _taken(frame, corners, single)),
+        *labels(frame, points, named, words, optimal, _taken(frame, corners, single)),
     ]
     simulated = any(point["fill"] == WHITE for point in points)
     shown = list(dict.fromkeys(looks.values()))
     views = [plot, key(_explained(shown, simulated, bool(single)))]
     if numbered:
         entries = [
-            {**point, "words": point["variant"], "number": n, "bold": best}
-            for n, (point, best) in enumerate(zip(points, optimal, strict=True), start=1)
+            {**points[place], "words": names[place], "number": n, "bold": optimal[place]}
+            for n, place in enumerate(named, start=1)
         ]
         views.append(key(entries))
     note = f"Thin lines: 95 % intervals{f' on {n_test:,} texts' if n_test else ''}."
     note += " Bold: on the Pareto front, which no other variant beats on both axes."
+    if len(named) < len(names):
+        note += f" {len(named)} of {len(names)} variants are numbered: models without passes and some of "
+        note += "the front against size; the page shows all."
     return page(f"{metric.title} against {x}", title, note, *views)
 
 
@@ -107,13 +113,15 @@ def highlighted(table: pd.DataFrame, limit: int) -> list[str]:
     optimal = pareto_front(
         table["size_bytes"].tolist(), table[judge_of(table).metric.column].tolist()
     )
-    front = [name for name, best in zip(names, optimal, strict=True) if best and name not in roots]
+    models = set(roots)
+    front = [name for name, best in zip(names, optimal, strict=True) if best and name not in models]
     front.sort(key=lambda name: -float(table.loc[name, "size_bytes"]))
     room = limit - len(roots)
     if len(front) > room:
         step = (len(front) - 1) / max(1, room - 1)
         front = [front[round(step * place)] for place in range(room)]
-    return [name for name in names if name in {*roots, *front}]
+    chosen = {*roots, *front}
+    return [name for name in names if name in chosen]
 
 
 def _point(row: pd.Series, look: Look, x: float, column: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ CELL, MANY_CELL, SMALL_CELL = 34, 29, 19  # pixels
 FEW = 12  # labels; of more the cells are small, and only some variants are drawn
 SHOWN = 6  # variants of so many labels
 MANY = 16  # variants; of more the cells hold the percent alone
+MOST = 60  # variants that are drawn at most
 BLANK = 0.005  # a smaller share is left blank where there are many matrices
 LABEL = 110  # pixels that a label may take
 DEEP = 0.6  # the darkest cell's opacity, on which words can be read in the light and in the dark
@@ -63,14 +64,15 @@ def confusion_figure(
 
     `table`: the data set's rows of the summary, `details` its entries by variant and seed. Rows are
     true labels, columns predicted ones, in the order of `labels`; counts are summed over seeds. Of
-    more than MANY variants the matrices have no counts, and of more than FEW labels only the models
-    without passes and some of the size front are drawn. Where texts have any number of labels the
+    more than MANY variants the matrices have no counts. Of more than MOST, or SHOWN if there are more
+    than FEW labels, only the models without passes and some of the size front are drawn. Where texts have any number of labels the
     first matrix has the true ones both ways (co-occurrence).
     """
     drawn = matrices(details)
     many_labels = len(labels) > FEW
-    if many_labels and len(drawn) > SHOWN:
-        chosen = {TRUE_LABELS, *highlighted(table, SHOWN)}
+    most = SHOWN if many_labels else MOST
+    if len(drawn) > most:
+        chosen = {TRUE_LABELS, *highlighted(table, most)}
         drawn = {name: one for name, one in drawn.items() if name in chosen}
     counts = not many_labels and len(drawn) <= MANY
     cell = SMALL_CELL if many_labels else CELL if counts else MANY_CELL
@@ -82,7 +84,7 @@ def confusion_figure(
     note = f"Percent of the {whose}" + (", count below" if counts else ", blank below 0.5")
     note += f" (summed over {seeds} seeds)" if seeds > 1 and counts else ""
     note += ". Rows: true labels; columns: predicted labels."
-    if many_labels and len(drawn) < len(details):
+    if len(drawn) < len(details):
         note += f" {len(drawn)} of {len(details)} variants: models without passes and some of the "
         note += "front against size; the page shows all."
     names = [fitted(label, LABEL, SMALL) for label in labels]

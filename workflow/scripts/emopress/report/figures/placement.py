@@ -39,18 +39,20 @@ def place_labels(
     crowd = (distance < 8 * gap).sum(axis=1)
     order = sorted(range(len(points)), key=lambda i: (-crowd[i], i))
     centres = np.full((len(points), 2), np.nan)
+    boxes, placed = np.zeros((len(points), 4)), np.zeros(len(points), dtype=bool)
     for _ in range(3):
         for index in order:
-            others = [i for i in range(len(points)) if i != index and not np.isnan(centres[i, 0])]
-            taken = np.array(
-                [[*(centres[i] - sizes[i] / 2), *(centres[i] + sizes[i] / 2)] for i in others]
-            ).reshape(-1, 4)
+            placed[index] = False
+            taken = boxes[placed]
             centres[index] = min(
                 _candidates(points[index], sizes[index], gap),
                 key=lambda centre: _cost(
                     centre, points[index], sizes[index], bounds, fixed, taken, gap
                 ),
             )
+            half = sizes[index] / 2
+            boxes[index] = [*(centres[index] - half), *(centres[index] + half)]
+            placed[index] = True
     return centres
 
 

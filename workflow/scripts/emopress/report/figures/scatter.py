@@ -80,23 +80,34 @@ def front() -> Spec:
 
 
 def labels(
-    frame: Frame, points: Rows, words: Sequence[str], bold: Sequence[bool], taken: Sequence[Box]
+    frame: Frame,
+    points: Rows,
+    named: Sequence[int],
+    words: Sequence[str],
+    fat: Sequence[bool],
+    taken: Sequence[Box],
 ) -> list[Spec]:
-    """Return each point's words where they cover nothing, with a thin line to their point if far.
+    """Return the words of the `named` places where they cover nothing, with a thin line to their point if far.
 
-    They keep clear of each other, of points and their intervals, and of the boxes `taken`.
+    They keep clear of each other, of all points and their intervals, and of the boxes `taken`. `fat`: by point whether
+    its words are bold.
     """
+    bold = [fat[place] for place in named]
     fits = [fitted(word, 230, SMALL, bold=one) for word, one in zip(words, bold, strict=True)]
     sizes = np.array(
         [(width(t, s, bold=b) + 3, s + 2) for (t, s), b in zip(fits, bold, strict=True)]
     )
-    where = np.array([frame.place(point["x"], point["y"]) for point in points])
+    everywhere = np.array([frame.place(point["x"], point["y"]) for point in points])
+    where = everywhere[list(named)]
+    unnamed = np.delete(everywhere, list(named), axis=0)
     bars = []
     for point in points:
         x, top = frame.place(point["x"], point["high"])
         bars.append((x - 2, top, x + 2, frame.place(point["x"], point["low"])[1]))
     bounds = (2.0, 2.0, frame.width - 2.0, frame.height - 2.0)
-    centres = place_labels(where, sizes, bounds, gap=GAP, obstacles=[*taken, *bars])
+    marks = np.concatenate([unnamed - 0.75 * GAP, unnamed + 0.75 * GAP], axis=1)
+    obstacles = [*taken, *bars, *map(tuple, marks.tolist())]
+    centres = place_labels(where, sizes, bounds, gap=GAP, obstacles=obstacles)
     placed, leaders = [], []
     for (text, size), one, centre, box, point in zip(
         fits, bold, centres, sizes, where, strict=True

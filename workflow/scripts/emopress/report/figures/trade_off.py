@@ -69,7 +69,7 @@ def _panel(
         circle: Spec = {"stroke": INK, "size": RING, "opacity": 1, "strokeWidth": 1.4}
         plot["layer"].append(mark("point", ring, {}, **circle))
     names = [point["variant"] for point in points]
-    plot["layer"] += labels(frame, points, names, [False] * len(names), [])
+    plot["layer"] += labels(frame, points, range(len(names)), names, [False] * len(names), [])
     return plot
 
 

@@ -1,5 +1,6 @@
 """The tables of what was run: data sets, models and passes with their settings, and what the jobs took."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,9 +36,9 @@ def passes_used(variants: Iterable[str], passes: Mapping[str, Any]) -> list[str]
     A name that the config does not define stays in the list, for `passes_table` to report.
     """
     names: dict[str, None] = {}
-    waiting = [name for variant in variants for name in variant.split("+")[1:]]
+    waiting = deque(name for variant in variants for name in variant.split("+")[1:])
     while waiting:
-        name = waiting.pop(0)
+        name = waiting.popleft()
         if name not in names:
             names[name] = None
             entry = passes.get(name, {})

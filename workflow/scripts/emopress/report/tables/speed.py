@@ -104,11 +104,15 @@ def other_engines_table(
     """
     times = reference_times(timing, where)
     rows = []
+    uncompressed: dict[tuple[str, str], str | None] = {}
     for variant, row in table[table["other_engine"]].iterrows():
         reference = str(row["reference"])
         if row["family"] != table.loc[reference, "family"]:
             continue
-        same = _in_engine(reference, row["runtime"], table, details)
+        engine = reference, str(row["runtime"])
+        if engine not in uncompressed:
+            uncompressed[engine] = _in_engine(*engine, table, details)
+        same = uncompressed[engine]
         key = (reference, f"{row['runtime']}-reference")
         p50, source = NAN, Markdown("not timed")
         if same is not None:
