@@ -32,7 +32,7 @@ setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
 report: setup
 	snakemake --cores $(CORES) report
 
-test: $(VENV)/installed-dev $(VENV)/linked lint
+test: $(VENV)/installed-dev $(VENV)/sbom/installed $(VENV)/linked lint
 	python -m pytest -n $(TEST_CORES) --dist loadfile --ignore=tests/cluster
 
 test-faults: $(VENV)/installed-dev $(VENV)/linked
@@ -58,8 +58,8 @@ audit: $(VENV)/installed-dev
 	sed '/^-r/d; /^#/d' requirements.lock requirements-openvino.lock > $(VENV)/audited.txt
 	pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/audited.txt
 
-sbom: $(VENV)/installed-dev
-	cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o results/sbom.cdx.json $(BIN)/python
+sbom: $(VENV)/installed $(VENV)/sbom/installed
+	$(VENV)/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o results/sbom.cdx.json $(BIN)/python
 
 container:
 	@case "$(BASE)" in *@sha256:*) ;; *) echo 'make container BASE=NAME@sha256:DIGEST' >&2; exit 1 ;; esac
@@ -78,6 +78,11 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: requirements.lock | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+$(VENV)/sbom/installed: requirements-sbom.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed-openvino

@@ -18,7 +18,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the networ
 # Beside another busy process models as small as these train up to three times as fast with one thread. (The
 # jobs of a workflow set what they were given.)
 os.environ["OMP_NUM_THREADS"] = "1"
-# `make sbom` brings lxml, which openpyxl would read and write with; a study's packages (requirements.lock) have none.
+# A study's packages (requirements.lock) have no lxml, with which openpyxl would read and write where it is installed.
 os.environ["OPENPYXL_LXML"] = "False"
 ROOT = Path(__file__).parents[1]
 MINIATURE = ("test_miniature.py", "test_reruns.py", "test_page_browser.py", "test_secrets.py")

@@ -110,6 +110,17 @@ def test_an_extras_lock_holds_what_comes_on_top(extra, below):
         assert version in ("", lock[package])
 
 
+def test_the_lock_of_the_bill_of_materials_is_whole_and_agrees_with_the_others():
+    lock = locked("requirements-sbom.lock")
+    assert "cyclonedx-bom" in lock and "-r " not in (ROOT / "requirements-sbom.lock").read_text()
+    for name in ("requirements.lock", "requirements-openvino.lock", "requirements-dev.lock"):
+        other = locked(name)
+        assert {package: other[package] for package in lock.keys() & other.keys()}.items() <= (
+            lock.items()
+        )
+        assert "rfc3987-syntax" not in other, "each import of jsonschema would take a second"
+
+
 def test_pins_are_written_under_their_hub_line():
     text = "models:\n  a:\n    hub: x/y  # licence\n    revision: main\n  b:\n    hub: z/w\n    train: {}\n"
     done = pin_revisions.pinned(text, {"x/y": COMMIT, "z/w": COMMIT[::-1]})
