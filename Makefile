@@ -7,6 +7,7 @@
 # make test-cluster  run a small study on a real Slurm, which it starts on this machine (as root, with the Debian
 #                packages slurm-wlm and munge; without them its tests are skipped)
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
+# make bench-growth  print how the CPU time and the memory of jobs grow with texts and variants, and write docs/scale.md
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
 # make sbom      list the installed packages, with licences, in results/sbom.cdx.json (CycloneDX)
@@ -25,7 +26,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test test-faults test-cluster bench pins audit sbom container docs lock lint
+.PHONY: setup report test test-faults test-cluster bench bench-growth pins audit sbom container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -49,6 +50,9 @@ lint: $(VENV)/installed-dev
 
 bench: setup
 	python tests/bench.py $(if $(MIRROR),--mirror $(MIRROR))
+
+bench-growth: setup
+	python tests/bench_growth.py --docs
 
 pins: setup
 	python workflow/scripts/pin_revisions.py $(CONFIG)

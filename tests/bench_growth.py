@@ -1,12 +1,13 @@
 """Prints how the CPU time and the memory of a study's jobs grow with its texts and its variants, one line a figure.
 
-    make bench-growth          10 minutes; no network; times are those of one process, with one thread
-    python tests/bench_growth.py --docs     also writes the table and the figure of docs/scale.md
+    make bench-growth      also writes the table and the figure of docs/scale.md; 10 minutes, no network
 
 The study is real at its smallest: a linear model on the demo corpus, its quantizations, and 1,200 texts. It is made
-larger by repeating its files: the texts, with other ids; the bundles, with other names, and predictions of which one in
-twenty is another. Then each job runs as Snakemake would run it, on what it plans for a config of that size. An exponent is the slope of log cost against
-log size between the two largest sizes, 1 being in proportion.
+larger by repeating its files: the texts, with other ids; the bundles, with other names, and predictions of which one
+in twenty is another. Then each job runs in a process of its own, on one thread, as Snakemake would run it, on what it
+plans for a config of that size.
+
+An exponent is the slope of log cost against log size between the two largest sizes; 1 is in proportion.
 """
 
 import argparse
@@ -36,8 +37,11 @@ FEW = 10  # variants of the smallest study
 SIZES = (1, 10, 100)
 JOBS = ("predict", "judge", "aggregate", "figures", "render")
 OF_A_BUNDLE = ("predict",)  # one job for each: it does not see how many there are
+RESAMPLES = 1000
 TIMES = 3  # runs of each job, of which the fastest counts
+LONG_S = 5  # of CPU; a job that takes as long runs once
 SPLITS = ("train", "validation", "test")
+MARKS = "<!-- growth: make bench-growth -->", "<!-- end of growth -->"
 CHANGED = 0.05  # of a variant's predictions, those that differ from the next variant's
 
 
@@ -51,6 +55,7 @@ def config_of(variants: int) -> dict[str, Any]:
         "study": [{"dataset": DATASET, "variants": ["linear", *(f"linear+{n}" for n in names)]}],
         "models": {"linear": {"family": "linear"}},
         "passes": {name: dict(quantization) for name in names},
+        "statistics": {"resamples": RESAMPLES},
         "timing": {"rounds": 2, "texts": 5, "cold_starts": 1},
     }
 
@@ -121,7 +126,7 @@ def measured(job: Any, folder: Path) -> tuple[float, float, float]:
         wall = time.perf_counter() - start
         seconds, peak = json.loads(done.stdout.splitlines()[-1])
         runs.append((seconds, wall, peak))
-        if wall > 60:
+        if seconds > LONG_S:
             break
     return tuple(map(min, zip(*runs, strict=True)))  # type: ignore[return-value]
 
@@ -261,7 +266,6 @@ def figures(small: Path, scratch: Path) -> Iterator[dict[str, Any]]:
                 continue
             cpu, wall, peak = ([one[job][i] for one in grown] for i in range(3))
             figure = {"what": what, "job": job, "cpu_s": cpu, "wall_s": wall, "peak_mb": peak}
-            figure |= {"time_exponent": exponent(cpu), "memory_exponent": exponent(peak)}
             print(
                 f"{job:<10} {what:<9} CPU s {' '.join(f'{s:8.2f}' for s in cpu)}  exponent {exponent(cpu):5.2f}"
                 f"   wall s {' '.join(f'{s:8.2f}' for s in wall)}"
@@ -271,11 +275,62 @@ def figures(small: Path, scratch: Path) -> Iterator[dict[str, Any]]:
             yield figure
 
 
+def write_docs(found: list[dict[str, Any]]) -> None:
+    """Write the figures into docs/scale.md, between two comments, and draw them as docs/growth.svg."""
+    from emopress.report.figures.draw import drawing_of
+
+    page = ROOT / "docs" / "scale.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    lines = [
+        "| job | grows with | CPU s at 1, 10, 100 times | exponent | peak MB at 1, 10, 100 times | exponent |",
+        "| :--- | :--- | ---: | ---: | ---: | ---: |",
+    ]
+    for one in found:
+        seconds = ", ".join(f"{s:.1f}" for s in one["cpu_s"])
+        peaks = ", ".join(f"{mb:.0f}" for mb in one["peak_mb"])
+        lines.append(
+            f"| {one['job']} | {one['what']} | {seconds} | {exponent(one['cpu_s']):.2f} | {peaks} | "
+            f"{exponent(one['peak_mb']):.2f} |"
+        )
+    table = "\n".join(lines)
+    page.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", encoding="utf-8")
+    svg = drawing_of(growth_figure(found), "docs/growth.svg")
+    (ROOT / "docs" / "growth.svg").write_text(svg, encoding="utf-8")
+
+
+def growth_figure(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return CPU time against the size, on log axes, what grows with texts beside what grows with variants."""
+    from emopress.report.figures.curves import lines
+    from emopress.report.figures.looks import line_look
+    from emopress.report.figures.parts import NUMBER, WIDTH, axis, given, key, page, panels, rows
+
+    looks = {job: line_look(place) for place, job in enumerate(JOBS)}
+    times = [s for one in found for s in one["cpu_s"]]
+    views = []
+    for what in ("texts", "variants"):
+        log: dict[str, Any] = {"scale": {"type": "log"}, "labelExpr": NUMBER}
+        x = axis("x", f"Times the {what}", 0.9, 1.1 * SIZES[-1], values=list(SIZES), **log)
+        y = axis("y", "CPU seconds", 0.7 * min(times), 1.4 * max(times), **log)
+        points = [
+            {"x": size, "y": cost, "variant": one["job"], **looks[one["job"]]}
+            for one in found
+            if one["what"] == what
+            for size, cost in zip(SIZES, one["cpu_s"], strict=True)
+        ]
+        view = lines(x, y)
+        view["layer"][1]["encoding"]["shape"] = given("path")
+        views.append({**view, "width": (WIDTH - 70) / 2, "height": 280, **rows(points)})
+    entries = [{"words": job, **looks[job], "area": 36} for job in JOBS]
+    note = "Of one job, its process's start included. Parallel to the diagonal: in proportion to what grows."
+    return page("Growth", "jobs of a study", note, panels(views, 2, 30), key(entries))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--job", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, help="where the figures go too, as JSON")
+    parser.add_argument("--docs", action="store_true", help="write them into docs/scale.md too")
     arguments = parser.parse_args()
     if arguments.job:
         run_job(arguments.job)
@@ -285,8 +340,8 @@ def main() -> None:
         (scratch / "small").mkdir()
         small = small_study(scratch / "small")
         found = list(figures(small, scratch))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(found, indent=1), "utf-8")
+    if arguments.docs:
+        write_docs(found)
 
 
 if __name__ == "__main__":

@@ -135,9 +135,7 @@ def robustness(
                 evaluated.truth, evaluated.predicted[noise][place], len(evaluated.labels)
             )
             for column in columns:
-                low, high = bounds_of(
-                    getattr(of_variant, column), exact[column], few=evaluated.few
-                )
+                low, high = bounds_of(getattr(of_variant, column), exact[column], few=evaluated.few)
                 mean = float(getattr(scored, column)[place].mean())
                 point |= {column: mean, f"{column}_low": low, f"{column}_high": high}
             row.append(point)

@@ -65,8 +65,8 @@ def confusion_figure(
     `table`: the data set's rows of the summary, `details` its entries by variant and seed. Rows are
     true labels, columns predicted ones, in the order of `labels`; counts are summed over seeds. Of
     more than MANY variants the matrices have no counts. Of more than MOST, or SHOWN if there are more
-    than FEW labels, only the models without passes and some of the size front are drawn. Where texts have any number of labels the
-    first matrix has the true ones both ways (co-occurrence).
+    than FEW labels, only the models without passes and some of the size front are drawn. Where texts
+    have any number of labels the first matrix has the true ones both ways (co-occurrence).
     """
     drawn = matrices(details)
     many_labels = len(labels) > FEW
