@@ -3,12 +3,11 @@
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from emopress.runtime.normalise import normalise_text
+from emopress.runtime.normalise import normaliser
 from emopress.tasks import SINGLE, probabilities
 
 Normaliser = Callable[[str], str]
@@ -16,8 +15,7 @@ Normaliser = Callable[[str], str]
 
 def labels_and_normaliser(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what every runtime reads from a bundle's manifest: the labels, and the function that normalises texts."""
-    normalise = partial(normalise_text, method=manifest["normalise"])
-    return {"labels": manifest["labels"], "normalise": normalise}
+    return {"labels": manifest["labels"], "normalise": normaliser(manifest["normalise"])}
 
 
 class Classifier(ABC):
@@ -51,6 +49,8 @@ class Classifier(ABC):
 
         TypeError for a single string.
         """
+        if len(texts) == 1 and not isinstance(texts, str) and not progress:
+            return self.logits([self.normalise(texts[0])]).astype(np.float32)
         result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         for indices, batch in self.batches(texts, batch_size=batch_size, progress=progress):
             result[indices] = self.logits(batch)

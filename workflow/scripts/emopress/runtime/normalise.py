@@ -28,10 +28,9 @@ Where this differs from the original, on purpose:
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from emopress.errors import UserError
-
-METHODS = ("none", "bengali")
 
 _NUKTA, _CANDRABINDU = "\u09bc", "\u0981"
 _E_SIGN, _AA_SIGN, _AU_MARK = "\u09c7", "\u09be", "\u09d7"
@@ -59,7 +58,6 @@ _LATIN_WITHOUT_DECOMPOSITION = dict(zip("ÐðĐđĦħıĿŀŁłØøŦŧɨ", "DdD
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
 _SPLIT_VOWEL = re.compile(f"{_E_SIGN}({_CANDRABINDU}?)([{_AA_SIGN}{_AU_MARK}])")
 _STRAY_AU_MARK = re.compile(f"{_E_SIGN}([^{_AU_MARK}]){_AU_MARK}")
-_WHITE_SPACE = re.compile(r"\s+")
 
 
 def _latin_bases() -> dict[str, str]:
@@ -80,24 +78,25 @@ _CHARACTERS = str.maketrans(
 )
 
 
-def normalise_text(text: str, method: str) -> str:
-    """Return `text` normalised by `method`; applying it twice changes nothing.
+def normaliser(method: str) -> Callable[[str], str]:
+    """Return the function that normalises a text by `method`; applying it twice changes nothing.
 
     `none` strips both ends and turns runs of white space into one space; `bengali` applies the
     rules in this module's docstring. Any other method is a UserError.
     """
-    if method == "none":
-        return collapse_white_space(text)
-    if method == "bengali":
-        while (once := _bengali_once(text)) != text:
-            text = once
-        return text
-    raise UserError(f"normalise: unknown method '{method}'; allowed: {', '.join(METHODS)}")
+    if method not in METHODS:
+        raise UserError(f"normalise: unknown method '{method}'; allowed: {', '.join(METHODS)}")
+    return METHODS[method]
+
+
+def normalise_text(text: str, method: str) -> str:
+    """Return `text` normalised by `method` (see `normaliser`)."""
+    return normaliser(method)(text)
 
 
 def collapse_white_space(text: str) -> str:
     """Turn runs of Unicode white space into one space and strip both ends."""
-    return _WHITE_SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def _bengali_once(text: str) -> str:
@@ -110,3 +109,12 @@ def _bengali_once(text: str) -> str:
     )
     text = _STRAY_AU_MARK.sub(lambda match: match[1] + _AU_SIGN, text)
     return collapse_white_space(unicodedata.normalize("NFKC", text))
+
+
+def _bengali(text: str) -> str:
+    while (once := _bengali_once(text)) != text:
+        text = once
+    return text
+
+
+METHODS: dict[str, Callable[[str], str]] = {"none": collapse_white_space, "bengali": _bengali}

@@ -1,35 +1,39 @@
-"""Turns texts into token ids, with `tokenizer.json` in tokenizers: what every runtime of transformers reads."""
+"""Turns texts into token ids with `tokenizer.json`: what every runtime of transformers and LSTMs reads."""
 
-import os
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser
+from emopress.runtime.tokenizer_file import read_tokenizer_file
 
 
 class Encoder:
     """Turns texts into input_ids and attention_mask [B, T], padded to the batch's longest."""
 
     def __init__(self, path: Path, *, max_length: int, pad_id: int) -> None:
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self.max_length, self.pad_id = max_length, pad_id
-        self.tokenizer = Tokenizer.from_file(str(path))
-        self.tokenizer.enable_truncation(max_length)
-        self.tokenizer.enable_padding(pad_id=pad_id, pad_token=self.tokenizer.id_to_token(pad_id))
+        self.tokenizer = read_tokenizer_file(path, max_length=max_length)
 
     def too_long(self, texts: list[str]) -> list[bool]:
         """Return for each text whether it has more than `max_length` tokens, special ones included."""
-        return [bool(e.overflowing) for e in self.tokenizer.encode_batch(texts)]
+        return [self.tokenizer.too_long(text) for text in texts]
+
+    def input_ids(self, text: str) -> np.ndarray:
+        """Return the ids [1, T] of one text, for a graph that reads no mask."""
+        return self.tokenizer.array(text)[None]
 
     def __call__(self, texts: list[str]) -> dict[str, np.ndarray]:
-        encodings = self.tokenizer.encode_batch(texts)
-        return {
-            "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
-            "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
-        }
+        if len(texts) == 1:
+            input_ids = self.input_ids(texts[0])
+            return {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
+        rows = [self.tokenizer.array(text) for text in texts]
+        lengths = np.array([len(row) for row in rows])
+        attention_mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+        input_ids = np.full_like(attention_mask, self.pad_id)
+        input_ids[attention_mask > 0] = np.concatenate(rows)
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
 
 
 def encoder_of(bundle: Bundle) -> Encoder:
