@@ -60,9 +60,11 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     """`checkpoints` and `bundles` by name: three architectures, and every pass on BERT."""
     from emopress.bundle.export import export_transformer
     from emopress.bundle.quantize import quantize
+    from emopress.bundle.quantize_affine import quantize_affine
     from emopress.compress.prune_magnitude import prune_magnitude
+    from emopress.conv.export import export_conv
+    from emopress.conv.train import train_conv
     from emopress.dense.export import export_dense
-    from emopress.dense.quantize import quantize_dense
     from emopress.dense.train import train_dense
     from emopress.linear.export import export_linear
     from emopress.linear.quantize import quantize_linear
@@ -168,7 +170,7 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
     for bits in (8, 3):
         name = f"dense-int{bits}"
         bundles[name] = root / name / "bundle"
-        quantize_dense(
+        quantize_affine(
             parent=bundles["dense"],
             step=typed_step(
                 filled("affine", kind="quantize", method="affine", bits=bits, percentile=99.5)
@@ -176,6 +178,32 @@ def artifacts(tmp_path_factory, demo, few, filled, training):
             validation=few.validation,
             out=bundles[name],
         )
+    checkpoints["conv"], bundles["conv"] = (root / "conv" / n for n in ("checkpoint", "bundle"))
+    train_conv(
+        step=built(
+            filled(
+                "conv",
+                family="conv",
+                width=6,
+                filters=8,
+                kernels=[2, 3],
+                tokenizer={"train": "wordpiece", "vocab_size": 300, "lowercase": True},
+                train=training(epochs=2),
+            )
+        ),
+        data=corpus.data,
+        run=TrainingRun(root / "state", code="tests"),
+        out=checkpoints["conv"],
+        **job,
+    )
+    export_conv(checkpoints["conv"], bundles["conv"])
+    bundles["conv-int4"] = root / "conv-int4" / "bundle"
+    quantize_affine(
+        parent=bundles["conv"],
+        step=typed_step(filled("affine", kind="quantize", method="affine", bits=4, percentile=100)),
+        validation=few.validation,
+        out=bundles["conv-int4"],
+    )
     return SimpleNamespace(checkpoints=checkpoints, bundles=bundles, steps=steps)
 
 

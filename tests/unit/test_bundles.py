@@ -26,7 +26,7 @@ from emopress.runtime.tokens import encoder_of
 
 ENCODERS = ["bert", "distilbert", "electra"]
 INT8 = [f"{name}-{method}" for name in ENCODERS for method in ("static", "dynamic")]
-NUMPY = ["linear", "linear-int8", "dense", "dense-int8", "dense-int3"]
+NUMPY = ["linear", "linear-int8", "dense", "dense-int8", "dense-int3", "conv", "conv-int4"]
 OTHERS = ["pruned", "distilled", "pruned-static", *NUMPY]
 RELOAD = """
 import json, sys

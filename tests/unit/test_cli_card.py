@@ -200,7 +200,7 @@ def test_every_kind_of_bundle_has_a_card(artifacts, demo, tmp_path, card):
         front, body = card(folder, "--predictions", predictions, "--data-card", data)
         libraries.add(front["library_name"])
         assert ("import json, numpy, onnxruntime" in body) == (
-            name.split("-")[0] not in ("linear", "dense")
+            name.split("-")[0] not in ("linear", "dense", "conv")
         )
     assert libraries == {"onnx", "emopress"}
 

@@ -191,7 +191,9 @@ def test_every_kind_of_bundle_goes_whole(artifacts):
         files = shipment(facts.opened(folder), "card")
         on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
         assert set(files) == on_disk | {"README.md"}
-        in_numpy = name.startswith(("linear", "dense"))  # these hold their words in model.npz
+        in_numpy = name.startswith(
+            ("linear", "dense", "conv")
+        )  # these hold their words in model.npz
         assert "bundle.json" in files and ("tokenizer.json" in files) != in_numpy
 
 

@@ -13,10 +13,10 @@ from sklearn.metrics import f1_score
 
 from emopress.artifact import read_json, sha256_of, write_json
 from emopress.bundle.affine import weight_range
+from emopress.bundle.quantize_affine import quantize_affine
 from emopress.checkpoint import read_checkpoint
 from emopress.dense.export import export_dense
 from emopress.dense.model import DenseModel
-from emopress.dense.quantize import quantize_dense
 from emopress.dense.table import first_vectors
 from emopress.dense.train import Entries, train_dense
 from emopress.entries.step import typed_step
@@ -80,7 +80,7 @@ def trained(tmp_path_factory, demo, filled, training):
 
 def quantized(model, filled, out, **changes):
     step = filled("affine", name="q", kind="quantize", method="affine", **changes)
-    quantize_dense(
+    quantize_affine(
         parent=model.folder / "bundle",
         step=typed_step(step),
         validation=model.corpus.validation,

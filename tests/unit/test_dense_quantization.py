@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from emopress.bundle.affine import next_half, quantization_facts, quantize, weight_range
-from emopress.dense.quantize import Loss, coded, divergence, search_layers
+from emopress.bundle.quantize_affine import (
+    Loss,
+    coded_dense,
+    divergence,
+    search_layers,
+)
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer
@@ -84,12 +89,14 @@ def test_a_large_word_costs_no_other(bits, symmetric):
     table = MANY.copy()
     table[7] *= 100
     step = step_of(bits=bits, symmetric=symmetric, percentile=100)
-    layer, facts = coded(Layer(VECTORS, table), step, 100)
+    layer, facts = coded_dense(Layer(VECTORS, table), step, 100)
     assert layer.scale.shape == (100, 1) and facts["clipped_share"] == 0
-    alone, _ = coded(Layer(VECTORS, table[:7]), step, 100)
+    alone, _ = coded_dense(Layer(VECTORS, table[:7]), step, 100)
     assert np.array_equal(layer.weights()[:7], alone.weights())
     assert np.array_equal(layer.weights(np.array([3, 1])), alone.weights()[[3, 1]])
-    dense, _ = coded(Layer(OUTPUT, table), step, 100)  # a layer's: the large one sets the step
+    dense, _ = coded_dense(
+        Layer(OUTPUT, table), step, 100
+    )  # a layer's: the large one sets the step
     gaps = [np.abs(np.delete(each.weights() - table, 7, axis=0)).mean() for each in (layer, dense)]
     assert gaps[0] < (0.2 if bits > 2 else 1) * gaps[1]
 
@@ -183,7 +190,7 @@ def test_the_search_takes_what_loses_least_layer_by_layer():
         others = np.square(hidden[0, small] - [2, -2]) + np.square(output[0, small] - [1, -1])
         return Loss(float((vectors[0, 3] - 9) ** 2 + others.sum()), 0.0)
 
-    found, facts = search_layers(layers(), step_of(search=[60, 100]), loss)
+    found, facts = search_layers(layers(), step_of(search=[60, 100]), loss, coded_dense)
     assert [facts[name]["percentile"] for name in (VECTORS, "hidden0", OUTPUT)] == [100, 60, 60]
     assert [layer.bits for layer in found] == [2, 2, 2]
     # each trial on top of the layers chosen before, those after it in full precision
@@ -195,7 +202,8 @@ def test_the_search_takes_what_loses_least_layer_by_layer():
 
 
 def test_of_equal_percentiles_the_one_that_clips_least_is_taken():
-    _, facts = search_layers(layers(), step_of(search=[60, 99, 100]), lambda found: Loss(0.5, 0.1))
+    step = step_of(search=[60, 99, 100])
+    _, facts = search_layers(layers(), step, lambda found: Loss(0.5, 0.1), coded_dense)
     assert {one["percentile"] for one in facts.values()} == {100}
 
 
@@ -208,6 +216,7 @@ def test_of_equal_macro_f1_the_smaller_divergence_decides():
             layers(),
             step_of(search=[60, 100]),
             lambda found, sign=sign: Loss(0.5, sign * steps(found)),
+            coded_dense,
         )
         assert {one["percentile"] for one in facts.values()} == {chosen}
 
@@ -218,6 +227,6 @@ def test_an_empty_range_names_pass_and_layer():
     with pytest.raises(
         UserError, match=r"pass q, layer vectors, percentile 60: the range is empty"
     ):
-        coded(Layer(VECTORS, sparse), STEP, 60)
+        coded_dense(Layer(VECTORS, sparse), STEP, 60)
     with pytest.raises(UserError, match=r"pass q, layer output, percentile 90: the range is empty"):
-        coded(Layer(OUTPUT, sparse), STEP, 90)
+        coded_dense(Layer(OUTPUT, sparse), STEP, 90)

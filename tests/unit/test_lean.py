@@ -148,7 +148,8 @@ def test_the_installed_package_is_whole_and_asks_for_three_packages(wheel):
 
 
 @pytest.mark.parametrize(
-    "name", ["bert", "electra-dynamic", "distilbert-static", "linear-int8", "dense-int3"]
+    "name",
+    ["bert", "electra-dynamic", "distilbert-static", "linear-int8", "dense-int3", "conv-int4"],
 )
 def test_the_command_predicts_without_torch(artifacts, texts, probabilities, lean, name):
     filled = [i for i, text in enumerate(texts) if text]
@@ -165,6 +166,7 @@ def test_the_command_predicts_without_torch(artifacts, texts, probabilities, lea
         ("bert", "emopress numpy onnxruntime tokenizers"),
         ("linear", "emopress numpy"),
         ("dense-int8", "emopress numpy"),
+        ("conv-int4", "emopress numpy"),
     ],
 )
 def test_predict_imports_what_its_bundle_needs(artifacts, python, name, loaded):

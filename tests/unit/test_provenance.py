@@ -16,7 +16,7 @@ from emopress.measure.search import copy_bundle
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import RUNTIME_KEYS, read_bundle
 
-FAMILIES = ["bert", "bert-static", "pruned-static", "linear-int8", "dense-int3"]
+FAMILIES = ["bert", "bert-static", "pruned-static", "linear-int8", "dense-int3", "conv-int4"]
 SHIPPED = {"format", "labels", "normalise", "runtime", "files", "provenance"}
 FRESH = """
 import json, sys

@@ -22,6 +22,7 @@ SHAPES = {
     "transformer": {"init": INIT, "tokenizer": TOKENIZER},
     "dense": {"vectors": {"source": "random", "dimension": 4}},
     "lstm": {"kind": "discriminative", "width": 4, "state": 4, "tokenizer": TOKENIZER},
+    "conv": {"width": 4, "filters": 4, "tokenizer": {**TOKENIZER, "train": "wordpiece"}},
 }
 
 

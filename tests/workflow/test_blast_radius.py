@@ -13,6 +13,8 @@ from emopress.runtime.bundle import RUNTIMES
 TRAIN = {"epochs": 1, "learning_rate": 0.01}
 LSTM = {"family": "lstm", "kind": "discriminative", "width": 8, "state": 8, "train": TRAIN}
 LSTM["tokenizer"] = {"train": "wordpiece", "vocab_size": 300}
+CONV = {"family": "conv", "width": 4, "filters": 4, "train": TRAIN}
+CONV["tokenizer"] = {"train": "wordpiece", "vocab_size": 300}
 KD_DENSE = {"kind": "distill", "student": "dense", "train": TRAIN}
 CHECKPOINT = "/checkpoint/checkpoint.json"
 # They read the logits of the model before them, a transformer.
@@ -25,9 +27,9 @@ MODULES = {  # of a pass of the study
     "compress/trim.py": "trim",
     "compress/adapt.py": "lora",
     "bundle/quantize_half.py": "fp16",
-    "dense/quantize.py": "q4",
+    "bundle/quantize_affine.py": "q4",
 }
-ALL = {"linear", "dense", "lstm", *STUDENTS, *TRAINED}
+ALL = {"linear", "dense", "lstm", "conv", *STUDENTS, *TRAINED}
 
 
 ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
@@ -38,13 +40,16 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
     "joined_spans": "train",
     "train_dense distill_dense": "data dense runtime train",  # zip files, words
     "train_lstm distill_lstm": "lstm train",
+    "train_conv distill_conv": "conv runtime train",  # pieces
     "trim distill_whitebox prune_magnitude prune_structured low_rank qat": "compress train",
     "adapt": "compress runtime train",  # layers in 4 bits
     "quantize openvino export": "bundle runtime train",
     "quantize_blocks quantize_half pack": "bundle runtime",
     "quantize_linear export_linear": "bundle linear runtime",
-    "quantize_dense export_dense": "bundle dense runtime",
+    "export_dense": "bundle dense runtime",
+    "quantize_affine": "bundle runtime",
     "quantize_lstm export_lstm": "bundle lstm runtime train",
+    "export_conv": "bundle conv runtime",
     "convert_qat": "bundle compress runtime train",
     "teacher_logits spans_logits time aggregate": "measure runtime train",
     "predict predict_generative": "measure runtime",
@@ -58,10 +63,10 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
 
 @pytest.fixture
 def study(miniature):
-    """The miniature study, with an LSTM and a student of another family."""
-    miniature["models"]["lstm"] = LSTM
+    """The miniature study, with an LSTM, a convolutional model and a student of another family."""
+    miniature["models"] |= {"lstm": LSTM, "conv": CONV}
     miniature["passes"]["kd-dense"] = KD_DENSE
-    miniature["study"][0]["variants"] += ["lstm", "tiny+kd-dense"]
+    miniature["study"][0]["variants"] += ["lstm", "conv", "tiny+kd-dense"]
     return miniature
 
 
@@ -144,7 +149,8 @@ def test_no_model_is_made_again_for_a_runtime_but_students_of_a_teacher_in_it(af
         assert variants(files) == (STUDENTS if runtime == "onnxruntime" else set()), runtime
         evaluated = {Path(name).parts[2] for name in files if name.endswith("predictions.parquet")}
         assert "tiny+auto" in evaluated, "a search's choice may run in any"
-        own = {"tiny": "onnxruntime", "lstm": "onnxruntime", "linear": "linear", "dense": "dense"}
+        own = {"tiny": "onnxruntime", "lstm": "onnxruntime"}
+        own |= {name: name for name in ("linear", "dense", "conv")}
         assert evaluated & set(own) == {model for model, needs in own.items() if needs == runtime}
 
 

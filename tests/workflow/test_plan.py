@@ -45,7 +45,7 @@ def test_miniature(plan, miniature):
         "quantize_blocks": 1,
         "quantize_half": 1,
         "quantize_linear": 1,
-        "quantize_dense": 1,
+        "quantize_affine": 1,
         "pack": 1,
         "search": 1,
         "predict": 15,
@@ -119,7 +119,7 @@ def test_a_dense_bundle_alone(plan, miniature):
         "prepare_data",
         "train_dense",
         "export_dense",
-        "quantize_dense",
+        "quantize_affine",
     }
 
 
@@ -216,7 +216,7 @@ def test_a_dense_student_of_any_teacher(plan, miniature):
 
 def test_the_grid_of_dense_layers(plan):
     counts = plan(ROOT / "config" / "dense-grid.yaml").counts
-    assert counts["train_dense"] == 54 and counts["quantize_dense"] == 108
+    assert counts["train_dense"] == 54 and counts["quantize_affine"] == 108
     assert counts["trade_off"] == 3
     assert plan(ROOT / "config" / "glove.yaml").counts["trade_off"] == 0
 

@@ -60,6 +60,13 @@ TRAIN_LSTM = Job(
     takes=(*TRAINING, "data", "pretrained"),
     cached=True,
 )
+TRAIN_CONV = Job(
+    "emopress.conv.train:train_conv",
+    "train",
+    Cost(mem_mb=4000, runtime=240, gpu=True),
+    takes=(*TRAINING, "data", "pretrained"),
+    cached=True,
+)
 FAMILIES = {
     "transformer": Family(
         train=FINETUNE,
@@ -99,6 +106,13 @@ FAMILIES = {
         export=Job("emopress.lstm.export:export_lstm", "export", Cost(mem_mb=2000, runtime=30)),
         distill=_distill("distill_lstm", TRAIN_LSTM, threads=2),
         look=Look("#6B6B6B", "8", "none: LSTM"),
+    ),
+    "conv": Family(
+        train=TRAIN_CONV,
+        export=Job("emopress.conv.export:export_conv", "export", Cost(mem_mb=2000, runtime=30)),
+        distill=_distill("distill_conv", TRAIN_CONV, threads=1),
+        look=Look("#7A7A7A", "p", "none: convolutions"),
+        runtime="conv",
     ),
 }
 

@@ -62,7 +62,7 @@ PASSES = {
         job=None,
         look=DISTILLED,
         does="trains a student on its teacher's softened outputs and on the labels",
-        families=("transformer", "linear", "dense", "lstm"),
+        families=("transformer", "linear", "dense", "lstm", "conv"),
         large=True,
     ),
     "distill layers": Pass(
@@ -208,14 +208,14 @@ PASSES = {
         reads="fp32 bundle",
         leaves="final bundle",
         job=Job(
-            "emopress.dense.quantize:quantize_dense",
+            "emopress.bundle.quantize_affine:quantize_affine",
             "quantize",
             Cost(mem_mb=2000, runtime=60),
             takes=("validation",),
         ),
         look=Look("#B8651B", "d", "quantize, 2 to 8 bit"),
         does="stores vectors and matrices as packed integers of a few bits, rounded layer by layer",
-        families=("dense",),
+        families=("dense", "conv"),
     ),
     "quantize rtn": Pass(
         reads="checkpoint",

@@ -215,7 +215,7 @@ def reference_of(variant: str, siblings: list[str], models: Entries, chosen: str
     """Return the variant that size and latency of `variant` are compared with.
 
     That is `chosen` if the study names one, else the model that a variant starts from. A variant of a linear,
-    dense or lstm model is compared with the first transformer model among its `siblings`, if there is one.
+    dense, lstm or conv model is compared with the first transformer model among its `siblings`, if there is one.
     """
     if chosen:
         return chosen

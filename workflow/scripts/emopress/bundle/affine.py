@@ -8,6 +8,7 @@ Zhang, Isaev, Micikevicius 2020, "Integer quantization for deep learning inferen
 activations).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,29 +55,6 @@ def weight_range(
     return (low, high) if by_row else (float(low), float(high))
 
 
-def quantize(weights: np.ndarray, *, bits: int, low: Any, high: Any) -> Quantized:
-    """Round weights to `bits`-bit codes that span [low, high]; what lies beyond is clipped.
-
-    Numbers: one range for all. Arrays [rows, 1]: one for each row, whose scale is a number that float16
-    holds, the next larger one. Where low = -high, the codes do so too: 2**bits - 1 of them, from 0 to
-    2**bits - 2, around a zero point in their middle. Else all 2**bits are used, and the zero point is
-    rounded, so that 0 stays exactly 0. Halves are rounded to the even neighbour. ValueError if a range
-    is empty although some weight of it is not 0, or too wide for float16.
-    """
-    empty = np.asarray(high <= low)
-    if np.any(weights[np.broadcast_to(empty, weights.shape)]):
-        raise ValueError("the range is empty, and all weights would become 0")
-    low, high = np.where(empty, -1.0, low), np.where(empty, 1.0, high)
-    last = np.where(low == -high, 2**bits - 2, 2**bits - 1)
-    # A scale is stored in few bits: codes are rounded with the value that they will be read with.
-    scale = next_half((high - low) / last) if low.ndim else np.float32((high - low) / last)
-    zero_point = np.clip(np.round(-low / scale), 0, last).astype(np.uint8)
-    codes = np.clip(np.round(weights / scale) + zero_point, 0, last).astype(np.uint8)
-    if low.ndim:
-        return Quantized(codes, scale, zero_point, bits)
-    return Quantized(codes, float(scale), int(zero_point), bits)
-
-
 def next_half(values: np.ndarray) -> np.ndarray:
     """Return positive numbers as float32, each rounded up to a number that float16 holds.
 
@@ -87,6 +65,49 @@ def next_half(values: np.ndarray) -> np.ndarray:
         raise ValueError(f"a scale of {float(np.max(values)):.3g} is beyond float16")
     halves = values.astype(np.float16)
     return np.where(halves < values, np.nextafter(halves, largest), halves).astype(np.float32)
+
+
+def next_eighth(values: np.ndarray) -> np.ndarray:
+    """Return positive numbers as float32, each rounded up to a number that float8 holds (E5M2), a quarter more at most.
+
+    ValueError for one that is larger than all of them, 57344.
+    """
+    upper = (next_half(values).astype(np.float16).view(np.uint16) + np.uint16(0xFF)) >> 8
+    eighths = (upper << 8).view(np.float16).astype(np.float32)
+    if not np.all(np.isfinite(eighths)):
+        raise ValueError(f"a scale of {float(np.max(values)):.3g} is beyond float8")
+    return eighths
+
+
+def quantize(
+    weights: np.ndarray,
+    *,
+    bits: int,
+    low: Any,
+    high: Any,
+    stored: Callable[[np.ndarray], np.ndarray] = next_half,
+) -> Quantized:
+    """Round weights to `bits`-bit codes that span [low, high]; what lies beyond is clipped.
+
+    Numbers: one range for all. Arrays [rows, 1]: one for each row, whose scale is a number that its file holds,
+    the next larger one (`stored`). Where low = -high, the codes do so too: 2**bits - 1 of them, from 0 to
+    2**bits - 2, around a zero point in their middle. Else all 2**bits are used, and the zero point is
+    rounded, so that 0 stays exactly 0. Halves are rounded to the even neighbour. ValueError if a range
+    is empty although some weight of it is not 0, or too wide for float16.
+    """
+    empty = np.asarray(high <= low)
+    if np.any(weights[np.broadcast_to(empty, weights.shape)]):
+        raise ValueError("the range is empty, and all weights would become 0")
+    low, high = np.where(empty, -1.0, low), np.where(empty, 1.0, high)
+    last = np.where(low == -high, 2**bits - 2, 2**bits - 1)
+    # A scale is stored in few bits: codes are rounded with the value that they will be read with.
+    scale = stored((high - low) / last) if low.ndim else np.float32((high - low) / last)
+    middle = np.where(low == -high, last / 2, -low / scale)
+    zero_point = np.clip(np.round(middle), 0, last).astype(np.uint8)
+    codes = np.clip(np.round(weights / scale) + zero_point, 0, last).astype(np.uint8)
+    if low.ndim:
+        return Quantized(codes, scale, zero_point, bits)
+    return Quantized(codes, float(scale), int(zero_point), bits)
 
 
 def quantization_facts(

@@ -31,6 +31,7 @@ MODEL_FILES = {  # files that each runtime needs
     "transformers": ("config.json", "tokenizer.json"),  # and weights, in one file or in shards
     "linear": ("model.npz",),
     "dense": ("model.npz",),
+    "conv": ("model.npz",),
 }
 RESAMPLES = 10_000
 GIVE = "give it with {flag}, or leave the scores out with --without-metrics"

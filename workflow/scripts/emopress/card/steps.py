@@ -51,6 +51,8 @@ def _action(step: Mapping[str, Any], *, large: bool) -> Markdown:
 def _origin(entry: Mapping[str, Any]) -> Markdown:
     if entry["family"] == "dense":
         return Markdown(f"{VECTORS[entry['vectors']['source']]} and dense layers")
+    if entry["family"] == "conv":
+        return Markdown("a new convolutional classifier on word vectors")
     if entry["family"] == "lstm":
         return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry.get("hub"):

@@ -36,6 +36,7 @@ LIBRARIES = {
     "transformers": "transformers",
     "linear": "emopress",
     "dense": "emopress",
+    "conv": "emopress",
 }
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
 TRAINING_DATA = "the training data"  # without a data card, which would name it

@@ -1,1 +1,1 @@
-"""Dense models on word vectors, the whole family except prediction (see runtime): training, export, quantization."""
+"""Dense models on word vectors, the whole family except prediction (see runtime): training, export."""

@@ -162,9 +162,9 @@ class DataSet(Entry):
     """Unicode normalisation; bengali: the rules that csebuetnlp's models expect. Stored in the bundle and applied at
     prediction. Default: bengali for Bengali, none for any other language."""
     max_length: int = Field(128, ge=8, le=512)
-    """Longest text in tokens, including special tokens (dense models: in words with a vector); longer ones are cut off.
-    Linear models read whole texts. How many texts of each split a model cuts is in the log of its prediction and in the
-    data card, and above 5 % in the answer."""
+    """Longest text in tokens, special ones included, which conv models do without (dense models: in words with a
+    vector); longer ones are cut off. Linear models read whole texts. How many texts of each split a model cuts is in
+    the log of its prediction and in the data card, and above 5 % in the answer."""
     licence: FreeText
     """Licence of the data. A model card knows pddl, mit, apache-2.0, cc-by-4.0, gemma and cc-by-nc-sa-4.0; for any
     other text it says license: other, and tells readers to ask."""

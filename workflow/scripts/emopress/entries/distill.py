@@ -37,8 +37,8 @@ class Distill(Entry):
     ONE_OF = ("student", "layers")
     kind: Literal["distill"]
     student: Text | None = None
-    """The student: a transformer, dense or discriminative lstm entry of models. Dense models and LSTMs learn from
-    outputs alone."""
+    """The student: a transformer, dense, conv or discriminative lstm entry of models. Only a transformer learns from
+    more than outputs."""
     layers: Distinct[Layer] | None = Field(None, min_length=1)
     """Instead of student: start from these layers of the teacher (0 is the first), and from its embeddings, head and
     tokenizer."""

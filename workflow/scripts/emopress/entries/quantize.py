@@ -117,8 +117,9 @@ class WeightOnly(Quantize):
 
 
 class Affine(Quantize):
-    """For dense models: the vectors and every layer as packed integers of `bits` bits, with a scale and a zero point
-    per row of the vectors, and per dense layer; computed in floating point. Biases stay fp32."""
+    """For dense and conv models: the vectors and every layer as packed integers of `bits` bits, with a scale and a zero
+    point per row of the vectors, and per dense layer, or per filter and output of a conv model; computed in floating
+    point. Biases stay fp32, of conv models fp16; these have 8-bit scales."""
 
     ONE_OF = ("percentile", "search")
     method: Literal["affine"]
@@ -127,7 +128,7 @@ class Affine(Quantize):
     symmetric: bool = True
     """true: codes are symmetric around zero; false: from the low to the high end of the range, with a zero point."""
     percentile: Percentile | None = None
-    """Share of the weights of a layer, and of each row of the vectors, in %, that the codes span; the others are
+    """Share of the weights of a layer, or of each row with a scale of its own, in %, that the codes span; others are
     clipped to the ends. 100: from the smallest to the largest weight (min-max)."""
     search: Distinct[Percentile] | None = Field(None, min_length=1, max_length=50)
     """Instead of percentile: the percentiles to try on each layer, first to last; the one with the highest macro F1 on

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from emopress.entries.base import Entry
+from emopress.entries.conv import Conv
 from emopress.entries.dense import Dense
 from emopress.entries.distill import Distill
 from emopress.entries.lstm import Lstm
@@ -63,6 +64,6 @@ def model_step(recorded: Mapping[str, Any]) -> ModelStep[Entry]:
     step = typed_step(recorded)
     if isinstance(step, Distillation) and step.student:
         return ModelStep(step.name, step.recorded, step.student, step.entry.train, step.entry)
-    if isinstance(step.entry, Transformer | Dense | Lstm):
+    if isinstance(step.entry, Transformer | Dense | Lstm | Conv):
         return ModelStep(step.name, step.recorded, step, step.entry.train)
     raise ValueError(f"{step.name}: builds no model of the config that is trained by epochs")

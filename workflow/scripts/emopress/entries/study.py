@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, Tag, TypeAdapter
 from emopress.entries.adapt import Adapt
 from emopress.entries.base import Distinct, Entry, FreeText, Name, Text, by_type
 from emopress.entries.budget import Budget, Search
+from emopress.entries.conv import Conv, ConvStudent
 from emopress.entries.convert import OpenVino, Pack
 from emopress.entries.data import DataSet
 from emopress.entries.dense import Dense, DenseStudent
@@ -21,8 +22,10 @@ from emopress.entries.quantize import Quantization
 from emopress.entries.transformer import Transformer, TransformerStudent
 from emopress.entries.trim import Trim
 
-Model = Annotated[Transformer | Linear | Dense | Lstm, Field(discriminator="family")]
-Student = Annotated[TransformerStudent | DenseStudent | LstmStudent, Field(discriminator="family")]
+Model = Annotated[Transformer | Linear | Dense | Lstm | Conv, Field(discriminator="family")]
+Student = Annotated[
+    TransformerStudent | DenseStudent | LstmStudent | ConvStudent, Field(discriminator="family")
+]
 Pass = Annotated[
     Trim | Distill | Prune | LowRank | Adapt | Qat | Quantization | OpenVino | Pack | Search,
     Field(discriminator="kind"),
@@ -54,7 +57,8 @@ class Block(Entry):
     """Name of an entry of datasets."""
     reference: Text | None = None
     """Variant that compression and speedup of this data set's table refer to. Default: the model that a variant starts
-    from; for one that starts from a linear, dense or lstm model, the first transformer of the list."""
+    from; for one that starts from a linear, dense, lstm or conv model, the first transformer of the
+    list."""
     judge_by: Metric | None = None
     """The metric that decides between the variants of this data set: budgets, searches, verdicts and figures use it,
     and macro F1 is shown beside it. With one label per text: accuracy or macro_f1. With several (multilabel): macro_f1,

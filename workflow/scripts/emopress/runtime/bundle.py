@@ -16,6 +16,7 @@ RUNTIMES = {
     "transformers": "emopress.runtime.transformers:DecoderClassifier",
     "linear": "emopress.runtime.linear:LinearClassifier",
     "dense": "emopress.runtime.dense:DenseClassifier",
+    "conv": "emopress.runtime.conv:ConvClassifier",
 }
 
 

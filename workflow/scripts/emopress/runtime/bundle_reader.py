@@ -26,6 +26,7 @@ RUNTIME_KEYS: dict[str, dict[str, type]] = {
     "transformers": {"max_length": int, "pad_id": int},
     "linear": {"analyzer": str, "ngrams": list},
     "dense": {"pooling": str, "max_length": int, "buckets": int, "ngrams": list},
+    "conv": {"pooling": str, "max_length": int, "lowercase": bool, "strip_accents": bool},
 }
 # texts_per_call: an engine gives other logits, or none, for more in one call. activation_bits: none reads it, but
 # whoever uses the bundle shall know.

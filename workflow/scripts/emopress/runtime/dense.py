@@ -3,8 +3,9 @@
 Its `model.npz` (see `runtime/layers_file.py`) has its words, sorted, its vectors and its dense layers in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,3 +102,18 @@ class DenseClassifier(Classifier):
             self.cut(texts), self.vectors, pooling=self.pooling, max_length=self.max_length
         )
         return forward(features, self.layers)
+
+    def logits_by_layers(self, texts: list[str]) -> Callable[[Sequence[Layer]], np.ndarray]:
+        """Return the function layers -> logits [N, C] of some normalised texts, for layers in the place of its own."""
+        cut = self.cut(texts)
+        settings: dict[str, Any] = {"pooling": self.pooling, "max_length": self.max_length}
+        kept: dict[str, Any] = {}
+
+        def logits(layers: Sequence[Layer]) -> np.ndarray:
+            # Most of a search's trials change another layer than the vectors.
+            vectors = layers[0]
+            if kept.get("vectors") is not vectors:
+                kept.update(vectors=vectors, features=pooled(cut, vectors, **settings))
+            return forward(kept["features"], layers[1:])
+
+        return logits

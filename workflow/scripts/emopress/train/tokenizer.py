@@ -20,6 +20,7 @@ from emopress.train.published_tokenizer import read_tokenizer
 from emopress.train.vowel_signs import VOWEL_SIGNS, has_vowel_signs
 
 if TYPE_CHECKING:
+    from emopress.entries.conv import ConvStudent
     from emopress.entries.lstm import LstmStudent
     from emopress.entries.transformer import TransformerStudent
 
@@ -177,7 +178,7 @@ def strips_vowel_signs(tokenizer: Tokenizer) -> bool:
 
 
 def model_tokenizer(
-    entry: "TransformerStudent | LstmStudent",
+    entry: "TransformerStudent | LstmStudent | ConvStudent",
     pretrained: Path | None,
     texts: list[str],
     *,

@@ -1,21 +1,35 @@
-"""Quantizes a dense bundle to 2 to 8 bits, each layer to a given percentile or to the one that loses least."""
+"""Quantizes a dense or conv bundle to 2 to 8 bits, each layer to a given percentile or the one that loses least."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas
 from sklearn.metrics import f1_score
 
 from emopress.artifact import replaced_folder
-from emopress.bundle.affine import quantization_facts, quantize, weight_range
+from emopress.bundle.affine import (
+    next_eighth,
+    next_half,
+    quantization_facts,
+    quantize,
+    weight_range,
+)
 from emopress.bundle.manifest import derived
 from emopress.errors import UserError
-from emopress.runtime.bundle_reader import read_bundle
-from emopress.runtime.dense import DenseClassifier, forward, pooled
-from emopress.runtime.layers_file import MODEL, VECTORS, Layer, read_model, write_model
+from emopress.runtime.bundle_reader import Bundle, read_bundle
+from emopress.runtime.conv import ConvClassifier
+from emopress.runtime.dense import DenseClassifier
+from emopress.runtime.layers_file import (
+    MODEL,
+    VECTORS,
+    Layer,
+    read_model,
+    write_compact,
+    write_model,
+)
 from emopress.tasks import MULTI, SINGLE, decided, label_array, probabilities, task_of
 
 if TYPE_CHECKING:
@@ -37,19 +51,33 @@ class Loss(NamedTuple):
 
 
 LossOf = Callable[[Sequence[Layer]], Loss]
+Coded = tuple[Layer, dict[str, Any]]
 
 
-def coded(layer: Layer, step: "Step[Affine]", percentile: float) -> tuple[Layer, dict[str, Any]]:
+class Rounding(Protocol):
+    """Rounds the weights of one layer at a percentile: the layer as codes, and what that did to it."""
+
+    def __call__(self, layer: Layer, step: "Step[Affine]", percentile: float) -> Coded: ...
+
+
+def coded(
+    layer: Layer,
+    step: "Step[Affine]",
+    percentile: float,
+    *,
+    by_row: bool,
+    stored: Callable[[np.ndarray], np.ndarray] = next_half,
+) -> Coded:
     """Return a layer as codes that span the range of a percentile, and what that did to it.
 
-    The vectors' rows have ranges of their own: one large word would set the step of all others.
+    `by_row`: each row has a range of its own, and a scale that is `stored` as one of the file's numbers.
     """
-    weights, by_row = layer.weights(), layer.name == VECTORS
+    weights = layer.weights()
     low, high = weight_range(
         weights, symmetric=step.entry.symmetric, percentile=percentile, by_row=by_row
     )
     try:
-        quantized = quantize(weights, bits=step.entry.bits, low=low, high=high)
+        quantized = quantize(weights, bits=step.entry.bits, low=low, high=high, stored=stored)
     except ValueError as error:
         raise UserError(
             f"pass {step.name}, layer {layer.name}, percentile {percentile:g}: {error}"
@@ -58,6 +86,25 @@ def coded(layer: Layer, step: "Step[Affine]", percentile: float) -> tuple[Layer,
     return layer.coded(
         quantized.codes, quantized.bits, quantized.scale, quantized.zero_point
     ), facts
+
+
+def coded_dense(layer: Layer, step: "Step[Affine]", percentile: float) -> Coded:
+    """Return a layer of a dense model as codes, see `coded`.
+
+    The vectors' rows have ranges of their own: one large word would set the step of all others.
+    """
+    return coded(layer, step, percentile, by_row=layer.name == VECTORS)
+
+
+def coded_conv(layer: Layer, step: "Step[Affine]", percentile: float) -> Coded:
+    """Return a layer of a conv model as codes, each vector, filter and output with a range of its own; see `coded`.
+
+    Scales and biases take as many bits of a small file as codes do, so the former become float8, the latter float16.
+    """
+    result, facts = coded(layer, step, percentile, by_row=True, stored=next_eighth)
+    if result.bias is None:
+        return result, facts
+    return replace(result, bias=result.bias.astype(np.float16).astype(np.float32)), facts
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -83,7 +130,7 @@ def divergence(full: np.ndarray, other: np.ndarray, task: str = SINGLE) -> float
 
 
 def search_layers(
-    layers: Sequence[Layer], step: "Step[Affine]", loss: LossOf
+    layers: Sequence[Layer], step: "Step[Affine]", loss: LossOf, rounding: Rounding
 ) -> tuple[list[Layer], dict[str, Any]]:
     """Return the layers as codes, each with the percentile of `search` that loses least.
 
@@ -96,7 +143,7 @@ def search_layers(
         trials: dict[str, dict[str, float]] = {}
         best: tuple[Loss, Layer, dict[str, Any]] | None = None
         for percentile in sorted(step.entry.search or [], reverse=True):
-            trial, trial_facts = coded(layer, step, percentile)
+            trial, trial_facts = rounding(layer, step, percentile)
             lost = loss([*current[:place], trial, *current[place + 1 :]])
             trials[f"{percentile:g}"] = lost._asdict()
             if best is None or lost < best[0]:
@@ -107,38 +154,16 @@ def search_layers(
     return current, facts
 
 
-class Same:
-    """A layer that is compared by identity, so that it can be a key: arrays are not compared as a whole."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.layer is self.layer
-
-    def __hash__(self) -> int:
-        return hash(self.layer.name)
-
-
-def validation_loss(parent: Path, validation: Path) -> LossOf:
-    """Return the function layers -> loss on the texts of `validation`, against the bundle `parent`."""
-    bundle = read_bundle(parent)
+def validation_loss(
+    classifier: DenseClassifier | ConvClassifier, bundle: Bundle, validation: Path
+) -> LossOf:
+    """Return the function layers -> loss on the texts of `validation`, against the bundle's own layers."""
     task, thresholds = task_of(bundle.manifest), bundle.manifest.get("thresholds")
-    classifier = DenseClassifier.of_bundle(bundle, threads=1, device="cpu")
     frame = pandas.read_parquet(validation, columns=["text", "label"])
-    cut = classifier.cut([classifier.normalise(text) for text in frame["text"]])
+    logits = classifier.logits_by_layers([classifier.normalise(text) for text in frame["text"]])
     classes = len(classifier.labels)
     labels = label_array(frame["label"].tolist(), classes)
-    limit, pooling = classifier.max_length, classifier.pooling
-
-    @lru_cache(maxsize=1)  # most trials change another layer than the vectors
-    def features(vectors: Same) -> np.ndarray:
-        return pooled(cut, vectors.layer, pooling=pooling, max_length=limit)
-
-    def logits(layers: Sequence[Layer]) -> np.ndarray:
-        return forward(features(Same(layers[0])), layers[1:])
-
-    full = logits([classifier.vectors, *classifier.layers])
+    full = logits(read_model(bundle.folder / MODEL, bundle.manifest["runtime"])[1])
 
     def loss(layers: Sequence[Layer]) -> Loss:
         quantized_logits = logits(layers)
@@ -149,17 +174,32 @@ def validation_loss(parent: Path, validation: Path) -> LossOf:
     return loss
 
 
+class Kind(NamedTuple):
+    """What differs between the families: the runtime, how a layer is rounded, how the file is written."""
+
+    runtime: type[DenseClassifier] | type[ConvClassifier]
+    rounding: Rounding
+    write: Callable[[Path, Sequence[str], Sequence[Layer]], None]
+
+
+KINDS = {
+    "dense": Kind(DenseClassifier, coded_dense, write_model),
+    "conv": Kind(ConvClassifier, coded_conv, write_compact),
+}
+
+
 def quantized_layers(
-    layers: Sequence[Layer], parent: Path, step: "Step[Affine]", validation: Path
+    layers: Sequence[Layer], bundle: Bundle, step: "Step[Affine]", validation: Path
 ) -> tuple[list[Layer], dict[str, Any]]:
-    """Return the `layers` of bundle `parent` as codes, and findings: facts by layer, losses of a search."""
-    percentile = step.entry.percentile
+    """Return the `layers` of a bundle as codes, and findings: facts by layer, losses of a search."""
+    kind, percentile = KINDS[bundle.manifest["runtime"]], step.entry.percentile
     if percentile is not None:
-        pairs = [coded(layer, step, percentile) for layer in layers]
+        pairs = [kind.rounding(layer, step, percentile) for layer in layers]
         by_layer = {layer.name: facts for layer, facts in pairs}
         return [layer for layer, _ in pairs], {"quantized_layers": by_layer}
-    loss = validation_loss(parent, validation)
-    quantized, by_layer = search_layers(layers, step, loss)
+    classifier = kind.runtime.of_bundle(bundle, threads=1, device="cpu")
+    loss = validation_loss(classifier, bundle, validation)
+    quantized, by_layer = search_layers(layers, step, loss, kind.rounding)
     return quantized, {
         "validation_macro_f1_before": 1 - loss(layers).macro_f1_error,
         "validation_macro_f1_after": 1 - loss(quantized).macro_f1_error,
@@ -167,17 +207,18 @@ def quantized_layers(
     }
 
 
-def quantize_dense(*, parent: Path, step: "Step[Affine]", validation: Path, out: Path) -> None:
+def quantize_affine(*, parent: Path, step: "Step[Affine]", validation: Path, out: Path) -> None:
     """Quantize the vectors and the matrices of bundle `parent` as the pass `step` says, and write it to `out`.
 
-    Biases stay fp32. With `search` the percentile of each layer is chosen on the texts of
-    the file `validation`; else that file is not read.
+    With `search` the percentile of each layer is chosen on the texts of the file `validation`; else that file is
+    not read.
     """
     source = read_bundle(parent)
-    words, full = read_model(parent / MODEL, "dense")
-    layers, findings = quantized_layers(full, parent, step, validation)
+    runtime = source.manifest["runtime"]
+    words, full = read_model(parent / MODEL, runtime)
+    layers, findings = quantized_layers(full, source, step, validation)
     with replaced_folder(out) as folder:
-        write_model(folder / MODEL, words, layers)
+        KINDS[runtime].write(folder / MODEL, words, layers)
         derived(
             folder,
             source,

@@ -1,0 +1,417 @@
+"""The convolutional family: by hand, as PyTorch computes it, whatever is beside a text, in few bits and few bytes."""
+
+import json
+import shutil
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from safetensors.numpy import load_file
+from sklearn.metrics import f1_score
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.normalizers import NFC
+
+from emopress.artifact import BUNDLE, read_json
+from emopress.bundle.quantize_affine import coded_conv, quantize_affine
+from emopress.checkpoint import read_checkpoint
+from emopress.conv.export import check_network, export_conv, layers_of, model_of
+from emopress.conv.model import ConvModel
+from emopress.conv.pieces import Pieces, check_ids, pieces_of
+from emopress.conv.train import train_conv
+from emopress.entries.step import typed_step
+from emopress.errors import UserError
+from emopress.runtime.bundle import load
+from emopress.runtime.bundle_reader import read_bundle
+from emopress.runtime.convolution import Network, beside
+from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer, read_model, write_compact
+from emopress.runtime.normalise import normalise_text
+from emopress.train.run import TrainingRun
+from emopress.train.splits import read_split
+from emopress.train.tokenizer import train_words, wordpiece
+from plain_entries import built
+
+SHAPE = {
+    "family": "conv",
+    "width": 6,
+    "filters": 10,
+    "kernels": [2, 3],
+    "initial_sd": 0.5,
+    "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
+}
+TRAIN = {"epochs": 8, "batch_size": 16, "learning_rate": 0.02}
+PIECES = ["[UNK]", "##s", "cat", "cats", "good", "খারাপ"]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, demo, filled, training):
+    """Return a function that trains a model of some shape once, exports it and returns where it is."""
+    made = {}
+
+    def train(language="en", **changes):
+        key = language, json.dumps(changes)
+        if key not in made:
+            corpus, folder = demo[language], tmp_path_factory.mktemp("conv")
+            step = filled("conv", **{**SHAPE, **changes, "train": training(**TRAIN)})
+            train_conv(
+                step=built(step),
+                data=corpus.data,
+                seed=0,
+                device="cpu",
+                train=corpus.train,
+                validation=corpus.validation,
+                run=TrainingRun(folder / "state", code="tests"),
+                out=folder / "checkpoint",
+            )
+            export_conv(folder / "checkpoint", folder / "bundle")
+            made[key] = SimpleNamespace(folder=folder, corpus=corpus, bundle=folder / "bundle")
+        return made[key]
+
+    return train
+
+
+def layers(*, kernels=(2, 3), width=4, filters=3, labels=2, features=12):
+    def some(*shape):
+        return RNG.normal(size=shape).astype(np.float32)
+
+    return [
+        Layer(VECTORS, some(len(PIECES), width)),
+        *(Layer(f"kernel{k}", some(filters, k * width), some(filters)) for k in kernels),
+        Layer(OUTPUT, some(labels, features), some(labels)),
+    ]
+
+
+def by_hand(ids, given, kernels, pooling):
+    """Return the logits of some ids as the definition has them, in float64 and loops."""
+    table, *filters, output = ((x.weights().astype(float), x.bias) for x in given)
+    values = []
+    for size, (weights, bias) in zip(kernels, filters, strict=True):
+        for row, shift in zip(weights.reshape(len(weights), size, -1), bias, strict=True):
+            found = []
+            for place in range(len(ids)):
+                total = float(shift)
+                for offset in range(size):
+                    at = place + offset - (size - 1) // 2
+                    if 0 <= at < len(ids):
+                        total += float(row[offset] @ table[0][ids[at]])
+                found.append(max(total, 0.0))
+            values.append(found)
+    pools = {"max": max, "mean": lambda found: sum(found) / len(found)}
+    features = [pools[name](found) for name in pooling.split("+") for found in values]
+    return output[0] @ np.array(features) + output[1]
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean", "max+mean"])
+@pytest.mark.parametrize("kernels", [(1,), (3, 5), (2, 3, 4)])
+def test_the_network_by_hand(kernels, pooling):
+    given = layers(kernels=kernels, features=3 * len(kernels) * len(pooling.split("+")))
+    network = Network(given, pooling=pooling, max_length=9)
+    for ids in ([2], [2, 1], [5, 4, 0, 3, 2, 1, 1, 5, 0]):
+        expected = by_hand(ids, given, kernels, pooling)
+        assert np.allclose(network(np.array(ids)), expected, atol=1e-5)
+    assert np.array_equal(network(np.array([], dtype=np.int64)), given[-1].bias)
+
+
+def test_what_stands_beside_a_text():
+    assert [beside(kernel) for kernel in (1, 2, 3, 4, 5)] == [
+        (0, 0),
+        (0, 1),
+        (1, 1),
+        (1, 2),
+        (2, 2),
+    ]
+
+
+def torch_model(pooling="max+mean"):
+    torch.manual_seed(0)
+    model = ConvModel(
+        rows=20,
+        classes=3,
+        width=4,
+        filters=5,
+        kernels=[2, 5],
+        pooling=pooling,
+        dropout=0.5,
+        embedding_dropout=0.5,
+        spread=1.0,
+    )
+    return model.eval()
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean", "max+mean"])
+def test_pytorch_gives_what_numpy_gives_with_padding_and_without(pooling):
+    model = torch_model(pooling)
+    with torch.no_grad():  # filters whose values are all below zero, so that padding could show
+        model.convolutions[0].bias[:3] = -9
+    facts = {"labels": ["a", "b", "c"], "kernels": [2, 5], "pooling": pooling}
+    weights = model.arrays()
+    assert weights["embedding.weight"].shape == (20, 4)  # without the padding's
+    network = Network(layers_of(weights, [2, 5]), pooling=pooling, max_length=12)
+    check_network(network, model_of(weights, facts), "here")
+    ids = torch.tensor(
+        [[3, 7, 1], [4, 20, 20], [20, 20, 20]]
+    )  # a text without tokens is one padding
+    logits = model(ids, torch.ones_like(ids)).logits.detach().numpy()
+    for row, tokens in zip(logits, ([3, 7, 1], [4], []), strict=True):
+        assert np.allclose(row, network(np.array(tokens, dtype=np.int64)), atol=1e-5)
+    with torch.no_grad():
+        model.convolutions[0].bias[0] += 20
+    with pytest.raises(UserError, match=r"here: exported logits differ from PyTorch's by \d"):
+        check_network(network, model, "here")
+
+
+def test_padding_learns_nothing():
+    model = torch_model().train()
+    ids = torch.tensor([[3, 20], [20, 20]])
+    model(ids, torch.ones_like(ids)).logits.sum().backward()
+    gradient = model.embedding.weight.grad
+    assert (
+        gradient[3].abs().sum() > 0
+        and not gradient[20].any()
+        and not model.embedding.weight[20].any()
+    )
+
+
+def test_it_learns_and_ships_what_it_learnt(trained):
+    model = trained()
+    truth = pandas.read_parquet(model.corpus.test)
+    texts, labels = truth["text"].tolist(), truth["label"].to_numpy()
+    classifier = load(model.bundle)
+    logits = classifier.predict_logits(texts)
+    assert np.mean(logits.argmax(1) == labels) > 0.6
+    facts = read_checkpoint(model.folder / "checkpoint").manifest
+    manifest = read_bundle(model.bundle).manifest
+    assert facts["params"] == sum(layer.params for layer in classifier.layers)
+    assert set(manifest) == {
+        *("files", "format", "labels", "lowercase", "max_length", "normalise", "pooling"),
+        *("provenance", "runtime", "strip_accents"),
+    }
+    assert list(manifest["files"]) == ["model.npz"]
+    # as PyTorch and the tokenizers package have it, from the checkpoint alone
+    tokenizer = Tokenizer.from_file(str(model.folder / "checkpoint" / "tokenizer.json"))
+    weights = load_file(model.folder / "checkpoint" / "model.safetensors")
+    network = model_of(weights, facts)
+    for text, row in list(zip(texts, logits, strict=True))[:20]:
+        ids = tokenizer.encode(normalise_text(text, method="none")).ids
+        expected = network(torch.tensor([ids]), torch.ones(1, len(ids))).logits[0]
+        assert np.allclose(expected.detach().numpy(), row, atol=1e-5)
+
+
+def test_a_text_is_what_it_is_by_itself_whatever_is_beside_it(trained):
+    model = trained()
+    texts = [*read_split(model.corpus.test).texts[:40], "", "  ", "☃", "a", "i feel good " * 40]
+    classifier = load(model.bundle)
+    alone = np.concatenate([classifier.predict_logits([text]) for text in texts])
+    assert np.array_equal(alone, classifier.predict_logits(texts, batch_size=32))
+    assert np.array_equal(alone[40], alone[41])
+    limit = model.corpus.data["max_length"]
+    assert classifier.too_long([texts[-1], texts[0]]) == [True, False]
+    cut = classifier.tokenizer(texts[-1])
+    assert len(cut) == limit
+
+
+def test_bengali_keeps_its_vowel_signs(trained):
+    model = trained("bn")
+    classifier = load(model.bundle)
+    facts = read_bundle(model.bundle).manifest
+    assert (facts["lowercase"], facts["strip_accents"]) == (True, False)
+    first, second = (classifier.tokenizer(text) for text in ("খারাপ", "খরপ"))
+    assert first != second
+
+
+@pytest.mark.parametrize("bits", [8, 4, 3, 2])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_few_bits(trained, filled, tmp_path, bits, symmetric):
+    model = trained()
+    entry = filled(
+        "q", kind="quantize", method="affine", bits=bits, percentile=100, symmetric=symmetric
+    )
+    quantize_affine(
+        parent=model.bundle,
+        step=typed_step(entry),
+        validation=model.corpus.validation,
+        out=tmp_path / "q",
+    )
+    full, rounded = load(model.bundle), load(tmp_path / "q")
+    texts = read_split(model.corpus.test).texts[:100]
+    gap = np.abs(full.predict_logits(texts) - rounded.predict_logits(texts)).max()
+    assert (0 < gap < 0.3) if bits == 8 else gap > 0
+    for one, other in zip(full.layers, rounded.layers, strict=True):
+        scale = np.asarray(other.scale)
+        assert other.bits == bits and scale.shape == (len(one.matrix), 1)
+        most = 0.5 if symmetric else 1.0  # an asymmetric zero point is rounded too
+        assert np.all(np.abs(other.weights() - one.weights()) <= most * scale * (1 + 1e-3))
+        spans = np.abs(one.matrix).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+        if symmetric:  # float8 is a quarter coarser at most
+            assert np.all((scale >= spans * (1 - 1e-3)) & (scale <= 1.26 * spans))
+    again = load(tmp_path / "q").predict_logits(texts)
+    assert np.array_equal(again, rounded.predict_logits(texts))
+
+
+def test_the_search_takes_percentiles_layer_by_layer(trained, filled, tmp_path):
+    model = trained()
+    entry = filled("q", kind="quantize", method="affine", bits=3, search=[90, 100])
+    quantize_affine(
+        parent=model.bundle,
+        step=typed_step(entry),
+        validation=model.corpus.validation,
+        out=tmp_path / "q",
+    )
+    (found,) = read_bundle(tmp_path / "q").facts["findings"].values()
+    assert list(found["quantized_layers"]) == [VECTORS, "kernel2", "kernel3", OUTPUT]
+    assert all(len(x["validation_by_percentile"]) == 2 for x in found["quantized_layers"].values())
+    truth = pandas.read_parquet(model.corpus.validation)
+    given = load(tmp_path / "q").predict_logits(truth["text"].tolist()).argmax(1)
+    expected = f1_score(truth["label"], given, average="macro", zero_division=0)
+    assert found["validation_macro_f1_after"] == pytest.approx(expected)
+
+
+def test_a_file_gives_its_layers_back(tmp_path):
+    given = layers()
+    write_compact(tmp_path / "full.npz", PIECES, given)
+    words, found = read_model(tmp_path / "full.npz", "conv")
+    assert words == PIECES
+    for one, other in zip(given, found, strict=True):
+        assert np.array_equal(one.matrix, other.matrix) and one.name == other.name
+        assert one.bias is None or np.array_equal(one.bias, other.bias)
+    for symmetric in (True, False):
+        step = typed_step(
+            {
+                **{"name": "q", "kind": "quantize", "method": "affine", "bits": 5},
+                **{"symmetric": symmetric, "percentile": 100},
+            }
+        )
+        coded = [coded_conv(layer, step, 100)[0] for layer in given]
+        write_compact(tmp_path / "few.npz", PIECES, coded)
+        for one, other in zip(coded, read_model(tmp_path / "few.npz", "conv")[1], strict=True):
+            assert np.array_equal(one.weights(), other.weights()) and other.bits == 5
+            assert one.bias is None or np.array_equal(one.bias, other.bias)
+        names = {"index.npy", "pieces.npy", "codes.npy", "scales.npy", "numbers.npy"}
+        with zipfile.ZipFile(tmp_path / "few.npz") as archive:
+            assert set(archive.namelist()) == (names if symmetric else names | {"zero_points.npy"})
+    first = (tmp_path / "few.npz").read_bytes()
+    write_compact(tmp_path / "again.npz", PIECES, coded)
+    assert (tmp_path / "again.npz").read_bytes() == first
+
+
+def test_what_float8_does_not_hold_is_no_scale(tmp_path):
+    table = Layer(VECTORS, np.ones((6, 2), np.uint8), None, 4, np.full((6, 1), 1.1), 7)
+    with pytest.raises(ValueError, match="a scale that float8 does not hold"):
+        write_compact(tmp_path / "model.npz", PIECES, [table])
+
+
+def spoilt(folder, change):
+    """Write the model of a bundle anew after a change to its layers."""
+    words, found = read_model(folder / "model.npz", "conv")
+    write_compact(folder / "model.npz", *change(words, found))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda words, found: (words[:-1], found), r"300 vectors for 299 pieces|vectors for"),
+        (lambda words, found: (words, [found[0], found[-1]]), "no kernels over vectors of 6"),
+        (lambda words, found: (words, [*found[:2], found[-1]]), "an output of"),
+        (lambda words, found: (["x", *words[1:]], found), r"no \[UNK\]"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_one_line(copied_conv, change, said):
+    spoilt(copied_conv, change)
+    with pytest.raises(UserError, match=said) as caught:
+        load(copied_conv, verify=False)
+    assert "\n" not in str(caught.value) and "model.npz: does not fit its bundle.json" in str(
+        caught.value
+    )
+
+
+@pytest.fixture
+def copied_conv(trained, tmp_path):
+    """Return the folder of a copy of a bundle, to spoil."""
+    return shutil.copytree(trained().bundle, tmp_path / "bundle")
+
+
+def test_a_cut_off_stream_is_one_line(copied_conv):
+    path = copied_conv / "model.npz"
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, "numbers": arrays["numbers"][:-1]})
+    with pytest.raises(UserError, match=r"not a conv model of emopress \(\d+ elements for \d+\)"):
+        load(copied_conv, verify=False)
+
+
+def test_pieces_are_sorted_without_special_tokens():
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "b", "a", "##a", "\x01"]
+    given = wordpiece({piece: i for i, piece in enumerate(vocabulary)}, lowercase=True)
+    found = pieces_of(given, name="m")
+    assert found == Pieces(["[UNK]", "##a", "a", "b"], True, False)
+    assert found.tokenizer().encode("AA [CLS] b").tokens == [
+        "a",
+        "##a",
+        "[UNK]",
+        "[UNK]",
+        "[UNK]",
+        "b",
+    ]
+    assert pieces_of(found.tokenizer(), name="m") == found
+    check_ids(found, ["AA b", "", "c \u200b [UNK]"])
+
+
+def test_other_tokenizers_are_refused_by_name():
+    words = train_words(["a b a b"], vocab_size=100, lowercase=True)
+    with pytest.raises(UserError, match=r"models\.m\.tokenizer: .* has model\.type 'WordLevel'"):
+        pieces_of(words, name="m")
+    with pytest.raises(UserError, match=r"has model\.type 'BPE' \(expected 'WordPiece'\)"):
+        pieces_of(Tokenizer(BPE()), name="m")
+    other = wordpiece({"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}, lowercase=True)
+    other.add_tokens(["<user>"])
+    with pytest.raises(UserError, match="has a token of its own, '<user>'"):
+        pieces_of(other, name="m")
+    other = wordpiece({"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}, lowercase=True)
+    other.normalizer = NFC()
+    with pytest.raises(
+        UserError, match=r"has normalizer\.type 'NFC' \(expected 'BertNormalizer'\)"
+    ):
+        pieces_of(other, name="m")
+
+
+def test_ids_that_a_bundle_would_not_give_are_refused(monkeypatch):
+    from emopress.conv import pieces
+
+    given = Pieces(["[UNK]", "a", "b"], True, False)
+
+    class Other:
+        def __init__(self, *args, **kwargs): ...
+
+        def __call__(self, text):
+            return [1]
+
+    monkeypatch.setattr(pieces, "PlainWordPiece", Other)
+    check_ids(given, ["a"])
+    with pytest.raises(
+        UserError, match="tokenizer: 'b' has other ids without the tokenizers package"
+    ):
+        check_ids(given, ["a", "b"])
+
+
+def test_the_size_of_a_bundle_is_weights_words_and_little_else(trained, filled, tmp_path):
+    """In 4 bits: half a byte a weight, a byte a row, two a bias, front-coded pieces, 2 kB of all else."""
+    model = trained()
+    entry = filled("q", kind="quantize", method="affine", bits=4, percentile=100)
+    quantize_affine(
+        parent=model.bundle,
+        step=typed_step(entry),
+        validation=model.corpus.validation,
+        out=tmp_path / "q",
+    )
+    words, found = read_model(tmp_path / "q" / "model.npz", "conv")
+    weights = sum(layer.matrix.size for layer in found) / 2
+    rows = sum(len(layer.matrix) for layer in found)
+    biases = 2 * sum(len(layer.bias) for layer in found[1:])
+    files = [tmp_path / "q" / name for name in ("model.npz", BUNDLE)]
+    size = sum(path.stat().st_size for path in files)
+    assert size < weights + rows + biases + len("".join(words)) + 2000
+    assert read_bundle(tmp_path / "q").size_bytes == size
+    assert read_json(tmp_path / "q" / BUNDLE)["files"].keys() == {"model.npz"}

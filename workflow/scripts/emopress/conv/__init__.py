@@ -1,0 +1,1 @@
+"""Convolutional models, the whole family except prediction (see runtime): training, export."""

@@ -1,0 +1,115 @@
+"""Trains a convolutional classifier on the labels or on its teachers' logits."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+
+from emopress.checkpoint import WEIGHTS, library_versions
+from emopress.conv.model import ConvModel
+from emopress.conv.pieces import check_ids, pieces_of
+from emopress.devices import pick_device
+from emopress.tasks import label_array
+from emopress.train.batches import Encoded, Texts, label_tensor
+from emopress.train.lesson import checkpoint_folder, lesson, train_model
+from emopress.train.run import TrainingRun
+from emopress.train.source import read_pretrained
+from emopress.train.splits import Split, data_hash, read_split
+from emopress.train.tokenizer import model_tokenizer, save_tokenizer
+
+if TYPE_CHECKING:
+    from emopress.entries.conv import ConvStudent
+    from emopress.entries.step import ModelStep
+
+
+def encode_split(tokenizer: Tokenizer, split: Split, data: dict[str, Any]) -> Encoded:
+    """Return the ids of a split's texts without special tokens; a text without any is one padding."""
+    padding = tokenizer.get_vocab_size()
+    tokenizer.enable_truncation(data["max_length"])
+    encoded = tokenizer.encode_batch(split.texts, add_special_tokens=False)
+    labels = label_tensor(label_array(split.labels, len(data["labels"])))
+    return Encoded([one.ids or [padding] for one in encoded], labels, padding)
+
+
+def train_conv(
+    *,
+    step: "ModelStep[ConvStudent]",
+    data: dict[str, Any],
+    seed: int,
+    device: str,
+    train: Path,
+    validation: Path,
+    run: TrainingRun,
+    out: Path,
+    pretrained_tokenizer: Path | None = None,
+    teacher: Path | None = None,
+    teacher_logits: list[Path] | None = None,
+) -> None:
+    """Train the convolutional model of `step` and write it as a checkpoint to `out`.
+
+    `pretrained_tokenizer` is the folder that its tokenizer was fetched into, unless it is trained here. The other
+    arguments are those of `finetune`. UserError if a bundle would cut one of the training texts in another way.
+    """
+    entry = step.model.entry
+    source = read_pretrained(pretrained_tokenizer) if pretrained_tokenizer else None
+    fit, held_out = read_split(train), read_split(validation)
+    whole = model_tokenizer(entry, pretrained_tokenizer, fit.texts, language=data["language"])
+    pieces = pieces_of(whole, name=step.model.name)
+    check_ids(pieces, fit.texts)
+    tokenizer = pieces.tokenizer()
+    texts = Texts(
+        encode_split(tokenizer, fit, data),
+        encode_split(tokenizer, held_out, data),
+        fit.ids,
+        data_hash(train, validation),
+    )
+    torch.manual_seed(seed)
+    model = ConvModel(
+        rows=len(pieces.pieces),
+        classes=len(data["labels"]),
+        width=entry.width,
+        filters=entry.filters,
+        kernels=entry.kernels,
+        pooling=entry.pooling,
+        dropout=entry.dropout,
+        embedding_dropout=entry.embedding_dropout,
+        spread=entry.initial_sd,
+    )
+    where = pick_device(device)
+    learnt = lesson(step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits)
+    trainer = train_model(
+        model,
+        learnt,
+        texts,
+        data,
+        seed=seed,
+        device=where,
+        run=run,
+        entry=step.model.recorded,
+        source=source,
+        tokenizer=tokenizer.to_str(),
+    )
+    weights = model.arrays()
+    facts = {
+        "family": "conv",
+        **data,
+        "pooling": entry.pooling,
+        "kernels": entry.kernels,
+        "lowercase": pieces.lowercase,
+        "strip_accents": pieces.strip_accents,
+        "recipe": learnt.recipe,
+        "seed": seed,
+        "parent": learnt.parent,
+        "base": None,
+        "licences": sorted(set(learnt.licences)),
+        "data_sha256": texts.sha256,
+        "params": sum(array.size for array in weights.values()),
+        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
+        "versions": library_versions("torch", "tokenizers", "safetensors", "numpy"),
+    }
+    with checkpoint_folder(out, trainer, facts) as folder:
+        save_file(weights, folder / WEIGHTS)
+        save_tokenizer(tokenizer, folder, max_length=data["max_length"])
