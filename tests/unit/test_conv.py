@@ -24,12 +24,17 @@ from emopress.conv.pieces import Pieces, check_ids, pieces_of
 from emopress.conv.train import train_conv
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
+from emopress.linear.export import export_linear
+from emopress.linear.train import train_linear
+from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.convolution import Network, beside
 from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer, read_model, write_compact
 from emopress.runtime.normalise import normalise_text
+from emopress.tasks import label_array
 from emopress.train.run import TrainingRun
+from emopress.train.spans import joined_spans
 from emopress.train.splits import read_split
 from emopress.train.tokenizer import train_words, wordpiece
 from plain_entries import built
@@ -415,3 +420,99 @@ def test_the_size_of_a_bundle_is_weights_words_and_little_else(trained, filled, 
     assert size < weights + rows + biases + len("".join(words)) + 2000
     assert read_bundle(tmp_path / "q").size_bytes == size
     assert read_json(tmp_path / "q" / BUNDLE)["files"].keys() == {"model.npz"}
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory, demo, filled, training):
+    """A linear teacher's bundle and its logits of the training texts; joined spans and its logits of these."""
+    corpus, root = demo["en"], tmp_path_factory.mktemp("taught")
+    train_linear(
+        step=typed_step(filled("linear", family="linear", name="linear")),
+        data=corpus.data,
+        seed=0,
+        train=corpus.train,
+        validation=corpus.validation,
+        out=root / "linear",
+    )
+    export_linear(root / "linear", root / "teacher")
+    joined_spans(train=corpus.train, texts=300, folds=3, seed=0, out=root / "spans.parquet")
+    for texts, name in ((corpus.train, "logits"), (root / "spans.parquet", "spans-logits")):
+        teacher_logits(root / "teacher", texts, root / name, threads=1)
+
+    def run(name, epochs=1, with_spans=False, alpha=1.0):
+        step = filled("distill", name="kd", kind="distill", student="small", alpha=alpha)
+        student = filled("conv", name="small", **{**SHAPE, "train": training(**TRAIN)})
+        settings = training(**{**TRAIN, "epochs": epochs})
+        spans = {"spans": root / "spans.parquet", "spans_logits": [root / "spans-logits"]}
+        train_conv(
+            step=built({**step, "train": settings, "student_model": student}),
+            data=corpus.data,
+            seed=0,
+            device="cpu",
+            train=corpus.train,
+            validation=corpus.validation,
+            teacher=root / "teacher",
+            teacher_logits=[root / "logits"],
+            run=TrainingRun(root / "state", code="tests"),
+            out=root / name,
+            **(spans if with_spans else {}),
+        )
+        return root / name
+
+    run.teacher = root / "teacher"
+    return run
+
+
+def test_a_student_learns_what_its_teacher_says(taught, demo, tmp_path):
+    made = taught("kd", epochs=10)
+    facts = read_checkpoint(made).manifest
+    assert [step["name"] for step in facts["recipe"]] == ["linear", "kd"]
+    assert facts["family"] == "conv"
+    export_conv(made, tmp_path / "bundle")
+    texts = read_split(demo["en"].test).texts
+    own, others = (
+        load(folder).predict_logits(texts).argmax(1)
+        for folder in (tmp_path / "bundle", taught.teacher)
+    )
+    assert np.mean(own == others) > 0.6
+
+
+def test_joined_spans_are_learnt_from_and_decide_no_pieces(taught):
+    folders = [
+        taught("without"),
+        taught("with", with_spans=True),
+        taught("again", with_spans=True),
+    ]
+    tokenizers = [(folder / "tokenizer.json").read_bytes() for folder in folders]
+    assert tokenizers[0] == tokenizers[1]
+    first, second, third = (load_file(folder / "model.safetensors") for folder in folders)
+    assert all(np.array_equal(second[name], third[name]) for name in second)
+    assert not np.array_equal(first["output.weight"], second["output.weight"])
+
+
+def test_any_number_of_labels(sets, filled, training, tmp_path):
+    files, data = sets
+    train_conv(
+        step=built(filled("conv", **{**SHAPE, "train": training(**TRAIN)})),
+        data=data,
+        seed=0,
+        device="cpu",
+        train=files["train"],
+        validation=files["validation"],
+        run=TrainingRun(tmp_path / "state", code="tests"),
+        out=tmp_path / "checkpoint",
+    )
+    export_conv(tmp_path / "checkpoint", tmp_path / "bundle")
+    entry = filled("q", kind="quantize", method="affine", bits=4, search=[99, 100])
+    quantize_affine(
+        parent=tmp_path / "bundle",
+        step=typed_step(entry),
+        validation=files["validation"],
+        out=tmp_path / "q",
+    )
+    truth = pandas.read_parquet(files["test"])
+    labels = label_array(truth["label"].tolist(), len(data["labels"]))
+    for folder in (tmp_path / "bundle", tmp_path / "q"):
+        classifier = load(folder)
+        given = classifier.predict_proba(truth["text"].tolist()) >= classifier.thresholds
+        assert f1_score(labels, given, average="micro") > 0.5

@@ -17,7 +17,7 @@ from emopress.train.batches import Encoded, Texts, label_tensor
 from emopress.train.lesson import checkpoint_folder, lesson, train_model
 from emopress.train.run import TrainingRun
 from emopress.train.source import read_pretrained
-from emopress.train.splits import Split, data_hash, read_split
+from emopress.train.splits import Split, data_hash, read_split, read_texts
 from emopress.train.tokenizer import model_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from emopress.entries.step import ModelStep
 
 
-def encode_split(tokenizer: Tokenizer, split: Split, data: dict[str, Any]) -> Encoded:
-    """Return the ids of a split's texts without special tokens; a text without any is one padding."""
-    padding = tokenizer.get_vocab_size()
-    tokenizer.enable_truncation(data["max_length"])
-    encoded = tokenizer.encode_batch(split.texts, add_special_tokens=False)
-    labels = label_tensor(label_array(split.labels, len(data["labels"])))
-    return Encoded([one.ids or [padding] for one in encoded], labels, padding)
+def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    """Return the ids of some texts; a text without any is one padding, the id after the last piece's."""
+    padding = [tokenizer.get_vocab_size()]
+    return [one.ids or padding for one in tokenizer.encode_batch(texts)]
+
+
+def encode_split(tokenizer: Tokenizer, split: Split, classes: int) -> Encoded:
+    """Return the ids of a split's texts with their labels."""
+    labels = label_tensor(label_array(split.labels, classes))
+    return Encoded(encode(tokenizer, split.texts), labels, tokenizer.get_vocab_size())
 
 
 def train_conv(
@@ -47,6 +50,8 @@ def train_conv(
     pretrained_tokenizer: Path | None = None,
     teacher: Path | None = None,
     teacher_logits: list[Path] | None = None,
+    spans: Path | None = None,
+    spans_logits: list[Path] | None = None,
 ) -> None:
     """Train the convolutional model of `step` and write it as a checkpoint to `out`.
 
@@ -59,17 +64,21 @@ def train_conv(
     whole = model_tokenizer(entry, pretrained_tokenizer, fit.texts, language=data["language"])
     pieces = pieces_of(whole, name=step.model.name)
     check_ids(pieces, fit.texts)
-    tokenizer = pieces.tokenizer()
+    tokenizer, classes = pieces.tokenizer(), len(data["labels"])
+    tokenizer.enable_truncation(data["max_length"])
     texts = Texts(
-        encode_split(tokenizer, fit, data),
-        encode_split(tokenizer, held_out, data),
+        encode_split(tokenizer, fit, classes),
+        encode_split(tokenizer, held_out, classes),
         fit.ids,
         data_hash(train, validation),
     )
+    if spans:
+        ids, joined = read_texts(spans)
+        texts = texts.with_spans(ids, encode(tokenizer, joined))
     torch.manual_seed(seed)
     model = ConvModel(
         rows=len(pieces.pieces),
-        classes=len(data["labels"]),
+        classes=classes,
         width=entry.width,
         filters=entry.filters,
         kernels=entry.kernels,
@@ -79,7 +88,15 @@ def train_conv(
         spread=entry.initial_sd,
     )
     where = pick_device(device)
-    learnt = lesson(step, texts, data, device=where, teacher=teacher, teacher_logits=teacher_logits)
+    learnt = lesson(
+        step,
+        texts,
+        data,
+        device=where,
+        teacher=teacher,
+        teacher_logits=teacher_logits,
+        spans_logits=spans_logits,
+    )
     trainer = train_model(
         model,
         learnt,
