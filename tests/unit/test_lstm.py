@@ -281,6 +281,29 @@ def test_int8_predicts_nearly_the_same(trained, filled, tmp_path, kind, exact_un
     assert exact_unasked(tmp_path / "int8", texts)
 
 
+def int8_of(parent, filled, few, out):
+    step = filled("quantize", kind="quantize", method="dynamic")
+    quantize(parent=parent, step=typed_step(step), seed=0, train=few.train, out=out)
+    return load(out)
+
+
+def test_int8_texts_of_a_batch_do_not_see_each_other(large, few, filled, tmp_path):
+    """One range of activations is for a whole call: so each text is a call."""
+    model = int8_of(large["discriminative"], filled, few, tmp_path / "int8")
+    texts = read_split(few.train).texts[:12]
+    alone, together = (model.predict_logits(texts, batch_size=n) for n in (1, 12))
+    assert alone.tobytes() == together.tobytes()
+
+
+def test_int8_generative_tokens_do_not_see_later_ones(large, few, filled, tmp_path):
+    """Scores of a beginning are, to the bit, those within the whole text."""
+    model = int8_of(large["generative"], filled, few, tmp_path / "int8")
+    feed = model.encoder(read_split(few.train).texts[:1])
+    whole = model.session.run(["token_log_probabilities"], feed)[0]
+    start = model.session.run(["token_log_probabilities"], {k: v[:, :3] for k, v in feed.items()})
+    assert whole.shape[2] > 4 and start[0].tobytes() == whole[:, :, :2].tobytes()
+
+
 @pytest.mark.parametrize("method", ["fp16", "bf16"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_sixteen_bits_predict_nearly_the_same(trained, tmp_path, kind, method):

@@ -18,9 +18,11 @@ from emopress.artifact import replaced_folder
 from emopress.bundle.activation_ranges import Activations, activation_ranges
 from emopress.bundle.block_writer import quantize_tables
 from emopress.bundle.calibration import calibration_feeds
+from emopress.bundle.lstm_weights import quantize_lstm_weights
 from emopress.bundle.manifest import derived
 from emopress.bundle.nodes import PRODUCTS, give_readers_copies, layer_of
 from emopress.bundle.qdq import quantized_inputs, write_qdq
+from emopress.checkpoint import GENERATIVE
 from emopress.errors import UserError
 from emopress.runtime.bundle_reader import Bundle, read_bundle
 
@@ -80,16 +82,19 @@ def quantize(
         quant_pre_process(str(parent / "model.onnx"), str(prepared), skip_symbolic_shape=True)
         kept: list[str] = []
         findings: dict[str, Any] = {}
+        generative = source.facts.get("kind") == GENERATIVE
         if entry.method == "dynamic":
             quantize_dynamic(
                 str(prepared),
                 str(result),
-                op_types_to_quantize=[*PRODUCTS, "LSTM"],
+                op_types_to_quantize=[*PRODUCTS, *([] if generative else ["LSTM"])],
                 per_channel=entry.per_channel,
                 reduce_range=entry.reduce_range,
                 weight_type=QuantType.QInt8,
                 extra_options=DYNAMIC,
             )
+            if generative:
+                _quantize_lstm_weights(result)
         else:
             kept = kept_layers(onnx.load(prepared), entry.keep_fp32)
             findings = _static(
@@ -105,8 +110,25 @@ def quantize(
             step.recorded,
             nonzero_params=source.facts["nonzero_params"] - lost,
             weight_bits=8,
+            **one_range_a_call(result),
             findings={"int8_weight_share": round(share, 4), **findings},
         )
+
+
+def _quantize_lstm_weights(path: Path) -> None:
+    model = onnx.load(path)
+    quantize_lstm_weights(model)
+    onnx.save(model, path)
+
+
+def one_range_a_call(path: Path) -> dict[str, Any]:
+    """Return the fact that a graph takes one text a call: an int8 LSTM has one range for all texts of a call.
+
+    It would tell each text of the others, and of the padding. (So have other products, but these are one
+    of many in a transformer.)
+    """
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    return {"texts_per_call": 1} if any(n.op_type == "DynamicQuantizeLSTM" for n in nodes) else {}
 
 
 def _static(

@@ -56,7 +56,7 @@ class OnnxClassifier(TokenClassifier):
         self.session = onnxruntime.InferenceSession(
             str(model), options, providers=["CPUExecutionProvider"]
         )
-        self.one_by_one = one_by_one
+        self.one_by_one, self.inputs = one_by_one, [i.name for i in self.session.get_inputs()]
 
     @classmethod
     def of_bundle(cls, bundle: Bundle, *, threads: int, device: str) -> "OnnxClassifier":
@@ -77,9 +77,9 @@ class OnnxClassifier(TokenClassifier):
         return np.asarray(self.session.run(["logits"], self.encoder(texts))[0])
 
     def _logits_alone(self, text: str) -> np.ndarray:
-        """Return logits [1, C] of a graph that reads one text and, since there is no padding, no mask."""
-        input_ids = self.encoder([text])["input_ids"]
-        return np.asarray(self.session.run(["logits"], {"input_ids": input_ids})[0])
+        """Return logits [1, C] of one text; a graph for one, which has no padding, may read no mask."""
+        given = self.encoder([text])
+        return np.asarray(self.session.run(["logits"], {n: given[n] for n in self.inputs})[0])
 
     def token_scores(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return logits [N, C] of one batch of a generative model, and for each text [C, tokens - 1].
