@@ -1,5 +1,6 @@
 """The linear family: the shipped model is scikit-learn's, in int8 too, and fast."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,6 +70,16 @@ def test_logits_are_sklearns_margins_times_the_scale(trained):
     normalised = [normalise_text(t, method=trained.corpus.data["normalise"]) for t in texts]
     found = load(trained.folder / "bundle").predict_logits(texts, batch_size=7)
     assert np.abs(found - trained.margins(normalised) * scale).max() < 1e-4
+
+
+def test_features_are_counted_in_the_order_of_the_text(trained):
+    """As by looking up every n-gram of the text, so that sums are the same to the last bit."""
+    texts, _ = texts_of(trained.corpus.test)
+    model = load(trained.folder / "bundle")
+    for text in [*texts, "", "zzzz", texts[0] * 2]:
+        expected = Counter(map(model.vocabulary.get, model.cut(text)))
+        del expected[None]
+        assert list(model.counts(text).items()) == list(expected.items())
 
 
 def test_it_learns(trained):

@@ -14,6 +14,7 @@ from emopress.measure.candidates import Candidate, candidates_of
 from emopress.measure.machine import cpu_facts, thread_counts, usable
 from emopress.measure.process import Start
 from emopress.measure.timing import Round, row, spread, spreads, time_bundles, time_once
+from emopress.runtime.remembered import Remembered
 
 SETTINGS = {"rounds": 4, "texts": 5, "warmup": 2, "batch_size": 8, "cold_starts": 0}
 TWIN = Candidate("a", 0, "linear", Path("a"), twin=True)
@@ -24,6 +25,7 @@ class Fake:
 
     def __init__(self, name, calls):
         self.name, self.calls = name, calls
+        self.memory = None
 
     def predict_proba(self, texts, *, batch_size=1):
         self.calls.append((self.name, tuple(texts), batch_size))
@@ -183,6 +185,17 @@ def test_latency_is_that_of_single_texts(monkeypatch):
     found = time_once(Candidate("a", 0, "linear", Path("a")), ["x"] * 5, SETTINGS, threads=1)
     assert found.latencies_ms == pytest.approx([2.0] * 5)
     assert found.throughput == pytest.approx(8 / 2e-3)  # a batch of 8 a tick
+
+
+def test_no_word_is_remembered_from_the_warm_up(monkeypatch):
+    """The texts that warm a classifier up are timed: their words are new to it then, as a user's are."""
+    asked, fake = [], Fake("a", [])
+    fake.memory = Remembered(asked.append)
+    fake.predict_proba = lambda texts, batch_size=1: [fake.memory[text] for text in texts]
+    monkeypatch.setattr(Candidate, "open", lambda self, threads: fake)
+    settings = {"warmup": 2, "batch_size": 2}
+    time_once(Candidate("a", 0, "linear", Path("a")), ["x", "y"], settings, threads=1)
+    assert asked == ["x", "y", "x", "y"]
 
 
 @pytest.mark.parametrize(

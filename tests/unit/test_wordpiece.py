@@ -9,7 +9,7 @@ from tokenizers.models import WordPiece as WordPieceModel
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from emopress.runtime import wordpiece as module
+from emopress.runtime import remembered
 from emopress.runtime.bert_characters import Characters
 from emopress.runtime.wordpiece import SPECIAL_TOKENS, WordPiece
 from emopress.train.tokenizer import train_wordpiece, wordpiece
@@ -132,13 +132,15 @@ def test_a_text_is_cut_as_the_package_truncates(vocabulary):
 
 
 def test_memory_has_a_limit(vocabulary, monkeypatch):
-    monkeypatch.setattr(module, "REMEMBERED", 10)
+    monkeypatch.setattr(remembered, "WORDS", 10)
     theirs, ours = both(vocabulary, True, False)
     before = len(ours.known)
     texts = [f"q{i}z{'long' * (i % 20)}" for i in range(60)]
     for text in texts * 2:
         assert ours(text) == theirs(text)
     assert len(ours.known) == before + 10
+    ours.known.forget()
+    assert len(ours.known) == before and ours(texts[0]) == theirs(texts[0])
 
 
 def test_a_word_twice_and_no_other_special_token():

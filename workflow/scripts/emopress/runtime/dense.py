@@ -77,6 +77,7 @@ class DenseClassifier(Classifier):
         # The dense layers are small: fp32 once. Of the vectors only the rows of a text are needed.
         self.layers = [Layer(layer.name, layer.weights(), layer.bias) for layer in layers]
         self.lexicon = Lexicon(words, buckets=buckets, ngrams=ngrams)
+        self.memory = self.lexicon.memory
         self.pooling, self.max_length = pooling, max_length
 
     @classmethod

@@ -1,6 +1,6 @@
 """Cuts a text into words, and a word into the pieces that have a vector of their own.
 
-A dense model is trained and served with this one module, in Python's standard library alone.
+A dense model is trained and served with this module, in Python's standard library alone.
 
 A word is a run of letters, digits and the marks that hang on them: Python's `\\w` has no marks and would
 cut Bengali words at their vowel signs. English contractions come apart as in the Penn Treebank (do n't,
@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+
+from emopress.runtime.remembered import Remembered
 
 JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner, which Bengali spelling uses
 SELECTORS = "\ufe0e\ufe0f"  # a symbol as text or as emoji
@@ -99,6 +101,7 @@ class Lexicon:
     def __init__(self, words: Sequence[str], *, buckets: int, ngrams: Sequence[int]) -> None:
         self.index = {word: row for row, word in enumerate(words)}
         self.buckets, self.ngrams = buckets, list(ngrams)
+        self.memory = Remembered(self.pieces)
 
     def pieces(self, word: str) -> list[int]:
         """Return the rows of the n-grams of a word; none without buckets."""
@@ -112,7 +115,7 @@ class Lexicon:
     def rows(self, word: str) -> list[int]:
         """Return the rows whose mean is the vector of a word: its own, else those of its n-grams."""
         row = self.index.get(word)
-        return self.pieces(word) if row is None else [row]
+        return self.memory[word] if row is None else [row]
 
     def cut(self, text: str, limit: int) -> list[list[int]]:
         """Return the rows of the first `limit` words of a normalised text that have any."""

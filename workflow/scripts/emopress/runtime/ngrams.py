@@ -5,22 +5,26 @@ from collections.abc import Callable
 Analyzer = Callable[[str], list[str]]
 
 
+def inside_word(word: str, shortest: int, longest: int) -> list[str]:
+    """Return the character n-grams of a word in lower case, framed by one space on each side."""
+    grams: list[str] = []
+    framed = f" {word} "
+    size = len(framed)
+    for n in range(shortest, longest + 1):
+        if n >= size:
+            grams.append(framed)
+            break
+        grams += [framed[start : start + n] for start in range(size - n + 1)]
+    return grams
+
+
 def char_wb(text: str, shortest: int, longest: int) -> list[str]:
     """Return the character n-grams inside each word, the word framed by one space on each side.
 
     Equals scikit-learn's analyzer='char_wb': a framed word shorter than n gives itself once, and
     nothing for longer n.
     """
-    grams: list[str] = []
-    for word in text.lower().split():
-        framed = f" {word} "
-        size = len(framed)
-        for n in range(shortest, longest + 1):
-            if n >= size:
-                grams.append(framed)
-                break
-            grams += [framed[start : start + n] for start in range(size - n + 1)]
-    return grams
+    return [gram for word in text.lower().split() for gram in inside_word(word, shortest, longest)]
 
 
 def words(text: str, shortest: int, longest: int) -> list[str]:

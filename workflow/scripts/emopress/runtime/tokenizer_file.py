@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from emopress.runtime.remembered import Remembered
 from emopress.runtime.wordpiece import INSIDE, LONGEST_WORD, SPECIAL_TOKENS, UNKNOWN, WordPiece
 
 PLAIN: dict[str, dict[str, Any]] = {  # what a file says whose texts `WordPiece` cuts alike
@@ -26,6 +27,10 @@ AS_WRITTEN = {"single_word": False, "lstrip": False, "rstrip": False, "normalize
 class TextTokenizer(Protocol):
     """What both kinds can do."""
 
+    @property
+    def known(self) -> Remembered[bytes] | None:
+        """What it remembers of words."""
+
     def array(self, text: str) -> np.ndarray:
         """Return the ids of a text, int64 [T], special ones included, at most `max_length`."""
 
@@ -35,6 +40,8 @@ class TextTokenizer(Protocol):
 
 class PackageTokenizer:
     """A tokenizer of the tokenizers package."""
+
+    known: Remembered[bytes] | None = None  # the package keeps to itself what it remembers
 
     def __init__(self, path: Path, *, max_length: int) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

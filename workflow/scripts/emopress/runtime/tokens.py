@@ -50,6 +50,7 @@ class TokenClassifier(Classifier):
     def __init__(self, labels: list[str], normalise: Normaliser, encoder: Encoder) -> None:
         super().__init__(labels, normalise)
         self.encoder, self.max_length = encoder, encoder.max_length
+        self.memory = encoder.tokenizer.known
 
     def too_long(self, texts: list[str]) -> list[bool]:
         """Return for each normalised text whether it has more than `max_length` tokens."""

@@ -14,27 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from emopress.runtime.bert_characters import Characters
+from emopress.runtime.remembered import Remembered
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = "[UNK]"
 INSIDE = "##"  # begins a piece that stands inside a word
 LONGEST_WORD = 100  # in characters; a longer one is unknown
-REMEMBERED = 8192  # pieces of text whose ids are kept, beside the vocabulary's words: 2 MB
-LONGEST_REMEMBERED = 40  # in characters
-
-
-class _Known(dict[str, bytes]):
-    """The ids, as the bytes of an int64 array, of pieces of text without a space."""
-
-    def __init__(self, tokenizer: "WordPiece", words: dict[str, bytes]) -> None:
-        super().__init__(words)
-        self.tokenizer, self.limit = tokenizer, len(words) + REMEMBERED
-
-    def __missing__(self, text: str) -> bytes:
-        ids = np.array(self.tokenizer.ids_without_spaces(text), dtype=np.int64).tobytes()
-        if len(self) < self.limit and len(text) <= LONGEST_REMEMBERED:
-            self[text] = ids
-        return ids
 
 
 class WordPiece:
@@ -84,7 +69,7 @@ class WordPiece:
             and len(piece) <= LONGEST_WORD
             and not (lowercase and piece != piece.lower())
         }
-        self.known = _Known(self, {"": b""} | words)
+        self.known = Remembered(self._bytes_of, {"": b""} | words)
 
     def __call__(self, text: str) -> list[int]:
         """Return the ids of a text."""
@@ -104,8 +89,8 @@ class WordPiece:
     def _own(self, text: str) -> bytes:
         return b"".join(map(self.known.__getitem__, text.split(" ")))
 
-    def ids_without_spaces(self, text: str) -> list[int]:
-        """Return all ids of a text that has no space (U+0020), as `known` holds them."""
+    def _bytes_of(self, text: str) -> bytes:
+        """Return the ids of a text without a space (U+0020), as the bytes of an int64 array."""
         ids: list[int] = []
         for part in self.cut_special(text):
             if part in self.special:
@@ -113,7 +98,7 @@ class WordPiece:
                 continue
             for word in part.translate(self.characters).split():
                 ids += self._ids_of_word(word)
-        return ids
+        return np.array(ids, dtype=np.int64).tobytes()
 
     def _ids_of_word(self, word: str) -> list[int]:
         """Return the ids of the longest pieces from the left; of the unknown one if any part has none."""

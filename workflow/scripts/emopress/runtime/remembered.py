@@ -1,0 +1,33 @@
+"""Remembers what was computed of a word, since most of what people write are the same few thousand words."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+WORDS = 8192  # at most, beside those that are known from the start: one or two MB
+LONGEST = 40  # in characters; a longer one hardly comes twice
+
+Found = TypeVar("Found")
+
+
+class Remembered(dict[str, Found]):
+    """`remembered[word]` is `compute(word)`, kept of the first WORDS words; `known` are there from the start.
+
+    Results are the same whatever is kept. Several threads may read one.
+    """
+
+    def __init__(
+        self, compute: Callable[[str], Found], known: Mapping[str, Found] | None = None
+    ) -> None:
+        super().__init__(known or {})
+        self.compute, self.known = compute, len(self)
+
+    def __missing__(self, word: str) -> Found:
+        found = self.compute(word)
+        if len(self) < self.known + WORDS and len(word) <= LONGEST:
+            self[word] = found
+        return found
+
+    def forget(self) -> None:
+        """Forget all words but those that were known from the start."""
+        for word in list(self)[self.known :]:
+            del self[word]
