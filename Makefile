@@ -8,6 +8,8 @@
 #                packages slurm-wlm and munge; without them its tests are skipped)
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make bench-growth  print how the CPU time and the memory of jobs grow with texts and variants, and write docs/scale.md
+# make bench-speed  print how fast, small and good the smallest models are beside BERT-base (MIRROR=DIR: trained on
+#                DIR/emotion first, which takes an hour once)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
 # make sbom      list the installed packages, with licences, in results/sbom.cdx.json (CycloneDX)
@@ -26,7 +28,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test test-faults test-cluster bench bench-growth pins audit sbom container docs lock lint
+.PHONY: setup report test test-faults test-cluster bench bench-growth bench-speed pins audit sbom container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -53,6 +55,9 @@ bench: setup
 
 bench-growth: setup
 	python tests/bench_growth.py --docs
+
+bench-speed: setup
+	python tests/bench_speed.py $(if $(MIRROR),--mirror $(MIRROR))
 
 pins: setup
 	python workflow/scripts/pin_revisions.py $(CONFIG)

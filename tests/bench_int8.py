@@ -14,7 +14,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
@@ -58,13 +58,17 @@ def prepared(name: str, raw: Path, folder: Path) -> Path:
     return folder
 
 
+def published_words(texts: Sequence[str]) -> list[str]:
+    """Return the entries of a vocabulary of BERT's size: pieces of the texts, then words that none has."""
+    pieces = train_wordpiece(list(texts), vocab_size=TRAINED_PIECES, lowercase=False).get_vocab()
+    words = [word for word in pieces if word not in SPECIAL_TOKENS]
+    return words + [f"filler{i}" for i in range(VOCABULARY - len(words) - len(SPECIAL_TOKENS))]
+
+
 def bundles(scratch: Path, train: Path) -> dict[str, Path]:
     """Write MiniLM's shape with random weights, in fp32 and both kinds of int8."""
     texts = pandas.read_parquet(train)["text"].tolist()
-    pieces = train_wordpiece(texts, vocab_size=TRAINED_PIECES, lowercase=False).get_vocab()
-    words = [word for word in pieces if word not in SPECIAL_TOKENS]
-    words += [f"filler{i}" for i in range(VOCABULARY - len(words) - len(SPECIAL_TOKENS))]
-    checkpoint(scratch / "checkpoint", MINILM, words)
+    checkpoint(scratch / "checkpoint", MINILM, published_words(texts))
     found = {"fp32": scratch / "fp32"}
     export_transformer(scratch / "checkpoint", found["fp32"])
     for method in ("dynamic", "static"):
