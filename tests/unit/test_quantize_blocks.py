@@ -232,6 +232,74 @@ def test_a_weight_that_two_layers_share_is_stored_once(tmp_path):
         assert logits == pytest.approx(once @ once, abs=0.2)
 
 
+def handed_on_graph(path, weight, layers):
+    """Write a graph whose `layers` multiply by one weight, all but the first through an Identity node.
+
+    Older versions of emopress wrote them so, and so does PyTorch's exporter write ALBERT's.
+    """
+    nodes, given = [], "x"
+    for layer in range(layers):
+        name = "weight" if layer == 0 else f"weight_{layer}"
+        if layer:
+            nodes.append(helper.make_node("Identity", ["weight"], [name], f"Identity_{layer}"))
+        result = "logits" if layer == layers - 1 else f"h{layer}"
+        nodes.append(helper.make_node("MatMul", [given, name], [result], f"/model/{layer}/MatMul"))
+        given = result
+    values = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", len(weight)])
+        for n in ("x", "logits")
+    ]
+    graph = helper.make_graph(
+        nodes, "handed on", values[:1], values[1:], [numpy_helper.from_array(weight, "weight")]
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+
+
+@pytest.mark.parametrize("scheme", ["int4", "nf4"])
+def test_weights_behind_identity_nodes_are_in_four_bits_too(tmp_path, scheme):
+    weight = np.random.default_rng(0).standard_normal((64, 64)).astype("f") / 8
+    handed_on_graph(tmp_path / "fp32.onnx", weight, layers=5)
+    settings = {"block_size": 32, "symmetric": True, "embeddings": "int4"}
+    found = write_blocks(tmp_path / "fp32.onnx", tmp_path / "4.onnx", scheme=scheme, **settings)
+    model = onnx.load(tmp_path / "4.onnx")
+    assert {node.op_type for node in model.graph.node} == {
+        {"int4": "MatMulNBits", "nf4": "MatMulBnb4"}[scheme]
+    }
+    assert (found["products_in_four_bits"], found["products"]) == (5, 5)
+    assert found["four_bit_weight_share"] == 1
+    # codes and scales, once
+    assert (tmp_path / "4.onnx").stat().st_size < 64 * 64 * (4 + 1) / 8 + 1500
+    x = np.random.default_rng(1).standard_normal((3, 64)).astype("f")
+    (logits,) = run(tmp_path / "4.onnx", {"x": x})
+    expected = x @ np.linalg.matrix_power(dequantized(model)["weight"], 5)
+    assert np.abs(logits - expected).max() < 0.05 * expected.std()  # int8 activations, five times
+
+
+def test_a_weight_that_is_left_in_fp32_too_is_counted_so(tmp_path):
+    """Of a matrix that a product reads in 4 bits and a sum in fp32, half of what is stored is in 4 bits."""
+    weight = np.random.default_rng(0).standard_normal((32, 32)).astype("f")
+    nodes = [
+        helper.make_node("MatMul", ["x", "weight"], ["h"], "/model/MatMul"),
+        helper.make_node("MatMul", ["x", "h"], ["attention"], "/model/attention/MatMul"),
+        helper.make_node("Add", ["attention", "weight"], ["logits"], "/model/Add"),
+    ]
+    values = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, [32, 32]) for n in ("x", "logits")
+    ]
+    graph = helper.make_graph(
+        nodes, "both", values[:1], values[1:], [numpy_helper.from_array(weight, "weight")]
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(
+        helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "fp32.onnx"
+    )
+    settings = {"block_size": 32, "symmetric": True, "embeddings": "int4"}
+    found = write_blocks(tmp_path / "fp32.onnx", tmp_path / "4.onnx", scheme="int4", **settings)
+    assert found["four_bit_weight_share"] == 0.5
+    assert (found["products_in_four_bits"], found["products"]) == (1, 2)
+
+
 def test_gemm_becomes_matmul_and_add(tmp_path):
     rng = np.random.default_rng(0)
     table, matrix = rng.standard_normal((4, 8)).astype("f"), rng.standard_normal((8, 3)).astype("f")
@@ -329,6 +397,11 @@ def test_what_the_manifests_say(artifacts, bundles, parent):
         eight = tables * (step["embeddings"] == "int8")
         assert findings["four_bit_weight_share"] == round(four / total, 4)
         assert findings["int8_weight_share"] == round(eight / total, 4)
+        # 2 layers of 6 products with weights, a head of 2 (electra: and one behind the embeddings), and
+        # 2 products of activations a layer
+        with_weights = 14 + (parent == "electra")
+        assert findings["products_in_four_bits"] == with_weights
+        assert findings["products"] == with_weights + 4
         assert bundle.facts["weight_bits"] == 4 and not bundle.facts["simulated"]
         weights = before - 4 * total
         # the widths are 64 and 128; a scale has 32 bits and a zero point 4

@@ -29,6 +29,7 @@ from emopress.bundle.block_writer import (
     replace_nodes,
 )
 from emopress.bundle.manifest import derived
+from emopress.bundle.nodes import PRODUCTS, read_weights_themselves
 from emopress.errors import UserError
 from emopress.runtime.bundle_reader import read_bundle
 
@@ -121,14 +122,16 @@ def write_blocks(
 
     Products get the scheme int4 or nf4, embedding tables int4, int8 (a scale per row) or fp32;
     `symmetric` is for all integers. Biases and layer norms stay fp32. The findings hold
-    four_bit_weight_share and int8_weight_share of all weights, block_size, and
-    weights_rounded_to_zero. UserError if there is nothing to store in 4 bits.
+    four_bit_weight_share and int8_weight_share of the weights in the file `target`, a weight that
+    several layers share counted once; products_in_four_bits among all products, those of two
+    activations included; block_size, and weights_rounded_to_zero. UserError if there is nothing to store
+    in 4 bits.
     """
     model = onnx.load(source)
+    read_weights_themselves(model)  # bundles made by older versions read some through Identity nodes
     without_gemm(model)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     matrices = float_matrices(weights)
-    total = sum(int(np.prod(t.dims)) for t in weights.values() if t.data_type == TensorProto.FLOAT)
     writer = _Writer(weights, scheme=scheme, block_size=block_size, symmetric=symmetric)
     nodes = []
     for node in tqdm(model.graph.node, desc=scheme, unit="node", mininterval=2.0):
@@ -140,13 +143,23 @@ def write_blocks(
             nodes.append(writer.table(node, bits=8))
         else:
             nodes.append(node)
-    if not any(node.op_type in ("MatMulNBits", "MatMulBnb4") for node in nodes):
+    in_four_bits = sum(node.op_type in ("MatMulNBits", "MatMulBnb4") for node in nodes)
+    if not in_four_bits:
         raise UserError(f"{source}: nothing to store in 4 bits; the graph has no MatMul or Gemm")
     replace_nodes(model, nodes, {**weights, **writer.tensors})
     onnx.save(model, target)
+    # Of what the file holds: a weight that one node reads in 4 bits and another in fp32 is there twice.
+    whole = [
+        int(np.prod(tensor.dims))
+        for tensor in model.graph.initializer
+        if tensor.name in weights and tensor.data_type == TensorProto.FLOAT
+    ]
+    total = sum(whole) + sum(writer.stored.values())
     return {
         "four_bit_weight_share": round(writer.stored[4] / total, 4),
         "int8_weight_share": round(writer.stored[8] / total, 4),
+        "products_in_four_bits": in_four_bits,
+        "products": in_four_bits + sum(node.op_type in PRODUCTS for node in nodes),
         "block_size": block_size,
         "weights_rounded_to_zero": writer.lost,
     }

@@ -73,6 +73,7 @@ WORDS: dict[str, tuple[str, Format]] = {
     "block_size": ("4-bit weights per scale, at most", t.count),
     "weights_rounded_to_zero": ("weights rounded to zero", t.count),
     "products": ("matrix products", t.count),
+    "products_in_four_bits": ("matrix products with 4-bit weights", t.count),
     "products_in_half_precision": ("matrix products in 16 bits", t.count),
     "heads_per_layer_after": ("heads left per layer", shown),
     "ffn_per_layer_after": ("FFN neurons left per layer", shown),
