@@ -1,9 +1,10 @@
 """Predicts with a bundle in plain ONNX Runtime, without emopress: python plain_onnxruntime.py BUNDLE TEXT
 
 For a bundle whose bundle.json says "runtime": "onnxruntime" and lists no packed.npz (or codes.npz, of older
-ones) among its "files": weights that emopress alone decodes. Opening such a graph fails here. Embedding tables in int8
-or int4 are read by an operator of ONNX Runtime's own (GatherBlockQuantized), in 8 bits since 1.23. Where bundle.json
-says "texts_per_call": 1, as of LSTMs in few bits, give one text a call, as here: the graph has no attention_mask.
+ones) among its "files": weights beside the graph, which then does not open here (`emopress export --onnx` writes
+a file that does). Embedding tables in int8 or int4 are read by an operator of ONNX Runtime's own
+(GatherBlockQuantized), in 8 bits since 1.23. Where bundle.json says "texts_per_call": 1, as of LSTMs in few bits,
+give one text a call, as here: the graph has no attention_mask.
 """
 
 import json

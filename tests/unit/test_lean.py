@@ -201,7 +201,7 @@ def test_an_openvino_bundle_names_its_extra(copied, lean):
 
 
 def test_help_needs_nothing(lean):
-    for command in ([], ["predict"], ["compare"], ["card"], ["push"], ["verify"]):
+    for command in ([], ["predict"], ["compare"], ["card"], ["export"], ["push"], ["verify"]):
         done = lean("emopress", *command, "--help")
         assert done.returncode == 0 and not done.stderr
         assert " ".join(["usage: emopress", *command]) in done.stdout

@@ -291,9 +291,7 @@ def test_a_weight_that_is_left_in_fp32_too_is_counted_so(tmp_path):
         nodes, "both", values[:1], values[1:], [numpy_helper.from_array(weight, "weight")]
     )
     opsets = [helper.make_opsetid("", 17)]
-    onnx.save(
-        helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "fp32.onnx"
-    )
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "fp32.onnx")
     settings = {"block_size": 32, "symmetric": True, "embeddings": "int4"}
     found = write_blocks(tmp_path / "fp32.onnx", tmp_path / "4.onnx", scheme="int4", **settings)
     assert found["four_bit_weight_share"] == 0.5

@@ -128,7 +128,9 @@ def write_blocks(
     in 4 bits.
     """
     model = onnx.load(source)
-    read_weights_themselves(model)  # bundles made by older versions read some through Identity nodes
+    read_weights_themselves(
+        model
+    )  # bundles made by older versions read some through Identity nodes
     without_gemm(model)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     matrices = float_matrices(weights)

@@ -105,6 +105,9 @@ for module in model.modules():  # CPUs with AVX512-BF16 would need widths that a
 ```
 {% else %}
 Its files are read by `load(folder).predict_proba(texts)` of `emopress.runtime.bundle`, not by plain ONNX Runtime.
+{% if exportable %}
+For other engines, `python -m emopress export --onnx {{ folder }} model.onnx` writes a standard ONNX file.
+{% endif %}
 {% endif %}
 
 ## Labels

@@ -38,6 +38,11 @@ LIBRARIES = {
     "dense": "emopress",
     "conv": "emopress",
 }
+EXPORTABLE = (
+    "linear",
+    "dense",
+    "onnxruntime",
+)  # the runtimes that `emopress export` has a writer for
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
 TRAINING_DATA = "the training data"  # without a data card, which would name it
 
@@ -157,6 +162,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "repo": Markdown(repo) if repo else None,
         "folder": Markdown("model" if repo else "FOLDER"),
         "plain": manifest["runtime"] == "onnxruntime" and not stored_apart(manifest["files"]),
+        "exportable": manifest["runtime"] in EXPORTABLE,
         "adapters": any(name.startswith(f"{ADAPTER}/") for name in manifest["files"]),
         "normalise": Markdown(str(manifest["normalise"])),
         "max_length": t.setting(int(manifest["max_length"])),

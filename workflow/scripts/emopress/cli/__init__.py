@@ -1,4 +1,4 @@
-"""The commands for a shipped model and a results folder: `python -m emopress predict | compare | card | push | verify`.
+"""The commands for shipped models and results: `python -m emopress predict | compare | export | card | push | verify`.
 
 Each module named in COMMANDS has `add_parser(subparsers)` and `run(arguments) -> int`. Only the module of
 the given command is imported, so that no command needs the packages of another.
@@ -19,6 +19,7 @@ PREDICTING = ("numpy", "onnxruntime", "tokenizers")
 COMMANDS = {
     "predict": f"pip install {' '.join(PREDICTING)}",
     "compare": "install emopress with its extra `compare`",
+    "export": "pip install onnx onnxruntime tokenizers",
     "card": "install emopress with its extra `push`",
     "push": "install emopress with its extra `push`",
     "verify": "pip install emopress",
