@@ -143,7 +143,7 @@ class Rounding(Quantize):
     multiplied as integers to a byte each, the others to fp32."""
     activation_bits: int | None = Field(None, ge=2, le=8)
     """To study what few bits of activations cost: the bits of everything that is multiplied, in ranges fixed on the
-    calibration texts. All products are then exact ones of integers, and a discriminative model is 2.6 times slower.
+    calibration texts. All products are then exact ones of integers, and a discriminative model is three times slower.
     Default: 8 bits where activations are integers at all (see the methods)."""
     percentile: Percentile = 100
     """Share of the magnitudes of a neuron's weights, in %, that its codes span; the others are clipped. 100: up to the
