@@ -38,6 +38,9 @@ def pytest_xdist_make_scheduler(config, log):
             file = nodeid.split("::", 1)[0]
             return "the miniature study" if Path(file).name in MINIATURE else file
 
+    # In the order of the folders: xdist would begin with the files of most tests, and those of few tests, which really
+    # run a study, would come last, one process waiting for the other.
+    config.option.loadscopereorder = False
     return ByStudy(config, log)
 
 

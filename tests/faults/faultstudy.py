@@ -18,7 +18,7 @@ import yaml
 # killing.py, which uses this as a script, has none of the paths that pytest sets.
 sys.path.append(str(Path(__file__).parents[1]))
 
-from command_line import STUCK_S
+from command_line import STUCK_S, run_warm
 from project_copy import ROOT, copy_project
 
 TEXTS = 240
@@ -103,6 +103,11 @@ class FaultStudy:
 
     def snakemake(self, *targets, options=(), check=True, prefix=(), **environment):
         """Run snakemake to its end; returns the finished process, with all it printed in stdout."""
+        if not prefix:
+            arguments = self.command(*targets, options=options)[3:]
+            done = run_warm(self.folder, arguments, self.environment(**environment), together=True)
+            assert not check or done.returncode == 0, done.stdout
+            return done
         done = subprocess.run(
             [*prefix, *self.command(*targets, options=options)],
             cwd=self.folder,
