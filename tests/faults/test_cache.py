@@ -224,8 +224,9 @@ def test_two_clones_share_a_teacher_and_a_change_in_one_of_them_makes_its_own(tm
     assert clones[0].hashes() == clones[1].hashes()
     assert not any(path.is_symlink() for path in clones[1].results.rglob("*"))
     module = clones[1].folder / "workflow/scripts/emopress/linear/train.py"
-    module.write_text(
-        module.read_text("utf-8").replace("margins * scale", "scale * margins"), "utf-8"
-    )
+    before = module.read_text("utf-8")
+    after = before.replace("scaled = scale * margins", "scaled = margins * scale")
+    assert after != before
+    module.write_text(after, "utf-8")
     third = clones[1].snakemake(TEACHER, options=["--cache"], **where).stdout
     assert "train linear (seed 0)" in third and "from the cache" not in third
