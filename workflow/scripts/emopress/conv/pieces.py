@@ -1,7 +1,7 @@
 """The pieces that a convolutional model has vectors of: a WordPiece tokenizer without what only transformers need."""
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import WordPiece as WordPieceDecoder
@@ -10,6 +10,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from emopress.errors import UserError
+from emopress.runtime.tokenizer_file import difference
 from emopress.runtime.wordpiece import (
     INSIDE,
     LONGEST_WORD,
@@ -19,17 +20,6 @@ from emopress.runtime.wordpiece import (
 from emopress.runtime.wordpiece import (
     WordPiece as PlainWordPiece,
 )
-
-EXPECTED: dict[str, dict[str, Any]] = {  # of a tokenizer.json; what runtime/wordpiece.py computes
-    "model": {
-        "type": "WordPiece",
-        "unk_token": UNKNOWN,
-        "continuing_subword_prefix": INSIDE,
-        "max_input_chars_per_word": LONGEST_WORD,
-    },
-    "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True},
-    "pre_tokenizer": {"type": "BertPreTokenizer"},
-}
 
 
 def printable(piece: str) -> bool:
@@ -68,14 +58,12 @@ def pieces_of(tokenizer: Tokenizer, *, name: str) -> Pieces:
     BERT's WordPiece, which alone runs without the tokenizers package.
     """
     facts = json.loads(tokenizer.to_str())
-    for part, expected in EXPECTED.items():
-        found = facts[part] or {}
-        other = [key for key, value in expected.items() if found.get(key) != value]
-        if other:
-            raise UserError(
-                f"models.{name}.tokenizer: a conv model reads BERT's WordPiece; this tokenizer has {part}.{other[0]} "
-                f"{found.get(other[0])!r} (expected {expected[other[0]]!r}); take another one, or train: wordpiece"
-            )
+    other = difference(facts)
+    if other:
+        raise UserError(
+            f"models.{name}.tokenizer: a conv model reads BERT's WordPiece; this tokenizer has {other}; "
+            "take another one, or train: wordpiece"
+        )
     added = {token["content"] for token in facts["added_tokens"]} - set(SPECIAL_TOKENS)
     if added:
         raise UserError(
