@@ -59,6 +59,7 @@ class ConvClassifier(Classifier):
                 pieces, lowercase=lowercase, strip_accents=strip_accents, max_length=max_length
             )
             self.network = Network(self.layers, **self.settings)
+            self.memory = self.tokenizer.known
         except (ValueError, KeyError) as error:
             raise UserError(f"{model}: does not fit its bundle.json ({error})") from None
 
