@@ -20,10 +20,11 @@ class Remembered(dict[str, Found]):
     ) -> None:
         super().__init__(known or {})
         self.compute, self.known = compute, len(self)
+        self.limit = self.known + WORDS
 
     def __missing__(self, word: str) -> Found:
         found = self.compute(word)
-        if len(self) < self.known + WORDS and len(word) <= LONGEST:
+        if len(self) < self.limit and len(word) <= LONGEST:
             self[word] = found
         return found
 

@@ -9,6 +9,7 @@ exact, since nothing there looks beyond a space; and most of what people write a
 
 import re
 import sys
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -98,7 +99,7 @@ class WordPiece:
                 continue
             for word in part.translate(self.characters).split():
                 ids += self._ids_of_word(word)
-        return np.array(ids, dtype=np.int64).tobytes()
+        return array("q", ids).tobytes()
 
     def _ids_of_word(self, word: str) -> list[int]:
         """Return the ids of the longest pieces from the left; of the unknown one if any part has none."""
