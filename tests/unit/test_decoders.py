@@ -279,7 +279,7 @@ def test_their_graphs_can_be_quantized(
         quantize(parent=parent, step=typed_step(step), train=few.train, seed=0, out=out)
     else:
         step = filled(method, kind="quantize", method=method, embeddings="fp32")
-        quantize_blocks(parent=parent, step=typed_step(step), out=out)
+        quantize_blocks(parent=parent, step=typed_step(step), seed=0, train=few.train, out=out)
     before, after = ((folder / "model.onnx").stat().st_size for folder in (parent, out))
     assert after < 0.7 * before
     tokenizer = Tokenizer.from_file(str(checkpoints[architecture] / "tokenizer.json"))

@@ -265,7 +265,8 @@ def as_bf16(root, filled, training, files, out):
 
 def as_nf4(root, filled, training, files, out):
     step = filled("nf4", kind="quantize", method="nf4", block_size=16, embeddings="fp32")
-    quantize_blocks(parent=root / "tiny" / "bundle", step=typed_step(step), out=out)
+    parent, train = root / "tiny" / "bundle", files["train"]
+    quantize_blocks(parent=parent, step=typed_step(step), seed=0, train=train, out=out)
 
 
 def as_qlora(root, filled, training, files, out):

@@ -9,22 +9,21 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from emopress.bundle.block_writer import fitting_block, pack_nibbles, round_blocks
-from emopress.bundle.quantize_blocks import quantize_blocks, without_gemm, write_blocks
+from emopress.bundle.products import without_gemm
+from emopress.bundle.quantize_blocks import quantize_blocks, write_blocks
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle
 
 ENCODERS = ["bert", "distilbert", "electra"]
+NEAREST = {"method": "int4", "rounding": "nearest"}
+GPTQ = {"method": "int4", "rounding": "gptq", "calibration": {"texts": 12}}
 STEPS = {
-    "int4": {"method": "int4", "block_size": 32, "symmetric": True, "embeddings": "int4"},
-    "int4-zero-points": {
-        "method": "int4",
-        "block_size": 16,
-        "symmetric": False,
-        "embeddings": "int4",
-    },
-    "int4-int8": {"method": "int4", "block_size": 256, "symmetric": True, "embeddings": "int8"},
+    "int4": {**NEAREST, "block_size": 32, "symmetric": True, "embeddings": "int4"},
+    "int4-gptq": {**GPTQ, "block_size": 32, "symmetric": True, "embeddings": "int4"},
+    "int4-zero-points": {**GPTQ, "block_size": 16, "symmetric": False, "embeddings": "int4"},
+    "int4-int8": {**NEAREST, "block_size": 256, "symmetric": True, "embeddings": "int8"},
     "nf4": {"method": "nf4", "block_size": 64, "embeddings": "int4"},
     "nf4-fp32": {"method": "nf4", "block_size": 32, "embeddings": "fp32"},
 }
@@ -130,6 +129,11 @@ def unpacked(tensor, *, low_first=True):
 def dequantized(model):
     """Return what the stored weights stand for, by the parent's name of the weight, read by hand."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in tensors:  # scales in float16
+            tensors[node.output[0]] = numpy_helper.from_array(
+                numpy_helper.to_array(tensors[node.input[0]]).astype("f"), node.output[0]
+            )
     found = {}
     for node in model.graph.node:
         facts = {each.name: helper.get_attribute_value(each) for each in node.attribute}
@@ -324,7 +328,7 @@ def test_an_odd_table_and_a_graph_without_products_are_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def bundles(artifacts, tmp_path_factory):
+def bundles(artifacts, few, tmp_path_factory):
     """The 4-bit bundles, by parent and step."""
     root, found = tmp_path_factory.mktemp("blocks"), {}
     for parent in [*ENCODERS, "pruned"]:
@@ -332,7 +336,11 @@ def bundles(artifacts, tmp_path_factory):
             found[parent, name] = root / f"{parent}-{name}"
             step = {"name": name, "kind": "quantize", **step}
             quantize_blocks(
-                parent=artifacts.bundles[parent], step=typed_step(step), out=found[parent, name]
+                parent=artifacts.bundles[parent],
+                step=typed_step(step),
+                seed=0,
+                train=few.train,
+                out=found[parent, name],
             )
     return found
 
@@ -401,9 +409,22 @@ def test_what_the_manifests_say(artifacts, bundles, parent):
         assert findings["products_in_four_bits"] == with_weights
         assert findings["products"] == with_weights + 4
         assert bundle.facts["weight_bits"] == 4 and not bundle.facts["simulated"]
+        levels = {
+            helper.get_attribute_value(fact)
+            for node in onnx.load(bundle.folder / "model.onnx").graph.node
+            for fact in node.attribute
+            if fact.name == "accuracy_level"
+        }
+        nf4 = step["method"] == "nf4"
+        assert bundle.manifest["activation_bits"] == (32 if nf4 else 8)  # what a user is shipped
+        assert levels == (set() if nf4 else {4})
+        if step.get("rounding") == "gptq":
+            assert findings["calibration_texts"] == 12
         weights = before - 4 * total
-        # the widths are 64 and 128; a scale has 32 bits and a zero point 4
-        bits = 4 + (32 + 4 * (not step.get("symmetric", True))) / min(step["block_size"], 64)
+        # the widths are 64 and 128; a zero point has 4 bits
+        scale_bits = 32 if step["method"] == "nf4" else 16
+        zero_bits = 4 * (not step.get("symmetric", True))
+        bits = 4 + (scale_bits + zero_bits) / min(step["block_size"], 64)
         stored = 4 * (total - four - eight) + eight * (8 + 32 / 64) / 8 + four * bits / 8
         assert bundle.size_bytes < weights + stored + 12_000  # names and shapes of new tensors
 
@@ -424,11 +445,15 @@ def test_pruned_weights_stay_zero(artifacts, bundles, step):
     assert read_bundle(bundles["pruned", step]).facts["nonzero_params"] < kept
 
 
-def test_the_same_bytes_again(artifacts, bundles, tmp_path):
-    for name in ("int4", "nf4"):
+def test_the_same_bytes_again(artifacts, bundles, few, tmp_path):
+    for name in ("int4", "int4-gptq", "nf4"):
         step = {"name": name, "kind": "quantize", **STEPS[name]}
         quantize_blocks(
-            parent=artifacts.bundles["bert"], step=typed_step(step), out=tmp_path / name
+            parent=artifacts.bundles["bert"],
+            step=typed_step(step),
+            seed=0,
+            train=few.train,
+            out=tmp_path / name,
         )
         first = bundles["bert", name] / "model.onnx"
         assert (tmp_path / name / "model.onnx").read_bytes() == first.read_bytes()
@@ -463,18 +488,14 @@ def test_layers_that_share_their_weights_are_stored_once_and_in_few_bits(
     assert len({n.input[1] for n in of_weights}) == 8
     fp32 = load(tmp_path / "fp32").predict_logits(["i am so happy"])
     steps = {
-        "int4": {"name": "int4", "kind": "quantize", **STEPS["int4"]},
+        "int4": {"name": "int4", "kind": "quantize", **STEPS["int4-gptq"]},
         "static": filled("quantize", kind="quantize", method="static", calibration={"texts": 9}),
         "dynamic": filled("quantize", kind="quantize", method="dynamic"),
     }
     for name, step in steps.items():
         out = tmp_path / name
-        if name == "int4":
-            quantize_blocks(parent=tmp_path / "fp32", step=typed_step(step), out=out)
-        else:
-            quantize(
-                parent=tmp_path / "fp32", step=typed_step(step), seed=0, train=few.train, out=out
-            )
+        make = quantize_blocks if name == "int4" else quantize
+        make(parent=tmp_path / "fp32", step=typed_step(step), seed=0, train=few.train, out=out)
         tensors = onnx.load(out / "model.onnx").graph.initializer
         whole = [t.name for t in tensors if t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
         assert all("scales" in each for each in whole), name  # no matrix is left in fp32

@@ -43,8 +43,8 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
     "train_conv distill_conv": "conv runtime train",  # pieces
     "trim distill_whitebox prune_magnitude prune_structured low_rank qat": "compress train",
     "adapt": "compress runtime train",  # layers in 4 bits
-    "quantize openvino export": "bundle runtime train",
-    "quantize_blocks quantize_half pack": "bundle runtime",
+    "quantize quantize_blocks openvino export": "bundle runtime train",
+    "quantize_half pack": "bundle runtime",
     "quantize_linear export_linear": "bundle linear runtime",
     "export_dense": "bundle dense runtime",
     "quantize_affine": "bundle runtime",

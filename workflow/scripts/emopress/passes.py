@@ -34,7 +34,9 @@ ADAPT = Job(
     takes=TRAINING,
 )
 QUANTIZE = Job("emopress.bundle.quantize:quantize", "quantize", REWRITES, takes=("train",))
-QUANTIZE_BLOCKS = Job("emopress.bundle.quantize_blocks:quantize_blocks", "quantize", REWRITES)
+QUANTIZE_BLOCKS = Job(
+    "emopress.bundle.quantize_blocks:quantize_blocks", "quantize", REWRITES, takes=("train",)
+)
 QUANTIZE_HALF = Job("emopress.bundle.quantize_half:quantize_half", "store in 16 bits", REWRITES)
 QUANTIZE_LSTM = Job(
     "emopress.lstm.quantize:quantize_lstm",

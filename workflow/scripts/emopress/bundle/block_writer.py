@@ -37,20 +37,35 @@ class Blocks(NamedTuple):
         return int(np.count_nonzero(apart & (self.scales != 0)[..., None]))
 
 
-def round_blocks(weights: np.ndarray, *, bits: int, block_size: int, symmetric: bool) -> Blocks:
+def in_blocks(weights: np.ndarray, block_size: int) -> np.ndarray:
+    """Return weights [rows, columns] as float32 [rows, blocks, block_size], filled up with zeros."""
+    padded = np.pad(weights.astype(np.float32), ((0, 0), (0, -weights.shape[1] % block_size)))
+    return padded.reshape(len(weights), -1, block_size)
+
+
+def as_halves(scales: np.ndarray) -> np.ndarray:
+    """Return float32 scales as float16 holds them; as they are if one is beyond its range."""
+    if np.abs(scales).max(initial=0) > np.finfo(np.float16).max:
+        return scales
+    return scales.astype(np.float16).astype(np.float32)
+
+
+def round_blocks(
+    weights: np.ndarray, *, bits: int, block_size: int, symmetric: bool, half_scales: bool = False
+) -> Blocks:
     """Round weights [rows, columns] to unsigned `bits`-bit integers, with a scale per block of a row.
 
     Symmetric: the zero point is the middle code, and a block's value of largest magnitude gets code
     0, so its scale may be negative and no code is wasted (MatMulNBits). Else the codes span the
-    block's smallest to largest value, 0 included. Zero stays zero in both.
+    block's smallest to largest value, 0 included. Zero stays zero in both. `half_scales`: each scale is
+    one that float16 holds.
     """
-    rows, columns = weights.shape
     middle, last = np.float32(2 ** (bits - 1)), np.float32(2**bits - 1)
-    padded = np.pad(weights.astype(np.float32), ((0, 0), (0, -columns % block_size)))
-    blocks = padded.reshape(rows, -1, block_size)
+    blocks = in_blocks(weights, block_size)
     low = np.minimum(blocks.min(axis=2, keepdims=True), 0)
     high = np.maximum(blocks.max(axis=2, keepdims=True), 0)
     scales = np.where(high > -low, high, low) / -middle if symmetric else (high - low) / last
+    scales = as_halves(scales) if half_scales else scales
     divisor = np.where(scales == 0, np.float32(1), scales)
     zeros = np.full_like(scales, middle) if symmetric else np.round(-low / divisor).clip(0, last)
     codes = (np.round(blocks / divisor) + zeros).clip(0, last)
@@ -69,10 +84,17 @@ def pack_nibbles(codes: np.ndarray) -> np.ndarray:
 
 
 class BlockWriter:
-    """Makes the nodes that read weights in blocks; each weight is stored once, however many read it."""
+    """Makes the nodes that read weights in blocks; each weight is stored once, however many read it.
 
-    def __init__(self, weights: dict[str, TensorProto], *, symmetric: bool) -> None:
-        self.weights, self.symmetric = weights, symmetric
+    `half_scales`: scales are stored in float16. `casts` are the nodes that make them float32, once, when an
+    engine loads the graph; they come before all others.
+    """
+
+    def __init__(
+        self, weights: dict[str, TensorProto], *, symmetric: bool, half_scales: bool = False
+    ) -> None:
+        self.weights, self.symmetric, self.half_scales = weights, symmetric, half_scales
+        self.casts: list[NodeProto] = []
         self.tensors: dict[str, TensorProto] = {}
         self.names: dict[
             tuple[str, str], list[str]
@@ -109,7 +131,7 @@ class BlockWriter:
             return self.names[name, use]
         array = numpy_helper.to_array(self.weights[name])
         rows = array.T if use == "product" else array
-        blocks = round_blocks(rows, bits=bits, block_size=block_size, symmetric=self.symmetric)
+        blocks = self.rounded(name, use, rows, bits, block_size)
         codes, zeros = blocks.codes, blocks.zero_points
         if use == "table":  # without the filling, which only products read
             codes = codes.reshape(len(rows), -1)[:, : rows.shape[1]]
@@ -120,6 +142,16 @@ class BlockWriter:
             arrays["zero_points"] = zeros
         return self.store(name, use, bits, arrays, blocks.nonzero)
 
+    def rounded(self, name: str, use: str, rows: np.ndarray, bits: int, block_size: int) -> Blocks:
+        """Return the rows of a weight in blocks, rounded to the nearest."""
+        return round_blocks(
+            rows,
+            bits=bits,
+            block_size=block_size,
+            symmetric=self.symmetric,
+            half_scales=self.half_scales,
+        )
+
     def store(
         self, name: str, use: str, bits: int, arrays: dict[str, np.ndarray], nonzero: int
     ) -> list[str]:
@@ -128,8 +160,13 @@ class BlockWriter:
         self.stored[bits] += before.size
         self.lost += int(np.count_nonzero(before)) - nonzero
         names = [f"{name}_{use}_{part}" for part in arrays]
-        for each, array in zip(names, arrays.values(), strict=True):
-            self.tensors[each] = numpy_helper.from_array(np.ascontiguousarray(array), each)
+        for each, (part, array) in zip(names, arrays.items(), strict=True):
+            stored = each
+            if self.half_scales and part == "scales" and np.array_equal(as_halves(array), array):
+                stored, array = f"{each}_half", array.astype(np.float16)
+                to_float = helper.make_node("Cast", [stored], [each], each, to=TensorProto.FLOAT)
+                self.casts.append(to_float)
+            self.tensors[stored] = numpy_helper.from_array(np.ascontiguousarray(array), stored)
         self.names[name, use] = names
         return names
 

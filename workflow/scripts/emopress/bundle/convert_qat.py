@@ -128,4 +128,4 @@ def _to_int4(
         embeddings="int4" if step["embeddings"] else "fp32",
     )
     nonzero = source.manifest["nonzero_params"] - findings["weights_rounded_to_zero"]
-    return {"nonzero_params": nonzero, "weight_bits": 4}, findings
+    return {"nonzero_params": nonzero, "weight_bits": 4, "activation_bits": 8}, findings

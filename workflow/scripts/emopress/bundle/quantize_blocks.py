@@ -5,11 +5,18 @@ embedding table's entries. ONNX Runtime's contributed operators read the blocks 
   MatMulNBits           int4 products; at accuracy level 4 its activations are int8, in blocks too
   MatMulBnb4            nf4 products (Dettmers et al. 2023, QLoRA, section 3); activations are fp32
   GatherBlockQuantized  embedding tables in int4 or int8
-Codes are packed two a byte, the first in the low half (nf4: in the high half). Rounding is to nearest
-with no calibration. ONNX Runtime's own int4 quantizer rounds the same way, but copies a weight that two
-layers share for each of them, needs another package and raises the opset without converting the graph.
+Codes are packed two a byte, the first in the low half (nf4: in the high half). Products in int4 are rounded by
+GPTQ (bundle/gptq.py) or to nearest, all else to nearest. ONNX Runtime's own int4 quantizer rounds to nearest the same
+way, but copies a weight that two layers share for each of them, needs another package and raises the opset without
+converting the graph.
+
+Accuracy level 4 is chosen and said in the bundle (activation_bits: 8). MiniLM-L6 fine-tuned on emotion, 2-core AMD
+EPYC with AVX512-VNNI, one thread, 60 test texts: 0.61 of fp32's median latency, 0.92 at level 0; the logits are
+0.063 of their standard deviation off at either level. Without a level ONNX Runtime takes level 4 for
+DequantizeLinear + MatMul, and fp32 for MatMulNBits.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +29,18 @@ from tqdm import tqdm
 from emopress.artifact import replaced_folder
 from emopress.bundle.block_writer import (
     CONTRIB,
+    Blocks,
     BlockWriter,
     fitting_block,
     float_matrices,
     looks_up,
     replace_nodes,
 )
+from emopress.bundle.calibration import calibration_feeds
+from emopress.bundle.gptq import gptq
 from emopress.bundle.manifest import derived
-from emopress.bundle.nodes import PRODUCTS, read_weights_themselves
+from emopress.bundle.nodes import PRODUCTS
+from emopress.bundle.products import plain_products, products_of_inputs
 from emopress.errors import UserError
 from emopress.runtime.bundle_reader import read_bundle
 
@@ -45,10 +56,24 @@ class _Writer(BlockWriter):
     """Writes products in 4 bits too."""
 
     def __init__(
-        self, weights: dict[str, TensorProto], *, scheme: str, block_size: int, symmetric: bool
+        self,
+        weights: dict[str, TensorProto],
+        *,
+        scheme: str,
+        block_size: int,
+        symmetric: bool,
+        half_scales: bool,
+        products: Mapping[str, np.ndarray],
     ) -> None:
-        super().__init__(weights, symmetric=symmetric)
-        self.scheme, self.block_size = scheme, block_size
+        super().__init__(weights, symmetric=symmetric, half_scales=half_scales)
+        self.scheme, self.block_size, self.products = scheme, block_size, products
+
+    def rounded(self, name: str, use: str, rows: np.ndarray, bits: int, block_size: int) -> Blocks:
+        """Return the rows of a weight in blocks: by GPTQ if it is known what multiplies them."""
+        if use == "product" and name in self.products:
+            products, symmetric = self.products[name], self.symmetric
+            return gptq(rows, products, block_size=block_size, symmetric=symmetric)
+        return super().rounded(name, use, rows, bits, block_size)
 
     def product(self, node: NodeProto) -> NodeProto:
         """Return the node that multiplies by the 4-bit matrix [K, N] instead of `node`."""
@@ -80,35 +105,6 @@ class _Writer(BlockWriter):
         return self.store(name, "nf4", 4, {"codes": packed, "absmax": largest}, nonzero)
 
 
-def without_gemm(model: onnx.ModelProto) -> None:
-    """Turn every Gemm with a constant matrix into MatMul and Add, in place.
-
-    ValueError for a Gemm that is not `x @ matrix + bias` (the exporter writes no other).
-    """
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    nodes: list[NodeProto] = []
-    for node in model.graph.node:
-        if node.op_type != "Gemm" or node.input[1] not in weights:
-            nodes.append(node)
-            continue
-        facts = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        if facts.get("alpha", 1) != 1 or facts.get("beta", 1) != 1 or facts.get("transA", 0):
-            raise ValueError(f"{node.name}: a Gemm with {facts}")
-        matrix = node.input[1]
-        if facts.get("transB", 0):
-            turned = f"{matrix}_transposed"
-            if turned not in weights:
-                array = numpy_helper.to_array(weights[matrix]).T
-                weights[turned] = numpy_helper.from_array(np.ascontiguousarray(array), turned)
-            matrix = turned
-        product = f"{node.output[0]}_product" if len(node.input) == 3 else node.output[0]
-        nodes.append(helper.make_node("MatMul", [node.input[0], matrix], [product], node.name))
-        if len(node.input) == 3:
-            inputs = [product, node.input[2]]
-            nodes.append(helper.make_node("Add", inputs, node.output, f"{node.name}_bias"))
-    replace_nodes(model, nodes, weights)
-
-
 def write_blocks(
     source: Path,
     target: Path,
@@ -117,24 +113,30 @@ def write_blocks(
     block_size: int,
     symmetric: bool,
     embeddings: str,
+    half_scales: bool = False,
+    products: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Write the fp32 graph `source` to `target` with its weights in 4 bits; return findings.
 
     Products get the scheme int4 or nf4, embedding tables int4, int8 (a scale per row) or fp32;
-    `symmetric` is for all integers. Biases and layer norms stay fp32. The findings hold
+    `symmetric` is for all integers, `half_scales` stores their scales in float16. Weights named in
+    `products` (`products_of_inputs`) are rounded by GPTQ. Biases and layer norms stay fp32. The findings hold
     four_bit_weight_share and int8_weight_share of the weights in the file `target`, a weight that
     several layers share counted once; products_in_four_bits among all products, those of two
     activations included; block_size, and weights_rounded_to_zero. UserError if there is nothing to store
     in 4 bits.
     """
-    model = onnx.load(source)
-    read_weights_themselves(
-        model
-    )  # bundles made by older versions read some through Identity nodes
-    without_gemm(model)
+    model = plain_products(source)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     matrices = float_matrices(weights)
-    writer = _Writer(weights, scheme=scheme, block_size=block_size, symmetric=symmetric)
+    writer = _Writer(
+        weights,
+        scheme=scheme,
+        block_size=block_size,
+        symmetric=symmetric,
+        half_scales=half_scales,
+        products=products or {},
+    )
     nodes = []
     for node in tqdm(model.graph.node, desc=scheme, unit="node", mininterval=2.0):
         if node.op_type == "MatMul" and node.input[1] in matrices:
@@ -148,7 +150,7 @@ def write_blocks(
     in_four_bits = sum(node.op_type in ("MatMulNBits", "MatMulBnb4") for node in nodes)
     if not in_four_bits:
         raise UserError(f"{source}: nothing to store in 4 bits; the graph has no MatMul or Gemm")
-    replace_nodes(model, nodes, {**weights, **writer.tensors})
+    replace_nodes(model, [*writer.casts, *nodes], {**weights, **writer.tensors})
     onnx.save(model, target)
     # Of what the file holds: a weight that one node reads in 4 bits and another in fp32 is there twice.
     whole = [
@@ -167,17 +169,30 @@ def write_blocks(
     }
 
 
-def quantize_blocks(*, parent: Path, step: "Step[Int4 | Nf4]", out: Path) -> None:
-    """Write the fp32 bundle `parent` in 4 bits as config entry `step` says (int4 or nf4) to `out`."""
-    source = read_bundle(parent)
+def quantize_blocks(
+    *, parent: Path, step: "Step[Int4 | Nf4]", seed: int, train: Path, out: Path, threads: int = 1
+) -> None:
+    """Write the fp32 bundle `parent` in 4 bits as config entry `step` says (int4 or nf4) to `out`.
+
+    Rounding by GPTQ reads a seeded sample of the texts of `train`.
+    """
+    source, entry = read_bundle(parent), step.entry
+    settings: dict[str, Any] = {"symmetric": True}
+    texts = {}
+    if entry.method == "int4":
+        settings = {"symmetric": entry.symmetric, "half_scales": True}
+        if entry.rounding == "gptq":
+            feeds = calibration_feeds(source, train, entry.calibration, seed)
+            settings["products"] = products_of_inputs(parent / "model.onnx", feeds, threads=threads)
+            texts = {"calibration_texts": len(feeds)}
     with replaced_folder(out) as folder:
         findings = write_blocks(
             parent / "model.onnx",
             folder / "model.onnx",
-            scheme=step.entry.method,
-            block_size=step.entry.block_size,
-            symmetric=step.entry.symmetric if step.entry.method == "int4" else True,
-            embeddings=step.entry.embeddings,
+            scheme=entry.method,
+            block_size=entry.block_size,
+            embeddings=entry.embeddings,
+            **settings,
         )
         derived(
             folder,
@@ -185,5 +200,6 @@ def quantize_blocks(*, parent: Path, step: "Step[Int4 | Nf4]", out: Path) -> Non
             step.recorded,
             nonzero_params=source.facts["nonzero_params"] - findings["weights_rounded_to_zero"],
             weight_bits=4,
-            findings=findings,
+            activation_bits=8 if entry.method == "int4" else 32,
+            findings={**findings, **texts},
         )

@@ -80,17 +80,29 @@ class Blocks(Quantize):
 
 
 class Int4(Blocks):
-    """Blocks of 4-bit integers with a scale each; activations in floating point or, inside a product, int8."""
+    """Blocks of 4-bit integers with a scale of 16 bits each. Inside a product activations are int8, in blocks too
+    (accuracy level 4 of ONNX Runtime's MatMulNBits), which bundle.json says as activation_bits: 8."""
 
     method: Literal["int4"]
     block_size: BlockSize = 32
     """Number of weights that share a scale."""
     symmetric: bool = True
     """true: codes are symmetric around zero; false: with a zero point per block."""
+    rounding: Literal["nearest", "gptq"] = "gptq"
+    """How the weights of products are rounded: to the nearest code; or by GPTQ, where the weights of an output that are
+    rounded later make up for the errors of those before, on the calibration texts. Embedding tables: to the nearest."""
+    calibration: Calibration = Field(default_factory=Calibration)
+    """For gptq: calibration sample, drawn from the training texts with the variant's seed."""
+
+    @classmethod
+    def idle(cls, given: Mapping[str, Any]) -> Iterator[Fault]:
+        """Yield the calibration where rounding needs none."""
+        if "calibration" in given and given.get("rounding") == "nearest":
+            yield "calibration", "with rounding: nearest"
 
 
 class Nf4(Blocks):
-    """Blocks of 4-bit normal floats, QLoRA's format."""
+    """Blocks of 4-bit normal floats, QLoRA's format; activations stay fp32 (activation_bits: 32)."""
 
     method: Literal["nf4"]
     block_size: BlockSize = 64
