@@ -1,7 +1,7 @@
 """Predicts with a file that `emopress export --onnx` wrote: python onnx_file.py MODEL.onnx TEXT
 
-How a text is cut is plain Python of emopress (runtime/ngrams.py, lexicon.py and normalise.py: standard library alone),
-which other languages must do alike; all else is numpy and ONNX Runtime. Prints the logit of each label.
+How a text is cut is Python of emopress (ngrams.py, lexicon.py, wordpiece.py and normalise.py of its runtime), which
+other languages must do alike; all else is numpy and ONNX Runtime. Prints the logit of each label.
 """
 
 import json
@@ -14,6 +14,7 @@ import onnxruntime
 from emopress.runtime.lexicon import Lexicon
 from emopress.runtime.ngrams import analyzer
 from emopress.runtime.normalise import normalise_text
+from emopress.runtime.wordpiece import WordPiece
 
 path, text = sys.argv[1:]
 session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -28,6 +29,11 @@ if (
     counts = Counter(index[each] for each in ngrams if each in index) or {0: 0}
     ids, numbers = np.array([list(counts)]), np.array([list(counts.values())], dtype=np.float32)
     inputs = {"ids": ids, "counts": numbers}
+elif facts["runtime"] == "conv":  # the numbers of the pieces of its words
+    names = ("lowercase", "strip_accents", "max_length")
+    ids = WordPiece(vocabulary, **{name: facts[name] for name in names}).array(text)[None]
+    mask = np.ones_like(ids) if ids.size else np.zeros((1, 1), dtype=np.int64)
+    inputs = {"input_ids": ids if ids.size else mask, "attention_mask": mask}
 else:  # dense: the rows of each word's vectors, and the share of each row in it; 0 where there is none
     lexicon = Lexicon(vocabulary, buckets=facts["buckets"], ngrams=facts["ngrams"])
     words = lexicon.cut(text, facts["max_length"])

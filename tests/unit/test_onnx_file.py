@@ -21,6 +21,7 @@ from emopress.bundle.affine import quantize, weight_range
 from emopress.bundle.onnx_file import describe, write_onnx
 from emopress.bundle.pack import pack
 from emopress.cli import main
+from emopress.conv.onnx_graph import conv_inputs
 from emopress.dense.onnx_graph import dense_inputs
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
@@ -28,7 +29,7 @@ from emopress.linear.onnx_graph import linear_inputs
 from emopress.linear.quantize import int8_per_class
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import MANIFEST, read_bundle
-from emopress.runtime.layers_file import Layer, write_model
+from emopress.runtime.layers_file import Layer, write_compact, write_model
 from emopress.runtime.ngrams import analyzer
 
 LABELS = ["joy", "sadness", "fear"]
@@ -46,6 +47,9 @@ LIBRARY = SCRIPT.parents[1] / "workflow" / "scripts"
 LINEAR = [(kind, bits) for kind in ("word", "char_wb") for bits in (32, 8)]
 DENSE = [("average", 0, 32), ("flatten", 50, 32), ("average", 50, 2), ("flatten", 0, 3)]
 DENSE += [("average", 50, bits) for bits in (4, 5, 8)] + [("flatten", 50, 4)]
+
+CONV = [("max+mean", 32), ("max", 4), ("mean", 3), ("max+mean", 8)]
+INPUTS = {"linear": linear_inputs, "dense": dense_inputs, "conv": conv_inputs}
 
 
 def sealed(folder, **facts):
@@ -97,8 +101,31 @@ def dense_bundle(folder, pooling, buckets, bits):
     return sealed(folder, runtime="dense", **facts)
 
 
+def conv_bundle(folder, pooling, bits):
+    """Write a convolutional bundle with random vectors and kernels over 2 and 3 tokens."""
+    rng, width = np.random.default_rng(0), 6
+    letters = sorted({c for text in TEXTS for c in text if c.isalpha()})
+    pieces = ["[UNK]", *KNOWN, *letters, *(f"##{letter}" for letter in letters)]
+    features = 9 * (2 if pooling == "max+mean" else 1)
+    shapes = {"vectors": (len(pieces), width), "kernel2": (4, 2 * width), "kernel3": (5, 3 * width)}
+    layers = []
+    for name, shape in {**shapes, "output": (3, features)}.items():
+        weights, bias = rng.standard_normal(shape).astype("f"), rng.standard_normal(shape[0])
+        layer = Layer(name, weights, None if name == "vectors" else bias.astype("e").astype("f"))
+        if bits != 32:
+            codes = rng.integers(0, 2**bits, shape).astype(np.uint8)
+            scales = np.full((shape[0], 1), 2.0**-bits, "f") * rng.integers(1, 3, (shape[0], 1))
+            zeros = np.full((shape[0], 1), 2 ** (bits - 1), np.uint8)
+            layer = layer.coded(codes, bits, scales.astype("f"), zeros)
+        layers.append(layer)
+    write_compact(folder / "model.npz", pieces, layers)
+    facts = {"pooling": pooling, "max_length": 12, "lowercase": True, "strip_accents": True}
+    return sealed(folder, runtime="conv", **facts)
+
+
 MAKERS = {("linear", *key): linear_bundle for key in LINEAR}
 MAKERS |= {("dense", *key): dense_bundle for key in DENSE}
+MAKERS |= {("conv", *key): conv_bundle for key in CONV}
 
 
 @pytest.fixture(scope="module", params=MAKERS, ids=lambda key: "-".join(map(str, key)))
@@ -112,7 +139,7 @@ def exported(request, tmp_path_factory):
 
 
 def inputs_of(classifier, texts):
-    make = dense_inputs if hasattr(classifier, "lexicon") else linear_inputs
+    make = INPUTS[type(classifier).__name__.removesuffix("Classifier").lower()]
     return make(classifier, [classifier.normalise(text) for text in texts])
 
 

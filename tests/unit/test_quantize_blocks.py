@@ -403,11 +403,8 @@ def test_what_the_manifests_say(artifacts, bundles, parent):
         eight = tables * (step["embeddings"] == "int8")
         assert findings["four_bit_weight_share"] == round(four / total, 4)
         assert findings["int8_weight_share"] == round(eight / total, 4)
-        # 2 layers of 6 products with weights, a head of 2 (electra: and one behind the embeddings), and
-        # 2 products of activations a layer
-        with_weights = 14 + (parent == "electra")
-        assert findings["products_in_four_bits"] == with_weights
-        assert findings["products"] == with_weights + 4
+        # 2 layers of 6 products with weights and 2 of activations, and a head of 2
+        assert (findings["products_in_four_bits"], findings["products"]) == (14, 18)
         assert bundle.facts["weight_bits"] == 4 and not bundle.facts["simulated"]
         levels = {
             helper.get_attribute_value(fact)

@@ -5,14 +5,14 @@ about prediction, as JSON, and `vocabulary` the entries, one a line, in the orde
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from tokenizers import Tokenizer
 
 from emopress.artifact import replaced_file
@@ -23,43 +23,9 @@ from emopress.runtime.classifier import Classifier
 from emopress.runtime.onnxruntime import OnnxClassifier, session_options
 from emopress.runtime.stored import read_stored, stored_apart
 
-OPSET, IR_VERSION = 17, 8  # as in bundles: an engine may not know the newest
 LARGEST_GAP = 1e-5  # of two logits, as a share of the largest one: float32 sums in another order
 Feed = dict[str, np.ndarray]
 PROBES = 40  # texts on which a file is compared with its bundle
-
-
-class Graph:
-    """The nodes and constants of a graph while it is built."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: list[onnx.TensorProto] = []
-
-    def add(self, operator: str, *inputs: str, gives: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output: what it `gives`, or a name of its own."""
-        name = gives or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, value: Any) -> str:
-        """Add an initializer and return its name; lists of whole numbers are int64, float64 is made float32."""
-        array = np.asarray(value)
-        array = array.astype(np.float32) if array.dtype == np.float64 else array
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def model(self, name: str, inputs: Mapping[str, int], axes: Sequence[Any]) -> onnx.ModelProto:
-        """Return the model: inputs of these element types, all with `axes`, -> float32 logits [batch, labels]."""
-        graph = helper.make_graph(
-            self.nodes,
-            name,
-            [helper.make_tensor_value_info(each, kind, axes) for each, kind in inputs.items()],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "labels"])],
-            self.tensors,
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
 def probes(vocabulary: Sequence[str]) -> list[str]:

@@ -41,6 +41,7 @@ LIBRARIES = {
 EXPORTABLE = (
     "linear",
     "dense",
+    "conv",
     "onnxruntime",
 )  # the runtimes that `emopress export` has a writer for
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}

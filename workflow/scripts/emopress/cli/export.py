@@ -12,6 +12,7 @@ from emopress.errors import UserError
 WRITERS = {
     "linear": "emopress.linear.onnx_graph:write_linear",
     "dense": "emopress.dense.onnx_graph:write_dense",
+    "conv": "emopress.conv.onnx_graph:write_conv",
     "onnxruntime": "emopress.bundle.onnx_file:write_whole",
 }
 
@@ -21,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="write a model as one ONNX file that needs no emopress",
-        description="Write the model of a bundle with the runtime linear or dense, or of one that stores its "
+        description="Write the model of a bundle with the runtime linear, dense or conv, or of one that stores its "
         "weights apart from its graph, as one ONNX file of standard operators. It opens in ONNX Runtime, "
         "OpenVINO and onnxruntime-web, and gives the bundle's logits. What it reads instead of a text, and how "
         "a text becomes that, is in docs/onnx-files.md.",

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from emopress.bundle.onnx_file import Feed, Graph, write_described
-from emopress.bundle.packed_nodes import unpacking
+from emopress.bundle.onnx_file import Feed, write_described
+from emopress.bundle.onnx_graph import Graph
 from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.dense import DenseClassifier
-from emopress.runtime.layers_file import MODEL, Layer, read_model
+from emopress.runtime.layers_file import MODEL, read_model
 from emopress.runtime.lexicon import AVERAGE
 
 INPUTS = {"rows": TensorProto.INT64, "shares": TensorProto.FLOAT}
@@ -37,44 +37,6 @@ def dense_inputs(model: DenseClassifier, texts: Sequence[str]) -> Feed:
     return {"rows": rows, "shares": shares}
 
 
-def _weights(graph: Graph, layer: Layer) -> str:
-    """Add the nodes that give the float32 matrix of a dense layer, which engines compute when they load it."""
-    if layer.bits == 32:
-        return graph.constant(layer.name, layer.matrix)
-    codes = graph.add("Cast", layer.name, to=TensorProto.FLOAT)
-    zero = graph.constant(
-        f"{layer.name}.zero_point", np.asarray(layer.zero_point, dtype=np.float32)
-    )
-    scale = graph.constant(f"{layer.name}.scale", np.asarray(layer.scale, dtype=np.float32))
-    return graph.add("Mul", graph.add("Sub", codes, zero), scale)
-
-
-def _word_vectors(graph: Graph, vectors: Layer) -> str:
-    """Add the nodes that give the vectors [N, W, D] of words; of a coded table they read a text's rows alone."""
-    shares, last, third = (
-        "shares",
-        graph.constant("last_axis", [-1]),
-        graph.constant("third_axis", [2]),
-    )
-    if vectors.bits == 32:
-        found = graph.add("Gather", graph.constant(vectors.name, vectors.matrix), "rows")
-    else:
-        per_row: dict[str, np.ndarray] = {
-            "scales": np.asarray(vectors.scale, dtype=np.float16).ravel(),
-            "zero_points": np.asarray(vectors.zero_point, dtype=np.uint8).ravel(),
-        }
-        facts = {}
-        for name, values in per_row.items():
-            of_rows = graph.add("Gather", graph.constant(f"{vectors.name}.{name}", values), "rows")
-            facts[name] = graph.add("Cast", of_rows, to=TensorProto.FLOAT)
-        codes = graph.add("Cast", graph.add("Gather", vectors.name, "rows"), to=TensorProto.FLOAT)
-        found = graph.add("Sub", codes, graph.add("Unsqueeze", facts["zero_points"], last))
-        shares = graph.add("Mul", "shares", facts["scales"])
-    return graph.add(
-        "Squeeze", graph.add("MatMul", graph.add("Unsqueeze", shares, third), found), third
-    )
-
-
 def dense_graph(model: DenseClassifier, file: Path) -> onnx.ModelProto:
     """Return the graph of a model and its file: rows (int64) and shares (float32) [N, W, P] -> logits [N, C].
 
@@ -82,12 +44,10 @@ def dense_graph(model: DenseClassifier, file: Path) -> onnx.ModelProto:
     """
     _, (vectors, *layers) = read_model(file, "dense")
     graph = Graph()
-    coded = {layer.name: layer.matrix for layer in (vectors, *layers) if layer.bits != 32}
-    if coded:
-        nodes, tensors = unpacking(coded, vectors.bits)
-        graph.nodes += nodes
-        graph.tensors += tensors
-    words = _word_vectors(graph, vectors)
+    graph.unpacked([vectors, *layers])
+    third = graph.constant("third_axis", [2])
+    shares = graph.add("Unsqueeze", "shares", third)
+    words = graph.add("Squeeze", graph.add("MatMul", shares, graph.rows(vectors, "rows")), third)
     if model.pooling == AVERAGE:
         total = graph.add("ReduceSum", words, graph.constant("words_axis", [1]), keepdims=0)
         number = graph.add("ReduceSum", "shares", graph.constant("places_axes", [1, 2]), keepdims=0)
@@ -99,7 +59,7 @@ def dense_graph(model: DenseClassifier, file: Path) -> onnx.ModelProto:
     for place, layer in enumerate(layers):
         if place:
             features = graph.add("Relu", features)
-        product = graph.add("MatMul", features, _weights(graph, layer))
+        product = graph.add("MatMul", features, graph.weights(layer))
         bias = graph.constant(f"{layer.name}.bias", layer.bias)
         features = graph.add("Add", product, bias, gives="logits" if layer is layers[-1] else "")
     words_axis = "words" if model.pooling == AVERAGE else model.max_length

@@ -1,6 +1,5 @@
 """A linear model as an ONNX graph: n-grams counted outside, TF-IDF and logits in standard operators."""
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from emopress.bundle.onnx_file import Feed, Graph, write_described
+from emopress.bundle.onnx_file import Feed, write_described
+from emopress.bundle.onnx_graph import Graph
 from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.linear import LinearClassifier
 
@@ -22,8 +22,7 @@ def linear_inputs(model: LinearClassifier, texts: Sequence[str]) -> Feed:
 
     A place that is not needed has id 0 and count 0; there is one at least.
     """
-    index = model.vocabulary
-    known = [Counter(index[gram] for gram in model.cut(text) if gram in index) for text in texts]
+    known = [model.counts(text) for text in texts]
     places = max([1, *map(len, known)])
     ids = np.zeros((len(texts), places), dtype=np.int64)
     counted = np.zeros((len(texts), places), dtype=np.float32)
