@@ -38,12 +38,8 @@ LIBRARIES = {
     "dense": "emopress",
     "conv": "emopress",
 }
-EXPORTABLE = (
-    "linear",
-    "dense",
-    "conv",
-    "onnxruntime",
-)  # the runtimes that `emopress export` has a writer for
+# The runtimes that `emopress export` has a writer for.
+EXPORTABLE = ("linear", "dense", "conv", "onnxruntime")
 EXAMPLES = {"bn": "আজ আমার মনটা খুব ভালো।", "en": "i feel wonderful today"}
 TRAINING_DATA = "the training data"  # without a data card, which would name it
 
