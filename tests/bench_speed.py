@@ -12,8 +12,8 @@ BERT-base with random weights in PyTorch (eager, fp32) and in ONNX Runtime; the 
 round each opens its model anew, is warmed up on validation texts and reads every test text once, small ones TURNS
 times over, in an order of its own. Times are the 10th percentile and the median of all rounds. How many times faster
 is the ratio of a round's medians, the median over rounds, and beside it how far the farthest round is from it. Scores
-are means over the seeds' bundles on the whole test part. Timing takes three minutes; run it on a machine that does
-nothing else.
+are means over the seeds' bundles on the whole test part. Timing takes one to three minutes; run it on a machine
+that does nothing else.
 """
 
 import argparse
