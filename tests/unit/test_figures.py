@@ -17,7 +17,7 @@ from emopress.errors import UserError
 from emopress.measure.exact import FEW_IN_CELL
 from emopress.report.figures import fonts
 from emopress.report.figures.bars import baseline_figure, compression_figure, speedup_figure, times
-from emopress.report.figures.costs import highlighted, pareto_figure
+from emopress.report.figures.costs import MAX_NUMBERS, highlighted, pareto_figure
 from emopress.report.figures.curves import points_of, training_figure
 from emopress.report.figures.draw import dataset_figures, drawing_of, save, write_figures
 from emopress.report.figures.fitting import fitted, paragraph, plain, shortened, width, wrapped
@@ -514,6 +514,26 @@ def test_highlighted_are_models_and_front_thinned_evenly():
     assert highlighted(table, 1) == ["m"]
     by_f1 = table.assign(judge_by="macro_f1")
     assert highlighted(by_f1, 9) == ["m", "m+e", "m+worse"]  # the front of what decides
+
+
+@pytest.mark.parametrize(("count", "named"), [(MAX_NUMBERS, MAX_NUMBERS), (MAX_NUMBERS + 40, 0)])
+def test_of_very_many_variants_models_and_front_are_named(count, named):
+    variants = ["m", *(f"m+v{number}" for number in range(count - 1))]
+    summary, details, _ = study(variants)
+    table = summary.set_index("variant")
+    told = highlighted(table, MAX_NUMBERS) if not named else variants
+    spec = pareto_figure(table, "size", title="")
+    assert len([row for row in rows_of_spec(spec) if "low" in row]) == count  # all are drawn
+    texts = texts_of(spec)
+    assert [text for text in texts if text in variants] == told
+    numbers = [str(number) for number in range(1, len(told) + 1)]
+    assert sorted(text for text in texts if text.isdigit()) == sorted(2 * numbers)  # plot and key
+    note = f"{len(told)} of {count} variants"
+    assert (note in " ".join(texts)) == (len(told) < count)
+    assert ("m" in told) and (len(told) < count) == (not named)
+    texts = texts_of(confusion_figure(table, details, LABELS, title=""))
+    assert (note in " ".join(texts)) == (len(told) < count)
+    assert texts.count("m") == 1 and "".join(texts).count("+v") == len(told) - 1
 
 
 def test_bins_of_few_answers_look_it():
