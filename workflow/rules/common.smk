@@ -19,6 +19,7 @@ from emopress.study.places import (
     timed,
     vectors_inputs,
 )
+from emopress.study.small import is_small, small_models
 
 
 def context_of(wildcards, resources):
@@ -38,6 +39,24 @@ TRAINING_THREADS, PROCESSES = max(2, GPUS or 1), GPUS or 1
 
 # Jobs that measure time take all cores, so that nothing runs beside them. The engines use timing.threads of them.
 TIMING_THREADS = max([CONTEXT.cores, *(n for n in STUDY.timing.threads if n != "all")])
+
+
+# Models of which two at a time, a thread each, are trained sooner than one after the other.
+SMALL = small_models(STUDY)
+
+
+def variant_made(wildcards):
+    """Return the variant that a job of a model or a pass makes."""
+    return wildcards.get("model") or f"{wildcards.parent}+{wildcards.step}"
+
+
+def fewer_threads(threads, variant_of):
+    """Return how many threads a job takes: `threads`, but one where `variant_of` its wildcards is a small model."""
+    if threads == 1:
+        return 1
+    return lambda wildcards: (
+        1 if is_small(STUDY, SMALL, variant_of(wildcards)) else threads
+    )
 
 
 def here(path):

@@ -61,11 +61,36 @@ def pass_inputs(job, reads, wildcards):
     return {name: parent} | inputs_of(job, step.get("student"), wildcards)
 
 
-def params_of(job):
-    """Return the params of a job that are not its step's."""
+def threads_of(job):
+    """Return the threads of a job that makes a model: one for each GPU, and for a small model one."""
+    if not job.cost.several_gpus:
+        return fewer_threads(job.cost.threads, variant_made)
+    return TRAINING_THREADS if PROCESSES > 1 else fewer_threads(TRAINING_THREADS, variant_made)
+
+
+def exported_ahead(export):
+    """Return the param `ahead` of a job whose checkpoint the job `export` exports: what `jobs.ahead` needs, or None.
+
+    Since it takes `resources`, another one makes nothing again.
+    """
+    ahead = [export.maker, code_of(export.maker)]
+
+    def of_small_model(wildcards, resources):
+        return ahead if is_small(STUDY, SMALL, variant_made(wildcards)) else None
+
+    return of_small_model
+
+
+def params_of(job, export=None):
+    """Return the params of a job that are not its step's.
+
+    A job that makes a checkpoint has the job `export`, which exports that: of a small model it does so ahead.
+    """
     data = lambda wildcards: STUDY.data_params(wildcards.dataset)
     optional = {"data": data, "device": STUDY.device}
     taken = {name: optional[name] for name in optional if name in job.takes}
+    if export:
+        taken["ahead"] = exported_ahead(export)
     return {"context": context_of, "maker": job.maker, "cached": job.cached, **taken}
 
 
@@ -74,9 +99,8 @@ def resources_of(job):
     cost, several = job.cost, job.cost.several_gpus
 
     def mb(wildcards):
-        variant = wildcards.get("model") or f"{wildcards.parent}+{wildcards.step}"
         return training_mb(
-            STUDY, wildcards.dataset, variant, Path("results"), cost.mem_mb
+            STUDY, wildcards.dataset, variant_made(wildcards), Path("results"), cost.mem_mb
         )
 
     def gpu(wildcards):
@@ -120,11 +144,11 @@ for family, row in FAMILIES.items():
             model=any_of(STUDY.model_names(family)),
         conda:
             f"../../envs/{job.environment}.yaml"
-        threads: TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
+        threads: threads_of(job)
         resources:
             **resources_of(job),
         params:
-            **params_of(job),
+            **params_of(job, row.export),
             step=lambda wildcards: STUDY.step(wildcards.model),
         message:
             message_of(job, "{wildcards.model}")
@@ -136,6 +160,8 @@ for job, row in pass_jobs():
     if job.rule == "search":  # below
         continue
     makes = checkpoint_of if row.leaves == "checkpoint" or row.export else bundle_of
+    # Only transformers are exported ahead.
+    exports = row.export or FAMILIES["transformer"].export if makes is checkpoint_of else None
 
     rule:
         name:
@@ -154,11 +180,11 @@ for job, row in pass_jobs():
             step=any_of(STUDY.made_by(job)),
         conda:
             f"../../envs/{job.environment}.yaml"
-        threads: TRAINING_THREADS if job.cost.several_gpus else job.cost.threads
+        threads: threads_of(job)
         resources:
             **resources_of(job),
         params:
-            **params_of(job),
+            **params_of(job, exports),
             step=lambda wildcards: STUDY.step(wildcards.step),
         message:
             message_of(job, "{wildcards.parent} -> +{wildcards.step}")
@@ -214,7 +240,7 @@ rule teacher_logits:
         "results/benchmarks/teacher_logits/{dataset}/{variant}.seed{seed}.tsv"
     conda:
         RUNTIMES
-    threads: 2
+    threads: fewer_threads(2, lambda wildcards: wildcards.variant)
     resources:
         mem_mb=memory(
             lambda wildcards: prediction_mb(

@@ -46,6 +46,14 @@ def _version(package: str) -> str | None:
         return None
 
 
+def library_facts() -> dict[str, Any]:
+    """Return Python's version and that of each of LIBRARIES, None for one that is not installed."""
+    return {
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+    }
+
+
 def key_of(snakemake: Any, threads: int, facts: dict[str, Any]) -> str:
     """Return a hash of all that a job's outputs depend on.
 
@@ -64,8 +72,7 @@ def key_of(snakemake: Any, threads: int, facts: dict[str, Any]) -> str:
         "params": {name: value for name, value in snakemake.params.items() if name != "context"},
         "wildcards": dict(snakemake.wildcards.items()),
         "threads": threads,
-        "libraries": {name: _version(name) for name in LIBRARIES},
-        "python": platform.python_version(),
+        **library_facts(),
         "facts": facts,
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)

@@ -6,6 +6,7 @@ its own, with other options: it reads what was decided from a file in .snakemake
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from emopress.errors import UserError
 from emopress.jobs.gpus import demand_gpus, gpus_per_run
 
 FILE = Path(".snakemake") / "emopress-context.json"
+AHEAD = Path(".snakemake") / "emopress-ahead"  # see `jobs.ahead`
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Context:
     def start(self) -> None:
         """Check what a run needs, and write the file that the Snakemakes of scheduled jobs read.
 
-        UserError if there are too few GPUs, or where the results cannot be written.
+        What an earlier run exported ahead and did not use is removed. UserError if there are too few GPUs, or
+        where the results cannot be written.
         """
         self.check_gpus()
         for folder in ("results", "results/logs"):
@@ -54,6 +57,8 @@ class Context:
                     f"{folder}: not writable; give yourself the right to write there, or work on a copy"
                 )
         FILE.parent.mkdir(exist_ok=True)
+        if AHEAD.is_dir():
+            shutil.rmtree(AHEAD)
         with replaced_file(FILE) as temporary:
             temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
 

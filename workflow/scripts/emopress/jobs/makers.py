@@ -1,18 +1,21 @@
 """Calls the function that makes a job's output: inputs, outputs and params become arguments by their names."""
 
+import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from emopress.jobs.ahead import make_ahead, takes_over
 from emopress.jobs.cache import cached
 from emopress.jobs.job import job, training_processes
 from emopress.jobs.ledger import TABLES
 from emopress.jobs.processes import launched
 from emopress.jobs.watching import training_run
 
-ABOUT_THE_JOB = ("cached", "context", "maker")  # params that no maker takes
+ABOUT_THE_JOB = ("ahead", "cached", "context", "maker")  # params that no maker takes
 
 
 def maker_of(name: str) -> Callable[..., None]:
@@ -60,13 +63,25 @@ def arguments_of(
     return given | {name: value for name, value in offered.items() if name in parameters}
 
 
+def _export(maker: str, threads: int, checkpoint: Path, out: Path) -> None:
+    function = maker_of(maker)
+    more = {"threads": threads} if "threads" in signature(function).parameters else {}
+    function(checkpoint=checkpoint, out=out, **more)
+
+
 def make(snakemake: Any) -> None:
-    """Make the output of a job: from the shared cache where its rule says so, else by its maker."""
+    """Make the output of a job: from the shared cache where its rule says so, else by its maker.
+
+    The job of a small model's checkpoint also exports it ahead (`jobs.ahead`): its param `ahead` has the maker of the
+    export and the stamp of its code.
+    """
     with job(snakemake) as threads:
         trains = "device" in snakemake.params.keys()  # noqa: SIM118
         processes = training_processes(snakemake) if trains else 1
 
         def make_it() -> None:
+            if takes_over(snakemake, snakemake.params.maker):
+                return
             maker = maker_of(snakemake.params.maker)
             arguments = arguments_of(snakemake, signature(maker).parameters, threads)
             launched(maker, arguments, processes=processes, threads=threads)
@@ -76,3 +91,8 @@ def make(snakemake: Any) -> None:
             cached(snakemake, make_it, threads=threads, facts=facts)
         else:
             make_it()
+        ahead = snakemake.params.get("ahead")
+        if ahead and "torch" in sys.modules:
+            maker, code = ahead
+            checkpoint = _artifact(snakemake.output.out)
+            make_ahead(partial(_export, maker, threads), maker, checkpoint, code)

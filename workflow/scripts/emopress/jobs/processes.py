@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from emopress.artifact import read_json, write_json
-from emopress.entries.step import model_step, typed_step
 from emopress.errors import UserError
 from emopress.jobs.job import THREAD_VARIABLES, error_line
 from emopress.jobs.ledger import LOCKS_HELD
@@ -40,10 +39,10 @@ FOREIGN = ("ACCELERATE_", "PET_", "TORCHELASTIC_", "MASTER_")
 FOREIGN_NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK")
 PATIENCE = timedelta(days=7)  # the others wait while the first process judges the model
 STOPPING_S = 10.0
-TYPED_STEPS: dict[str, Callable[[Mapping[str, Any]], Any]] = {  # by a maker's annotation
-    "Step": typed_step,
-    "Distillation": typed_step,
-    "ModelStep": model_step,
+TYPED_STEPS = {  # a maker's annotation -> the function of `entries.step` that makes such a step
+    "Step": "typed_step",
+    "Distillation": "typed_step",
+    "ModelStep": "model_step",
 }
 
 
@@ -52,7 +51,10 @@ def call(maker: Callable[..., None], arguments: dict[str, Any]) -> None:
     step = inspect.signature(maker).parameters.get("step")
     typed = TYPED_STEPS.get(str(step.annotation).partition("[")[0]) if step else None
     if typed:
-        arguments = {**arguments, "step": typed(arguments["step"])}
+        # Here, because building the models of all entries takes longer than many a job without a step.
+        from emopress.entries import step as steps
+
+        arguments = {**arguments, "step": getattr(steps, typed)(arguments["step"])}
     maker(**arguments)
 
 

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from emopress.entries.training import Training
 from emopress.jobs.code import code_hash
 from emopress.jobs.context import Context
 from emopress.jobs.ledger import STATE
 from emopress.jobs.tracking import Tracker, tracked
 from emopress.train.run import TrainingRun, Watcher
+
+if TYPE_CHECKING:
+    from emopress.entries.training import Training
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class LogWatch:
 
     @contextmanager
     def __call__(
-        self, folder: Path, settings: Training, identity: str, steps: int, done: int
+        self, folder: Path, settings: "Training", identity: str, steps: int, done: int
     ) -> Iterator[Watcher]:
         """Watch a run of `steps` optimizer steps, `done` of which an earlier process has taken."""
         bar = tqdm(

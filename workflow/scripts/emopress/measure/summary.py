@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jsonschema import Draft202012Validator
 
 from emopress.artifact import read_yaml, replaced_file
 from emopress.errors import UserError
@@ -136,6 +135,8 @@ def _rounded(value: Any) -> Any:
 
 def summary_errors(frame: pd.DataFrame) -> list[str]:
     """Return one line per cell that the schema does not allow: data set, variant, column, why."""
+    from jsonschema import Draft202012Validator  # a second, and who reads a summary needs none
+
     validator = Draft202012Validator(summary_schema())
     lines = []
     for record in records(frame):
