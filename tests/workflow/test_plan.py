@@ -1,9 +1,12 @@
 """What would be made: job counts, shared prefixes, single targets."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from snakemake.exceptions import MissingRuleException, WorkflowError
+
+from emopress.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 ONCE = [
@@ -240,7 +243,6 @@ def test_impossible_chain_asked_for_by_path(plan, miniature):
 def test_timing_takes_all_cores(plan, miniature, snakemake):
     rules = {rule.name: rule for rule in plan(miniature, cores=4).rules}
     assert rules["time"].resources["_cores"].value == 4
-    assert rules["finetune"].resources["_cores"].value == 2
 
 
 def test_joined_spans_are_made_once_and_labelled_by_every_teacher(plan, miniature):
@@ -261,3 +263,22 @@ def test_joined_spans_are_made_once_and_labelled_by_every_teacher(plan, miniatur
     assert {one["variant"] for one in asked} == {"tiny", "tiny+int8-static"} and len(asked) == 2
     logits = "results/demo-en/linear/seed0/logits/joined-spans.30-in-3.safetensors"
     assert logits in made.made
+
+
+@pytest.mark.parametrize(("width", "threads"), [(128, 1), (512, 2)])
+def test_a_small_model_is_trained_with_one_thread_and_exported_ahead(
+    plan, miniature, width, threads
+):
+    """Two small models are trained side by side; a larger one has both threads, and its export a job of its own."""
+    miniature["models"]["tiny"]["init"] |= {"width": width}
+    small = width == 128
+    rules = {rule.name: rule for rule in plan(miniature, cores=4).rules}
+    of_tiny = SimpleNamespace(model="tiny", get={"model": "tiny"}.get)
+    of_student = SimpleNamespace(parent="tiny", step="kd-micro", get={}.get)
+    assert rules["finetune"].resources["_cores"].value(of_tiny) == threads
+    assert rules["distill"].resources["_cores"].value(of_student) == 1
+    ahead = {name: dict(rule.params._allitems()).get("ahead") for name, rule in rules.items()}
+    export = [FAMILIES["transformer"].export.maker, rules["export"].input.code]
+    assert ahead["finetune"](of_tiny, None) == (export if small else None)
+    assert ahead["distill"](of_student, None) == export
+    assert {name for name in ahead if ahead[name] and name.startswith(("quantize", "export"))} == set()

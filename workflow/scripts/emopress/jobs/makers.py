@@ -8,6 +8,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from emopress.imports import uncollected
 from emopress.jobs.ahead import make_ahead, takes_over
 from emopress.jobs.cache import cached
 from emopress.jobs.job import job, training_processes
@@ -21,7 +22,8 @@ ABOUT_THE_JOB = ("ahead", "cached", "context", "maker")  # params that no maker 
 def maker_of(name: str) -> Callable[..., None]:
     """Return the function that "module:function" names."""
     module, _, function = name.partition(":")
-    maker: Callable[..., None] = getattr(import_module(module), function)
+    with uncollected():
+        maker: Callable[..., None] = getattr(import_module(module), function)
     return maker
 
 

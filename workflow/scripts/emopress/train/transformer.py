@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from emopress.checkpoint import ARCHITECTURES, DECODERS
 from emopress.errors import UserError
+from emopress.imports import uncollected
 from emopress.train.published_classifier import load_classifier, usable_config
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def _scratch_config(init: "Init", vocab_size: int, max_length: int, pad: int) -> Any:
-    from transformers import AutoConfig
+    with uncollected():
+        from transformers import AutoConfig
 
     kind, width, heads = init.architecture, init.width, init.heads
     dropout = init.dropout or 0  # as configs and config.json spell it
@@ -46,6 +48,16 @@ def _scratch_config(init: "Init", vocab_size: int, max_length: int, pad: int) ->
     return AutoConfig.for_model(kind, **settings)
 
 
+def _from_config(config: Any, *, attention: str) -> Any:
+    """Return the classifier of a config; the module of its architecture is imported as it is looked up."""
+    with uncollected():
+        from transformers import AutoModelForSequenceClassification
+
+        return AutoModelForSequenceClassification.from_config(
+            config, attn_implementation=attention
+        )
+
+
 def build_transformer(
     entry: "TransformerStudent",
     *,
@@ -59,11 +71,9 @@ def build_transformer(
     `as_is`: it is used untrained. `sizes` are those of `classifier_config`, and so are the errors; or
     as `load_classifier`.
     """
-    from transformers import AutoModelForSequenceClassification
-
     config = classifier_config(entry, labels=labels, pretrained=pretrained, **sizes)
     if pretrained is None:
-        return AutoModelForSequenceClassification.from_config(config, attn_implementation="sdpa")
+        return _from_config(config, attention="sdpa")
     return load_classifier(pretrained, config, given=entry.labels, labels=labels, as_is=as_is)
 
 
@@ -96,7 +106,8 @@ def classifier_config(
 
 
 def _published_config(pretrained: Path, vocab_size: int, max_length: int) -> Any:
-    from transformers import AutoConfig
+    with uncollected():
+        from transformers import AutoConfig
 
     with usable_config(pretrained):
         config = AutoConfig.from_pretrained(
@@ -125,10 +136,11 @@ def load_transformer(folder: Path, *, attention: str = "sdpa") -> nn.Module:
     Layers that a pass has cut or factored have other shapes than config.json can say; the weights'
     own names and shapes are followed then (`fit_to_weights`).
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    with uncollected():
+        from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model = AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
+    model = _from_config(config, attention=attention)
     weights = load_file(folder / "model.safetensors")
     fit_to_weights(model, weights)
     missing, unexpected = model.load_state_dict(weights, strict=False)
