@@ -281,4 +281,6 @@ def test_a_small_model_is_trained_with_one_thread_and_exported_ahead(
     export = [FAMILIES["transformer"].export.maker, rules["export"].input.code]
     assert ahead["finetune"](of_tiny, None) == (export if small else None)
     assert ahead["distill"](of_student, None) == export
-    assert {name for name in ahead if ahead[name] and name.startswith(("quantize", "export"))} == set()
+    assert {
+        name for name in ahead if ahead[name] and name.startswith(("quantize", "export"))
+    } == set()

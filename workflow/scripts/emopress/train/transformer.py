@@ -53,9 +53,7 @@ def _from_config(config: Any, *, attention: str) -> Any:
     with uncollected():
         from transformers import AutoModelForSequenceClassification
 
-        return AutoModelForSequenceClassification.from_config(
-            config, attn_implementation=attention
-        )
+        return AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
 
 
 def build_transformer(
