@@ -275,8 +275,8 @@ def test_a_small_model_is_trained_with_one_thread_and_exported_ahead(
     rules = {rule.name: rule for rule in plan(miniature, cores=4).rules}
     of_tiny = SimpleNamespace(model="tiny", get={"model": "tiny"}.get)
     of_student = SimpleNamespace(parent="tiny", step="kd-micro", get={}.get)
-    assert rules["finetune"].resources["_cores"].value(of_tiny) == threads
-    assert rules["distill"].resources["_cores"].value(of_student) == 1
+    assert rules["finetune"].resources["_cores"].evaluate(of_tiny).value == threads
+    assert rules["distill"].resources["_cores"].evaluate(of_student).value == 1
     ahead = {name: dict(rule.params._allitems()).get("ahead") for name, rule in rules.items()}
     export = [FAMILIES["transformer"].export.maker, rules["export"].input.code]
     assert ahead["finetune"](of_tiny, None) == (export if small else None)
