@@ -65,7 +65,11 @@ def threads_of(job):
     """Return the threads of a job that makes a model: one for each GPU, and for a small model one."""
     if not job.cost.several_gpus:
         return fewer_threads(job.cost.threads, variant_made)
-    return TRAINING_THREADS if PROCESSES > 1 else fewer_threads(TRAINING_THREADS, variant_made)
+    return (
+        TRAINING_THREADS
+        if PROCESSES > 1
+        else fewer_threads(TRAINING_THREADS, variant_made)
+    )
 
 
 def exported_ahead(export):
@@ -100,7 +104,11 @@ def resources_of(job):
 
     def mb(wildcards):
         return training_mb(
-            STUDY, wildcards.dataset, variant_made(wildcards), Path("results"), cost.mem_mb
+            STUDY,
+            wildcards.dataset,
+            variant_made(wildcards),
+            Path("results"),
+            cost.mem_mb,
         )
 
     def gpu(wildcards):
@@ -161,7 +169,9 @@ for job, row in pass_jobs():
         continue
     makes = checkpoint_of if row.leaves == "checkpoint" or row.export else bundle_of
     # Only transformers are exported ahead.
-    exports = row.export or FAMILIES["transformer"].export if makes is checkpoint_of else None
+    exports = (
+        row.export or FAMILIES["transformer"].export if makes is checkpoint_of else None
+    )
 
     rule:
         name:
