@@ -77,9 +77,9 @@ def test_features_are_counted_in_the_order_of_the_text(trained):
     texts, _ = texts_of(trained.corpus.test)
     model = load(trained.folder / "bundle")
     for text in [*texts, "", "zzzz", texts[0] * 2]:
-        expected = Counter(map(model.vocabulary.get, model.cut(text)))
+        expected = Counter(map(model.known.vocabulary.get, model.known.cut(text)))
         del expected[None]
-        assert list(model.counts(text).items()) == list(expected.items())
+        assert list(model.known.counts(text).items()) == list(expected.items())
 
 
 def test_it_learns(trained):
@@ -249,7 +249,7 @@ def test_a_model_of_chosen_ngrams_is_the_one_that_has_them_alone(
     scores = chi_square(every.fit_transform(train.texts), labels)
     best = np.sort(np.argsort(-scores, kind="stable")[:300])
     grams = every.get_feature_names_out()[best].tolist()
-    assert list(few.vocabulary) == grams and len(load(folders[None]).vocabulary) > 1000
+    assert list(few.known.vocabulary) == grams and len(load(folders[None]).known.vocabulary) > 1000
     alone = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 5), vocabulary=grams, sublinear_tf=True
     ).fit(train.texts)

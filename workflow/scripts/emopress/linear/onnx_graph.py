@@ -22,7 +22,7 @@ def linear_inputs(model: LinearClassifier, texts: Sequence[str]) -> Feed:
 
     A place that is not needed has id 0 and count 0; there is one at least.
     """
-    known = [model.counts(text) for text in texts]
+    known = [model.known.counts(text) for text in texts]
     places = max([1, *map(len, known)])
     ids = np.zeros((len(texts), places), dtype=np.int64)
     counted = np.zeros((len(texts), places), dtype=np.float32)
@@ -65,4 +65,4 @@ def write_linear(bundle: Bundle, out: Path) -> float:
     """Write the model of a linear bundle to `out`; return its largest difference of a logit (see `write_onnx`)."""
     model = LinearClassifier.of_bundle(bundle, threads=1, device="cpu")
     inputs = partial(linear_inputs, model)
-    return write_described(bundle, out, linear_graph(model), model, inputs, list(model.vocabulary))
+    return write_described(bundle, out, linear_graph(model), model, inputs, list(model.known.vocabulary))

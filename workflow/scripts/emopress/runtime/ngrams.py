@@ -1,6 +1,12 @@
-"""Character and word n-grams of a text, as scikit-learn's vectorisers cut them."""
+"""Character and word n-grams of a text, as scikit-learn's vectorisers cut them, and counts of those a model knows."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+import numpy as np
+
+from emopress.runtime.remembered import Remembered
 
 Analyzer = Callable[[str], list[str]]
 
@@ -45,3 +51,35 @@ def analyzer(kind: str, ngrams: list[int]) -> Analyzer:
     shortest, longest = ngrams
     cut = {"char_wb": char_wb, "word": words}[kind]
     return lambda text: cut(text, shortest, longest)
+
+
+class KnownNgrams:
+    """Counts the n-grams of a text that a model knows; n-gram i of `grams` has index i."""
+
+    def __init__(self, grams: Sequence[str], *, kind: str, ngrams: list[int]) -> None:
+        self.vocabulary = {gram: index for index, gram in enumerate(grams)}
+        self.cut = analyzer(kind, ngrams)
+        self.shortest, self.longest = ngrams
+        # n-grams of characters are those of each word by itself; of words, they are not.
+        self.memory = Remembered(self._inside) if kind == "char_wb" else None
+
+    def _inside(self, word: str) -> list[int]:
+        """Return the indices of the known n-grams of a word in lower case, in order."""
+        found = map(self.vocabulary.get, inside_word(word, self.shortest, self.longest))
+        return [index for index in found if index is not None]
+
+    def counts(self, text: str) -> Counter[int]:
+        """Return how often each known n-gram occurs in a text, in order of first occurrence."""
+        if self.memory is not None:
+            words = text.lower().split()
+            return Counter(chain.from_iterable(map(self.memory.__getitem__, words)))
+        found = map(self.vocabulary.get, self.cut(text))
+        return Counter(index for index in found if index is not None)
+
+    def __call__(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices int64 [K] of the known n-grams of a text, and 1 + ln of their counts, float32 [K]."""
+        counts = self.counts(text)
+        size = len(counts)
+        indices = np.fromiter(counts.keys(), dtype=np.int64, count=size)
+        times = np.fromiter(counts.values(), dtype=np.float32, count=size)
+        return indices, 1.0 + np.log(times)
