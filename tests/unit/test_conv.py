@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas
 import pytest
 import torch
 from safetensors.numpy import load_file
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
@@ -20,8 +22,10 @@ from emopress.bundle.quantize_affine import coded_conv, quantize_affine
 from emopress.checkpoint import read_checkpoint
 from emopress.conv.export import check_network, export_conv, layers_of, model_of
 from emopress.conv.model import ConvModel
+from emopress.conv.onnx_graph import write_conv
 from emopress.conv.pieces import Pieces, check_ids, pieces_of
 from emopress.conv.train import train_conv
+from emopress.conv.wide_texts import WithNgrams
 from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.linear.export import export_linear
@@ -31,8 +35,12 @@ from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.convolution import Network, beside
 from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer, read_model, write_compact
+from emopress.runtime.ngrams import KnownNgrams
 from emopress.runtime.normalise import normalise_text
+from emopress.runtime.wide import Wide, WideFeatures
 from emopress.tasks import label_array
+from emopress.train.batches import Encoded
+from emopress.train.ngram_features import chi_square
 from emopress.train.run import TrainingRun
 from emopress.train.spans import joined_spans
 from emopress.train.splits import read_split
@@ -422,6 +430,149 @@ def test_the_size_of_a_bundle_is_weights_words_and_little_else(trained, filled, 
     assert read_json(tmp_path / "q" / BUNDLE)["files"].keys() == {"model.npz"}
 
 
+WIDE = {"ngrams": [2, 3], "features": 200, "min_count": 3}
+
+
+def test_the_features_of_n_grams_by_hand():
+    known = KnownNgrams(["ab", "b ", " x", "x "], kind="char_wb", ngrams=[2, 2])
+    idf = np.array([2.0, 3.0, 1.0, 1.0], dtype=np.float32)
+    indices, values = WideFeatures(known, idf)("ab abab q")  # "ab" three times, "b " twice
+    found = dict(zip(indices.tolist(), values.tolist(), strict=True))
+    thrice, twice = 2 * (1 + np.log(3)), 3 * (1 + np.log(2))
+    norm = np.hypot(thrice, twice)
+    assert found == pytest.approx({0: thrice / norm, 1: twice / norm})
+    matrix = RNG.normal(size=(2, 4)).astype(np.float32)
+    wide = Wide(known, Layer("idf", idf[None]), Layer("wide", matrix))
+    expected = matrix[:, 0] * found[0] + matrix[:, 1] * found[1]
+    assert np.allclose(wide("ab abab q"), expected, atol=1e-6)
+    assert np.array_equal(wide("q"), np.zeros(2)) and np.array_equal(wide(""), np.zeros(2))
+
+
+def test_the_wide_part_is_added_to_the_logits(trained):
+    """As PyTorch and scikit-learn have it, from the checkpoint alone."""
+    model = trained(wide=WIDE)
+    checkpoint, classifier = model.folder / "checkpoint", load(model.bundle)
+    facts, grams = read_checkpoint(checkpoint).manifest, read_json(checkpoint / "ngrams.json")
+    assert len(grams) == 200 and facts["wide_ngrams"] == [2, 3]
+    assert read_bundle(model.bundle).manifest["wide_ngrams"] == [2, 3]
+    assert facts["params"] == sum(layer.params for layer in classifier.layers)
+    train = read_split(model.corpus.train)
+    every = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), min_df=3, sublinear_tf=True)
+    scores = chi_square(every.fit_transform(train.texts), np.array(train.labels))
+    best = np.sort(np.argsort(-scores, kind="stable")[:200])
+    assert grams == every.get_feature_names_out()[best].tolist()
+    weights = load_file(checkpoint / "model.safetensors")
+    assert np.abs(weights["wide.weight"]).max() > 0.01
+    network = model_of(weights, facts)
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    counted = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(2, 3), vocabulary=grams, sublinear_tf=True
+    )
+    texts = [*read_split(model.corpus.test).texts[:20], "☃"]
+    wide = counted.fit(train.texts).transform(texts) @ weights["wide.weight"]
+    for text, more, row in zip(texts, wide, classifier.predict_logits(texts), strict=True):
+        ids = tokenizer.encode(text).ids or [network.padding]
+        expected = network(torch.tensor([ids]), torch.ones(1, len(ids))).logits[0].detach().numpy()
+        assert np.allclose(expected + more, row, atol=1e-5)
+    assert classifier.tokenizer(texts[0]) == tokenizer.encode(texts[0]).ids
+    first = classifier.predict_logits(texts)
+    remembered = len(classifier.memory)
+    classifier.memory.forget()
+    assert not classifier.wide.features.known.memory and len(classifier.memory) < remembered
+    assert np.array_equal(classifier.predict_logits(texts), first)
+
+
+def test_a_batch_has_the_n_grams_of_its_texts():
+    known = KnownNgrams(["ab", "b "], kind="char_wb", ngrams=[2, 2])
+    texts, features = ["ab abab", "q", "ab"], WideFeatures(known, np.float32([1, 2]))
+    encoded = WithNgrams.of(Encoded([[1], [2, 3], [4]], torch.zeros(3), 9), texts, features)
+    batch = encoded.batch([2, 1, 0], torch.device("cpu"))
+    assert batch["ngram_starts"].tolist() == [0, 2, 2]
+    one, two = features(texts[2]), features(texts[0])
+    assert batch["ngrams"].tolist() == [*one[0], *two[0]]
+    assert batch["ngram_values"].tolist() == [*one[1].tolist(), *two[1].tolist()]
+    assert batch["input_ids"].tolist() == [[4, 9], [2, 3], [1, 9]]
+    model = ConvModel(
+        rows=9, classes=2, width=3, filters=2, kernels=[1], pooling="max", dropout=0.0,
+        embedding_dropout=0.0, spread=1.0, ngrams=2,
+    ).eval()  # fmt: skip
+    with torch.no_grad():
+        model.wide.weight.normal_()
+    whole = model(**batch).logits
+    without = model(batch["input_ids"], batch["attention_mask"]).logits
+    weights = model.wide.weight.detach().numpy()
+    added = np.stack([values @ weights[grams] for grams, values in map(features, texts[::-1])])
+    assert np.allclose((whole - without).detach().numpy(), added, atol=1e-6)
+
+
+@pytest.mark.parametrize("keys", [{"percentile": 100}, {"search": [99, 100]}])
+def test_the_wide_part_in_few_bits(trained, filled, tmp_path, keys):
+    model = trained(wide=WIDE)
+    entry = filled("q", kind="quantize", method="affine", bits=8, **keys)
+    quantize_affine(
+        parent=model.bundle,
+        step=typed_step(entry),
+        validation=model.corpus.validation,
+        out=tmp_path / "q",
+    )
+    full, rounded = load(model.bundle), load(tmp_path / "q")
+    assert [layer.bits for layer in rounded.layers] == [8] * 6
+    (found,) = read_bundle(tmp_path / "q").facts["findings"].values()
+    assert list(found["quantized_layers"]) == [VECTORS, "kernel2", "kernel3", "idf", "wide", OUTPUT]
+    wide = next(layer for layer in rounded.layers if layer.name == "wide")
+    assert wide.matrix.shape == (6, 200) and wide.scale.shape == (6, 1) and wide.bias is None
+    texts = read_split(model.corpus.test).texts[:50]
+    gap = np.abs(full.predict_logits(texts) - rounded.predict_logits(texts)).max()
+    assert 0 < gap < 0.3
+
+
+def test_a_wide_part_that_does_not_fit_is_one_line(trained, tmp_path):
+    def fewer(place):
+        def change(words, found):
+            found[place] = replace(found[place], matrix=found[place].matrix[1:])
+            return words, found
+
+        return change
+
+    for name, change, said in (
+        ("words", lambda words, found: (words[:-1], found), "vectors for"),
+        ("none", lambda words, found: (words, [*found[:3], found[5]]), "vectors for"),
+        ("idf", lambda words, found: (words, [*found[:3], *found[4:]]), "other idf than of 200"),
+        ("labels", fewer(4), "a wide part of 5 outputs for 6 labels"),
+    ):
+        folder = shutil.copytree(trained(wide=WIDE).bundle, tmp_path / name)
+        spoilt(folder, change)
+        with pytest.raises(UserError, match=said) as caught:
+            load(folder, verify=False)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_wide_part_and_its_key_come_together(trained, tmp_path):
+    for name, shape, change in (
+        ("without", {"wide": WIDE}, lambda facts: facts.pop("wide_ngrams")),
+        ("with", {}, lambda facts: facts.update(wide_ngrams=[2, 3])),
+    ):
+        folder = shutil.copytree(trained(**shape).bundle, tmp_path / name)
+        facts = read_json(folder / BUNDLE)
+        change(facts)
+        (folder / BUNDLE).write_text(json.dumps(facts))
+        with pytest.raises(UserError, match="a wide part without wide_ngrams, or the other way"):
+            load(folder, verify=False)
+
+
+def test_a_wide_part_has_no_onnx_graph(trained, tmp_path):
+    with pytest.raises(UserError, match="with a wide part has no ONNX graph"):
+        write_conv(read_bundle(trained(wide=WIDE).bundle), tmp_path / "model.onnx")
+
+
+def test_a_wide_student_learns_from_joined_spans(taught):
+    folders = [taught(name, with_spans=True, wide=WIDE) for name in ("wide", "wide again")]
+    first, second = (load_file(folder / "model.safetensors") for folder in folders)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    without = load_file(taught("wide without", wide=WIDE) / "model.safetensors")
+    assert not np.array_equal(without["wide.weight"], first["wide.weight"])
+
+
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory, demo, filled, training):
     """A linear teacher's bundle and its logits of the training texts; joined spans and its logits of these."""
@@ -439,9 +590,10 @@ def taught(tmp_path_factory, demo, filled, training):
     for texts, name in ((corpus.train, "logits"), (root / "spans.parquet", "spans-logits")):
         teacher_logits(root / "teacher", texts, root / name, threads=1)
 
-    def run(name, epochs=1, with_spans=False, alpha=1.0):
+    def run(name, epochs=1, with_spans=False, alpha=1.0, **changes):
         step = filled("distill", name="kd", kind="distill", student="small", alpha=alpha)
-        student = filled("conv", name="small", **{**SHAPE, "train": training(**TRAIN)})
+        shape = {**SHAPE, **changes, "train": training(**TRAIN)}
+        student = filled("conv", name="small", **shape)
         settings = training(**{**TRAIN, "epochs": epochs})
         spans = {"spans": root / "spans.parquet", "spans_logits": [root / "spans-logits"]}
         train_conv(

@@ -42,7 +42,7 @@ def test_forgetting_keeps_what_was_known():
 
 def test_predictions_are_the_same_before_and_after(artifacts, demo):
     texts = demo["en"].frame["text"].tolist()[:40]
-    for name in ("linear", "bert"):
+    for name in ("linear", "bert", "conv"):
         model = load(artifacts.bundles[name])
         first = np.concatenate([model.predict_logits([text]) for text in texts])
         before = len(model.memory)

@@ -52,7 +52,8 @@ def _origin(entry: Mapping[str, Any]) -> Markdown:
     if entry["family"] == "dense":
         return Markdown(f"{VECTORS[entry['vectors']['source']]} and dense layers")
     if entry["family"] == "conv":
-        return Markdown("a new convolutional classifier on word vectors")
+        wide = ", with a linear model of n-grams beside it" if entry.get("wide") else ""
+        return Markdown(f"a new convolutional classifier on word vectors{wide}")
     if entry["family"] == "lstm":
         return Markdown(f"a new {t.escape(entry['kind'])} LSTM classifier")
     if entry.get("hub"):

@@ -9,14 +9,16 @@ import torch
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from emopress.artifact import replaced_folder
+from emopress.artifact import read_json, replaced_folder
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import WEIGHTS, read_checkpoint
+from emopress.conv import wide_texts
 from emopress.conv.model import ConvModel
 from emopress.conv.pieces import pieces_of
 from emopress.errors import UserError
 from emopress.runtime.convolution import Network
-from emopress.runtime.layers_file import MODEL, OUTPUT, VECTORS, Layer, write_compact
+from emopress.runtime.layers_file import IDF, MODEL, OUTPUT, VECTORS, WIDE, Layer, write_compact
+from emopress.runtime.wide import parted
 
 LARGEST_GAP = 1e-4  # of a logit
 LENGTHS = (1, 2, 7)  # in tokens, of the texts that the network is held against PyTorch with
@@ -29,6 +31,9 @@ def layers_of(weights: Mapping[str, np.ndarray], kernels: list[int]) -> list[Lay
         kernel = weights[f"convolutions.{place}.weight"].transpose(0, 2, 1)  # PyTorch: tokens last
         bias = weights[f"convolutions.{place}.bias"]
         layers.append(Layer(f"kernel{size}", kernel.reshape(len(kernel), -1), bias))
+    if "wide.weight" in weights:
+        layers.append(Layer(IDF, weights[wide_texts.IDF][None]))
+        layers.append(Layer(WIDE, np.ascontiguousarray(weights["wide.weight"].T)))
     return [*layers, Layer(OUTPUT, weights["output.weight"], weights["output.bias"])]
 
 
@@ -45,9 +50,11 @@ def model_of(weights: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Con
         dropout=0.0,
         embedding_dropout=0.0,
         spread=0.0,
+        ngrams=len(weights["wide.weight"]) if "wide.weight" in weights else 0,
     )
     padded = np.pad(weights["embedding.weight"], ((0, 1), (0, 0)))
     arrays = {**weights, "embedding.weight": padded}
+    arrays.pop(wide_texts.IDF, None)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     return model.eval()
 
@@ -73,8 +80,11 @@ def export_conv(checkpoint: Path, out: Path) -> None:
     facts = source.manifest
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     layers = layers_of(weights, facts["kernels"])
-    network = Network(layers, pooling=facts["pooling"], max_length=facts["max_length"])
+    network = Network(
+        parted(layers).network, pooling=facts["pooling"], max_length=facts["max_length"]
+    )
     check_network(network, model_of(weights, facts), checkpoint)
     with replaced_folder(out) as folder:
-        write_compact(folder / MODEL, pieces_of(tokenizer, name="").pieces, layers)
+        grams = read_json(checkpoint / wide_texts.NGRAMS) if "wide_ngrams" in facts else []
+        write_compact(folder / MODEL, [*pieces_of(tokenizer, name="").pieces, *grams], layers)
         exported(folder, source, ("torch", "tokenizers", "numpy"), runtime="conv", weight_bits=32)

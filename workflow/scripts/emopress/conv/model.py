@@ -24,6 +24,8 @@ class ConvModel(nn.Module):
     filters over k tokens, a ReLU after them; `pooling` names what is kept of a filter's values at the tokens of a
     text: their maximum, their mean or both, maxima first. `embedding_dropout` acts on the word vectors, `dropout` on
     what the matrix reads; `spread` is the standard deviation of the numbers of a new word vector.
+
+    `ngrams` is how many n-grams the wide part knows, whose logits are added; it begins with zeros. 0: it has none.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class ConvModel(nn.Module):
         dropout: float,
         embedding_dropout: float,
         spread: float,
+        ngrams: int = 0,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(rows + 1, width, padding_idx=rows)
@@ -46,11 +49,25 @@ class ConvModel(nn.Module):
         self.convolutions = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
         self.kernels, self.pooling, self.padding = list(kernels), pooling, rows
         self.output = nn.Linear(len(kernels) * filters * len(pooling.split("+")), classes)
+        if ngrams:
+            self.wide = nn.EmbeddingBag(ngrams, classes, mode="sum")
+            nn.init.zeros_(self.wide.weight)
         self.dropout = nn.Dropout(dropout)
         self.embedding_dropout = nn.Dropout(embedding_dropout)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Output:
-        """Return the logits of a batch, whose ids say what is padding; of a text without tokens those of zeros."""
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        ngrams: Tensor | None = None,
+        ngram_values: Tensor | None = None,
+        ngram_starts: Tensor | None = None,
+    ) -> Output:
+        """Return the logits of a batch, whose ids say what is padding; of a text without tokens those of zeros.
+
+        `ngrams`, `ngram_values` and `ngram_starts` are what the wide part reads (`conv.wide_texts.WithNgrams`); without
+        them it is left out.
+        """
         vectors = self.embedding_dropout(self.embedding(input_ids)).transpose(1, 2)
         values = torch.cat(
             [
@@ -67,7 +84,10 @@ class ConvModel(nn.Module):
             features.append(values.amax(2))
         if MEAN in self.pooling:
             features.append(values.sum(2) / kept.sum(2).clamp(min=1))
-        return Output(self.output(self.dropout(torch.cat(features, dim=1))))
+        logits = self.output(self.dropout(torch.cat(features, dim=1)))
+        if ngrams is not None:
+            logits = logits + self.wide(ngrams, ngram_starts, per_sample_weights=ngram_values)
+        return Output(logits)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights as float32 arrays, as a checkpoint has them: without the vector of padding."""

@@ -12,10 +12,12 @@ from onnx import TensorProto
 
 from emopress.bundle.onnx_file import Feed, write_described
 from emopress.bundle.onnx_graph import Graph
+from emopress.errors import UserError
 from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.conv import ConvClassifier
 from emopress.runtime.convolution import BOTH, MAX, MEAN, beside
 from emopress.runtime.layers_file import MODEL, Layer, read_model
+from emopress.runtime.wide import parted
 
 INPUTS = {"input_ids": TensorProto.INT64, "attention_mask": TensorProto.INT64}
 
@@ -52,7 +54,12 @@ def conv_graph(model: ConvClassifier, file: Path) -> onnx.ModelProto:
 
     Codes are in it at their bits. An engine unpacks them when it loads the graph, to a byte each in the table.
     """
-    _, (vectors, *layers, output) = read_model(file, "conv")
+    parts = parted(read_model(file, "conv")[1])
+    if parts.matrix:
+        raise UserError(
+            f"{file}: a conv model with a wide part has no ONNX graph; give one without"
+        )
+    vectors, *layers, output = parts.network
     kernels = [as_kernel(layer, vectors.matrix.shape[1]) for layer in layers]
     graph, pooling = Graph(), model.settings["pooling"]
     graph.unpacked([vectors, *kernels, output])

@@ -1,5 +1,6 @@
 """Trains a convolutional classifier on the labels or on its teachers' logits."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,11 @@ import torch
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
+from emopress.artifact import write_json
 from emopress.checkpoint import WEIGHTS, library_versions
 from emopress.conv.model import ConvModel
 from emopress.conv.pieces import check_ids, pieces_of
+from emopress.conv.wide_texts import IDF, NGRAMS, WithNgrams, chosen_ngrams
 from emopress.devices import pick_device
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, Texts, label_tensor
@@ -72,9 +75,20 @@ def train_conv(
         fit.ids,
         data_hash(train, validation),
     )
+    joined: list[str] = []
     if spans:
         ids, joined = read_texts(spans)
         texts = texts.with_spans(ids, encode(tokenizer, joined))
+    grams: list[str] = []
+    if entry.wide:
+        labels = label_array(fit.labels, classes)
+        features = chosen_ngrams(entry.wide, fit.texts, labels, name=step.model.name)
+        grams = list(features.known.vocabulary)
+        texts = replace(
+            texts,
+            train=WithNgrams.of(texts.train, [*fit.texts, *joined], features),
+            validation=WithNgrams.of(texts.validation, held_out.texts, features),
+        )
     torch.manual_seed(seed)
     model = ConvModel(
         rows=len(pieces.pieces),
@@ -86,6 +100,7 @@ def train_conv(
         dropout=entry.dropout,
         embedding_dropout=entry.embedding_dropout,
         spread=entry.initial_sd,
+        ngrams=len(grams),
     )
     where = pick_device(device)
     learnt = lesson(
@@ -108,8 +123,11 @@ def train_conv(
         entry=step.model.recorded,
         source=source,
         tokenizer=tokenizer.to_str(),
+        ngrams=grams,
     )
     weights = model.arrays()
+    if entry.wide:
+        weights[IDF] = features.idf
     facts = {
         "family": "conv",
         **data,
@@ -117,6 +135,7 @@ def train_conv(
         "kernels": entry.kernels,
         "lowercase": pieces.lowercase,
         "strip_accents": pieces.strip_accents,
+        **({"wide_ngrams": entry.wide.ngrams} if entry.wide else {}),
         "recipe": learnt.recipe,
         "seed": seed,
         "parent": learnt.parent,
@@ -129,4 +148,6 @@ def train_conv(
     }
     with checkpoint_folder(out, trainer, facts) as folder:
         save_file(weights, folder / WEIGHTS)
+        if entry.wide:
+            write_json(folder / NGRAMS, grams)
         save_tokenizer(tokenizer, folder, max_length=data["max_length"])

@@ -5,11 +5,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from emopress.entries.base import Distinct, Entry, Fault, Share
+from emopress.entries.base import Distinct, Entry, Fault, Ngrams, Share
 from emopress.entries.tokenizer import Tokenizer
 from emopress.entries.training import SmallTraining
 
 Kernel = Annotated[int, Field(ge=1, le=15)]
+
+
+class Wide(Entry):
+    """A linear model over character n-grams inside words, beside the convolutions."""
+
+    ngrams: Ngrams = Field([2, 5])
+    """Shortest and longest n-gram."""
+    features: int = Field(20000, ge=10, le=1000000)
+    """Number of n-grams, those with the largest chi-square statistic with the labels of the training texts."""
+    min_count: int = Field(2, ge=1, le=1000)
+    """Least number of training texts with an n-gram for it to be kept."""
+
+    def misfits(self) -> Iterator[Fault]:
+        """Yield n-grams that are given longest first."""
+        if self.ngrams[0] > self.ngrams[1]:
+            yield "ngrams", "shortest first, then longest"
 
 
 class ConvStudent(Entry):
@@ -30,6 +46,9 @@ class ConvStudent(Entry):
     """Dropout on the word vectors; narrow ones lose points by more of it."""
     initial_sd: float = Field(0.1, gt=0, le=10)
     """Standard deviation of the numbers of a word vector before training."""
+    wide: Wide | None = None
+    """A linear model over character n-grams beside the convolutions, whose logits are added to theirs; it is trained
+    with them. For hard texts: it takes 20 times the bytes of a small model. Default: none."""
     strips_vowel_signs: bool = False
     """Accept a published tokenizer that strips vowel signs (of Bengali, Hindi, Thai and others); otherwise it is
     refused for languages that have them."""

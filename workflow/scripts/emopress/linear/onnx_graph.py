@@ -65,4 +65,6 @@ def write_linear(bundle: Bundle, out: Path) -> float:
     """Write the model of a linear bundle to `out`; return its largest difference of a logit (see `write_onnx`)."""
     model = LinearClassifier.of_bundle(bundle, threads=1, device="cpu")
     inputs = partial(linear_inputs, model)
-    return write_described(bundle, out, linear_graph(model), model, inputs, list(model.known.vocabulary))
+    return write_described(
+        bundle, out, linear_graph(model), model, inputs, list(model.known.vocabulary)
+    )

@@ -29,8 +29,8 @@ RUNTIME_KEYS: dict[str, dict[str, type]] = {
     "conv": {"pooling": str, "max_length": int, "lowercase": bool, "strip_accents": bool},
 }
 # texts_per_call: an engine gives other logits, or none, for more in one call. activation_bits: none reads it, but
-# whoever uses the bundle shall know.
-OPTIONAL_KEYS = ("task", "thresholds", "texts_per_call", "activation_bits")
+# whoever uses the bundle shall know. wide_ngrams: of the wide part of a conv model.
+OPTIONAL_KEYS = ("task", "thresholds", "texts_per_call", "activation_bits", "wide_ngrams")
 
 
 def prediction_keys(runtime: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emopress.runtime.normalise import normaliser
-from emopress.runtime.remembered import Remembered
+from emopress.runtime.remembered import Remembered, Together
 from emopress.tasks import SINGLE, probabilities
 
 Normaliser = Callable[[str], str]
@@ -35,7 +35,7 @@ class Classifier(ABC):
         self.task: str = SINGLE
         self.thresholds: list[float] | None = None
         self.max_length: int | None = None
-        self.memory: Remembered[Any] | None = None
+        self.memory: Remembered[Any] | Together | None = None
 
     @abstractmethod
     def logits(self, texts: list[str]) -> np.ndarray:

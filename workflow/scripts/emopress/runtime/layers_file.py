@@ -34,7 +34,8 @@ from emopress.runtime.codes import dequantize, pack, unpack
 from emopress.runtime.front_coding import front_coded, without_front_coding
 
 MODEL = "model.npz"
-VECTORS, OUTPUT = "vectors", "output"
+VECTORS, OUTPUT, IDF, WIDE = "vectors", "output", "idf", "wide"
+WITHOUT_BIAS = (VECTORS, IDF, WIDE)
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _compact_layers(index: list[dict[str, Any]], arrays: Any) -> list[Layer]:
                 halves.astype(np.float32)[:, None],
                 (zero_points.take(rows) if zeros is None else zeros)[:, None],
             )
-        if name != VECTORS:
+        if name not in WITHOUT_BIAS:
             layer = replace(layer, bias=numbers.take(rows).astype(np.float32))
         layers.append(layer)
     return layers

@@ -1,7 +1,7 @@
 """Remembers what was computed of a word, since most of what people write are the same few thousand words."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 WORDS = 8192  # at most, beside those that are known from the start: one or two MB
 LONGEST = 40  # in characters; a longer one hardly comes twice
@@ -32,3 +32,19 @@ class Remembered(dict[str, Found]):
         """Forget all words but those that were known from the start."""
         for word in list(self)[self.known :]:
             del self[word]
+
+
+class Together:
+    """What several parts of a model remember."""
+
+    def __init__(self, *memories: Remembered[Any] | None) -> None:
+        self.memories = [memory for memory in memories if memory is not None]
+
+    def __len__(self) -> int:
+        """Return how many words they know, from the start or remembered."""
+        return sum(map(len, self.memories))
+
+    def forget(self) -> None:
+        """Forget all words but those that were known from the start."""
+        for memory in self.memories:
+            memory.forget()
