@@ -30,6 +30,10 @@ context = multiprocessing.get_context("fork")
 
 @pytest.fixture
 def common(few, tmp_path, monkeypatch):
+    import torch
+
+    # The first optimizer of a process imports torch's compiler, which takes each fork a second, in which it is killed.
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
     monkeypatch.chdir(tmp_path)
     return {
         "data": few.data,
@@ -62,6 +66,9 @@ def linear(common, filled):
 
 @pytest.fixture
 def transformer(common, filled, training):
+    # As above: what a job imports when it needs it.
+    from transformers import BertForSequenceClassification, PreTrainedTokenizerFast  # noqa: F401
+
     from emopress.train.finetune import finetune
 
     train = training(epochs=6, batch_size=16, learning_rate=0.002, patience=6)
