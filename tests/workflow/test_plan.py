@@ -284,3 +284,9 @@ def test_a_small_model_is_trained_with_one_thread_and_exported_ahead(
     assert {
         name for name in ahead if ahead[name] and name.startswith(("quantize", "export"))
     } == set()
+
+
+def test_study_of_joined_spans(plan):
+    counts = plan(ROOT / "config" / "joined-spans.yaml").counts
+    assert counts["joined_spans"] == counts["out_of_fold_logits"] == 3  # one a seed
+    assert counts["distill_conv"] == 12 and counts["spans_logits"] == 0

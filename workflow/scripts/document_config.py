@@ -19,10 +19,10 @@ OPENING = """\
 One file is one whole study. `config.yaml` is the demo that runs by default, `real-cpu.yaml` a real study for two CPU
 cores, `study.yaml` the full one, `glove.yaml` word vectors and dense layers, `dense-grid.yaml` how many of these
 layers and how wide, `lstm-calibration.yaml` generative and discriminative LSTMs in few bits, `smallest.yaml`
-convolutional models of 20 kB, `multilabel.yaml` texts with any number of labels, `llm-gpu.yaml` large decoders on a
-GPU, `paper-grid.yaml` and `emotion-quantization.yaml` published studies; `datasets.yaml` holds the data sets that all
-of them know by name, `published.yaml` the printed figures that a study's `published:` refers to, with the sources'
-own errors.
+convolutional models of 20 kB, `joined-spans.yaml` students of a linear model on hard data, `multilabel.yaml` texts
+with any number of labels, `llm-gpu.yaml` large decoders on a GPU, `paper-grid.yaml` and `emotion-quantization.yaml`
+published studies; `datasets.yaml` holds the data sets that all of them know by name, `published.yaml` the printed
+figures that a study's `published:` refers to, with the sources' own errors.
 
 ```sh
 snakemake --cores 4 report                                              # the demo
