@@ -25,7 +25,7 @@ from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle
 from emopress.runtime.codes import read_codes
 
-BEFORE = Path(__file__).parent / "bundles_before" / "lstm-gpfq3"  # made by commit ddfa2c4
+BEFORE = Path(__file__).parent / "bundles_before" / "lstm-gpfq3"  # made by commit 08d68c1
 
 RELOAD = """
 import json, sys
