@@ -296,6 +296,46 @@ def test_int8_weights_are_int8_in_the_file(artifacts, converted, name):
     assert facts["params"] - facts["nonzero_params"] == pytest.approx(zeros, abs=500)
 
 
+def product_codes(model):
+    """The int8 codes of the weights that products read, by the product's name."""
+    from emopress.bundle.openvino import weights_by_use
+
+    return {
+        use: codes
+        for use, codes in weights_by_use(model, stored="i8").items()
+        if use[1] == 1 and "MatMul" in use[0]
+    }
+
+
+def test_weights_use_all_of_their_bits(converted):
+    """Half of the range would lose half of the precision on processors that need not."""
+    model = load(converted["bert", "int8"]).model
+    codes = product_codes(model)
+    assert codes
+    assert all(np.abs(array.astype(int)).max() == 127 for array in codes.values())
+
+
+def test_without_vnni_weights_are_halved_when_a_bundle_is_opened(
+    converted, expected, texts, monkeypatch
+):
+    """Pairs of products must fit into 16 bits there; a bit of the weights is lost."""
+    from emopress.runtime import processor
+    from emopress.runtime.overflow import halve_weights
+
+    full = load(converted["bert", "int8"])
+    monkeypatch.setattr(processor, "products_overflow", lambda: True)
+    half = load(converted["bert", "int8"])
+    codes = product_codes(half.model)
+    assert codes.keys() == product_codes(full.model).keys()
+    assert all(np.abs(array.astype(int)).max() <= 64 for array in codes.values())
+    assert halve_weights(half.model) == 0  # as is a bundle that was made with half the range
+    logits = {each: model.predict_logits(texts) for each, model in (("half", half), ("full", full))}
+    error = {
+        each: np.sqrt(np.mean((found - expected["bert"]) ** 2)) for each, found in logits.items()
+    }
+    assert error["full"] < error["half"] < 4 * error["full"]
+
+
 def test_manifest_and_files(artifacts, converted):
     for (name, precision), folder in converted.items():
         facts = read_bundle(folder).facts

@@ -82,8 +82,10 @@ def test_a_graph_gives_the_same_without_its_arithmetic():
     np.testing.assert_array_equal(*results)
 
 
-def test_an_encoder_computes_no_shapes_but_of_positions(bundles):
+def test_an_encoder_computes_no_shapes_but_of_positions(artifacts):
     """The exported graph of BERT has one Shape, which positions need, and no mask of masks."""
-    counts = Counter(node.op_type for node in onnx.load(bundles["bert"] / "model.onnx").graph.node)
+    counts = Counter(
+        node.op_type for node in onnx.load(artifacts.bundles["bert"] / "model.onnx").graph.node
+    )
     assert counts["Shape"] <= 1
     assert not counts.keys() & {"Expand", "Range", "GatherElements", "Equal", "And"}

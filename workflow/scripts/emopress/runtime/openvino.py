@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
+from emopress.runtime import processor
 from emopress.runtime.bundle_reader import Bundle, read_bundle
 from emopress.runtime.classifier import Normaliser, labels_and_normaliser
+from emopress.runtime.overflow import halve_weights
 from emopress.runtime.stored import stored_apart
 from emopress.runtime.tokens import Encoder, TokenClassifier, encoder_of
 
@@ -108,6 +110,8 @@ class OpenvinoClassifier(TokenClassifier):
     ) -> None:
         super().__init__(labels, normalise, encoder)
         self.model = import_openvino().Core().read_model(str(model))
+        if processor.products_overflow():
+            halve_weights(self.model)
         self.compile = partial(compile_model, precision=precision, threads=threads, what=str(model))
         weights = model.with_suffix(".bin") if model.suffix == ".xml" else model
         self.small = weights.stat().st_size <= SMALL_BYTES

@@ -54,6 +54,11 @@ def sums_in_32_bits(flags: frozenset[str], machine: str) -> bool:
     return ("avx512_vnni" if flags >= AVX512 else "avx_vnni") in flags
 
 
+def products_overflow() -> bool:
+    """Return whether int8 products may overflow on this machine unless something is done about it."""
+    return not sums_in_32_bits(processor_flags(), platform.machine())
+
+
 def x64quantprecision() -> str:
     """Return the value of OPTION for this machine: "0" where int8 products are exact without it, else "1"."""
-    return "0" if sums_in_32_bits(processor_flags(), platform.machine()) else "1"
+    return "1" if products_overflow() else "0"
