@@ -53,6 +53,7 @@ ALIKE = {
     "model": "the network of each family that is not published",
     "export": "from each family's checkpoint to its bundle",
     "quantize": "of each family's bundle",
+    "onnx_graph": "what emopress export writes of each family that runs in numpy",
     "openvino": "the pass, and the runtime that its bundles name",
 }
 

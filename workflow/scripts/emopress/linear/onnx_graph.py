@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from emopress.bundle.graph_of_layers import Graph
 from emopress.bundle.onnx_file import Feed, write_described
-from emopress.bundle.onnx_graph import Graph
 from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.linear import LinearClassifier
 
