@@ -8,6 +8,7 @@
 #                packages slurm-wlm and munge; without them its tests are skipped)
 # make bench     print the project's own times and ratios (MIRROR=DIR: those of the real study too)
 # make bench-growth  print how the CPU time and the memory of jobs grow with texts and variants, and write docs/scale.md
+# make bench-study  print how long the default study takes beside commit OLD's (ddfa2c4), with --cores CORES (2)
 # make bench-speed  print how fast, small and good the smallest models are beside BERT-base (MIRROR=DIR: trained on
 #                DIR/emotion first, which takes an hour once)
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
@@ -28,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test test-faults test-cluster bench bench-growth bench-speed pins audit sbom container docs lock lint
+.PHONY: setup report test test-faults test-cluster bench bench-growth bench-study bench-speed pins audit sbom container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -55,6 +56,9 @@ bench: setup
 
 bench-growth: setup
 	python tests/bench_growth.py --docs
+
+bench-study: setup
+	python tests/bench_study.py --old $(or $(OLD),ddfa2c4) $(if $(filter command line,$(origin CORES)),--cores $(CORES))
 
 bench-speed: setup
 	python tests/bench_speed.py $(if $(MIRROR),--mirror $(MIRROR))

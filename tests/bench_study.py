@@ -1,0 +1,115 @@
+"""Prints how long the default study takes beside an older commit's, as a ratio, and the processor time of its rules.
+
+    make bench-study                      this commit beside ddfa2c4, two rounds (10 minutes on 2 cores)
+    make bench-study OLD=COMMIT CORES=4   beside another commit, with --cores 4
+
+In each round both commits run their own default study from a fresh clone, `snakemake --cores CORES report`, in an order
+that turns from round to round. What is printed is the ratio of the medians of their times, and of the processor time
+of all their processes, each with its repeatability: how far the rounds of one commit lie apart. Only what is committed
+is measured, with the packages that are installed here. Run it on a machine that does nothing else.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from bench import line  # noqa: E402
+
+OLD, TARGET, ROUNDS = "ddfa2c4", 0.60, 2
+RULES = 12  # of which the processor time is printed
+
+
+def clone(commit: str, folder: Path) -> Path:
+    """Return a fresh clone of this repository at a commit."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", commit], check=True)
+    return folder
+
+
+def study_s(cores: str, copy: Path) -> float:
+    """Run the default study and return the seconds that it took; exit with its log if it fails.
+
+    (`bench.snakemake` also samples the memory of its processes, which takes a tenth of a core.)
+    """
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, "report"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    wall = time.perf_counter() - start
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{' '.join(command)} failed in {copy}")
+    return wall
+
+
+def processor_s() -> float:
+    """Return the processor seconds of all processes that this one has waited for, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def of_rules(copy: Path) -> dict[str, float]:
+    """Return the processor seconds of the jobs of each rule, as Snakemake's benchmarks have them."""
+    seconds: dict[str, float] = defaultdict(float)
+    folder = copy / "results" / "benchmarks"
+    for path in folder.rglob("*.tsv"):
+        heads, *rows = (row.split("\t") for row in path.read_text(encoding="utf-8").splitlines())
+        rule = path.relative_to(folder).with_suffix("").parts[0]
+        for row in rows:
+            value = dict(zip(heads, row, strict=True))["cpu_time"]
+            seconds[rule] += float(value) if value != "NA" else 0.0
+    return seconds
+
+
+def apart(values: list[float]) -> str:
+    """Return how far the largest lies above the smallest."""
+    return f"rounds {100 * (max(values) / min(values) - 1):.0f} % apart"
+
+
+def main() -> None:
+    """Run the rounds and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--old", default=OLD, help=f"the commit to compare with ({OLD})")
+    parser.add_argument("--cores", default="2", help="what --cores of snakemake gets (2)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"({ROUNDS})")
+    chosen = parser.parse_args()
+    commits = {"old": chosen.old, "new": "HEAD"}
+    walls: dict[str, list[float]] = {which: [] for which in commits}
+    processors: dict[str, list[float]] = {which: [] for which in commits}
+    rules: dict[str, dict[str, float]] = {}
+    for turn in range(chosen.rounds):
+        for which in sorted(commits, reverse=bool(turn % 2)):
+            with tempfile.TemporaryDirectory() as scratch:
+                copy, before = clone(commits[which], Path(scratch) / "emopress"), processor_s()
+                wall = study_s(chosen.cores, copy)
+                walls[which].append(wall)
+                processors[which].append(processor_s() - before)
+                rules[which] = of_rules(copy)
+            print(f"      round {turn + 1}, {commits[which]}: {wall:.0f} s", flush=True)
+    for what, values, bar in (("wall", walls, TARGET), ("processor", processors, None)):
+        ratio = median(values["new"]) / median(values["old"])
+        found = f"default study, --cores {chosen.cores}: {what} time over {chosen.old}'s"
+        if bar:
+            line(found, f"{ratio:.2f}", f"{bar:.2f}", ratio <= bar)
+        else:
+            print(f"      {found:<62} {ratio:>16.2f}")
+        for which in commits:
+            seconds = ", ".join(f"{value:.0f}" for value in values[which])
+            print(f"      {commits[which]}: {seconds} s, {apart(values[which])}")
+    print(f"      processor seconds of the jobs of a rule, in the last round: {chosen.old}, HEAD")
+    largest = sorted(rules["old"], key=lambda rule: -rules["old"][rule])
+    for rule in largest[:RULES]:
+        print(f"      {rule:<24} {rules['old'][rule]:8.1f} {rules['new'].get(rule, 0.0):8.1f}")
+
+
+if __name__ == "__main__":
+    main()
