@@ -10,6 +10,7 @@ is measured, with the packages that are installed here. Run it on a machine that
 """
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -41,9 +42,13 @@ def study_s(cores: str, copy: Path) -> float:
     (`bench.snakemake` also samples the memory of its processes, which takes a tenth of a core.)
     """
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "report"]
+    beside = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     start = time.perf_counter()
     done = subprocess.run(
-        command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=copy, env=beside, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     wall = time.perf_counter() - start
     if done.returncode:
