@@ -205,6 +205,18 @@ def test_every_kind_of_bundle_has_a_card(artifacts, demo, tmp_path, card):
     assert libraries == {"onnx", "emopress"}
 
 
+def test_a_card_names_no_command_that_refuses_the_bundle(artifacts, demo, tmp_path, card):
+    predictions, data = tmp_path / "p.parquet", tmp_path / "card.json"
+    write_predictions(predictions, demo["en"].labels)
+    write_data_card(data, demo)
+    bundle = shutil.copytree(artifacts.bundles["conv"], tmp_path / "bundle")
+    files = bundle, "--predictions", predictions, "--data-card", data
+    assert "emopress export --onnx" in card(*files)[1]
+    facts = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    (bundle / "bundle.json").write_text(json.dumps({**facts, "wide_ngrams": [2, 5]}), "utf-8")
+    assert "emopress export --onnx" not in card(*files)[1]
+
+
 def test_every_pass_has_its_words():
     more = {"distill layers": {"layers": [0, 2]}, "distill hidden": {"hidden_weight": 1.0}}
     for sort, row in PASSES.items():

@@ -355,6 +355,25 @@ def test_a_cut_off_stream_is_one_line(copied_conv):
         load(copied_conv, verify=False)
 
 
+@pytest.mark.parametrize("damage", ["pieces", "deflated", "nothing"])
+def test_a_damaged_file_is_one_line(copied_conv, damage):
+    path = copied_conv / "model.npz"
+    if damage == "pieces":
+        arrays = dict(np.load(path))
+        np.savez(path, **{**arrays, "pieces": np.frombuffer(b"\x00a\x05b", dtype=np.uint8)})
+    elif damage == "deflated":
+        with zipfile.ZipFile(path) as whole:
+            name = whole.getinfo("pieces.npy")
+        content = bytearray(path.read_bytes())
+        start = name.header_offset + 30 + len("pieces.npy") + 20  # of the local header's own
+        content[start : start + 40] = b"\xff" * 40
+        path.write_bytes(content)
+    else:
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="not a conv model of emopress"):
+        load(copied_conv, verify=False)
+
+
 def test_pieces_are_sorted_without_special_tokens():
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "b", "a", "##a", "\x01"]
     given = wordpiece({piece: i for i, piece in enumerate(vocabulary)}, lowercase=True)

@@ -159,7 +159,7 @@ def _view(facts: Facts, repo: str | None) -> dict[str, Any]:
         "repo": Markdown(repo) if repo else None,
         "folder": Markdown("model" if repo else "FOLDER"),
         "plain": manifest["runtime"] == "onnxruntime" and not stored_apart(manifest["files"]),
-        "exportable": manifest["runtime"] in EXPORTABLE,
+        "exportable": manifest["runtime"] in EXPORTABLE and "wide_ngrams" not in manifest,
         "adapters": any(name.startswith(f"{ADAPTER}/") for name in manifest["files"]),
         "normalise": Markdown(str(manifest["normalise"])),
         "max_length": t.setting(int(manifest["max_length"])),

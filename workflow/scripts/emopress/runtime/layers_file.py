@@ -22,6 +22,7 @@ Written compact it has fewer and smaller arrays, since each costs 200 bytes of i
 
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,10 @@ from emopress.runtime.front_coding import front_coded, without_front_coding
 MODEL = "model.npz"
 VECTORS, OUTPUT, IDF, WIDE = "vectors", "output", "idf", "wide"
 WITHOUT_BIAS = (VECTORS, IDF, WIDE)
+DAMAGE = (  # what reading a file that is not whole raises
+    *(KeyError, ValueError, TypeError, OSError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -110,17 +115,16 @@ def read_model(path: Path, family: str) -> tuple[list[str], list[Layer]]:
         with np.load(path, allow_pickle=False) as arrays:
             text = arrays["words" if "words" in arrays else "pieces"].tobytes().decode("utf-8")
             index = json.loads(arrays["index"].tobytes())
-            compact = "words" not in arrays
-            layers = (
-                _compact_layers(index, arrays) if compact else [_layer(e, arrays) for e in index]
-            )
+            if "words" in arrays:
+                words = text.split("\n") if text else []
+                layers = [_layer(entry, arrays) for entry in index]
+            else:
+                words, layers = without_front_coding(text), _compact_layers(index, arrays)
         if len(layers) < 2 or layers[0].name != VECTORS or layers[-1].name != OUTPUT:
             raise ValueError("its layers do not begin with vectors and end with output")
-    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise UserError(f"{path}: not a {family} model of emopress ({error})") from None
-    if compact:
-        return without_front_coding(text), layers
-    return text.split("\n") if text else [], layers
+    return words, layers
 
 
 def _layer(entry: dict[str, Any], arrays: Any) -> Layer:
