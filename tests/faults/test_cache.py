@@ -143,6 +143,14 @@ def test_paths_and_file_names_of_inputs_are_not(job):
     assert key_of(job, 1, {}) == before
 
 
+def test_what_a_job_makes_besides_is_not(job):
+    before = key_of(job, 1, {})
+    job.params["ahead"] = ["emopress.bundle.export:export", "code.txt"]
+    assert key_of(job, 1, {}) == before
+    job.params["other"] = 1
+    assert key_of(job, 1, {}) != before
+
+
 @pytest.mark.parametrize("how", ["flipped", "truncated", "gone", "too many", "entry"])
 def test_a_damaged_entry_is_thrown_away_and_made_again(job, tmp_path, capfd, how):
     cached(job, maker(job)[0])

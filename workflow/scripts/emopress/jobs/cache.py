@@ -37,6 +37,7 @@ LIBRARIES = (  # whose version can change what a job makes
     *("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "numpy", "scipy"),
     *("pandas", "pyarrow", "openpyxl", "datasets", "onnxruntime", "openvino", "regex", "emopress"),
 )
+BESIDE = ("ahead", "context")  # params that do not shape a job's outputs
 
 
 def _version(package: str) -> str | None:
@@ -58,7 +59,8 @@ def key_of(snakemake: Any, threads: int, facts: dict[str, Any]) -> str:
     """Return a hash of all that a job's outputs depend on.
 
     Code (of the stamp, `jobs.code`) and inputs by their content, not their path (a manifest's content
-    stands for the files beside it), all params and wildcards, `threads`, Python and LIBRARIES, and `facts`.
+    stands for the files beside it), the params that shape them (all but BESIDE) and wildcards, `threads`, Python and
+    LIBRARIES, and `facts`.
     """
     content = {
         "format": FORMAT,
@@ -69,7 +71,7 @@ def key_of(snakemake: Any, threads: int, facts: dict[str, Any]) -> str:
             for name, paths in snakemake.input.items()
             if name != "code"
         },
-        "params": {name: value for name, value in snakemake.params.items() if name != "context"},
+        "params": {name: value for name, value in snakemake.params.items() if name not in BESIDE},
         "wildcards": dict(snakemake.wildcards.items()),
         "threads": threads,
         **library_facts(),

@@ -2,7 +2,10 @@
 
 Of tokenizers 0.23.3 (BertNormalizer, BertPreTokenizer). Its tables of categories are older than any supported Python's
 (Unicode 7 or 8: 98 later punctuation marks are letters to it, later accents stay), those of lower case newer
-(Unicode 17); so both stand here. Every character becomes a text of its own, whatever is beside it.
+(Unicode 17); so both stand here. Every character becomes a text of its own, whatever is beside it. One thing that the
+package does is left out: where accents are stripped it also sorts the marks after a letter (NFD). It can be seen only
+where two marks that are none of ACCENTS follow each other in another order, such as a Quranic one of a later Unicode
+and then a sign of Batak or Sundanese.
 """
 
 import unicodedata
