@@ -11,6 +11,8 @@
 # make bench-study  print how long the default study takes beside commit OLD's (ddfa2c4), with --cores CORES (2)
 # make bench-speed  print how fast, small and good the smallest models are beside BERT-base (MIRROR=DIR: trained on
 #                DIR/emotion first, which takes an hour once)
+# make bench-peers  print our int8 beside that of optimum-onnx, Olive, NNCF with OpenVINO (MIRROR=DIR: on texts of
+#                emotion; CHECKPOINT=FOLDER: of a trained model); needs the network for their packages
 # make pins      write the commit ids of CONFIG's hub models (CONFIG=config/study.yaml; needs the network)
 # make audit     look for known weaknesses: bandit in the code, pip-audit in the pinned packages (needs the network)
 # make sbom      list the installed packages, with licences, in results/sbom.cdx.json (CycloneDX)
@@ -29,7 +31,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup report test test-faults test-cluster bench bench-growth bench-study bench-speed pins audit sbom container docs lock lint
+.PHONY: setup report test test-faults test-cluster bench bench-peers bench-growth bench-study bench-speed pins audit sbom container docs lock lint
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed $(VENV)/linked $(EXTRAS:%=$(VENV)/installed-%)
@@ -62,6 +64,9 @@ bench-study: setup
 
 bench-speed: setup
 	python tests/bench_speed.py $(if $(MIRROR),--mirror $(MIRROR))
+
+bench-peers: setup $(VENV)/installed-openvino
+	python tests/bench_peers.py $(if $(MIRROR),--mirror $(MIRROR)) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT))
 
 pins: setup
 	python workflow/scripts/pin_revisions.py $(CONFIG)

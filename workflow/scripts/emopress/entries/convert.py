@@ -15,7 +15,9 @@ class OpenVino(Entry):
     kind: Literal["openvino"]
     precision: Literal["fp32", "bf16", "fp16", "int8"]
     """int8: NNCF's post-training quantization, the rest fp32; bf16, fp16: weights and arithmetic in that precision, on
-    CPUs that have it. bf16 has the range of fp32; a weight beyond 65504 is refused in fp16."""
+    CPUs that have it. bf16 has the range of fp32; a weight beyond 65504 is refused in fp16. Products of int8 may
+    overflow on x86 CPUs without VNNI: there, and only there, emopress halves the range of weights when it opens a
+    bundle."""
     calibration: Calibration = Field(default_factory=Calibration)
     """Calibration sample of int8, drawn from the training texts with the variant's seed."""
 
