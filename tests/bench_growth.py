@@ -322,7 +322,7 @@ def growth_figure(found: list[dict[str, Any]]) -> dict[str, Any]:
         view["layer"][1]["encoding"]["shape"] = given("path")
         views.append({**view, "width": (WIDTH - 70) / 2, "height": 280, **rows(points)})
     entries = [{"words": job, **looks[job], "area": 36} for job in JOBS]
-    note = "Of one job, its process's start included. Parallel to the diagonal: in proportion to what grows."
+    note = "Of one job, its process's start included. In proportion: ten times the cost at ten times the size."
     return page("Growth", "jobs of a study", note, panels(views, 2, 30), key(entries))
 
 
