@@ -11,9 +11,9 @@ training texts. A ratio is the median over rounds, each of which has every sessi
 its own; behind it the quartiles. Errors are the root mean square of a file's logits minus those of our fp32 file, over
 the standard deviation of the latter. `all files` of a peer are its model, config.json and tokenizer.json.
 
-The files and their logits are kept in --work; with --rounds 0 that is all that is done, so that a second call only
-takes the time (a minute per model, which wants a machine that does nothing else). Random weights say nothing about
-accuracy, and their errors little.
+The files and their logits are kept in --work (delete it after a change of code); with --rounds 0 that is all that is
+done, so that a second call only takes the time (a minute per model, which wants a machine that does nothing else).
+Random weights say nothing about accuracy, and their errors little.
 """
 
 import argparse
@@ -40,6 +40,7 @@ import bench_int8  # noqa: E402
 from bench import line  # noqa: E402
 from bench_int8 import Predict, latencies, prepared, published_words, runtime  # noqa: E402
 from bench_shapes import BERT_BASE, MINILM, checkpoint, step  # noqa: E402
+from emopress.artifact import sha256_of  # noqa: E402
 from emopress.bundle.export import export_transformer  # noqa: E402
 from emopress.bundle.openvino import openvino  # noqa: E402
 from emopress.bundle.quantize import quantize  # noqa: E402
@@ -245,7 +246,8 @@ def main() -> None:
         if chosen.only not in (None, name):
             continue
         trained = name == "minilm" and chosen.checkpoint is not None
-        folder = work / f"{name}-{corpus}{'-trained' if trained else ''}"
+        weights = sha256_of(chosen.checkpoint / "model.safetensors")[:8] if trained else "random"
+        folder = work / f"{name}-{corpus}-{weights}"
         source = chosen.checkpoint if trained else folder / "checkpoint"
         if not trained:
             print(f"      {name}: random weights, whose accuracy says nothing")
