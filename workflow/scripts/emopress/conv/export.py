@@ -12,8 +12,7 @@ from tokenizers import Tokenizer
 from emopress.artifact import read_json, replaced_folder
 from emopress.bundle.manifest import exported
 from emopress.checkpoint import WEIGHTS, read_checkpoint
-from emopress.conv import wide_texts
-from emopress.conv.model import ConvModel
+from emopress.conv.model import NGRAMS, WIDE_IDF, ConvModel
 from emopress.conv.pieces import pieces_of
 from emopress.errors import UserError
 from emopress.runtime.convolution import Network
@@ -32,7 +31,7 @@ def layers_of(weights: Mapping[str, np.ndarray], kernels: list[int]) -> list[Lay
         bias = weights[f"convolutions.{place}.bias"]
         layers.append(Layer(f"kernel{size}", kernel.reshape(len(kernel), -1), bias))
     if "wide.weight" in weights:
-        layers.append(Layer(IDF, weights[wide_texts.IDF][None]))
+        layers.append(Layer(IDF, weights[WIDE_IDF][None]))
         layers.append(Layer(WIDE, np.ascontiguousarray(weights["wide.weight"].T)))
     return [*layers, Layer(OUTPUT, weights["output.weight"], weights["output.bias"])]
 
@@ -54,7 +53,7 @@ def model_of(weights: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> Con
     )
     padded = np.pad(weights["embedding.weight"], ((0, 1), (0, 0)))
     arrays = {**weights, "embedding.weight": padded}
-    arrays.pop(wide_texts.IDF, None)
+    arrays.pop(WIDE_IDF, None)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     return model.eval()
 
@@ -85,6 +84,6 @@ def export_conv(checkpoint: Path, out: Path) -> None:
     )
     check_network(network, model_of(weights, facts), checkpoint)
     with replaced_folder(out) as folder:
-        grams = read_json(checkpoint / wide_texts.NGRAMS) if "wide_ngrams" in facts else []
+        grams = read_json(checkpoint / NGRAMS) if "wide_ngrams" in facts else []
         write_compact(folder / MODEL, [*pieces_of(tokenizer, name="").pieces, *grams], layers)
         exported(folder, source, ("torch", "tokenizers", "numpy"), runtime="conv", weight_bits=32)

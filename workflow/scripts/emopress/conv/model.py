@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from emopress.runtime.convolution import MAX, MEAN, beside
 
+# Of a checkpoint whose model has a wide part: the file of its n-grams, and their idf among the weights.
+NGRAMS, WIDE_IDF = "ngrams.json", "wide.idf"
+
 
 class Output(NamedTuple):
     """The output of a model, as the training loop reads it."""

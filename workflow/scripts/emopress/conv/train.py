@@ -11,9 +11,9 @@ from tokenizers import Tokenizer
 
 from emopress.artifact import write_json
 from emopress.checkpoint import WEIGHTS, library_versions
-from emopress.conv.model import ConvModel
+from emopress.conv.model import NGRAMS, WIDE_IDF, ConvModel
 from emopress.conv.pieces import check_ids, pieces_of
-from emopress.conv.wide_texts import IDF, NGRAMS, WithNgrams, chosen_ngrams
+from emopress.conv.wide_texts import WithNgrams, chosen_ngrams
 from emopress.devices import pick_device
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, Texts, label_tensor
@@ -127,7 +127,7 @@ def train_conv(
     )
     weights = model.arrays()
     if entry.wide:
-        weights[IDF] = features.idf
+        weights[WIDE_IDF] = features.idf
     facts = {
         "family": "conv",
         **data,

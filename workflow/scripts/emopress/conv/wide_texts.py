@@ -17,7 +17,6 @@ from emopress.train.ngram_features import fit_ngrams
 if TYPE_CHECKING:
     from emopress.entries.conv import Wide
 
-NGRAMS, IDF = "ngrams.json", "wide.idf"  # of a checkpoint: a file, an array of the weights
 Features = list[tuple[np.ndarray, np.ndarray]]  # of each text the indices and the values
 
 
