@@ -20,6 +20,13 @@ LABELS = ["sadness", "joy", "love", "anger", "fear", "surprise"]
 GROUPS = {"glad": ["joy", "love"], "upset": ["sadness", "anger", "fear"], "surprise": ["surprise"]}
 HAS_OPENVINO = all(importlib.util.find_spec(name) for name in ("openvino", "nncf"))
 OPENVINO = ["tiny+ov-int8"] if HAS_OPENVINO else []
+CONV = {
+    "family": "conv",
+    "width": 8,
+    "filters": 16,
+    "tokenizer": {"train": "wordpiece", "vocab_size": 300, "lowercase": True},
+    "train": {"epochs": 8, "batch_size": 16, "learning_rate": 0.02, "patience": 8},
+}
 PASSES = {  # that the miniature study has not
     "qlora": {
         "kind": "adapt",
@@ -34,6 +41,7 @@ PASSES = {  # that the miniature study has not
         "student": "dense",
         "train": {"epochs": 4, "batch_size": 16, "learning_rate": 0.02},
     },
+    "kd-conv": {"kind": "distill", "student": "conv", "train": CONV["train"]},
 }
 VARIANTS = [
     "tiny",
@@ -50,11 +58,14 @@ VARIANTS = [
     "tiny+nf4",
     "tiny+mag50+pack",
     "tiny+kd-dense",
+    "tiny+kd-conv",
     *OPENVINO,
     "linear",
     "linear+int8-weights",
     "dense",
     "dense+q4",
+    "conv",
+    "conv+q4",
 ]
 
 
@@ -82,6 +93,7 @@ def ran(tmp_path_factory):
     study = yaml.safe_load(STUDY.read_text("utf-8"))
     study["mirror"] = "mirror"
     study["passes"] |= PASSES
+    study["models"]["conv"] = CONV
     study["study"] = [{"dataset": "sets", "judge_by": "jaccard", "variants": VARIANTS}]
     study["datasets"] = {
         "sets": {
@@ -116,7 +128,7 @@ def test_summary(ran):
         assert (summary[f"{score}_low"] <= summary[score]).all()
         assert (summary[score] <= summary[f"{score}_high"]).all()
     by_variant = summary.set_index("variant")
-    for variant in ("tiny", "linear", "dense", "tiny+kd-dense"):
+    for variant in ("tiny", "linear", "dense", "tiny+kd-dense", "conv", "conv+q4", "tiny+kd-conv"):
         assert by_variant.loc[variant, "sample_f1"] > 0.6, variant
 
 
@@ -151,9 +163,10 @@ def test_which_passes_tune_thresholds(ran):
     assert thresholds("tiny+mag50+int8-dynamic") == thresholds("tiny")
     for stored in ("fp16", "nf4", "mag50+pack", *(name[5:] for name in OPENVINO)):
         assert thresholds(f"tiny+{stored}") == thresholds("tiny"), stored
-    for trained in ("kd-micro", "kd-dense", "qlora"):
+    for trained in ("kd-micro", "kd-dense", "kd-conv", "qlora"):
         assert thresholds(f"tiny+{trained}") != thresholds("tiny"), trained
-    assert thresholds("dense+q4") == thresholds("dense")
+    for model in ("dense", "conv"):
+        assert thresholds(f"{model}+q4") == thresholds(model)
 
 
 def test_thresholds_are_the_best_for_what_decides(ran):
