@@ -49,7 +49,7 @@ ROOMS = {  # rules -> the rooms in the stamp of each, beside the ground floor
     "export_dense": "bundle dense runtime",
     "quantize_affine": "bundle runtime",
     "quantize_lstm export_lstm": "bundle lstm runtime train",
-    "export_conv": "bundle conv runtime train",  # n-grams
+    "export_conv": "bundle conv runtime",
     "convert_qat": "bundle compress runtime train",
     "teacher_logits spans_logits time aggregate": "measure runtime train",
     "predict predict_generative": "measure runtime",
