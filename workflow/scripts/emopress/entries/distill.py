@@ -64,8 +64,8 @@ class Distill(Entry):
     """
     joined_spans: JoinedSpans | None = None
     """Further training texts that the teachers alone label (no hard loss): each is a random run of words of one
-    training text, then one of another. They help a small student most where the training texts are few or their labels
-    noisy; an epoch is longer by their number. Default: none."""
+    training text, then one of another. They are meant for a small student of teachers that know more than its training
+    texts, such as pretrained ones; an epoch is longer by their number. Default: none."""
     train: Training = Field(default_factory=Training)
     """Training settings of the student."""
 
