@@ -137,8 +137,8 @@ MISTAKES = {
     "unknown key of a model": (
         ("models", "linear", "epochs"),
         3,
-        "models.linear: unknown key 'epochs'; allowed: family, analyzer, ngrams, min_count, max_features, C, "
-        "class_weight",
+        "models.linear: unknown key 'epochs'; allowed: family, analyzer, ngrams, min_count, max_features, "
+        "features, C, class_weight",
     ),
     "a text for a list": (
         ("seeds",),

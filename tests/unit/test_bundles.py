@@ -213,6 +213,14 @@ def test_damaged_file_is_named(copied, name, file):
         load(folder)
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"text"])
+def test_a_spoiled_model_is_one_line_also_where_no_hash_is_checked(copied, content):
+    folder = copied("linear")
+    (folder / "model.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.npz: not a linear model of emopress \("):
+        load(folder, verify=False)
+
+
 def test_damaged_or_missing_manifest(copied):
     folder = copied("linear")
     (folder / "bundle.json").write_text("{")

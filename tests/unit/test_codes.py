@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from emopress.errors import UserError
-from emopress.runtime.codes import dequantize, pack, unpack
+from emopress.runtime.codes import dequantize, pack, read_codes, unpack
 from emopress.runtime.layers_file import OUTPUT, VECTORS, Layer, read_model, write_model
+from emopress.runtime.packed import read_packed
 
 RNG = np.random.default_rng(0)
 
@@ -108,3 +109,12 @@ def test_a_cut_off_file_is_one_line(tmp_path):
     (tmp_path / "model.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="not a dense model"):
         read_model(tmp_path / "model.npz", "dense")
+
+
+@pytest.mark.parametrize(("read", "kind"), [(read_codes, "codes"), (read_packed, "packed weights")])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"text"])
+def test_weights_beside_a_graph_that_are_spoiled_are_one_line(tmp_path, read, kind, content):
+    path = tmp_path / "weights.npz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"weights\.npz: not {kind} of emopress \("):
+        read(path)

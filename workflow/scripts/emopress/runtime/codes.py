@@ -7,6 +7,8 @@
 """
 
 import json
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,10 @@ import numpy as np
 from emopress.errors import UserError
 
 FILE = "codes.npz"
+DAMAGE = (  # what reading a file that is not whole raises
+    *(KeyError, ValueError, TypeError, OSError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def pack(codes: np.ndarray, bits: int) -> np.ndarray:
@@ -55,5 +61,5 @@ def read_codes(path: Path) -> dict[str, np.ndarray]:
                 entry["name"]: unpack(arrays[entry["name"]], entry["bits"], tuple(entry["shape"]))
                 for entry in index
             }
-    except (KeyError, ValueError, OSError, TypeError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path}: not codes of emopress ({error})") from None

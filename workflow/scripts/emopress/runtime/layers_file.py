@@ -21,8 +21,6 @@ Written compact it has fewer and smaller arrays, since each costs 200 bytes of i
 """
 
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,16 +29,12 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
-from emopress.runtime.codes import dequantize, pack, unpack
+from emopress.runtime.codes import DAMAGE, dequantize, pack, unpack
 from emopress.runtime.front_coding import front_coded, without_front_coding
 
 MODEL = "model.npz"
 VECTORS, OUTPUT, IDF, WIDE = "vectors", "output", "idf", "wide"
 WITHOUT_BIAS = (VECTORS, IDF, WIDE)
-DAMAGE = (  # what reading a file that is not whole raises
-    *(KeyError, ValueError, TypeError, OSError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from emopress.errors import UserError
 from emopress.runtime.bundle_reader import Bundle
 from emopress.runtime.classifier import Classifier, Normaliser, labels_and_normaliser
+from emopress.runtime.codes import DAMAGE
 from emopress.runtime.ngrams import KnownNgrams
 
 
@@ -32,7 +33,7 @@ class LinearClassifier(Classifier):
             self.idf, self.bias = arrays["idf"], arrays["bias"]
             self.weights = arrays["weights"]
             self.scale = arrays["scale"] if "scale" in arrays else np.ones_like(self.bias)
-        except (KeyError, ValueError, OSError) as error:
+        except DAMAGE as error:
             raise UserError(f"{model}: not a linear model of emopress ({error})") from None
         self.known = KnownNgrams(grams, kind=kind, ngrams=ngrams)
         self.memory = self.known.memory

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from emopress.errors import UserError
+from emopress.runtime.codes import DAMAGE
 
 FILE = "packed.npz"
 
@@ -33,7 +34,7 @@ def read_packed(path: Path) -> dict[str, np.ndarray]:
             index = json.loads(arrays["index"].tobytes())
             masks, values = arrays["masks"], arrays["values"]
         return _tensors(index, masks, values)
-    except (KeyError, ValueError, OSError, TypeError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path}: not packed weights of emopress ({error})") from None
 
 
