@@ -4,9 +4,10 @@
     make bench-study OLD=COMMIT CORES=4   beside another commit, with --cores 4
 
 In each round both commits run their own default study from a fresh clone, `snakemake --cores CORES report`, in an order
-that turns from round to round. What is printed is the ratio of the medians of their times, and of the processor time
-of all their processes, each with its repeatability: how far the rounds of one commit lie apart. Only what is committed
-is measured, with the packages that are installed here. Run it on a machine that does nothing else.
+that turns from round to round; each with its own requirements.lock: where the older commit has another one, it is
+installed first (or give --old-python, the Python of an environment that has it). What is printed is the ratio of the
+medians of their times, and of the processor time of all their processes, each with its repeatability: how far the
+rounds of one commit lie apart. Only what is committed is measured. Run it on a machine that does nothing else.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
@@ -36,16 +38,26 @@ def clone(commit: str, folder: Path) -> Path:
     return folder
 
 
-def study_s(cores: str, copy: Path) -> float:
+def python_of(commit: str, folder: Path) -> str:
+    """Return the Python of an environment with the packages of a commit, made in `folder` unless they are ours."""
+    copy = clone(commit, folder / "emopress")
+    lock = copy / "requirements.lock"
+    if lock.read_bytes() == (ROOT / "requirements.lock").read_bytes():
+        return sys.executable
+    print(f"      installing the packages of {commit}, which are not those of HEAD", flush=True)
+    venv.create(folder / "environment", with_pip=True)
+    python = str(folder / "environment" / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", str(lock)], check=True)
+    return python
+
+
+def study_s(cores: str, copy: Path, python: str) -> float:
     """Run the default study and return the seconds that it took; exit with its log if it fails.
 
     (`bench.snakemake` also samples the memory of its processes, which takes a tenth of a core.)
     """
-    command = [sys.executable, "-m", "snakemake", "--cores", cores, "report"]
-    beside = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    command = [python, "-m", "snakemake", "--cores", cores, "report"]
+    beside = {**os.environ, "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"}
     start = time.perf_counter()
     done = subprocess.run(
         command, cwd=copy, env=beside, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -81,12 +93,22 @@ def apart(values: list[float]) -> str:
 
 
 def main() -> None:
-    """Run the rounds and print the ratios."""
+    """Read the arguments, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--old", default=OLD, help=f"the commit to compare with ({OLD})")
     parser.add_argument("--cores", default="2", help="what --cores of snakemake gets (2)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"({ROUNDS})")
+    parser.add_argument(
+        "--old-python", help="Python of an environment with the older one's packages"
+    )
     chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        compare(chosen, chosen.old_python or python_of(chosen.old, Path(scratch)))
+
+
+def compare(chosen: argparse.Namespace, old_python: str) -> None:
+    """Run the rounds and print the ratios."""
+    pythons = {"old": old_python, "new": sys.executable}
     commits = {"old": chosen.old, "new": "HEAD"}
     walls: dict[str, list[float]] = {which: [] for which in commits}
     processors: dict[str, list[float]] = {which: [] for which in commits}
@@ -95,7 +117,7 @@ def main() -> None:
         for which in sorted(commits, reverse=bool(turn % 2)):
             with tempfile.TemporaryDirectory() as scratch:
                 copy, before = clone(commits[which], Path(scratch) / "emopress"), processor_s()
-                wall = study_s(chosen.cores, copy)
+                wall = study_s(chosen.cores, copy, pythons[which])
                 walls[which].append(wall)
                 processors[which].append(processor_s() - before)
                 rules[which] = of_rules(copy)
