@@ -132,10 +132,13 @@ def compare(chosen: argparse.Namespace, old_python: str) -> None:
         for which in commits:
             seconds = ", ".join(f"{value:.0f}" for value in values[which])
             print(f"      {commits[which]}: {seconds} s, {apart(values[which])}")
-    print(f"      processor seconds of the jobs of a rule, in the last round: {chosen.old}, HEAD")
-    largest = sorted(rules["old"], key=lambda rule: -rules["old"][rule])
-    for rule in largest[:RULES]:
-        print(f"      {rule:<24} {rules['old'][rule]:8.1f} {rules['new'].get(rule, 0.0):8.1f}")
+    if not rules["old"]:
+        print(f"      {chosen.old} keeps no times of its jobs; those of HEAD, processor seconds:")
+    else:
+        print(f"      processor seconds of a rule's jobs, last round: HEAD, {chosen.old}")
+    for rule in sorted(rules["new"], key=lambda rule: -rules["new"][rule])[:RULES]:
+        before = f"{rules['old'].get(rule, 0.0):8.1f}" if rules["old"] else ""
+        print(f"      {rule:<24} {rules['new'][rule]:8.1f} {before}")
 
 
 if __name__ == "__main__":
