@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
@@ -17,7 +16,7 @@ from emopress.conv.wide_texts import WithNgrams, chosen_ngrams
 from emopress.devices import pick_device
 from emopress.tasks import label_array
 from emopress.train.batches import Encoded, Texts, label_tensor
-from emopress.train.lesson import checkpoint_folder, lesson, train_model
+from emopress.train.lesson import checkpoint_facts, checkpoint_folder, lesson, train_model
 from emopress.train.run import TrainingRun
 from emopress.train.source import read_pretrained
 from emopress.train.splits import Split, data_hash, read_split, read_texts
@@ -136,14 +135,7 @@ def train_conv(
         "lowercase": pieces.lowercase,
         "strip_accents": pieces.strip_accents,
         **({"wide_ngrams": entry.wide.ngrams} if entry.wide else {}),
-        "recipe": learnt.recipe,
-        "seed": seed,
-        "parent": learnt.parent,
-        "base": None,
-        "licences": sorted(set(learnt.licences)),
-        "data_sha256": texts.sha256,
-        "params": sum(array.size for array in weights.values()),
-        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
+        **checkpoint_facts(learnt, texts, weights, seed=seed),
         "versions": library_versions("torch", "tokenizers", "safetensors", "numpy"),
     }
     with checkpoint_folder(out, trainer, facts) as folder:

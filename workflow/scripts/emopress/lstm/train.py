@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors.numpy import save_file
 from torch import Tensor
@@ -15,7 +14,7 @@ from emopress.devices import pick_device
 from emopress.errors import UserError
 from emopress.lstm.model import Discriminative, Generative, LstmModel
 from emopress.train.batches import Encoded, encode_data
-from emopress.train.lesson import Lesson, checkpoint_folder, lesson, train_model
+from emopress.train.lesson import Lesson, checkpoint_facts, checkpoint_folder, lesson, train_model
 from emopress.train.loop import Objective
 from emopress.train.run import TrainingRun
 from emopress.train.source import read_pretrained
@@ -132,14 +131,7 @@ def train_lstm(
         "family": "lstm",
         "kind": model.kind,
         **data,
-        "recipe": learnt.recipe,
-        "seed": seed,
-        "parent": learnt.parent,
-        "base": None,
-        "licences": sorted(set(learnt.licences)),
-        "data_sha256": texts.sha256,
-        "params": sum(array.size for array in weights.values()),
-        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
+        **checkpoint_facts(learnt, texts, weights, seed=seed),
         "versions": library_versions("torch", "tokenizers", "safetensors", "numpy"),
     }
     with checkpoint_folder(out, trainer, facts) as folder:

@@ -1,11 +1,12 @@
 """A training run from start to end: what a model learns from, the training, and the resulting checkpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -124,6 +125,22 @@ def train_model(
     )
     trainer.fit(texts.train, texts.validation, len(data["labels"]))
     return trainer
+
+
+def checkpoint_facts(
+    learnt: Lesson, texts: Texts, weights: Mapping[str, np.ndarray], *, seed: int
+) -> dict[str, Any]:
+    """Return what the manifest of a model trained from scratch says of its training and its arrays of weights."""
+    return {
+        "recipe": learnt.recipe,
+        "seed": seed,
+        "parent": learnt.parent,
+        "base": None,
+        "licences": sorted(set(learnt.licences)),
+        "data_sha256": texts.sha256,
+        "params": sum(array.size for array in weights.values()),
+        "nonzero_params": sum(int(np.count_nonzero(array)) for array in weights.values()),
+    }
 
 
 @contextmanager
