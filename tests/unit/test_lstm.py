@@ -18,10 +18,9 @@ from emopress.entries.step import typed_step
 from emopress.errors import UserError
 from emopress.lstm.export import export_lstm
 from emopress.lstm.float_graph import lstm_graph
-from emopress.lstm.graph_builder import onnx_gates
 from emopress.lstm.model import model_of
 from emopress.lstm.train import likelihood_objective, log_shares, train_lstm
-from emopress.lstm.weights import LstmWeights, read_weights
+from emopress.lstm.weights import LstmWeights, onnx_gates, read_weights
 from emopress.measure.teacher_logits import teacher_logits
 from emopress.runtime.bundle import load
 from emopress.runtime.bundle_reader import read_bundle

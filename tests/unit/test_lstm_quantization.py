@@ -6,7 +6,6 @@ from lstm_models import LABELS, sentences, session, weights_in, weights_of
 
 from emopress.lstm import forward
 from emopress.lstm.fused_graph import fused_graph
-from emopress.lstm.graph_builder import onnx_gates
 from emopress.lstm.integer_graph import integer_graph
 from emopress.lstm.integers import (
     STATE,
@@ -22,6 +21,7 @@ from emopress.lstm.integers import (
 )
 from emopress.lstm.path_following import path_following
 from emopress.lstm.post_training import Settings, quantized_network
+from emopress.lstm.weights import onnx_gates
 
 MIN_MAX = {"percentile": 100}
 

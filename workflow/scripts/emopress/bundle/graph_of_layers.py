@@ -5,42 +5,21 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from emopress.bundle.packed_nodes import unpacking
+from emopress.bundle.graph_nodes import Nodes
 from emopress.runtime.layers_file import Layer
 
-OPSET, IR_VERSION = 17, 8  # as in bundles: an engine may not know the newest
 
+class Graph(Nodes):
+    """The nodes and constants of a graph of layers while it is built."""
 
-class Graph:
-    """The nodes and constants of a graph while it is built."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: list[onnx.TensorProto] = []
-
-    def add(self, operator: str, *inputs: str, gives: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output: what it `gives`, or a name of its own."""
-        name = gives or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, value: Any) -> str:
-        """Add an initializer and return its name; lists of whole numbers are int64, float64 is made float32."""
-        array = np.asarray(value)
-        array = array.astype(np.float32) if array.dtype == np.float64 else array
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def unpacked(self, layers: Sequence[Layer]) -> None:
+    def unpacked_layers(self, layers: Sequence[Layer]) -> None:
         """Add the codes of those of some layers that have any, under the layers' names; all have the same bits."""
         coded = {layer.name: layer.matrix for layer in layers if layer.bits != 32}
         if coded:
             (bits,) = {layer.bits for layer in layers if layer.bits != 32}
-            nodes, tensors = unpacking(coded, bits)
-            self.nodes += nodes
-            self.tensors += tensors
+            self.unpacked(coded, bits)
 
     def weights(self, layer: Layer) -> str:
         """Return the name of a layer's float32 weights; codes become them once, when an engine loads the graph."""
@@ -70,14 +49,9 @@ class Graph:
             values = self.add(operator, values, self.add("Cast", found, to=TensorProto.FLOAT))
         return values
 
-    def model(self, name: str, inputs: Mapping[str, int], axes: Sequence[Any]) -> onnx.ModelProto:
+    def of_numbers(
+        self, name: str, kinds: Mapping[str, int], axes: Sequence[Any]
+    ) -> onnx.ModelProto:
         """Return the model: inputs of these element types, all with `axes`, -> float32 logits [batch, labels]."""
-        graph = helper.make_graph(
-            self.nodes,
-            name,
-            [helper.make_tensor_value_info(each, kind, axes) for each, kind in inputs.items()],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "labels"])],
-            self.tensors,
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+        inputs = dict.fromkeys(kinds, axes)
+        return self.model(name, {"logits": ["batch", "labels"]}, inputs, kinds)

@@ -62,7 +62,7 @@ def conv_graph(model: ConvClassifier, file: Path) -> onnx.ModelProto:
     vectors, *layers, output = parts.network
     kernels = [as_kernel(layer, vectors.matrix.shape[1]) for layer in layers]
     graph, pooling = Graph(), model.settings["pooling"]
-    graph.unpacked([vectors, *kernels, output])
+    graph.unpacked_layers([vectors, *kernels, output])
     mask = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
     mask = graph.add("Unsqueeze", mask, graph.constant("channels_axis", [1]))
     # Beside a text, as in the place of what fills it up, are zeros.
@@ -88,7 +88,7 @@ def conv_graph(model: ConvClassifier, file: Path) -> onnx.ModelProto:
     weights = graph.add("Transpose", graph.weights(output), perm=[1, 0])
     bias = graph.constant(f"{output.name}.bias", output.bias)
     graph.add("Add", graph.add("MatMul", features, weights), bias, gives="logits")
-    return graph.model("conv", INPUTS, ("batch", "tokens"))
+    return graph.of_numbers("conv", INPUTS, ("batch", "tokens"))
 
 
 def write_conv(bundle: Bundle, out: Path) -> float:

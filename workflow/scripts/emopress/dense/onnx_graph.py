@@ -44,7 +44,7 @@ def dense_graph(model: DenseClassifier, file: Path) -> onnx.ModelProto:
     """
     _, (vectors, *layers) = read_model(file, "dense")
     graph = Graph()
-    graph.unpacked([vectors, *layers])
+    graph.unpacked_layers([vectors, *layers])
     third = graph.constant("third_axis", [2])
     shares = graph.add("Unsqueeze", "shares", third)
     words = graph.add("Squeeze", graph.add("MatMul", shares, graph.rows(vectors, "rows")), third)
@@ -63,7 +63,7 @@ def dense_graph(model: DenseClassifier, file: Path) -> onnx.ModelProto:
         bias = graph.constant(f"{layer.name}.bias", layer.bias)
         features = graph.add("Add", product, bias, gives="logits" if layer is layers[-1] else "")
     words_axis = "words" if model.pooling == AVERAGE else model.max_length
-    return graph.model("dense", INPUTS, ("batch", words_axis, "pieces"))
+    return graph.of_numbers("dense", INPUTS, ("batch", words_axis, "pieces"))
 
 
 def write_dense(bundle: Bundle, out: Path) -> float:

@@ -58,7 +58,7 @@ def linear_graph(model: LinearClassifier) -> onnx.ModelProto:
         "Mul", graph.add("Squeeze", sums, middle), graph.constant("scale", model.scale)
     )
     graph.add("Add", sums, graph.constant("bias", model.bias), gives="logits")
-    return graph.model("linear", INPUTS, ("batch", "ngrams"))
+    return graph.of_numbers("linear", INPUTS, ("batch", "ngrams"))
 
 
 def write_linear(bundle: Bundle, out: Path) -> float:

@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from emopress.bundle.graph_nodes import BOOL, FLOAT, INT64, Nodes, Values, value
 from emopress.checkpoint import DISCRIMINATIVE
-from emopress.lstm.graph_builder import BOOL, FLOAT, INT64, Nodes, Values, onnx_gates, value
-from emopress.lstm.weights import LstmWeights
+from emopress.lstm.weights import LstmWeights, onnx_gates
 
 
 def onnx_lstm(weights: LstmWeights) -> dict[str, np.ndarray]:

@@ -14,10 +14,11 @@ state under every label: that one is of integers, the states in 8 bits over the 
 import numpy as np
 import onnx
 
+from emopress.bundle.graph_nodes import FLOAT, INT8, MICROSOFT, Nodes, Values
 from emopress.lstm.float_graph import Scoring, generative
-from emopress.lstm.graph_builder import FLOAT, INT8, MICROSOFT, Nodes, Values, onnx_gates
 from emopress.lstm.integers import STATE
 from emopress.lstm.post_training import QuantizedLstm
+from emopress.lstm.weights import onnx_gates
 
 
 def fused_graph(model: QuantizedLstm) -> onnx.ModelProto:

@@ -9,10 +9,11 @@ each next token inside it: of the products with the vocabulary only one position
 import numpy as np
 import onnx
 
-from emopress.lstm.graph_builder import FLOAT, INT64, Values, onnx_gates, value
+from emopress.bundle.graph_nodes import FLOAT, INT64, Values, value
 from emopress.lstm.integer_nodes import IntegerNodes
 from emopress.lstm.integers import Columns
 from emopress.lstm.post_training import QuantizedLstm
+from emopress.lstm.weights import onnx_gates
 
 
 def integer_graph(model: QuantizedLstm) -> onnx.ModelProto:

@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from emopress.lstm.graph_builder import FLOAT, UINT8, Nodes, onnx_gates, value
+from emopress.bundle.graph_nodes import FLOAT, UINT8, Nodes, value
 from emopress.lstm.integers import Activation, Columns
 from emopress.lstm.post_training import QuantizedLstm
+from emopress.lstm.weights import onnx_gates
 
 
 @dataclass(kw_only=True)

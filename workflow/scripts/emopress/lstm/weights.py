@@ -54,3 +54,9 @@ def read_weights(checkpoint: Path) -> LstmWeights:
             f"{checkpoint}: a {source.manifest['family']} checkpoint, expected an lstm one"
         )
     return LstmWeights(source.manifest["kind"], **load_file(checkpoint / WEIGHTS))
+
+
+def onnx_gates(weight: np.ndarray) -> np.ndarray:
+    """Return a matrix [n, 4H] or a bias [4H] with gates i, f, g, o in ONNX's order i, o, f, g."""
+    i, f, g, o = np.split(weight, 4, axis=-1)
+    return np.concatenate([i, o, f, g], axis=-1)

@@ -1,4 +1,4 @@
-"""Builds ONNX graphs of LSTM classifiers node by node."""
+"""Builds ONNX graphs node by node."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,9 @@ FLOAT, UINT8, INT8 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8
 INT64, BOOL = TensorProto.INT64, TensorProto.BOOL
 OPSET, IR_VERSION = 17, 8  # the version is that of the opset; an engine may not know the newest
 MICROSOFT = "com.microsoft"  # operators of ONNX Runtime's own
-Values = Mapping[str, Sequence[Any]]  # name of an int64 input or an fp32 output -> its shape
+Values = Mapping[str, Sequence[Any]]  # name of an input or an output -> its shape
+INT64S: Mapping[str, int] = {}  # no input of another type
 INPUTS: Values = {name: ("batch", "tokens") for name in ("input_ids", "attention_mask")}
-
-
-def onnx_gates(weight: np.ndarray) -> np.ndarray:
-    """Return a matrix [n, 4H] or a bias [4H] with gates i, f, g, o in ONNX's order i, o, f, g."""
-    i, f, g, o = np.split(weight, 4, axis=-1)
-    return np.concatenate([i, o, f, g], axis=-1)
 
 
 def value(name: str, kind: int, *shape: str | int | None) -> onnx.ValueInfoProto:
@@ -68,12 +63,14 @@ class Nodes:
             for name, value in self.constants.items()
         ]
 
-    def model(self, name: str, outputs: Values, inputs: Values = INPUTS) -> onnx.ModelProto:
-        """Return the model `inputs` (int64) -> `outputs` (fp32)."""
+    def model(
+        self, name: str, outputs: Values, inputs: Values = INPUTS, kinds: Mapping[str, int] = INT64S
+    ) -> onnx.ModelProto:
+        """Return the model `inputs` (int64, or the element type of `kinds`) -> `outputs` (fp32)."""
         graph = helper.make_graph(
             self.nodes,
             name,
-            [value(each, INT64, *shape) for each, shape in inputs.items()],
+            [value(each, kinds.get(each, INT64), *shape) for each, shape in inputs.items()],
             [value(each, FLOAT, *shape) for each, shape in outputs.items()],
             self.initializers(),
         )
